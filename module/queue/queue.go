@@ -1,0 +1,296 @@
+// Package queue keeps accepted webhooks until their deliveries have ended.
+//
+// A [Store] is where events lie; module/queue/disk is the embedded one. An
+// [Engine] is what runs on a store: it admits events, remembers delivery IDs,
+// and hands due deliveries to their destinations. Neither knows Caddy or HTTP.
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+)
+
+// ID names an event. IDs are UUIDs of version 7, so they sort in the order in
+// which their events were accepted.
+type ID = uuid.UUID
+
+// NewID returns an ID that is greater than any that this process made before.
+func NewID() (ID, error) { return uuid.NewV7() }
+
+// Errors that a Store or an Engine answers with. All but ErrNotFound mean "not
+// now": nothing was stored and the sender should try again.
+var (
+	// ErrNotFound says that no event has this ID.
+	ErrNotFound = errors.New("event not found")
+	// ErrFull says that the event would take more space than it may.
+	ErrFull = errors.New("queue is full")
+	// ErrUnavailable says that the store cannot be written to.
+	ErrUnavailable = errors.New("queue store is unavailable")
+	// ErrClosed says that the store was closed.
+	ErrClosed = errors.New("queue is closed")
+)
+
+// EventState says what became of an event as a whole.
+type EventState string
+
+const (
+	// Routed events have deliveries.
+	Routed EventState = "routed"
+	// Unrouted events were taken by no route.
+	Unrouted EventState = "unrouted"
+	// Held events wait for the outcome of a call that checks their proof.
+	Held EventState = "held"
+	// Uncertain events may have used up a one-time proof in a call whose
+	// outcome is unknown. An operator decides about them.
+	Uncertain EventState = "uncertain"
+)
+
+// DeliveryState says how far a delivery has come.
+type DeliveryState string
+
+const (
+	// Pending deliveries wait for their time.
+	Pending DeliveryState = "pending"
+	// Delivered ones were answered with success.
+	Delivered DeliveryState = "delivered"
+	// Dead ones will not be tried again by themselves.
+	Dead DeliveryState = "dead"
+
+	// Delivering and Parked are never stored. A pending delivery is delivering
+	// while an attempt runs, and parked while no configuration names its route.
+	Delivering DeliveryState = "delivering"
+	Parked     DeliveryState = "parked"
+)
+
+// Event is one accepted webhook and what is known about its deliveries.
+type Event struct {
+	ID         ID         `cbor:"1,keyasint"`
+	Source     string     `cbor:"2,keyasint"`
+	Provider   string     `cbor:"3,keyasint"`
+	Type       string     `cbor:"4,keyasint,omitempty"`
+	DeliveryID string     `cbor:"5,keyasint,omitempty"` // the provider's, or the hash that stands in for it
+	ReceivedAt time.Time  `cbor:"6,keyasint"`
+	State      EventState `cbor:"7,keyasint"`
+	Size       int64      `cbor:"8,keyasint"` // bytes that the request takes in the store
+	Dedup      Dedup      `cbor:"9,keyasint,omitzero"`
+	Check      Check      `cbor:"10,keyasint,omitzero"` // of a held event
+	Deliveries []Delivery `cbor:"11,keyasint,omitempty"`
+
+	// Request is kept apart from the rest: it never changes, and what lists or
+	// updates events does not load it.
+	Request *Request `cbor:"-"`
+}
+
+// Request is the webhook as it arrived.
+type Request struct {
+	Method     string              `cbor:"1,keyasint"`
+	Host       string              `cbor:"2,keyasint"`
+	URI        string              `cbor:"3,keyasint"` // path and query, without a token of the gateway's own
+	Proto      string              `cbor:"4,keyasint"`
+	RemoteAddr string              `cbor:"5,keyasint"` // the peer, as host:port
+	ClientIP   string              `cbor:"6,keyasint"` // what Caddy took for the client
+	TLS        bool                `cbor:"7,keyasint"`
+	Header     map[string][]string `cbor:"8,keyasint"`
+	Body       []byte              `cbor:"9,keyasint"`
+}
+
+// Delivery is one event on its way to one route.
+type Delivery struct {
+	Route    string        `cbor:"1,keyasint"`
+	State    DeliveryState `cbor:"2,keyasint"`
+	Queued   time.Time     `cbor:"3,keyasint"`           // when it joined the queue: at acceptance, revival or replay
+	Due      time.Time     `cbor:"4,keyasint"`           // when a pending one may be tried
+	Ended    time.Time     `cbor:"5,keyasint,omitzero"`  // when it was delivered or died
+	Attempts int           `cbor:"6,keyasint"`           // tries that count
+	Status   int           `cbor:"7,keyasint,omitempty"` // HTTP status of the last try, 0 when nothing answered
+	Reason   string        `cbor:"8,keyasint,omitempty"` // why the last try failed
+}
+
+// Check is how far the check of a held event has come.
+type Check struct {
+	Due   time.Time `cbor:"1,keyasint"`
+	Calls int       `cbor:"2,keyasint"` // calls made so far
+	// Sent says that a call may have reached the provider without its outcome
+	// being known. It is stored before the call is made.
+	Sent   bool      `cbor:"3,keyasint"`
+	Ended  time.Time `cbor:"4,keyasint,omitzero"` // when an uncertain event was given up on
+	Reason string    `cbor:"5,keyasint,omitempty"`
+}
+
+// Dedup is an event's place in its source's dedup window. The zero value takes
+// no place.
+type Dedup struct {
+	Key   DedupKey  `cbor:"1,keyasint"`
+	Body  uint64    `cbor:"2,keyasint"` // hash of the body, to tell a conflict from a copy
+	Until time.Time `cbor:"3,keyasint"` // when the window ends
+}
+
+// DedupKey is a hash of what identifies a delivery within its source.
+type DedupKey [16]byte
+
+// Lane is what deliveries queue up in: a route of a source. The lane with an
+// empty route holds the checks of the source's held events.
+type Lane struct {
+	Source, Route string
+}
+
+// Waiting yields each lane that the event waits in, and the time it is due there.
+func (e *Event) Waiting(yield func(Lane, time.Time) bool) {
+	if e.State == Held && !yield(Lane{Source: e.Source}, e.Check.Due) {
+		return
+	}
+	for i := range e.Deliveries {
+		d := &e.Deliveries[i]
+		if d.State == Pending && !yield(Lane{e.Source, d.Route}, d.Due) {
+			return
+		}
+	}
+}
+
+// Delivery returns the delivery to a route, or nil.
+func (e *Event) Delivery(route string) *Delivery {
+	for i := range e.Deliveries {
+		if e.Deliveries[i].Route == route {
+			return &e.Deliveries[i]
+		}
+	}
+	return nil
+}
+
+// Class groups events by how long they are kept.
+type Class uint8
+
+const (
+	// Live events wait for something and are kept.
+	Live Class = iota
+	// Done events were delivered everywhere.
+	Done
+	// Failed events need an operator: unrouted, uncertain, or with a dead delivery.
+	Failed
+)
+
+// Class returns the class of the event, and since when it has been in it. The
+// time means nothing for live events.
+func (e *Event) Class() (Class, time.Time) {
+	switch e.State {
+	case Held:
+		return Live, time.Time{}
+	case Unrouted:
+		return Failed, e.ReceivedAt
+	case Uncertain:
+		return Failed, e.Check.Ended
+	}
+	class, since := Done, e.ReceivedAt
+	for i := range e.Deliveries {
+		switch d := &e.Deliveries[i]; {
+		case d.State == Pending:
+			return Live, time.Time{}
+		case d.State == Dead && class == Done:
+			class, since = Failed, d.Ended
+		case (d.State == Dead) == (class == Failed) && d.Ended.After(since):
+			since = d.Ended
+		}
+	}
+	return class, since
+}
+
+// Tally is what a store holds of one kind.
+type Tally struct {
+	Count, Bytes int64
+}
+
+// Usage is what a store holds, kept up to date with every commit.
+type Usage struct {
+	// Deliveries counts deliveries by lane and stored state.
+	Deliveries map[Lane]map[DeliveryState]int64
+	// Events counts events by source and state.
+	Events map[string]map[EventState]Tally
+	// Total counts all events.
+	Total Tally
+}
+
+// Retention says how long events that wait for nothing are kept.
+type Retention struct {
+	Done, Failed time.Duration
+	MaxBytes     int64 // above it Done events are evicted, oldest first; 0 = no limit
+}
+
+// Store keeps events. A backend implements this interface and passes the suite
+// of package queuetest. All methods may be called at the same time.
+type Store interface {
+	// Append stores the event with its deliveries and its dedup entry: all of
+	// it or nothing. It returns nil only after a crash or a power cut can no
+	// longer undo that. Many appends may share one sync.
+	Append(ctx context.Context, e *Event) error
+
+	// Update changes a stored event: it is loaded without its request, given
+	// to change, and stored again, in one transaction. An error from change
+	// leaves the event as it was and is returned. Leases on lanes that the
+	// event no longer waits in, or waits in with another due time, end.
+	// Clearing Event.Dedup removes the dedup entry.
+	Update(ctx context.Context, id ID, change func(*Event) error) error
+
+	// Remove deletes an event and its dedup entry.
+	Remove(ctx context.Context, id ID) error
+
+	// Get loads an event, with its request.
+	Get(ctx context.Context, id ID) (*Event, error)
+
+	// Claim leases up to limit events that are due in a lane, earliest first,
+	// loaded with their requests. Nobody else gets them before the lease ends:
+	// by an Update as above, by Release, after its time, or when the process
+	// that took it has gone. next is when the lane's next event that is not
+	// leased falls due; zero if there is none.
+	Claim(ctx context.Context, lane Lane, now time.Time, lease time.Duration, limit int) (claimed []*Event, next time.Time, err error)
+
+	// Release ends a lease and leaves the event as it is.
+	Release(lane Lane, id ID)
+
+	// List yields events without their requests, newest first, starting below
+	// the ID before (the zero ID: at the newest), until yield returns false.
+	// It holds no transaction open while yield runs.
+	List(ctx context.Context, before ID, yield func(*Event) bool) error
+
+	// Remembered yields the dedup entries that have not ended at now, those
+	// that end first coming first.
+	Remembered(ctx context.Context, now time.Time, yield func(source string, id ID, d Dedup) bool) error
+
+	// Expire deletes events that have been kept long enough, and dedup entries
+	// whose window has ended. It works in short transactions.
+	Expire(ctx context.Context, now time.Time, keep Retention) error
+
+	// Usage returns what the store holds. The caller owns the result.
+	Usage() Usage
+
+	// Undelivered returns how many bytes the events that are not Done take, of
+	// one source and of all. It is cheap enough to be asked for every event.
+	Undelivered(source string) (ofSource, ofAll int64)
+
+	// Close waits for what was begun and frees the store. Later calls return
+	// ErrClosed.
+	Close() error
+}
+
+// Backend is the configuration of a store: what a guest module in the
+// namespace webhook_gateway.queues implements.
+type Backend interface {
+	// Key names the store. Configurations with equal keys share one store, and
+	// it is opened once.
+	Key() string
+
+	// Open opens the store. It fails when that would be no use later either:
+	// another process has it, or the place cannot exist. A disk that is full,
+	// read-only or broken gives a store that answers ErrUnavailable until it
+	// has managed to open its file.
+	Open(logger *zap.Logger) (Store, error)
+
+	// Apply gives an open store those settings that may change while it runs.
+	Apply(Store)
+
+	// MaxSize is how many bytes of undelivered events the store may hold.
+	MaxSize() int64
+}
