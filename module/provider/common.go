@@ -1,0 +1,171 @@
+package provider
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// Common is what can be configured for every provider.
+type Common struct {
+	// The secrets that the provider may sign with; any may match, which allows
+	// rotation. Placeholders such as {env.X} and {file./run/secrets/x} are
+	// resolved when the configuration loads. The first one signs.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// How old, or how far in the future, a timestamp may be. Default: what the
+	// provider's preset says. A negative value switches the check off.
+	Tolerance caddy.Duration `json:"tolerance,omitempty"`
+
+	// The public URL that the provider calls, for schemes that sign it.
+	ExternalURL string `json:"external_url,omitempty"`
+
+	// A token that guards the source, on top of what the provider proves.
+	Token *Token `json:"token,omitempty"`
+
+	secrets   []string
+	tolerance time.Duration
+	external  *url.URL
+}
+
+// provision resolves secrets and URL.
+func (c *Common) provision(defaultTolerance time.Duration) (err error) {
+	if c.secrets, err = resolve("secret", c.Secrets); err != nil {
+		return err
+	}
+	switch {
+	case c.Tolerance > 0:
+		c.tolerance = time.Duration(c.Tolerance)
+	case c.Tolerance == 0:
+		c.tolerance = defaultTolerance
+	}
+	if c.ExternalURL != "" {
+		if c.external, err = parseURL(c.ExternalURL); err != nil {
+			return fmt.Errorf("external_url: %v", err)
+		}
+	}
+	if c.Token == nil {
+		return nil
+	}
+	tokens, err := resolve("token", c.Token.Secrets)
+	if err != nil {
+		return err
+	}
+	if len(tokens) == 0 {
+		return fmt.Errorf("token needs a secret")
+	}
+	return c.Token.provision(tokens)
+}
+
+// resolve replaces placeholders in secrets and refuses empty ones.
+func resolve(what string, configured []string) ([]string, error) {
+	repl := caddy.NewReplacer()
+	secrets := make([]string, len(configured))
+	for i, text := range configured {
+		secrets[i] = repl.ReplaceKnown(text, "")
+		if secrets[i] == "" {
+			// What resolves to nothing is a placeholder and no secret itself.
+			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
+		}
+	}
+	return secrets, nil
+}
+
+// parseURL reads an absolute http or https URL, in which placeholders are resolved.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(caddy.NewReplacer().ReplaceKnown(text, ""))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is not a URL such as https://example.com/hook", text)
+	}
+	return u, nil
+}
+
+// verifyToken checks the guarding token, if there is one.
+func (c *Common) verifyToken(r *Request) error {
+	if c.Token == nil {
+		return nil
+	}
+	return c.Token.verify(r)
+}
+
+// Strip implements Provider.
+func (c *Common) Strip(r *Request) {
+	if c.Token != nil {
+		c.Token.strip(r)
+	}
+}
+
+// guard tells a profile what the guarding token means for it.
+func (c *Common) guard(p *Profile) {
+	if c.Token == nil {
+		return
+	}
+	p.Proven = true
+	if c.Token.In == "header" {
+		p.SecretHeaders = append(p.SecretHeaders, c.Token.Name)
+	} else {
+		p.SecretURL = true
+	}
+}
+
+// options returns the readers of the subdirectives that every provider has.
+func (c *Common) options() syntax.Options {
+	return syntax.Options{
+		"secret": func(d *caddyfile.Dispenser) error {
+			if len(c.Secrets) > 0 {
+				return d.Err("secret is given twice: behind the provider's name and in its block")
+			}
+			return syntax.Strings(&c.Secrets)(d)
+		},
+		"tolerance":    c.readTolerance,
+		"external_url": syntax.String(&c.ExternalURL),
+		"token": func(d *caddyfile.Dispenser) error {
+			c.Token = new(Token)
+			return c.Token.read(d)
+		},
+	}
+}
+
+func (c *Common) readTolerance(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	if d.Val() == "off" {
+		c.Tolerance = -1
+		return syntax.End(d)
+	}
+	tolerance, err := syntax.ParseDuration(d)
+	if err != nil {
+		return err
+	}
+	c.Tolerance = tolerance
+	return syntax.End(d)
+}
+
+// read reads the arguments of a token line:
+//
+//	token header|query <name> <secret>...
+//	token path <secret>...
+func (t *Token) read(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	t.In, args = args[0], args[1:]
+	switch {
+	case t.In != "header" && t.In != "query" && t.In != "path":
+		return d.Errf("token stands in header, query or path, not in %q", t.In)
+	case t.In != "path" && len(args) > 0:
+		t.Name, args = args[0], args[1:]
+	}
+	if len(args) == 0 {
+		return d.Errf("token %s needs %s", t.In, map[bool]string{true: "a secret", false: "a name and a secret"}[t.In == "path"])
+	}
+	t.Secrets = args
+	return nil
+}

@@ -1,0 +1,198 @@
+package provider
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// Preset is what is known about a provider, as data.
+type Preset struct {
+	Name, Title string
+	// Source says where the facts come from, Confidence how sure they are:
+	// docs (the provider's own), code (read in the provider's own code), or
+	// unspecified (the provider leaves something open, and the preset guesses).
+	Source, Confidence string
+
+	HMAC  *HMAC  // one of these two, or none where the provider proves nothing
+	Token *Token // with the provider's secrets as its tokens
+
+	Tolerance    time.Duration // of the signed timestamp
+	Options      []string      // what else may be configured: hash, encoding
+	Event, ID    string        // expressions
+	Horizon      time.Duration // how long the provider retries
+	NeverRetries bool
+}
+
+// Presets returns the presets, by name.
+func Presets() []Preset { return slices.Clone(presets) }
+
+func init() {
+	for i := range presets {
+		caddy.RegisterModule(Known{preset: &presets[i]})
+	}
+}
+
+// Known is a provider that a preset describes.
+type Known struct {
+	Common
+
+	// The hash function, for providers whose documents leave it open.
+	Hash string `json:"hash,omitempty"`
+
+	// The encoding of the signature, for providers whose documents leave it open.
+	Encoding string `json:"encoding,omitempty"`
+
+	preset  *Preset
+	hmac    *HMAC
+	token   *Token
+	profile Profile
+}
+
+// CaddyModule returns the Caddy module information.
+func (k Known) CaddyModule() caddy.ModuleInfo {
+	preset := k.preset
+	return caddy.ModuleInfo{
+		ID:  caddy.ModuleID("webhook_gateway.providers." + preset.Name),
+		New: func() caddy.Module { return &Known{preset: preset} },
+	}
+}
+
+// Provision resolves the secrets and sets up the preset's scheme.
+func (k *Known) Provision(caddy.Context) error {
+	p := k.preset
+	if err := k.Common.provision(p.Tolerance); err != nil {
+		return err
+	}
+	if err := k.checkOptions(); err != nil {
+		return err
+	}
+	k.profile = Profile{
+		Methods:      []string{"POST"},
+		MaxBody:      DefaultMaxBody,
+		Event:        p.Event,
+		ID:           p.ID,
+		Horizon:      p.Horizon,
+		NeverRetries: p.NeverRetries,
+		Samples:      samples(p.Name),
+	}
+	k.guard(&k.profile)
+	return k.provisionScheme()
+}
+
+func (k *Known) provisionScheme() error {
+	p := k.preset
+	if err := k.checkSecrets(); err != nil || !p.proves() {
+		return err
+	}
+	k.profile.Proven = true
+	if p.Token != nil {
+		token := *p.Token
+		k.token = &token
+		k.profile.SecretHeaders = append(k.profile.SecretHeaders, token.Name)
+		return k.token.provision(k.secrets)
+	}
+	hmac := *p.HMAC
+	k.hmac = &hmac
+	if k.Hash != "" {
+		k.hmac.Hash = k.Hash
+	}
+	if k.Encoding != "" {
+		k.hmac.Encoding = k.Encoding
+	}
+	return k.hmac.provision(&k.Common)
+}
+
+// proves reports whether the provider proves that it sent a request.
+func (p *Preset) proves() bool { return p.HMAC != nil || p.Token != nil }
+
+func (k *Known) checkSecrets() error {
+	p, given := k.preset, len(k.Secrets) > 0
+	switch {
+	case p.proves() && !given:
+		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
+	case !p.proves() && given:
+		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
+	}
+	return nil
+}
+
+func (k *Known) checkOptions() error {
+	for name, value := range map[string]string{"hash": k.Hash, "encoding": k.Encoding} {
+		if value != "" && !slices.Contains(k.preset.Options, name) {
+			return fmt.Errorf("provider %s takes no option %s", k.preset.Name, name)
+		}
+	}
+	return nil
+}
+
+// Profile implements Provider.
+func (k *Known) Profile() *Profile { return &k.profile }
+
+// Verify implements Provider.
+func (k *Known) Verify(r *Request, now time.Time) error {
+	if err := k.verifyToken(r); err != nil {
+		return err
+	}
+	switch {
+	case k.hmac != nil:
+		return k.hmac.verify(r, now)
+	case k.token != nil:
+		return k.token.verify(r)
+	}
+	return nil
+}
+
+// Sign implements Provider.
+func (k *Known) Sign(r *Request, now time.Time) error {
+	if k.hmac != nil {
+		if err := k.hmac.sign(r, now); err != nil {
+			return err
+		}
+	}
+	for _, token := range []*Token{k.token, k.Token} {
+		if token != nil {
+			token.sign(r)
+		}
+	}
+	return nil
+}
+
+// UnmarshalCaddyfile reads a provider and its block. Syntax:
+//
+//	<name> [<secret>...] {
+//		secret       <secret>...
+//		tolerance    <duration>|off
+//		external_url <url>
+//		token        header|query <name> <secret>...
+//		token        path <secret>...
+//		<option>     <value>
+//	}
+func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the provider's name
+	k.Secrets = d.RemainingArgs()
+	options := k.options()
+	if slices.Contains(k.preset.Options, "hash") {
+		options["hash"] = syntax.OneOf(&k.Hash, slices.Sorted(maps.Keys(hashes))...)
+	}
+	if slices.Contains(k.preset.Options, "encoding") {
+		options["encoding"] = syntax.OneOf(&k.Encoding, encodings...)
+	}
+	if err := syntax.Block(d, options); err != nil {
+		return err
+	}
+	return d.WrapErr(k.checkSecrets())
+}
+
+// Interface guards
+var (
+	_ Provider              = (*Known)(nil)
+	_ caddy.Provisioner     = (*Known)(nil)
+	_ caddyfile.Unmarshaler = (*Known)(nil)
+)

@@ -1,0 +1,71 @@
+package provider
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+//go:embed samples/*.json
+var sampleFiles embed.FS
+
+// Sample is a realistic webhook of one event type, with gaps for what is new
+// in each: its ID and its times.
+type Sample struct {
+	Event  string            `json:"event"`
+	Header map[string]string `json:"headers"`
+	Body   json.RawMessage   `json:"body"`
+}
+
+// samples returns the samples of a preset, read anew: only commands ask.
+func samples(preset string) []Sample {
+	data, err := sampleFiles.ReadFile("samples/" + preset + ".json")
+	if err != nil {
+		return nil // a provider without samples
+	}
+	var list []Sample
+	if err := json.Unmarshal(data, &list); err != nil {
+		panic(fmt.Sprintf("samples of %s: %v", preset, err))
+	}
+	return list
+}
+
+// Request fills the gaps: a fresh {id}, the times {time}, {unix} and {unix_ms},
+// the {event}, and whatever more the provider knows.
+func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error) {
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return nil, fmt.Errorf("making an ID: %v", err)
+	}
+	seconds, millis := strconv.FormatInt(now.Unix(), 10), strconv.FormatInt(now.UnixMilli(), 10)
+	gaps := []string{
+		`"{#unix}"`, seconds, `"{#unix_ms}"`, millis,
+		"{event}", s.Event, "{id}", id.String(), "{unix}", seconds, "{unix_ms}", millis,
+		"{time}", now.UTC().Format("2006-01-02T15:04:05.000Z"),
+	}
+	for name, value := range more {
+		quoted, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("filling %s: %v", name, err)
+		}
+		gaps = append(gaps, "{"+name+"}", string(quoted[1:len(quoted)-1]))
+	}
+	fill := strings.NewReplacer(gaps...)
+	r := &Request{Method: "POST", Scheme: "https", Header: make(map[string][]string)}
+	for name, value := range s.Header {
+		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{fill.Replace(value)}
+	}
+	var body bytes.Buffer
+	if err := json.Compact(&body, s.Body); err != nil {
+		return nil, fmt.Errorf("sample of %s: %v", s.Event, err)
+	}
+	r.Body = []byte(fill.Replace(body.String()))
+	return r, nil
+}
