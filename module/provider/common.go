@@ -105,7 +105,6 @@ func (c *Common) guard(p *Profile) {
 	if c.Token == nil {
 		return
 	}
-	p.Proven = true
 	if c.Token.In == "header" {
 		p.SecretHeaders = append(p.SecretHeaders, c.Token.Name)
 	} else {

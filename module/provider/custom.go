@@ -63,7 +63,6 @@ func (c *Custom) Provision(caddy.Context) error {
 		MaxBody: DefaultMaxBody,
 		Event:   c.Event,
 		ID:      c.ID,
-		Proven:  c.HMAC != nil,
 	}
 	c.guard(&c.profile)
 	if err := c.check(); err != nil || c.HMAC == nil {
@@ -72,7 +71,7 @@ func (c *Custom) Provision(caddy.Context) error {
 	if err := c.HMAC.provision(&c.Common); err != nil {
 		return fmt.Errorf("hmac: %v", err)
 	}
-	c.profile.SignsID = c.HMAC.signed.has("id")
+	c.HMAC.profile(&c.profile)
 	if c.profile.SignsID && c.ID == "" {
 		return errors.New("hmac signs {id}, so the provider needs an id expression")
 	}
@@ -93,6 +92,9 @@ func (c *Custom) check() error {
 	}
 	return nil
 }
+
+// Proves implements Provider.
+func (c *Custom) Proves() bool { return c.HMAC != nil || c.Token != nil }
 
 // Profile implements Provider.
 func (c *Custom) Profile() *Profile { return &c.profile }
@@ -152,7 +154,7 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}
-	return d.WrapErr(c.check())
+	return syntax.At(d, c.check())
 }
 
 func (c *Custom) readHMAC(d *caddyfile.Dispenser) error {
@@ -188,7 +190,7 @@ func (c *Custom) readSigned(d *caddyfile.Dispenser) error {
 	}
 	c.HMAC.Signed = shorthands.Replace(c.HMAC.Signed)
 	_, err := parseSigned(c.HMAC.Signed)
-	return d.WrapErr(err)
+	return syntax.At(d, err)
 }
 
 func (c *Custom) readValue(d *caddyfile.Dispenser) error {
@@ -197,7 +199,7 @@ func (c *Custom) readValue(d *caddyfile.Dispenser) error {
 	}
 	for _, template := range c.HMAC.Value {
 		if _, err := parseValue(template, c.HMAC.Hash); err != nil {
-			return d.WrapErr(err)
+			return syntax.At(d, err)
 		}
 	}
 	return nil

@@ -145,6 +145,12 @@ func setDefault(s *string, value string) {
 	}
 }
 
+// profile tells a profile what Verify will ask of a request.
+func (h *HMAC) profile(p *Profile) {
+	p.SignsID = h.signed.has("id")
+	p.SignsURL = h.signed.has("url") || h.signed.has("path") || h.signed.has("query")
+}
+
 // timed reports whether the scheme signs a timestamp.
 func (h *HMAC) timed() bool { return h.signed.has("timestamp") }
 
@@ -243,11 +249,11 @@ func (h *HMAC) sum(m *mac, r *Request, timestamp string) []byte {
 		case "method":
 			m.Write([]byte(r.Method))
 		case "url":
-			m.Write([]byte(r.publicURL(h.external)))
+			m.Write([]byte(r.publicURL(h.external).String()))
 		case "path":
-			m.Write([]byte(r.Path))
+			m.Write([]byte(r.publicURL(h.external).EscapedPath()))
 		case "query":
-			m.Write([]byte(r.RawQuery))
+			m.Write([]byte(r.publicURL(h.external).RawQuery))
 		case "id":
 			if r.DeliveryID != nil {
 				m.Write([]byte(r.DeliveryID()))

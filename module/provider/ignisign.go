@@ -96,7 +96,6 @@ func (g *Ignisign) Provision(caddy.Context) error {
 		Event:        `body.topic + "." + body.action`,
 		ID:           `body.verificationToken`,
 		NeverRetries: true,
-		Proven:       true,
 		Samples:      samples("ignisign"),
 	}
 	g.guard(&g.profile)
@@ -123,6 +122,9 @@ func (g *Ignisign) Cleanup() error {
 	}
 	return nil
 }
+
+// Proves implements Provider.
+func (g *Ignisign) Proves() bool { return true }
 
 // Profile implements Provider.
 func (g *Ignisign) Profile() *Profile { return &g.profile }
@@ -347,7 +349,7 @@ func (g *Ignisign) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}
-	return d.WrapErr(g.check())
+	return syntax.At(d, g.check())
 }
 
 // Interface guards

@@ -91,7 +91,6 @@ func (k *Known) provisionScheme() error {
 	if err := k.checkSecrets(); err != nil || !p.proves() {
 		return err
 	}
-	k.profile.Proven = true
 	if p.Token != nil {
 		token := *p.Token
 		k.token = &token
@@ -106,7 +105,11 @@ func (k *Known) provisionScheme() error {
 	if k.Encoding != "" {
 		k.hmac.Encoding = k.Encoding
 	}
-	return k.hmac.provision(&k.Common)
+	if err := k.hmac.provision(&k.Common); err != nil {
+		return err
+	}
+	k.hmac.profile(&k.profile)
+	return nil
 }
 
 // proves reports whether the provider proves that it sent a request.
@@ -131,6 +134,9 @@ func (k *Known) checkOptions() error {
 	}
 	return nil
 }
+
+// Proves implements Provider.
+func (k *Known) Proves() bool { return k.preset.proves() || k.Token != nil }
 
 // Profile implements Provider.
 func (k *Known) Profile() *Profile { return &k.profile }
@@ -187,7 +193,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}
-	return d.WrapErr(k.checkSecrets())
+	return syntax.At(d, k.checkSecrets())
 }
 
 // Interface guards

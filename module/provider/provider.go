@@ -18,24 +18,18 @@ import (
 // Request is a webhook as far as its proof is concerned.
 type Request struct {
 	Method   string
-	Scheme   string              // "https" or "http"
-	Host     string              // as the sender wrote it
-	Path     string              // escaped, as it was sent
+	Path     string              // escaped, as the app will get it
 	RawQuery string              // without the question mark
 	Header   map[string][]string // canonical names
 	Body     []byte
 
+	// Public is the URL that the provider called. It is set where
+	// Profile.SignsURL says that it is needed.
+	Public *url.URL
+
 	// DeliveryID finds the delivery ID in the request, for schemes that sign
 	// it. It gives "" where there is none.
 	DeliveryID func() string
-}
-
-// URI returns path and query.
-func (r *Request) URI() string {
-	if r.RawQuery == "" {
-		return r.Path
-	}
-	return r.Path + "?" + r.RawQuery
 }
 
 // header returns the first value of a header whose name is canonical.
@@ -66,6 +60,11 @@ func (r Refusal) Error() string { return string(r) }
 // Provider is one configured provider: what a guest module in the namespace
 // webhook_gateway.providers implements.
 type Provider interface {
+	// Proves reports whether anything in a request proves who sent it. Where
+	// nothing does, the source must be guarded by addresses. It is asked before
+	// the provider is provisioned.
+	Proves() bool
+
 	// Profile says what the gateway must know about the provider. It is the
 	// same at each call.
 	Profile() *Profile
@@ -126,9 +125,6 @@ type Profile struct {
 	Horizon time.Duration
 	// NeverRetries says that the provider sends each event once.
 	NeverRetries bool
-	// Proven says that something in the request proves who sent it. Without
-	// it, the source must be guarded by addresses.
-	Proven bool
 	// SecretHeaders carry credentials of the configuration, and are masked in
 	// whatever the gateway shows.
 	SecretHeaders []string
@@ -136,6 +132,8 @@ type Profile struct {
 	SecretURL bool
 	// SignsID says that Verify calls Request.DeliveryID.
 	SignsID bool
+	// SignsURL says that Verify reads Request.Public.
+	SignsURL bool
 	// Samples are realistic webhooks, at least one for each documented event.
 	Samples []Sample
 }
@@ -146,18 +144,30 @@ const DefaultMaxBody = 10 << 20
 // Sends reports whether the provider uses an HTTP method.
 func (p *Profile) Sends(method string) bool { return slices.Contains(p.Methods, method) }
 
-// publicURL returns the URL that the provider called: external in place of
-// what this server sees, where it is set.
-func (r *Request) publicURL(external *url.URL) string {
+// publicURL returns the URL that the provider called, with what external says
+// in place of what this server saw.
+func (r *Request) publicURL(external *url.URL) *url.URL {
 	if external == nil {
-		return r.Scheme + "://" + r.Host + r.URI()
+		return r.Public
 	}
 	u := *external
 	if u.Path == "" || u.Path == "/" {
-		return u.Scheme + "://" + u.Host + r.URI()
+		u.Path, u.RawPath = r.Public.Path, r.Public.RawPath
 	}
 	if u.RawQuery == "" {
-		u.RawQuery = r.RawQuery
+		u.RawQuery = r.Public.RawQuery
 	}
+	return &u
+}
+
+// URL returns the target's URL with the request's own path and query, in which
+// Sign may have put a token.
+func (r *Request) URL(target *url.URL) string {
+	u := *target
+	u.RawPath = r.Path
+	if path, err := url.PathUnescape(r.Path); err == nil {
+		u.Path = path
+	}
+	u.RawQuery = r.RawQuery
 	return u.String()
 }

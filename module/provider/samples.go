@@ -58,7 +58,7 @@ func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error
 		gaps = append(gaps, "{"+name+"}", string(quoted[1:len(quoted)-1]))
 	}
 	fill := strings.NewReplacer(gaps...)
-	r := &Request{Method: "POST", Scheme: "https", Header: make(map[string][]string)}
+	r := &Request{Method: "POST", Header: make(map[string][]string)}
 	for name, value := range s.Header {
 		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{fill.Replace(value)}
 	}

@@ -96,6 +96,7 @@ type Request struct {
 	TLS        bool                `cbor:"7,keyasint"`
 	Header     map[string][]string `cbor:"8,keyasint"`
 	Body       []byte              `cbor:"9,keyasint"`
+	Secret     []string            `cbor:"10,keyasint,omitempty"` // headers that are never to be shown
 }
 
 // Delivery is one event on its way to one route.
@@ -224,11 +225,12 @@ type Retention struct {
 type Store interface {
 	// Append stores the event with its deliveries and its dedup entry: all of
 	// it or nothing. It returns nil only after a crash or a power cut can no
-	// longer undo that. Many appends may share one sync.
+	// longer undo that. Many appends may share one sync. It sets e.Size.
 	Append(ctx context.Context, e *Event) error
 
 	// Update changes a stored event: it is loaded without its request, given
-	// to change, and stored again, in one transaction. An error from change
+	// to change, and stored again, in one transaction. It may call change more
+	// than once, each time with the event as it was. An error from change
 	// leaves the event as it was and is returned. Leases on lanes that the
 	// event no longer waits in, or waits in with another due time, end.
 	// Clearing Event.Dedup removes the dedup entry.

@@ -135,3 +135,11 @@ func noBlock(d *caddyfile.Dispenser) error {
 	}
 	return nil
 }
+
+// At adds file and line to an error, if it is one.
+func At(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}

@@ -1,0 +1,99 @@
+package module
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// refusal is the answer to a request that was not accepted. The gateway writes
+// it itself: Caddy's error chain would log headers and query.
+type refusal struct {
+	status  int
+	outcome string // for metrics and log
+	detail  string // for the log
+}
+
+func (r *refusal) Error() string { return r.outcome + ": " + r.detail }
+
+// The outcomes of a request.
+const (
+	accepted  = "accepted"
+	duplicate = "duplicate"
+	held      = "held"
+	passed    = "passed"
+)
+
+var (
+	refusedPlainHTTP = &refusal{http.StatusForbidden, "plain_http", "the connection is not encrypted"}
+	refusedAddress   = &refusal{http.StatusForbidden, "address", "the client's address is not allowed"}
+	refusedMethod    = &refusal{http.StatusMethodNotAllowed, "method", "the provider does not use this method"}
+	refusedSize      = &refusal{http.StatusRequestEntityTooLarge, "size", "the body is larger than max_body"}
+	refusedRead      = &refusal{http.StatusBadRequest, "incomplete", "the body did not arrive whole"}
+	refusedByCall    = &refusal{http.StatusUnauthorized, "unverified", "the provider does not vouch for it"}
+	refusedBusy      = &refusal{http.StatusServiceUnavailable, "busy", "too much is being read at once"}
+)
+
+var outcomes = []string{accepted, duplicate, held, passed,
+	"plain_http", "address", "method", "size", "incomplete", "busy", "unverified", "unavailable"}
+
+// retryAfter is how many seconds a provider is asked to wait.
+const retryAfter = 5
+
+// refusalOf returns the answer that an error calls for.
+func refusalOf(err error) *refusal {
+	var answer *refusal
+	var unverified provider.Refusal
+	switch {
+	case errors.As(err, &answer):
+		return answer
+	case errors.As(err, &unverified):
+		return &refusal{http.StatusUnauthorized, "unverified", string(unverified)}
+	case errors.Is(err, context.Canceled):
+		return &refusal{http.StatusServiceUnavailable, "incomplete", "the client went away"}
+	}
+	return &refusal{http.StatusServiceUnavailable, "unavailable", err.Error()}
+}
+
+// refuse answers a request that was not accepted, and says why in the log.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	answer := refusalOf(err)
+	h.requests.count(answer.outcome)
+	level := zap.InfoLevel
+	if answer.status >= 500 {
+		level = zap.WarnLevel
+	}
+	if entry := h.logger.Check(level, "webhook refused"); entry != nil {
+		entry.Write(zap.String("source", h.Source), zap.Int("status", answer.status),
+			zap.String("outcome", answer.outcome), zap.String("detail", answer.detail),
+			zap.String("client_ip", clientIP(r)), zap.String("method", r.Method))
+	}
+	switch answer.status {
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", h.methods)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(answer.status)
+	io.WriteString(w, http.StatusText(answer.status)+"\n")
+}
+
+// acknowledge answers a request that was accepted now or before.
+func (h *Handler) acknowledge(w http.ResponseWriter, outcome string) error {
+	h.requests.count(outcome)
+	if h.Respond.Body != "" && w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	w.WriteHeader(h.Respond.Status)
+	if h.Respond.Body != "" {
+		io.WriteString(w, h.Respond.Body)
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package module
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+const (
+	defaultRetain     = 72 * time.Hour
+	defaultRetainDead = 720 * time.Hour
+)
+
+// App owns the queue that the sources of a configuration share. It needs no
+// configuration of its own.
+type App struct {
+	// The queue. Default: the embedded one, disk, in Caddy's data directory.
+	QueueRaw json.RawMessage `json:"queue,omitempty" caddy:"namespace=webhook_gateway.queues inline_key=backend"`
+
+	// How long delivered events are kept. Default: 72h. They go earlier, oldest
+	// first, when the queue takes more space than it may.
+	Retain caddy.Duration `json:"retain,omitempty"`
+
+	// How long events are kept that were not delivered: unrouted and uncertain
+	// ones, dead letters, and deliveries whose route is gone. Default: 720h.
+	RetainDead caddy.Duration `json:"retain_dead,omitempty"`
+
+	logger  *zap.Logger
+	backend queue.Backend
+	config  *queue.Config
+	sources map[string]*registration
+
+	// open opens the engine and attaches this configuration to it, once. HTTP
+	// may ask before Start does: apps start in no order.
+	open   func() (*queue.Engine, error)
+	pooled bool // open took a share in the pool, which Cleanup gives back
+}
+
+// registration is a source of this configuration.
+type registration struct {
+	definition []byte
+	handler    *Handler
+}
+
+// engines has one engine for each store, whichever configurations use it.
+var engines = caddy.NewUsagePool()
+
+// pooledEngine closes its engine when the last configuration is done with it.
+type pooledEngine struct{ *queue.Engine }
+
+// Destruct implements caddy.Destructor.
+func (e pooledEngine) Destruct() error { return e.Close() }
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "webhook_gateway",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision reads the queue's configuration. It opens nothing: a configuration
+// may be validated beside a running gateway.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	if a.Retain == 0 {
+		a.Retain = caddy.Duration(defaultRetain)
+	}
+	if a.RetainDead == 0 {
+		a.RetainDead = caddy.Duration(defaultRetainDead)
+	}
+	if a.QueueRaw == nil {
+		a.QueueRaw = json.RawMessage(`{"backend": "disk"}`)
+	}
+	backend, err := ctx.LoadModule(a, "QueueRaw")
+	if err != nil {
+		return fmt.Errorf("loading queue: %v", err)
+	}
+	a.backend = backend.(queue.Backend)
+	a.sources = make(map[string]*registration)
+	a.config = &queue.Config{
+		Backend:   a.backend,
+		Retention: queue.Retention{Done: time.Duration(a.Retain), Failed: time.Duration(a.RetainDead)},
+		Sources:   make(map[string]*queue.Source),
+		Observer:  observer{},
+		Logger:    a.logger,
+	}
+	a.open = sync.OnceValues(a.openEngine)
+	return provisionMetrics(ctx)
+}
+
+// Validate refuses settings that make no sense.
+func (a *App) Validate() error {
+	if a.Retain < 0 || a.RetainDead < 0 {
+		return errors.New("retain and retain_dead must be greater than zero")
+	}
+	return nil
+}
+
+// register adds a source. The same definition may come twice, since a site
+// with two addresses is provisioned twice; another one may not.
+func (a *App) register(h *Handler, definition []byte) error {
+	if before, ok := a.sources[h.Source]; ok {
+		if !bytes.Equal(before.definition, definition) {
+			return fmt.Errorf("source %s is defined twice and not alike; give one of the two another name with: source <name>", h.Source)
+		}
+		return nil
+	}
+	a.sources[h.Source] = &registration{definition, h}
+	a.config.Sources[h.Source] = h.engineSource()
+	return nil
+}
+
+func (a *App) openEngine() (*queue.Engine, error) {
+	pooled, _, err := engines.LoadOrNew(a.backend.Key(), func() (caddy.Destructor, error) {
+		// The engine outlives this configuration and its logger.
+		engine, err := queue.NewEngine(a.backend, caddy.Log().Named("webhook_gateway"))
+		return pooledEngine{engine}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.pooled = true
+	engine := pooled.(pooledEngine).Engine
+	engine.Attach(a.config)
+	return engine, nil
+}
+
+// Start opens the queue and begins to deliver.
+func (a *App) Start() error {
+	engine, err := a.open()
+	if err != nil {
+		return err
+	}
+	watch(engine)
+	return nil
+}
+
+// Stop ends deliveries unless a newer configuration has taken over. Requests
+// that are still in flight are stored nevertheless.
+func (a *App) Stop() error {
+	if engine, err := a.open(); err == nil {
+		engine.Detach(a.config)
+	}
+	return nil
+}
+
+// Cleanup gives back the engine, which closes when nobody uses it any more.
+func (a *App) Cleanup() error {
+	if !a.pooled {
+		return nil
+	}
+	_, err := engines.Delete(a.backend.Key())
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,245 @@
+package module
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("webhook_gateway", parseApp)
+	httpcaddyfile.RegisterHandlerDirective("webhook_gateway", parseHandler)
+	httpcaddyfile.RegisterDirectiveOrder("webhook_gateway", httpcaddyfile.Before, "respond")
+}
+
+// parseApp reads the global option. Syntax:
+//
+//	webhook_gateway {
+//		queue       <backend> { … }
+//		retain      <duration>
+//		retain_dead <duration>
+//	}
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	d.Next() // webhook_gateway
+	if existing != nil {
+		return nil, d.Err("webhook_gateway is given twice")
+	}
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	app := new(App)
+	err := syntax.Block(d, syntax.Options{
+		"queue": func(d *caddyfile.Dispenser) (err error) {
+			app.QueueRaw, err = guest(d, "webhook_gateway.queues", "backend")
+			return err
+		},
+		"retain":      syntax.Duration(&app.Retain),
+		"retain_dead": syntax.Duration(&app.RetainDead),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "webhook_gateway", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// guest reads a guest module: its name, its arguments and its block.
+func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage, error) {
+	raw, _, err := guestModule(d, namespace, inlineKey)
+	return raw, err
+}
+
+func guestModule(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage, caddyfile.Unmarshaler, error) {
+	if !d.NextArg() {
+		return nil, nil, d.ArgErr()
+	}
+	name := d.Val()
+	mod, err := caddyfile.UnmarshalModule(d, namespace+"."+name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return caddyconfig.JSONModuleObject(mod, inlineKey, name, nil), mod, nil
+}
+
+// parseHandler reads the directive. Syntax:
+//
+//	webhook_gateway [<matcher>] {
+//		source   <name>
+//		provider <name> [<secret>...] { … }
+//		insecure_http
+//		insecure_unverified
+//		allow_ips      <ip|cidr|private_ranges>...
+//		allow_ips_from <module> …
+//		max_body <size>
+//		event    <expression>
+//		id       <expression>
+//		dedup    <window> [<entries>] | off
+//		respond  <status> [<body>]
+//		route <name> [<expression>] [<upstream>...] { … }
+//		otherwise [<upstream>...] { … }
+//	}
+func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // webhook_gateway
+	if helper.NextArg() {
+		return nil, helper.ArgErr()
+	}
+	p := &handlerParser{helper: helper, handler: new(Handler), seen: make(map[string]bool)}
+	d := helper.Dispenser
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := p.subdirective(d); err != nil {
+			return nil, err
+		}
+	}
+	h := p.handler
+	if p.provider == nil {
+		return nil, d.Err("webhook_gateway needs a line: provider <name> <secret>")
+	}
+	if h.Source == "" {
+		h.Source = p.providerName
+	}
+	return h, syntax.At(d, h.check(p.provider))
+}
+
+// handlerParser reads one webhook_gateway block.
+type handlerParser struct {
+	helper       httpcaddyfile.Helper
+	handler      *Handler
+	provider     provider.Provider
+	providerName string
+	seen         map[string]bool
+}
+
+// subdirective reads one line of the block. Only routes and sources of
+// addresses may come more than once.
+func (p *handlerParser) subdirective(d *caddyfile.Dispenser) error {
+	h, name := p.handler, d.Val()
+	read, ok := syntax.Options{
+		"source":              syntax.String(&h.Source),
+		"provider":            p.readProvider,
+		"insecure_http":       syntax.Flag(&h.InsecureHTTP),
+		"insecure_unverified": syntax.Flag(&h.InsecureUnverified),
+		"allow_ips":           p.readAllowIPs,
+		"allow_ips_from":      p.readAllowIPsFrom,
+		"max_body":            syntax.Size(&h.MaxBody),
+		"event":               expression(&h.Event),
+		"id":                  expression(&h.ID),
+		"dedup":               p.readDedup,
+		"respond":             p.readRespond,
+		"route":               p.readRoute,
+		otherwise:             p.readOtherwise,
+	}[name]
+	if !ok {
+		return d.Errf("unknown subdirective %q of webhook_gateway", name)
+	}
+	if p.seen[name] && name != "route" && name != "allow_ips_from" {
+		return d.Errf("%s is given twice", name)
+	}
+	p.seen[name] = true
+	return read(d)
+}
+
+func (p *handlerParser) readProvider(d *caddyfile.Dispenser) error {
+	raw, mod, err := guestModule(d, "webhook_gateway.providers", "name")
+	if err != nil {
+		return err
+	}
+	configured, ok := mod.(provider.Provider)
+	if !ok {
+		return d.Errf("module %T is no provider", mod)
+	}
+	p.handler.ProviderRaw, p.provider, p.providerName = raw, configured, inlineName(raw)
+	return nil
+}
+
+func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
+	if err := syntax.Strings(&p.handler.AllowIPs)(d); err != nil {
+		return err
+	}
+	for _, text := range p.handler.AllowIPs {
+		if text == "published" {
+			return d.Err("allow_ips published is not supported yet")
+		}
+	}
+	_, err := parseRanges(p.handler.AllowIPs)
+	return syntax.At(d, err)
+}
+
+func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {
+	raw, err := guest(d, "http.ip_sources", "source")
+	p.handler.AllowIPsFromRaw = append(p.handler.AllowIPsFromRaw, raw)
+	return err
+}
+
+// expression reads an expression and compiles it, for the sake of the line
+// number in its errors.
+func expression(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if err := syntax.String(to)(d); err != nil {
+			return err
+		}
+		_, err := rules.CompileValue(*to)
+		return syntax.At(d, err)
+	}
+}
+
+func (p *handlerParser) readDedup(d *caddyfile.Dispenser) (err error) {
+	dedup := new(Dedup)
+	p.handler.Dedup = dedup
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	if dedup.Off = d.Val() == "off"; dedup.Off {
+		return syntax.End(d)
+	}
+	if dedup.Window, err = syntax.ParseDuration(d); err != nil {
+		return err
+	}
+	if d.NextArg() {
+		if dedup.Entries, err = strconv.Atoi(d.Val()); err != nil || dedup.Entries < 1 {
+			return d.Errf("%q is not a number of entries", d.Val())
+		}
+	}
+	return syntax.End(d)
+}
+
+func (p *handlerParser) readRespond(d *caddyfile.Dispenser) (err error) {
+	response := new(Response)
+	p.handler.Respond = response
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	if response.Status, err = strconv.Atoi(d.Val()); err != nil || response.Status < 200 || response.Status > 299 {
+		return d.Errf("%q is not a status from 200 to 299", d.Val())
+	}
+	if d.NextArg() {
+		response.Body = d.Val()
+	}
+	return syntax.End(d)
+}
+
+// parseStatuses reads status codes and classes such as 5xx.
+func parseStatuses(to *[]int) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		var args []string
+		if err := syntax.Strings(&args)(d); err != nil {
+			return err
+		}
+		for _, arg := range args {
+			class, isClass := strings.CutSuffix(arg, "xx")
+			status, err := strconv.Atoi(class)
+			if err != nil || isClass && (status < 1 || status > 5) || !isClass && (status < 100 || status > 599) {
+				return d.Errf("%q is neither a status such as 429 nor a class such as 5xx", arg)
+			}
+			*to = append(*to, status)
+		}
+		return nil
+	}
+}

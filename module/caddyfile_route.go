@@ -1,0 +1,161 @@
+package module
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// readRoute reads a route. Syntax:
+//
+//	route <name> [`<expression>`] [<upstream>...] {
+//		to          <upstream>...
+//		forward     { <directives> }
+//		retry       <for> [<first> [<max>]]
+//		retry_on    <status>...
+//		give_up_on  <status>...
+//		timeout     <duration>
+//		concurrency <n>
+//	}
+func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	r := &Route{Name: d.Val()}
+	if r.Name == otherwise {
+		return d.Err("the route name otherwise is reserved; write: otherwise <upstream>")
+	}
+	return p.readDestination(d, r)
+}
+
+// readOtherwise reads the route for events that no other took. It has the
+// syntax of a route without name and expression.
+func (p *handlerParser) readOtherwise(d *caddyfile.Dispenser) error {
+	return p.readDestination(d, &Route{Name: otherwise})
+}
+
+func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error {
+	start := d.Token()
+	var upstreams []caddyfile.Token
+	for d.NextArg() {
+		switch {
+		case !d.Token().Quoted():
+			upstreams = append(upstreams, d.Token())
+		case r.Name == otherwise:
+			return d.Err("otherwise takes no expression")
+		case r.Rule != "" || len(upstreams) > 0:
+			return d.Errf("%q is quoted, so it is no upstream, and an expression comes once, behind the route's name", d.Val())
+		default:
+			r.Rule = d.Val()
+			if _, err := rules.Compile(r.Rule); err != nil {
+				return syntax.At(d, err)
+			}
+		}
+	}
+	if len(upstreams) > 0 {
+		if err := p.proxyTo(r, start, upstreams); err != nil {
+			return err
+		}
+	}
+	if err := syntax.Block(d, p.routeOptions(r)); err != nil {
+		return err
+	}
+	p.handler.Routes = append(p.handler.Routes, r)
+	return syntax.At(d, checkRoutes(p.handler.Routes))
+}
+
+func (p *handlerParser) routeOptions(r *Route) syntax.Options {
+	options := syntax.Options{
+		"to": func(d *caddyfile.Dispenser) error {
+			start := d.Token()
+			upstreams := d.RemainingArgsAsTokens()
+			if len(upstreams) == 0 {
+				return d.ArgErr()
+			}
+			return p.proxyTo(r, start, upstreams)
+		},
+		"forward":    func(d *caddyfile.Dispenser) error { return p.readForward(d, r) },
+		"retry":      func(d *caddyfile.Dispenser) error { return readRetry(d, r) },
+		"retry_on":   parseStatuses(&r.RetryOn),
+		"give_up_on": parseStatuses(&r.GiveUpOn),
+		"timeout":    syntax.Duration(&r.Timeout),
+		"concurrency": func(d *caddyfile.Dispenser) (err error) {
+			if !d.NextArg() {
+				return d.ArgErr()
+			}
+			if r.Concurrency, err = strconv.Atoi(d.Val()); err != nil || r.Concurrency < 1 {
+				return d.Errf("%q is not a number of attempts", d.Val())
+			}
+			return syntax.End(d)
+		},
+	}
+	for _, name := range []string{"rate", "order_by", "sign"} {
+		options[name] = func(d *caddyfile.Dispenser) error { return d.Errf("%s is not supported yet", name) }
+	}
+	return options
+}
+
+// proxyTo makes upstreams the route's destination, in the syntax of Caddy's
+// own reverse_proxy.
+func (p *handlerParser) proxyTo(r *Route, start caddyfile.Token, upstreams []caddyfile.Token) error {
+	if r.HandlerRaw != nil {
+		return p.helper.Errf("route %s has two destinations; several upstreams go on one line", r.Name)
+	}
+	directive := start
+	directive.Text = "reverse_proxy"
+	tokens := append([]caddyfile.Token{directive}, upstreams...)
+	helper := p.helper.WithDispenser(caddyfile.NewDispenser(tokens))
+	proxy := new(reverseproxy.Handler)
+	if err := proxy.UnmarshalCaddyfile(helper.Dispenser); err != nil {
+		return err
+	}
+	if err := proxy.FinalizeUnmarshalCaddyfile(helper); err != nil {
+		return err
+	}
+	r.HandlerRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
+	return nil
+}
+
+// readForward reads the directives of a site that deliver an event.
+func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
+	if r.HandlerRaw != nil {
+		return d.Errf("route %s has two destinations: forward stands instead of upstreams", r.Name)
+	}
+	segment := d.NewFromNextSegment()
+	subroute, err := httpcaddyfile.ParseSegmentAsSubroute(p.helper.WithDispenser(segment))
+	if err != nil {
+		return err
+	}
+	r.HandlerRaw = caddyconfig.JSONModuleObject(subroute, "handler", "subroute", nil)
+	return nil
+}
+
+func readRetry(d *caddyfile.Dispenser, r *Route) (err error) {
+	r.Retry = new(Retry)
+	args := d.RemainingArgsAsTokens()
+	if len(args) < 1 || len(args) > 3 {
+		return d.ArgErr()
+	}
+	times := caddyfile.NewDispenser(args)
+	times.Next()
+	if r.Retry.For, err = syntax.ParseDuration(times); err != nil {
+		return err
+	}
+	if times.NextArg() {
+		if r.Retry.First, err = syntax.ParseDuration(times); err != nil {
+			return err
+		}
+	}
+	if times.NextArg() {
+		if r.Retry.Max, err = syntax.ParseDuration(times); err != nil {
+			return err
+		}
+	}
+	return nil
+}

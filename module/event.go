@@ -1,0 +1,123 @@
+package module
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// EventInfo is an event as the admin API shows it.
+type EventInfo struct {
+	ID         string         `json:"id"`
+	Source     string         `json:"source"`
+	Provider   string         `json:"provider"`
+	Type       string         `json:"event"`
+	DeliveryID string         `json:"delivery_id"`
+	ReceivedAt time.Time      `json:"received_at"`
+	State      string         `json:"state"`
+	Bytes      int64          `json:"bytes"`
+	Check      *CheckInfo     `json:"check,omitempty"`
+	Deliveries []DeliveryInfo `json:"deliveries"`
+	Request    *RequestInfo   `json:"request,omitempty"`
+}
+
+// CheckInfo says how the check of a held event stands.
+type CheckInfo struct {
+	Calls  int        `json:"calls"`
+	Due    *time.Time `json:"due,omitempty"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+// DeliveryInfo is a delivery as the admin API shows it.
+type DeliveryInfo struct {
+	Route    string     `json:"route"`
+	State    string     `json:"state"`
+	Attempts int        `json:"attempts"`
+	Status   int        `json:"status,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Due      *time.Time `json:"due,omitempty"`
+	Ended    *time.Time `json:"ended,omitempty"`
+}
+
+// RequestInfo is the request of an event, with credentials masked.
+type RequestInfo struct {
+	Method   string      `json:"method"`
+	Host     string      `json:"host"`
+	URI      string      `json:"uri"`
+	ClientIP string      `json:"client_ip"`
+	Header   http.Header `json:"headers"`
+	Body     string      `json:"body,omitempty"`
+	Binary   []byte      `json:"body_base64,omitempty"` // a body that is no text
+}
+
+// describe shows an event without its request.
+func describe(engine *queue.Engine, e *queue.Event) EventInfo {
+	info := EventInfo{
+		ID: e.ID.String(), Source: e.Source, Provider: e.Provider, Type: e.Type, DeliveryID: e.DeliveryID,
+		ReceivedAt: e.ReceivedAt, State: string(e.State), Bytes: e.Size, Deliveries: []DeliveryInfo{},
+	}
+	if e.State == queue.Held || e.State == queue.Uncertain {
+		info.Check = &CheckInfo{Calls: e.Check.Calls, Reason: e.Check.Reason}
+		if e.State == queue.Held {
+			info.Check.Due = &e.Check.Due
+		}
+	}
+	for i := range e.Deliveries {
+		d := &e.Deliveries[i]
+		shown := DeliveryInfo{
+			Route: d.Route, State: string(engine.State(e, d)), Attempts: d.Attempts, Status: d.Status, Reason: d.Reason,
+		}
+		if d.State == queue.Pending {
+			shown.Due = &d.Due
+		} else {
+			shown.Ended = &d.Ended
+		}
+		info.Deliveries = append(info.Deliveries, shown)
+	}
+	return info
+}
+
+// hasDelivery reports whether the event has a delivery to a route in a state;
+// empty ones stand for any.
+func (e *EventInfo) hasDelivery(route, state string) bool {
+	return slices.ContainsFunc(e.Deliveries, func(d DeliveryInfo) bool {
+		return (route == "" || d.Route == route) && (state == "" || d.State == state)
+	})
+}
+
+// credentials are headers whose values are never shown, whoever sends them.
+var credentials = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "X-Gitlab-Token",
+	"X-Telegram-Bot-Api-Secret-Token"}
+
+// mask stands for what is not shown.
+const mask = "[masked]"
+
+func describeRequest(r *queue.Request) *RequestInfo {
+	info := &RequestInfo{Method: r.Method, Host: r.Host, URI: r.URI, ClientIP: r.ClientIP, Header: make(http.Header)}
+	for name, values := range r.Header {
+		if slices.Contains(credentials, name) || slices.Contains(r.Secret, name) {
+			values = []string{mask}
+		}
+		info.Header[name] = values
+	}
+	if utf8.Valid(r.Body) {
+		info.Body = string(r.Body)
+	} else {
+		info.Binary = r.Body
+	}
+	return info
+}
+
+func parseID(text string) (queue.ID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return queue.ID{}, fmt.Errorf("%q is no event ID", text)
+	}
+	return id, nil
+}

@@ -1,0 +1,254 @@
+package module
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// Handler receives the webhooks of one source.
+type Handler struct {
+	// The name of the source. Default: the provider's name.
+	Source string `json:"source,omitempty"`
+
+	// The provider that sends, with its secrets.
+	ProviderRaw json.RawMessage `json:"provider,omitempty" caddy:"namespace=webhook_gateway.providers inline_key=name"`
+
+	Guard
+
+	// An expression that finds the event type, instead of the preset's.
+	Event string `json:"event,omitempty"`
+
+	// An expression that finds the delivery ID, instead of the preset's.
+	ID string `json:"id,omitempty"`
+
+	// How duplicates are recognized.
+	Dedup *Dedup `json:"dedup,omitempty"`
+
+	// What accepted webhooks and duplicates are answered. Default: status 200.
+	Respond *Response `json:"respond,omitempty"`
+
+	// Where events go. Each route whose rule holds gets a delivery; the one
+	// named otherwise gets the events that no other took. Without routes,
+	// verified requests go to the next handler of the site.
+	Routes []*Route `json:"routes,omitempty"`
+
+	logger       *zap.Logger
+	app          *App
+	providerName string
+	provider     provider.Provider
+	checker      provider.Checker // nil unless the proof needs a call
+	profile      *provider.Profile
+	eventValue   *rules.Value // nil: no event type
+	idValue      *rules.Value // nil: the hash stands in
+	window       time.Duration
+	requests     requestCounters
+}
+
+// Dedup says how duplicates are recognized.
+type Dedup struct {
+	// Take every webhook for a new one.
+	Off bool `json:"off,omitempty"`
+
+	// How long a delivery ID is remembered. Default: 72h, or as long as the
+	// provider goes on sending an event again.
+	Window caddy.Duration `json:"window,omitempty"`
+
+	// How many delivery IDs are kept in memory. Default: 200000.
+	Entries int `json:"entries,omitempty"`
+}
+
+const (
+	defaultWindow  = 72 * time.Hour
+	defaultEntries = 200_000
+)
+
+// Response is an answer to the provider.
+type Response struct {
+	// The status code, 200 to 299.
+	Status int `json:"status,omitempty"`
+
+	// The body.
+	Body string `json:"body,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhook_gateway",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision loads provider, guard and routes, and adds the source to the app.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	definition, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("encoding source: %v", err)
+	}
+	app, err := ctx.App("webhook_gateway")
+	if err != nil {
+		return err
+	}
+	h.app, h.logger = app.(*App), ctx.Logger()
+	if err := h.provisionProvider(ctx); err != nil {
+		return fmt.Errorf("source %s: %w", h.Source, err)
+	}
+	if err := h.provisionSource(ctx); err != nil {
+		return fmt.Errorf("source %s: %w", h.Source, err)
+	}
+	return h.app.register(h, definition)
+}
+
+func (h *Handler) provisionProvider(ctx caddy.Context) error {
+	if h.ProviderRaw == nil {
+		return errors.New("no provider; add a line: provider <name> <secret>")
+	}
+	h.providerName = inlineName(h.ProviderRaw)
+	if h.Source == "" {
+		h.Source = h.providerName
+	}
+	mod, err := ctx.LoadModule(h, "ProviderRaw")
+	if err != nil {
+		return fmt.Errorf("loading provider: %w", err)
+	}
+	h.provider = mod.(provider.Provider)
+	h.checker, _ = mod.(provider.Checker)
+	h.profile = h.provider.Profile()
+	return nil
+}
+
+// inlineName returns the name of the module that a raw configuration is for.
+func inlineName(raw json.RawMessage) string {
+	var module struct {
+		Name string `json:"name"`
+	}
+	// A raw configuration that is no object fails to load with a better error.
+	_ = json.Unmarshal(raw, &module)
+	return module.Name
+}
+
+func (h *Handler) provisionSource(ctx caddy.Context) error {
+	if err := h.check(h.provider); err != nil {
+		return err
+	}
+	if err := h.Guard.provision(ctx, h.profile); err != nil {
+		return err
+	}
+	if err := h.provisionIdentity(); err != nil {
+		return err
+	}
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	for _, route := range h.Routes {
+		if err := route.provision(ctx, server, h.Source); err != nil {
+			return fmt.Errorf("route %s: %w", route.Name, err)
+		}
+	}
+	if h.Respond == nil {
+		h.Respond = new(Response)
+	}
+	if h.Respond.Status == 0 {
+		h.Respond.Status = http.StatusOK
+	}
+	h.requests = countersOf(h.Source)
+	return nil
+}
+
+// provisionIdentity compiles what finds event type and delivery ID.
+func (h *Handler) provisionIdentity() (err error) {
+	compile := func(name, override, preset string) (*rules.Value, error) {
+		expression := override
+		if expression == "" {
+			expression = preset
+		}
+		if expression == "" {
+			return nil, nil
+		}
+		value, err := rules.CompileValue(expression)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %v", name, err)
+		}
+		return value, nil
+	}
+	if h.eventValue, err = compile("event", h.Event, h.profile.Event); err != nil {
+		return err
+	}
+	if h.idValue, err = compile("id", h.ID, h.profile.ID); err != nil {
+		return err
+	}
+	if h.Dedup == nil {
+		h.Dedup = new(Dedup)
+	}
+	if h.Dedup.Entries == 0 {
+		h.Dedup.Entries = defaultEntries
+	}
+	h.window = time.Duration(h.Dedup.Window)
+	switch {
+	case h.Dedup.Off:
+		h.window = 0
+	case h.window == 0:
+		h.window = max(defaultWindow, h.profile.Horizon)
+	}
+	return nil
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+// check holds the parts of the configuration against each other. It works on
+// providers that are not provisioned, so that a Caddyfile is refused with the
+// line that is wrong.
+func (h *Handler) check(p provider.Provider) error {
+	switch {
+	case !validName.MatchString(h.Source):
+		return fmt.Errorf("%q is no name: letters, digits, dot, dash and underscore, 64 at most", h.Source)
+	case !p.Proves() && !h.InsecureUnverified && len(h.AllowIPs) == 0 && len(h.AllowIPsFromRaw) == 0:
+		return errors.New("its provider proves nothing, so anybody could send; add one of these lines: " +
+			"allow_ips <ip|cidr>..., token path <secret> (in the provider block), or insecure_unverified")
+	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
+		return fmt.Errorf("respond takes a status from 200 to 299, not %d: any other one would make the provider send again", h.Respond.Status)
+	case h.Dedup != nil && (h.Dedup.Window < 0 || h.Dedup.Entries < 0):
+		return errors.New("dedup takes a window and a number of entries that are greater than zero")
+	case h.Dedup != nil && h.Dedup.Off && (h.Dedup.Window != 0 || h.Dedup.Entries != 0):
+		return errors.New("dedup is either off or has a window")
+	}
+	if _, ok := p.(provider.Checker); ok && len(h.Routes) == 0 {
+		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")
+	}
+	return checkRoutes(h.Routes)
+}
+
+// engineSource describes the source to the engine.
+func (h *Handler) engineSource() *queue.Source {
+	source := &queue.Source{
+		Window:       h.window,
+		Entries:      h.Dedup.Entries,
+		LastToRefuse: h.profile.NeverRetries,
+		Routes:       make(map[string]*queue.Route),
+	}
+	for _, route := range h.Routes {
+		source.Routes[route.Name] = route.engineRoute()
+	}
+	if h.checker != nil {
+		source.Check, source.Route = h.checkProof, h.routeHeld
+	}
+	return source
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,152 @@
+package module
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+const namespace, subsystem = "caddy", "webhook_gateway"
+
+// metrics live as long as the process: counters go on over reloads.
+var metrics = struct {
+	requests     *prometheus.CounterVec
+	ack          *prometheus.HistogramVec
+	unidentified *prometheus.CounterVec
+	ruleErrors   *prometheus.CounterVec
+	conflicts    *prometheus.CounterVec
+	evicted      *prometheus.CounterVec
+	attempts     *prometheus.CounterVec
+	attempt      *prometheus.HistogramVec
+	deadLetters  *prometheus.CounterVec
+}{
+	requests: counter("requests_total", "Requests by what became of them.", "source", "outcome"),
+	ack: histogram("ack_seconds", "Time from a request's arrival until its event was on disk.",
+		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "source"),
+	unidentified: counter("unidentified_total", "Webhooks in which the event type or the delivery ID was not found.", "source", "what"),
+	ruleErrors:   counter("rule_errors_total", "Rules that failed while they ran.", "source", "route"),
+	conflicts:    counter("conflicts_total", "Duplicates with another body than the event.", "source"),
+	evicted:      counter("dedup_evicted_total", "Delivery IDs that were forgotten before their window ended.", "source"),
+	attempts:     counter("attempts_total", "Delivery attempts by outcome.", "source", "route", "outcome"),
+	attempt: histogram("attempt_seconds", "Time that a delivery attempt took.",
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "source", "route"),
+	deadLetters: counter("dead_letters_total", "Deliveries that will not be tried again by themselves.", "source", "route"),
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
+	}, labels)
+}
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
+	}, labels)
+}
+
+// provisionMetrics adds the collectors to the registry of a configuration.
+func provisionMetrics(ctx caddy.Context) error {
+	for _, c := range []prometheus.Collector{
+		metrics.requests, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.conflicts,
+		metrics.evicted, metrics.attempts, metrics.attempt, metrics.deadLetters, depth{},
+	} {
+		err := ctx.GetMetricsRegistry().Register(c)
+		var already prometheus.AlreadyRegisteredError
+		if err != nil && !errors.As(err, &already) {
+			return err
+		}
+	}
+	return nil
+}
+
+// requestCounters are the counters of one source, looked up once.
+type requestCounters struct {
+	outcome map[string]prometheus.Counter
+	ack     prometheus.Observer
+}
+
+func countersOf(source string) requestCounters {
+	c := requestCounters{outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
+	for _, outcome := range outcomes {
+		c.outcome[outcome] = metrics.requests.WithLabelValues(source, outcome)
+	}
+	return c
+}
+
+func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
+
+// observer hears from the engine.
+type observer struct{}
+
+func (observer) Attempted(source, route string, outcome queue.Outcome, took time.Duration) {
+	metrics.attempts.WithLabelValues(source, route, string(outcome)).Inc()
+	metrics.attempt.WithLabelValues(source, route).Observe(took.Seconds())
+}
+
+func (observer) Died(e *queue.Event, d *queue.Delivery) {
+	metrics.deadLetters.WithLabelValues(e.Source, d.Route).Inc()
+}
+
+func (observer) Evicted(source string, _ int) { metrics.evicted.WithLabelValues(source).Inc() }
+
+func (observer) Conflicted(source string, _ queue.ID) {
+	metrics.conflicts.WithLabelValues(source).Inc()
+}
+
+// watched is the engine whose depth is shown.
+var watched atomic.Pointer[queue.Engine]
+
+func watch(engine *queue.Engine) { watched.Store(engine) }
+
+// depth shows what the queue holds at the moment it is asked.
+type depth struct{}
+
+var (
+	deliveriesDesc = desc("queue_deliveries", "Deliveries in the queue.", "source", "route", "state")
+	eventsDesc     = desc("queue_events", "Events in the queue.", "source", "state")
+	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
+	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, labels, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (depth) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, bytesDesc, dedupDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (depth) Collect(ch chan<- prometheus.Metric) {
+	engine := watched.Load()
+	if engine == nil {
+		return
+	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	usage := engine.Usage()
+	for lane, states := range usage.Deliveries {
+		for state, n := range states {
+			gauge(deliveriesDesc, float64(n), lane.Source, lane.Route, string(state))
+		}
+	}
+	for source, states := range usage.Events {
+		for state, tally := range states {
+			gauge(eventsDesc, float64(tally.Count), source, string(state))
+		}
+	}
+	gauge(bytesDesc, float64(usage.Total.Bytes))
+	for source, n := range engine.Remembered() {
+		gauge(dedupDesc, float64(n), source)
+	}
+}

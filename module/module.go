@@ -1,0 +1,14 @@
+// Package module is the webhook gateway as Caddy sees it: an app that owns the
+// queue, a handler for each source, the admin API and the command.
+//
+//	receive -> guard -> verify -> identify -> deduplicate -> route -> persist -> acknowledge
+//	                                                             \-> deliver -> retry -> dead letter
+//
+// The upper line is [Handler].ServeHTTP. The lower one happens later, when the
+// queue calls [Route] with what is due.
+package module
+
+import (
+	// Registers the embedded queue.
+	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/disk"
+)

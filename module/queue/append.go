@@ -1,0 +1,123 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Append stores an event: its deliveries are handed out from then on. It
+// returns nil only when a crash or a power cut can no longer undo that.
+//
+// It does not end early with ctx: whoever waits for the event has gone then,
+// but will send it again, and must find it remembered if it was stored.
+//
+// It returns ErrFull when the event would take more space than it may: all
+// undelivered events together no more than the backend's maximum (a little
+// less, except for sources whose provider never retries), those of one source
+// no more than half of it. Other errors are those of the store.
+func (e *Engine) Append(ctx context.Context, ev *Event) error {
+	space, err := e.admit(ev)
+	if err != nil {
+		return err
+	}
+	defer space.free()
+	if err := e.store.Append(context.WithoutCancel(ctx), ev); err != nil {
+		return fmt.Errorf("storing event: %w", err)
+	}
+	for lane, due := range ev.Waiting {
+		e.wake(lane, due)
+	}
+	return nil
+}
+
+// reservation is space for an event that is being appended: the store counts
+// it only when it is committed.
+type reservation struct {
+	engine  *Engine
+	account *account
+	size    int64
+}
+
+func (r reservation) free() {
+	r.engine.reserved.Add(-r.size)
+	if r.account != nil {
+		r.account.reserved.Add(-r.size)
+	}
+}
+
+// admit reserves space for an event, or returns ErrFull.
+func (e *Engine) admit(ev *Event) (reservation, error) {
+	p := e.plan.Load()
+	r := reservation{e, p.accounts[ev.Source], ev.Request.size()}
+
+	// Reserve first, then ask the store: an event that is committed in between
+	// is counted twice, never missed.
+	ofAll, ofSource := e.reserved.Add(r.size), r.size
+	if r.account != nil {
+		ofSource = r.account.reserved.Add(r.size)
+	}
+	storedOfSource, stored := e.store.Undelivered(ev.Source)
+
+	limit := p.maxSize
+	if src := p.source(ev.Source); src == nil || !src.LastToRefuse {
+		limit -= limit / 10
+	}
+	if ofAll+stored > limit || ofSource+storedOfSource > p.maxSize/2 {
+		r.free()
+		return reservation{}, ErrFull
+	}
+	return r, nil
+}
+
+// size estimates how many bytes the request takes in a store.
+func (r *Request) size() int64 {
+	const perRequest, perValue = 128, 8
+	if r == nil {
+		return perRequest
+	}
+	n := perRequest + len(r.Host) + len(r.URI) + len(r.Body)
+	for name, values := range r.Header {
+		n += len(name)
+		for _, value := range values {
+			n += perValue + len(value)
+		}
+	}
+	return int64(n)
+}
+
+// Revive queues those deliveries of an event again that are dead: what a
+// provider's "redeliver" button means. It returns how many there were. An event
+// that is not there any more has none.
+func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
+	// Most duplicates are of events that are well. Those must not cost a write.
+	ev, err := e.store.Get(ctx, id)
+	if err == nil && !ev.dead() {
+		return 0, nil
+	}
+	var revived []Lane
+	now := time.Now()
+	if err == nil {
+		err = e.store.Update(context.WithoutCancel(ctx), id, func(ev *Event) error {
+			revived = revived[:0]
+			for i := range ev.Deliveries {
+				if d := &ev.Deliveries[i]; d.State == Dead {
+					*d = newDelivery(d.Route, now)
+					revived = append(revived, Lane{ev.Source, d.Route})
+				}
+			}
+			return nil
+		})
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("reviving event: %w", err)
+	}
+	for _, lane := range revived {
+		e.wake(lane, now)
+	}
+	return len(revived), nil
+}

@@ -1,0 +1,99 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// errEnded says that a delivery is not pending any more.
+var errEnded = errors.New("delivery has ended")
+
+// attempt tries to deliver the event to a route. What it returns records the
+// outcome, and holds on to nothing of the request.
+func (e *Engine) attempt(r *Route, t ticket, ev *Event) (record func()) {
+	d := ev.Delivery(t.lane.Route)
+	if d == nil || d.State != Pending {
+		return func() {} // the lease keeps it from coming back at once
+	}
+	number := d.Attempts + 1
+	attempts := e.attemptsContext()
+	began := time.Now()
+	result := e.deliver(attempts, r, ev, number)
+	ended := time.Now()
+	e.plan.Load().observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, ended.Sub(began))
+	if result.Outcome == Interrupted && attempts.Err() != nil {
+		return func() { e.giveBack(t) } // as if it had not been made
+	}
+	return func() {
+		e.settle(t, func(d *Delivery) { r.settle(d, result, number, ended) })
+	}
+}
+
+// deliver runs the route's Deliver under its timeout and survives its panics.
+func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number int) (result Result) {
+	ctx, cancel := context.WithTimeout(attempts, r.Timeout)
+	defer cancel()
+	defer func() {
+		if err := recover(); err != nil {
+			e.plan.Load().logger.Error("delivering panicked", zap.String("source", ev.Source),
+				zap.Any("panic", err), zap.ByteString("stack", debug.Stack()))
+			result = Result{Reason: fmt.Sprintf("panic: %v", err)}
+		}
+		if result.Outcome == "" {
+			result.Outcome = Retry
+		}
+		if result.Outcome == Retry && attempts.Err() != nil {
+			result.Outcome = Interrupted // it had no chance to succeed
+		}
+	}()
+	return r.Deliver(ctx, ev, number)
+}
+
+// attemptsContext returns the context that all attempts are made under. No
+// configuration can cancel it.
+func (e *Engine) attemptsContext() context.Context {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.attempts
+}
+
+// settle stores what came of a pending delivery.
+func (e *Engine) settle(t ticket, change func(*Delivery)) {
+	var ev *Event
+	err := e.persist(func() error {
+		return e.store.Update(context.Background(), t.id, func(stored *Event) error {
+			d := stored.Delivery(t.lane.Route)
+			if d == nil || d.State != Pending {
+				return errEnded // somebody else has decided about it
+			}
+			change(d)
+			ev = stored
+			return nil
+		})
+	})
+	if err != nil {
+		e.unrecorded(t, err)
+		return
+	}
+	switch d := ev.Delivery(t.lane.Route); d.State {
+	case Dead:
+		e.plan.Load().observer.Died(ev, d)
+	case Pending:
+		e.wake(t.lane, d.Due)
+	}
+}
+
+// unrecorded logs that an outcome could not be stored. The lease is left to
+// end by itself, then the work is done once more.
+func (e *Engine) unrecorded(t ticket, err error) {
+	if errors.Is(err, errEnded) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrClosed) {
+		return
+	}
+	e.plan.Load().logger.Error("recording outcome", zap.Stringer("event", t.id),
+		zap.String("source", t.lane.Source), zap.String("route", t.lane.Route), zap.Error(err))
+}

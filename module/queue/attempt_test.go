@@ -1,0 +1,317 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// failing answers with the same failure each time.
+func failing(r queue.Result) func(context.Context, *queue.Event, int) queue.Result {
+	return func(context.Context, *queue.Event, int) queue.Result { return r }
+}
+
+var unavailable = queue.Result{Outcome: queue.Retry, Status: 503, Reason: "503 Service Unavailable"}
+
+// tried waits until a delivery to app waits for its second attempt.
+func (s *setup) tried(id queue.ID) (d *queue.Delivery) {
+	s.t.Helper()
+	eventually(s.t, "the outcome of the first attempt", func() bool {
+		d = s.get(id).Delivery("app")
+		return d.Attempts == 1
+	})
+	return d
+}
+
+func TestOrder(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var ids []queue.ID
+	for range 40 {
+		ids = append(ids, s.append(newEvent(t, "shop", "app")))
+	}
+	var a app
+	r := a.route()
+	r.Concurrency = 1
+	s.attach(r)
+	s.ended(ids[len(ids)-1])
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !slices.Equal(a.got, ids) || a.most != 1 {
+		t.Errorf("delivered %v, accepted %v; %d at once", a.got, ids, a.most)
+	}
+}
+
+func TestConcurrency(t *testing.T) {
+	s := newSetup(t, new(backend))
+	door := make(gate)
+	a := app{answer: door.pass}
+	r := a.route()
+	r.Concurrency = 3
+	s.attach(r)
+	var last queue.ID
+	for range 10 {
+		last = s.append(newEvent(t, "shop", "app"))
+	}
+	eventually(t, "three attempts", func() bool { return a.count() == 3 })
+	time.Sleep(20 * time.Millisecond)
+	if a.count() != 3 {
+		t.Errorf("%d attempts at once", a.count())
+	}
+	door.open()
+	s.ended(last)
+	if a.most != 3 || a.count() != 10 {
+		t.Errorf("%d attempts, up to %d at once", a.count(), a.most)
+	}
+}
+
+func TestSlowLaneDelaysNoOther(t *testing.T) {
+	s := newSetup(t, new(backend))
+	door := make(gate)
+	defer door.open()
+	slow, fast := app{answer: door.pass}, app{}
+	r := slow.route()
+	r.Concurrency = 2
+	s.Attach(s.config(map[string]*queue.Source{"shop": {
+		Routes: map[string]*queue.Route{"slow": r, "fast": fast.route()},
+	}}))
+	for range 50 {
+		s.append(newEvent(t, "shop", "slow", "fast"))
+	}
+	eventually(t, "the fast lane", func() bool { return fast.count() == 50 })
+	if slow.count() != 2 {
+		t.Errorf("%d attempts in the slow lane", slow.count())
+	}
+}
+
+func TestRetry(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var numbers []int
+	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+		numbers = append(numbers, attempt)
+		if attempt < 4 {
+			return unavailable
+		}
+		return queue.Result{Outcome: queue.Succeeded, Status: 201}
+	}}
+	s.attach(a.route())
+	d := s.ended(s.append(newEvent(t, "shop", "app"))).Delivery("app")
+	if d.State != queue.Delivered || d.Attempts != 4 || d.Status != 201 || d.Reason != "" || d.Ended.IsZero() {
+		t.Errorf("delivery: %+v", d)
+	}
+	if !slices.Equal(numbers, []int{1, 2, 3, 4}) {
+		t.Errorf("attempts had the numbers %v", numbers)
+	}
+}
+
+func TestPauses(t *testing.T) {
+	r := queue.Route{First: 5 * time.Second, Max: time.Hour}
+	for number, limit := range map[int]time.Duration{
+		1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 11: time.Hour, 5000: time.Hour,
+	} {
+		shortest, longest := limit, time.Duration(0)
+		for range 1000 {
+			pause := r.Pause(number)
+			shortest, longest = min(shortest, pause), max(longest, pause)
+		}
+		if shortest < 0 || shortest > limit/10 || longest > limit || longest < limit*9/10 {
+			t.Errorf("after attempt %d pauses are %v to %v; they are to be 0 to %v", number, shortest, longest, limit)
+		}
+	}
+	if pause := new(queue.Route).Pause(1); pause != 0 {
+		t.Errorf("without a first pause there is one of %v", pause)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for _, c := range []struct{ asked, lasts, want time.Duration }{
+		{30 * time.Minute, 72 * time.Hour, 30 * time.Minute},
+		{30 * 24 * time.Hour, 72 * time.Hour, 24 * time.Hour},
+		{30 * time.Minute, 10 * time.Minute, 10 * time.Minute},
+	} {
+		s := newSetup(t, new(backend))
+		answer := unavailable
+		answer.RetryAfter = c.asked
+		a := app{answer: failing(answer)}
+		r := a.route()
+		r.For = c.lasts
+		s.attach(r)
+		d := s.tried(s.append(newEvent(t, "shop", "app")))
+		if pause := d.Due.Sub(d.Queued); pause < c.want || pause > c.want+5*time.Second {
+			t.Errorf("asked for %v of %v: the pause is %v", c.asked, c.lasts, pause)
+		}
+		if d.Status != 503 || d.Reason != unavailable.Reason {
+			t.Errorf("after the first attempt: %+v", d)
+		}
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	s := newSetup(t, new(backend))
+	a := app{answer: failing(queue.Result{Status: 503, Reason: "503 Service Unavailable", RetryAfter: time.Hour})}
+	r := a.route()
+	r.For = 300 * time.Millisecond
+	s.attach(r)
+	id := s.append(newEvent(t, "shop", "app"))
+	if d := s.tried(id); !d.Due.Equal(d.Queued.Add(r.For)) {
+		t.Errorf("the last attempt is due %v after the deadline", d.Due.Sub(d.Queued.Add(r.For)))
+	}
+	d := s.ended(id).Delivery("app")
+	if d.State != queue.Dead || d.Attempts != 2 || d.Reason != "gave up after 300ms: 503 Service Unavailable" {
+		t.Errorf("after the deadline: %+v", d)
+	}
+	if d.Ended.Before(d.Queued.Add(r.For)) {
+		t.Error("gave up before the deadline")
+	}
+	eventually(t, "the report", func() (seen bool) {
+		s.watch.see(func() { seen = slices.Equal(s.watch.dead, []string{d.Reason}) })
+		return seen
+	})
+}
+
+func TestOneAttemptHoweverLate(t *testing.T) {
+	s := newSetup(t, new(backend))
+	e := newEvent(t, "shop", "app")
+	e.SetRoutes([]string{"app"}, time.Now().Add(-100*time.Hour))
+	var a app
+	s.attach(a.route())
+	if d := s.ended(s.append(e)).Delivery("app"); d.State != queue.Delivered {
+		t.Errorf("delivery: %+v", d)
+	}
+}
+
+func TestPanic(t *testing.T) {
+	s := newSetup(t, new(backend))
+	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+		if attempt == 1 {
+			panic("upstream hung up")
+		}
+		return queue.Result{Outcome: queue.Refused, Reason: "no"}
+	}}
+	r := a.route()
+	r.First, r.Max = time.Second/2, time.Second/2
+	s.attach(r)
+	id := s.append(newEvent(t, "shop", "app"))
+	if d := s.tried(id); !strings.Contains(d.Reason, "panic: upstream hung up") {
+		t.Errorf("after a panic: %+v", d)
+	}
+	s.ended(id)
+}
+
+func TestTimeout(t *testing.T) {
+	s := newSetup(t, new(backend))
+	a := app{answer: func(ctx context.Context, _ *queue.Event, _ int) queue.Result {
+		<-ctx.Done()
+		return queue.Result{Outcome: queue.Retry, Reason: ctx.Err().Error()}
+	}}
+	r := a.route()
+	r.Timeout, r.First, r.Max = 10*time.Millisecond, time.Hour, time.Hour
+	s.attach(r)
+	if d := s.tried(s.append(newEvent(t, "shop", "app"))); d.Reason != context.DeadlineExceeded.Error() {
+		t.Errorf("after the timeout: %+v", d)
+	}
+}
+
+// The outcome of an attempt is known while the store cannot take it.
+func TestOutcomeWhileTheStoreIsUnavailable(t *testing.T) {
+	var broken atomic.Bool
+	var tries atomic.Int32
+	broken.Store(true)
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, update: func() error {
+			if tries.Add(1); broken.Load() {
+				return fmt.Errorf("syncing: %w", queue.ErrUnavailable)
+			}
+			return nil
+		}}
+	}}
+	s := newSetup(t, b, func(p *queue.Pace) { p.Pause = 16 * time.Millisecond })
+	var a app
+	s.attach(a.route())
+	id := s.append(newEvent(t, "shop", "app"))
+	eventually(t, "updates", func() bool { return tries.Load() > 3 })
+	broken.Store(false)
+	if d := s.ended(id).Delivery("app"); d.State != queue.Delivered || a.count() != 1 {
+		t.Errorf("after %d attempts: %+v", a.count(), d)
+	}
+}
+
+// An outcome that cannot be stored leads to another attempt when the lease is
+// over.
+func TestOutcomeIsLost(t *testing.T) {
+	var tries atomic.Int32
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, update: func() error {
+			if tries.Add(1) == 1 {
+				return errors.New("no")
+			}
+			return nil
+		}}
+	}}
+	s := newSetup(t, b, func(p *queue.Pace) { p.Settle, p.Poll = 50*time.Millisecond, 10*time.Millisecond })
+	var a app
+	r := a.route()
+	r.Timeout = 50 * time.Millisecond
+	s.attach(r)
+	began := time.Now()
+	s.ended(s.append(newEvent(t, "shop", "app")))
+	if a.count() != 2 || time.Since(began) < 100*time.Millisecond {
+		t.Errorf("%d attempts in %v", a.count(), time.Since(began))
+	}
+}
+
+func TestUnsettledOutcomesAreBounded(t *testing.T) {
+	const events = queue.MaxUnsettled + 50
+	hang := make(chan struct{})
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, update: func() error {
+			<-hang
+			return nil
+		}}
+	}}
+	s := newSetup(t, b)
+	var appending sync.WaitGroup
+	for range events {
+		e := newEvent(t, "shop", "app")
+		appending.Go(func() {
+			if err := s.Append(context.Background(), e); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	appending.Wait()
+	var a app
+	r := a.route()
+	r.Concurrency = 1
+	s.attach(r)
+	eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnsettled+1 })
+	time.Sleep(20 * time.Millisecond)
+	if a.count() != queue.MaxUnsettled+1 {
+		t.Errorf("%d attempts while no outcome could be stored", a.count())
+	}
+	close(hang)
+	eventually(t, "all attempts", func() bool { return a.count() == events })
+}
+
+// A handler that takes longer than its lease does not run twice at once.
+func TestHandlerOutlivesItsLease(t *testing.T) {
+	s := newSetup(t, new(backend), func(p *queue.Pace) { p.Settle, p.Poll = time.Millisecond, 5*time.Millisecond })
+	a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
+		time.Sleep(100 * time.Millisecond)
+		return queue.Result{Outcome: queue.Succeeded}
+	}}
+	r := a.route()
+	r.Timeout = time.Millisecond
+	s.attach(r)
+	s.ended(s.append(newEvent(t, "shop", "app")))
+	if a.count() != 1 || a.twice != 0 {
+		t.Errorf("%d attempts, %d at once", a.count(), a.twice)
+	}
+}

@@ -1,0 +1,24 @@
+package queue
+
+import (
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// complaint is something that may go wrong a thousand times a second and is
+// logged once a minute.
+type complaint struct{ last atomic.Int64 }
+
+func (c *complaint) due() bool {
+	now, last := time.Now().UnixNano(), c.last.Load()
+	return now-last >= int64(time.Minute) && c.last.CompareAndSwap(last, now)
+}
+
+// complain logs that the store failed, unless that is because of Close.
+func (e *Engine) complain(doing string, err error, fields ...zap.Field) {
+	if e.life.Err() == nil && e.failing.due() {
+		e.plan.Load().logger.Error(doing, append(fields, zap.Error(err))...)
+	}
+}

@@ -1,0 +1,123 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Config is what an engine works by. It must not change once it is attached.
+type Config struct {
+	Backend   Backend
+	Retention Retention          // MaxBytes comes from the backend
+	Sources   map[string]*Source // by name
+	Observer  Observer           // nil = nobody watches
+	Logger    *zap.Logger        // nil = the one the engine was made with
+}
+
+// Source is the engine's view of one configured source.
+type Source struct {
+	// Window is how long a delivery ID is remembered; 0 = not at all. Entries
+	// is how many of them fit into memory.
+	Window  time.Duration
+	Entries int
+
+	// LastToRefuse marks a source whose provider never retries: when space
+	// runs out, the others are refused first.
+	LastToRefuse bool
+
+	// Routes are the routes by name, `otherwise` included. A source without
+	// routes stores nothing, and neither does its window.
+	Routes map[string]*Route
+
+	// Check checks the proof of a held event by a call. It is nil unless the
+	// provider's proof needs one. It must end when its context does.
+	Check func(ctx context.Context, e *Event) Verdict
+
+	// Route names the routes that take an event that was held and turned out
+	// to be genuine. It is nil unless Check is set.
+	Route func(e *Event) []string
+}
+
+// Route is the engine's view of one route.
+type Route struct {
+	// Deliver makes one attempt, the first one having the number 1. It must end
+	// when its context does, which is after Timeout or at shutdown.
+	Deliver func(ctx context.Context, e *Event, attempt int) Result
+
+	Concurrency int           // attempts at once
+	Timeout     time.Duration // of one attempt
+
+	For   time.Duration // how long after it was queued a delivery is tried again
+	First time.Duration // the first pause is at most this long, each further one up to twice the last,
+	Max   time.Duration // and none is longer than this
+}
+
+// Outcome says how an attempt ended. The zero value counts as Retry.
+type Outcome string
+
+const (
+	// Succeeded means that the destination has the event.
+	Succeeded Outcome = "delivered"
+	// Retry means that a later attempt may succeed.
+	Retry Outcome = "retry"
+	// Refused means that no later attempt will succeed.
+	Refused Outcome = "refused"
+	// Interrupted means that the attempt was cut short and does not count.
+	Interrupted Outcome = "interrupted"
+)
+
+// Result is what came of an attempt.
+type Result struct {
+	Outcome    Outcome
+	Status     int           // HTTP status, 0 when nothing answered
+	Reason     string        // why it did not succeed; an operator reads it
+	RetryAfter time.Duration // what the destination asked for, 0 when it did not
+}
+
+// Finding is what a call said about the proof of a held event.
+type Finding string
+
+const (
+	// Genuine means that the proof is good. It is used up now.
+	Genuine Finding = "genuine"
+	// Forged means that the proof is not one of the provider's, for certain.
+	Forged Finding = "forged"
+	// Used means that the proof is not good any more, or is not good without
+	// an explanation. If an earlier call may have used it up this proves
+	// nothing; if there was none it is as good as Forged.
+	Used Finding = "used"
+	// Undecided means that the call had no outcome.
+	Undecided Finding = "undecided"
+)
+
+// Verdict is the outcome of a call that checks the proof of a held event.
+type Verdict struct {
+	Finding Finding
+	Sent    bool   // of an undecided one: the call may have reached the provider
+	Reason  string // an operator reads it
+}
+
+// Observer is told what happens, for metrics and events. Its methods must
+// return at once, and are called from many goroutines.
+type Observer interface {
+	// Attempted is called after each attempt.
+	Attempted(source, route string, outcome Outcome, took time.Duration)
+	// Died is called when a delivery was stored as dead. The event comes
+	// without its request.
+	Died(e *Event, d *Delivery)
+	// Evicted is called when a delivery ID was forgotten before its window
+	// ended, with the number of entries that would have kept it.
+	Evicted(source string, enough int)
+	// Conflicted is called when a copy of an event had another body.
+	Conflicted(source string, id ID)
+}
+
+// nobody is the observer of those who want none.
+type nobody struct{}
+
+func (nobody) Attempted(string, string, Outcome, time.Duration) {}
+func (nobody) Died(*Event, *Delivery)                           {}
+func (nobody) Evicted(string, int)                              {}
+func (nobody) Conflicted(string, ID)                            {}

@@ -1,0 +1,188 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+const (
+	defaultMaxSize = 10 << 30
+
+	syncAlways = "always"
+	syncNever  = "never"
+)
+
+func init() { caddy.RegisterModule(new(Backend)) }
+
+// Backend keeps the queue in a directory of the local disk.
+type Backend struct {
+	// The directory of the queue, which is made if it does not exist. One
+	// process at a time can use it. Placeholders are replaced when the
+	// configuration is loaded. The default is the directory webhook_gateway in
+	// Caddy's data directory.
+	Path string `json:"path,omitempty"`
+
+	// How many bytes of events that are not delivered yet the queue may hold.
+	// Beyond that, webhooks are answered with 503. The default is 10 GiB.
+	MaxBytes int64 `json:"max_size,omitempty"`
+
+	// When what was written is forced to the disk: `always`, before a webhook
+	// is acknowledged, or `never`, which leaves it to the operating system and
+	// loses acknowledged webhooks, or the whole queue, in a power cut. The
+	// default is `always`.
+	Sync string `json:"sync,omitempty"`
+
+	dir string
+}
+
+// CaddyModule implements caddy.Module.
+func (*Backend) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "webhook_gateway.queues.disk",
+		New: func() caddy.Module { return new(Backend) },
+	}
+}
+
+// Provision implements caddy.Provisioner.
+func (b *Backend) Provision(caddy.Context) error {
+	path := b.Path
+	if path == "" {
+		path = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
+	}
+	path, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+	if err != nil {
+		return fmt.Errorf("replacing placeholders of queue path: %w", err)
+	}
+	if b.dir, err = filepath.Abs(path); err != nil {
+		return fmt.Errorf("resolving queue path: %w", err)
+	}
+	b.dir = resolve(b.dir)
+	if b.MaxBytes == 0 {
+		b.MaxBytes = defaultMaxSize
+	}
+	if b.Sync == "" {
+		b.Sync = syncAlways
+	}
+	return nil
+}
+
+// Validate implements caddy.Validator.
+func (b *Backend) Validate() error {
+	if b.MaxBytes < 0 {
+		return errors.New("max_size of the queue is negative")
+	}
+	if b.Sync != syncAlways && b.Sync != syncNever {
+		return fmt.Errorf("sync of the queue is %q, and can be %q or %q", b.Sync, syncAlways, syncNever)
+	}
+	return nil
+}
+
+// Key implements queue.Backend. It is the absolute path of the directory.
+func (b *Backend) Key() string { return b.dir }
+
+// Open implements queue.Backend.
+func (b *Backend) Open(logger *zap.Logger) (queue.Store, error) {
+	s, err := Open(b.dir, logger)
+	if err != nil {
+		return nil, err
+	}
+	b.Apply(s)
+	return s, nil
+}
+
+// Apply implements queue.Backend.
+func (b *Backend) Apply(store queue.Store) {
+	if s, ok := store.(*Store); ok {
+		s.neverSync.Store(b.Sync == syncNever)
+	}
+}
+
+// MaxSize implements queue.Backend.
+func (b *Backend) MaxSize() int64 { return b.MaxBytes }
+
+// resolve follows the symbolic links in a path, as far as it exists, so that
+// the same directory has one key.
+func resolve(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path
+	}
+	return filepath.Join(resolve(parent), filepath.Base(path))
+}
+
+// UnmarshalCaddyfile implements caddyfile.Unmarshaler. Syntax:
+//
+//	queue disk {
+//		path     <dir>
+//		max_size <size>
+//		sync     always|never
+//	}
+func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the name of the backend
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name := d.Val()
+		if seen[name] {
+			return d.Errf("%s is given twice", name)
+		}
+		seen[name] = true
+		if err := b.unmarshalOption(d, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Backend) unmarshalOption(d *caddyfile.Dispenser, name string) error {
+	switch name {
+	case "path", "max_size", "sync":
+	default:
+		return d.Errf("unknown option of the disk queue: %s", name)
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return d.ArgErr()
+	}
+	switch name {
+	case "path":
+		b.Path = args[0]
+	case "max_size":
+		size, err := humanize.ParseBytes(args[0])
+		if err != nil || size == 0 || size > math.MaxInt64 {
+			return d.Errf("max_size is not a size: %s", args[0])
+		}
+		b.MaxBytes = int64(size)
+	case "sync":
+		if args[0] != syncAlways && args[0] != syncNever {
+			return d.Errf("sync is %s or %s, not %s", syncAlways, syncNever, args[0])
+		}
+		b.Sync = args[0]
+	}
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("%s takes no block", name)
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ queue.Backend         = (*Backend)(nil)
+	_ caddy.Provisioner     = (*Backend)(nil)
+	_ caddy.Validator       = (*Backend)(nil)
+	_ caddyfile.Unmarshaler = (*Backend)(nil)
+)

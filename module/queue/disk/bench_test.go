@@ -1,0 +1,65 @@
+package disk
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+func BenchmarkAppend(b *testing.B) {
+	for _, writers := range []int{1, 8, 64, 256} {
+		b.Run(fmt.Sprintf("%d", writers), func(b *testing.B) {
+			s, err := Open(b.TempDir(), zap.NewNop())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			request := &queue.Request{
+				Method: "POST", Host: "hooks.example.com", URI: "/github", Proto: "HTTP/2.0",
+				RemoteAddr: "192.0.2.1:4711", ClientIP: "192.0.2.1", TLS: true,
+				Header: map[string][]string{
+					"Content-Type":        {"application/json"},
+					"User-Agent":          {"GitHub-Hookshot/abcdef0"},
+					"X-Github-Event":      {"push"},
+					"X-Hub-Signature-256": {"sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+				},
+				Body: bytes.Repeat([]byte("x"), 2<<10),
+			}
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range writers {
+				wg.Go(func() {
+					for next.Add(1) <= int64(b.N) {
+						id, err := queue.NewID()
+						if err != nil {
+							b.Error(err)
+							return
+						}
+						now := time.Now()
+						e := &queue.Event{
+							ID: id, Source: "github", Provider: "github", Type: "push", DeliveryID: id.String(),
+							ReceivedAt: now, State: queue.Routed, Request: request,
+							Dedup:      queue.Dedup{Key: queue.DedupKey(id), Until: now.Add(time.Hour)},
+							Deliveries: []queue.Delivery{{Route: "app", State: queue.Pending, Queued: now, Due: now}},
+						}
+						if err := s.Append(b.Context(), e); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(b.N)/float64(s.commits.Load()), "events/commit")
+		})
+	}
+}

@@ -1,0 +1,124 @@
+package disk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// checked sets the event aside if err says that it is damaged.
+func (s *Store) checked(err error, id queue.ID) error {
+	if errors.Is(err, errDamaged) {
+		s.setAside(err, id, nil)
+	}
+	return err
+}
+
+// setAside moves what is left of a damaged event to where nothing trips over
+// it. dueKey is the entry that led to it, if one did.
+func (s *Store) setAside(cause error, id queue.ID, dueKey []byte) {
+	s.logger.Error("setting a damaged event aside", zap.Stringer("event", id), zap.Error(cause))
+	err := s.do(context.Background(), 0, func(t *txn) error { return t.setAside(id, dueKey) })
+	if err != nil {
+		s.logger.Error("setting a damaged event aside failed", zap.Stringer("event", id), zap.Error(err))
+	}
+}
+
+func (t *txn) setAside(id queue.ID, dueKey []byte) error {
+	if _, err := load(t.tx, id); err == nil {
+		return nil // somebody mended it
+	}
+	for _, bucket := range [][]byte{bucketHeads, bucketRequests} {
+		record := t.tx.Bucket(bucket).Get(id[:])
+		if record == nil {
+			continue
+		}
+		key := slices.Concat(bucket, []byte{'/'}, id[:])
+		if err := t.put(bucketDamaged, key, bytes.Clone(record)); err != nil {
+			return err
+		}
+	}
+	if dueKey != nil {
+		if err := t.delete(bucketDue, dueKey); err != nil {
+			return err
+		}
+		t.ended = append(t.ended, leaseOf(dueKey))
+	}
+	switch err := t.remove(id, false); {
+	case errors.Is(err, queue.ErrNotFound):
+		return nil
+	case !errors.Is(err, errDamaged):
+		return err
+	}
+	// Nobody can say any more what the event was counted as.
+	if err := t.delete(bucketRequests, id[:]); err != nil {
+		return err
+	}
+	if err := t.delete(bucketHeads, id[:]); err != nil {
+		return err
+	}
+	sum, err := countAgain(t.tx)
+	if err != nil {
+		return err
+	}
+	sum.addAll(t.sums.copy(), -1)
+	t.changes = sum
+	return nil
+}
+
+// countAgain counts all events whose record can be read.
+func countAgain(tx *bolt.Tx) (tallies, error) {
+	sum := make(tallies)
+	err := tx.Bucket(bucketHeads).ForEach(func(id, record []byte) error {
+		e := new(queue.Event)
+		if unseal(id, record, e) == nil {
+			sum.count(e, 1)
+		}
+		return nil
+	})
+	return sum, err
+}
+
+// readTallies reads the numbers that the last transaction stored.
+func readTallies(db *bolt.DB) (tallies, error) {
+	sum := make(tallies)
+	return sum, view(db, func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketTally).ForEach(func(key, record []byte) error {
+			k, ok := parseTallyKey(key)
+			if !ok {
+				return fmt.Errorf("reading tally %x: %w", key, errDamaged)
+			}
+			var n [2]int64
+			if err := unseal(key, record, &n); err != nil {
+				return fmt.Errorf("reading tally %x: %w", key, err)
+			}
+			sum[k] = queue.Tally{Count: n[0], Bytes: n[1]}
+			return nil
+		})
+	})
+}
+
+// recount replaces the stored numbers by what there is.
+func (s *Store) recount(db *bolt.DB) (sum tallies, err error) {
+	err = db.Update(func(tx *bolt.Tx) (err error) {
+		if sum, err = countAgain(tx); err != nil {
+			return err
+		}
+		if err := tx.DeleteBucket(bucketTally); err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket(bucketTally); err != nil {
+			return err
+		}
+		t := &txn{tx: tx, sums: &ledger{}, changes: sum}
+		return t.flush()
+	})
+	return sum, err
+}

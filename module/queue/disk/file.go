@@ -1,0 +1,232 @@
+package disk
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	fileName    = "events.db"
+	format      = 1 // of the file; a change that older code cannot read makes it 2
+	application = "caddy-webhook-gateway queue"
+)
+
+var (
+	keyApplication = []byte("application")
+	keyFormat      = []byte("format")
+	keyOpened      = []byte("opened")
+)
+
+// lockPatience is how long a process that is just going away may keep the file.
+var lockPatience = 3 * time.Second
+
+var (
+	// errIO marks failures of the disk, which may pass.
+	errIO = errors.New("the disk does not take it")
+	// errBroken marks damage to the file's structure.
+	errBroken = errors.New("queue file is damaged")
+)
+
+// openFile opens the queue file in a directory, creating both if they are not
+// there, and proves with a synced write that it can be written to.
+func openFile(dir string) (db *bolt.DB, err error) {
+	path := filepath.Join(dir, fileName)
+	if err := makeDir(dir); err != nil {
+		return nil, fmt.Errorf("creating queue directory: %w", err)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := createFile(path); err != nil {
+			return nil, fmt.Errorf("creating queue file: %w", err)
+		}
+	}
+	if err := inspect(path); err != nil {
+		return nil, fmt.Errorf("opening queue file: %w", err)
+	}
+	if db, err = openBolt(path, false); err != nil {
+		return nil, fmt.Errorf("opening queue file: %w", err)
+	}
+	if err := db.Update(stamp); err != nil {
+		return nil, errors.Join(fmt.Errorf("writing to queue file: %w: %w", errIO, err), db.Close())
+	}
+	return db, nil
+}
+
+// passing tells whether an error of openFile may go away by itself.
+func passing(err error) bool {
+	for _, target := range []error{
+		errIO, syscall.EROFS, syscall.ENOSPC, syscall.EACCES, syscall.EPERM,
+		syscall.EIO, syscall.EDQUOT, syscall.EFBIG,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// makeDir creates a directory such that a power cut does not undo it.
+func makeDir(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be synced there
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// createFile puts an empty queue file in place in one step, so that a full
+// disk or a crash leaves none that is half made.
+func createFile(path string) error {
+	draft := fmt.Sprintf("%s.%d.new", path, os.Getpid())
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	defer os.Remove(draft)
+	db, err := openBolt(draft, false)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(db.Update(furnish), db.Close()); err != nil {
+		return fmt.Errorf("%w: %w", errIO, err)
+	}
+	// Unlike a rename, a link cannot replace the file of a process that was
+	// faster. Not every file system has links.
+	if err := os.Link(draft, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Rename(draft, path); err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func furnish(tx *bolt.Tx) error {
+	for _, name := range [][]byte{
+		bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketEnded, bucketDedup, bucketTally, bucketDamaged,
+	} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	if err := meta.Put(keyApplication, []byte(application)); err != nil {
+		return err
+	}
+	return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
+}
+
+func stamp(tx *bolt.Tx) error {
+	return tx.Bucket(bucketMeta).Put(keyOpened, []byte(time.Now().UTC().Format(time.RFC3339Nano)))
+}
+
+// inspect finds out whether the file is a queue that this code can read. It
+// walks all pages first: bbolt does so, too, when it opens a file for writing,
+// but in a goroutine whose panic at a damaged page nobody could recover from.
+func inspect(path string) (err error) {
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return fmt.Errorf("%s is no queue of the webhook gateway: it is empty", path)
+	}
+	db, err := openBolt(path, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return view(db, func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil || !bytes.Equal(meta.Get(keyApplication), []byte(application)) {
+			return fmt.Errorf("%s is no queue of the webhook gateway", path)
+		}
+		if v, err := strconv.Atoi(string(meta.Get(keyFormat))); err != nil || v < 1 {
+			return fmt.Errorf("%w: %s: its format is %q", errBroken, path, meta.Get(keyFormat))
+		} else if v > format {
+			return fmt.Errorf("%s has format %d, and this version of the gateway knows formats up to %d", path, v, format)
+		}
+		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
+			return b.ForEach(func(_, _ []byte) error { return nil })
+		})
+	})
+}
+
+// openBolt opens a bbolt file, which panics at some kinds of damage.
+func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
+	var file *os.File
+	options := &bolt.Options{
+		Timeout:        lockPatience,
+		PageSize:       16 << 10,
+		FreelistType:   bolt.FreelistMapType,
+		NoFreelistSync: true,
+		ReadOnly:       readOnly,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			var err error
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
+	}
+	// Growing the map waits for all readers, so it starts large where that
+	// takes address space only.
+	if strconv.IntSize == 64 && runtime.GOOS != "windows" && !readOnly {
+		options.InitialMmapSize = 1 << 30
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			file.Close() // and with it the lock
+			db, err = nil, fmt.Errorf("%w: %s: %v", errBroken, path, p)
+		}
+	}()
+	db, err = bolt.Open(path, 0o600, options)
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("queue directory %s is in use by another process", filepath.Dir(path))
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
+		return nil, fmt.Errorf("%s is damaged, or no queue of the webhook gateway: %w", path, err)
+	}
+	if err == nil {
+		db.AllocSize = 4 << 20 // by which the file grows; a disk may be almost full
+	}
+	return db, err
+}
+
+// view runs a read transaction. Damage to the file, which bbolt answers with a
+// panic or a fault, becomes an error.
+func view(db *bolt.DB, read func(*bolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %s: %v", errBroken, db.Path(), p)
+		}
+	}()
+	return db.View(read)
+}

@@ -1,0 +1,185 @@
+package disk
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// refuses says that a directory cannot be opened, and why.
+func refuses(t *testing.T, dir, why string) {
+	t.Helper()
+	s, err := Open(dir, zap.NewNop())
+	if err == nil {
+		_ = s.Close()
+		t.Fatalf("%s was opened", dir)
+	}
+	if !strings.Contains(err.Error(), why) {
+		t.Fatalf("error is %q, want something about %q", err, why)
+	}
+}
+
+func TestOpenMakesPrivateFiles(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // has no such modes
+	}
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	appendNew(t, openStore(t, dir))
+	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, fileName): 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has mode %o, want %o", path, got, want)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("directory holds %v: %v", entries, err)
+	}
+}
+
+func TestOpenLockedFile(t *testing.T) {
+	defer func(d time.Duration) { lockPatience = d }(lockPatience)
+	lockPatience = 100 * time.Millisecond
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	refuses(t, dir, "queue directory "+dir+" is in use by another process")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openStore(t, dir)
+}
+
+func TestOpenImpossiblePath(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below"), filepath.Join(file, "far", "below")} {
+		_, err := Open(dir, zap.NewNop())
+		if !errors.Is(err, syscall.ENOTDIR) {
+			t.Errorf("opening %s: %v", dir, err)
+		}
+	}
+}
+
+func TestOpenForeignFile(t *testing.T) {
+	t.Run("text", func(t *testing.T) {
+		dir := t.TempDir()
+		text := bytes.Repeat([]byte("no database at all\n"), 10_000)
+		if err := os.WriteFile(filepath.Join(dir, fileName), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, dir, "no queue of the webhook gateway")
+		if now, err := os.ReadFile(filepath.Join(dir, fileName)); err != nil || !bytes.Equal(now, text) {
+			t.Error("a file of somebody else was changed")
+		}
+	})
+	t.Run("empty", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, fileName), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, dir, "no queue of the webhook gateway")
+	})
+	t.Run("other bbolt file", func(t *testing.T) {
+		dir := t.TempDir()
+		edit(t, dir, func(tx *bolt.Tx) error {
+			_, err := tx.CreateBucket([]byte("theirs"))
+			return err
+		})
+		refuses(t, dir, "no queue of the webhook gateway")
+	})
+	t.Run("newer format", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := openStore(t, dir).Close(); err != nil {
+			t.Fatal(err)
+		}
+		edit(t, dir, func(tx *bolt.Tx) error {
+			return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2"))
+		})
+		refuses(t, dir, "has format 2")
+	})
+}
+
+// edit changes the file of a store that is closed.
+func edit(t *testing.T, dir string, change func(*bolt.Tx) error) {
+	t.Helper()
+	db, err := bolt.Open(filepath.Join(dir, fileName), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Update(change), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOpenDamagedFile overwrites each page of a file in turn, and cuts the file
+// off there: opening it is an error or a success, and neither it nor reading
+// crashes.
+func TestOpenDamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	s.neverSync.Store(true)
+	for range 100 {
+		appendNew(t, s)
+	}
+	pageSize := s.db.Load().Info().PageSize
+	var used int64
+	if err := view(s.db.Load(), func(tx *bolt.Tx) error { used = tx.Size(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	intact, err := os.ReadFile(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	intact = intact[:used]
+	refused := 0
+	for at := 0; at < len(intact); at += pageSize {
+		ways := [][]byte{intact[:max(at, 1)]}
+		for _, junk := range []byte{0, 0xff, 'x'} {
+			damaged := bytes.Clone(intact)
+			copy(damaged[at:], bytes.Repeat([]byte{junk}, pageSize))
+			ways = append(ways, damaged)
+		}
+		for _, damaged := range ways {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, fileName), damaged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(dir, zap.NewNop())
+			if err != nil {
+				refused++
+				continue
+			}
+			_ = s.List(t.Context(), queue.ID{}, func(*queue.Event) bool { return true })
+			_ = s.Close()
+		}
+	}
+	if refused == 0 {
+		t.Error("no damage was noticed")
+	}
+	// Both meta pages.
+	dir = t.TempDir()
+	clear(intact[:2*pageSize])
+	if err := os.WriteFile(filepath.Join(dir, fileName), intact, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, dir, "damaged")
+}

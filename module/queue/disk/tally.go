@@ -1,0 +1,136 @@
+package disk
+
+import (
+	"maps"
+	"sync"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// tallyKey says what a tally counts. Fields that its kind has no use for are
+// empty.
+type tallyKey struct {
+	kind          byte
+	source, route string
+	state         string
+}
+
+const (
+	countEvents      = 'e' // by source and state
+	countDeliveries  = 'd' // by source, route and state
+	countUndelivered = 'u' // events that are not Done, by source
+	countAll         = 'E'
+	countAllUndone   = 'U'
+)
+
+func (k tallyKey) bytes() []byte {
+	return append(appendName(appendName([]byte{k.kind}, k.source), k.route), k.state...)
+}
+
+func parseTallyKey(b []byte) (k tallyKey, ok bool) {
+	if len(b) == 0 {
+		return k, false
+	}
+	rest := b[1:]
+	k.kind = b[0]
+	if k.source, rest, ok = cutName(rest); !ok {
+		return k, false
+	}
+	if k.route, rest, ok = cutName(rest); !ok {
+		return k, false
+	}
+	k.state = string(rest)
+	return k, true
+}
+
+// tallies are numbers of events, or changes to such numbers.
+type tallies map[tallyKey]queue.Tally
+
+func (t tallies) add(k tallyKey, n queue.Tally) {
+	sum := t[k]
+	sum.Count += n.Count
+	sum.Bytes += n.Bytes
+	if sum == (queue.Tally{}) {
+		delete(t, k)
+		return
+	}
+	t[k] = sum
+}
+
+// addAll adds the numbers of others, times sign.
+func (t tallies) addAll(others tallies, sign int64) {
+	for k, n := range others {
+		t.add(k, queue.Tally{Count: sign * n.Count, Bytes: sign * n.Bytes})
+	}
+}
+
+// count adds an event, or takes it away if sign is -1.
+func (t tallies) count(e *queue.Event, sign int64) {
+	n := queue.Tally{Count: sign, Bytes: sign * e.Size}
+	t.add(tallyKey{kind: countAll}, n)
+	t.add(tallyKey{kind: countEvents, source: e.Source, state: string(e.State)}, n)
+	if class, _ := e.Class(); class != queue.Done {
+		t.add(tallyKey{kind: countAllUndone}, n)
+		t.add(tallyKey{kind: countUndelivered, source: e.Source}, n)
+	}
+	for i := range e.Deliveries {
+		d := &e.Deliveries[i]
+		k := tallyKey{countDeliveries, e.Source, d.Route, string(d.State)}
+		t.add(k, queue.Tally{Count: sign})
+	}
+}
+
+// ledger is what was committed, for all to ask.
+type ledger struct {
+	mu  sync.RWMutex
+	sum tallies
+}
+
+func (l *ledger) reset(sum tallies) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum = sum
+}
+
+func (l *ledger) apply(changes tallies) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum.addAll(changes, 1)
+}
+
+func (l *ledger) get(k tallyKey) queue.Tally {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.sum[k]
+}
+
+func (l *ledger) copy() tallies {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return maps.Clone(l.sum)
+}
+
+func (l *ledger) usage() queue.Usage {
+	u := queue.Usage{
+		Deliveries: make(map[queue.Lane]map[queue.DeliveryState]int64),
+		Events:     make(map[string]map[queue.EventState]queue.Tally),
+	}
+	for k, n := range l.copy() {
+		switch k.kind {
+		case countAll:
+			u.Total = n
+		case countEvents:
+			if u.Events[k.source] == nil {
+				u.Events[k.source] = make(map[queue.EventState]queue.Tally)
+			}
+			u.Events[k.source][queue.EventState(k.state)] = n
+		case countDeliveries:
+			lane := queue.Lane{Source: k.source, Route: k.route}
+			if u.Deliveries[lane] == nil {
+				u.Deliveries[lane] = make(map[queue.DeliveryState]int64)
+			}
+			u.Deliveries[lane][queue.DeliveryState(k.state)] = n.Count
+		}
+	}
+	return u
+}

@@ -1,0 +1,184 @@
+package disk
+
+import (
+	"fmt"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// txn is a transaction of the committer. Its operations look before they
+// write: one that fails before its first write has done no harm to the others.
+type txn struct {
+	tx      *bolt.Tx
+	sums    *ledger
+	changes tallies  // that the transaction makes to sums
+	ended   []string // leases that end when it is committed
+	writes  int
+}
+
+func (t *txn) put(bucket, key, value []byte) error {
+	t.writes++
+	b := t.tx.Bucket(bucket)
+	b.FillPercent = 0.9 // keys grow
+	return b.Put(key, value)
+}
+
+func (t *txn) delete(bucket, key []byte) error {
+	t.writes++
+	return t.tx.Bucket(bucket).Delete(key)
+}
+
+// insert stores a new event under its entries.
+func (t *txn) insert(e *queue.Event, head, request []byte, entries []entry) error {
+	id := e.ID[:]
+	if t.tx.Bucket(bucketHeads).Get(id) != nil {
+		return fmt.Errorf("event %s is stored already", e.ID)
+	}
+	if err := t.put(bucketRequests, id, request); err != nil {
+		return err
+	}
+	if err := t.put(bucketHeads, id, head); err != nil {
+		return err
+	}
+	if err := t.reindex(nil, entries); err != nil {
+		return err
+	}
+	t.changes.count(e, 1)
+	return nil
+}
+
+// update loads an event, has it changed, and stores it again.
+func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
+	e, err := loadHead(t.tx, id)
+	if err != nil {
+		return err
+	}
+	before, err := index(e)
+	if err != nil {
+		return err
+	}
+	changes := make(tallies)
+	changes.count(e, -1)
+	source, size := e.Source, e.Size
+	if err := change(e); err != nil {
+		return err
+	}
+	if e.ID != id || e.Source != source || e.Size != size {
+		return fmt.Errorf("changing event %s: its ID, source and size are fixed", id)
+	}
+	after, err := index(e)
+	if err != nil {
+		return err
+	}
+	head, err := seal(id[:], e, 512)
+	if err != nil {
+		return err
+	}
+	if err := t.put(bucketHeads, id[:], head); err != nil {
+		return err
+	}
+	if err := t.reindex(before, after); err != nil {
+		return err
+	}
+	changes.count(e, 1)
+	t.changes.addAll(changes, 1)
+	return nil
+}
+
+// remove deletes an event. Expiry keeps its dedup entry, because the window is
+// longer than the retention if so configured.
+func (t *txn) remove(id queue.ID, keepDedup bool) error {
+	e, err := loadHead(t.tx, id)
+	if err != nil {
+		return err
+	}
+	entries, err := index(e)
+	if err != nil {
+		return err
+	}
+	if keepDedup {
+		entries = slices.DeleteFunc(entries, func(e entry) bool { return &e.bucket[0] == &bucketDedup[0] })
+	}
+	if err := t.delete(bucketHeads, id[:]); err != nil {
+		return err
+	}
+	if err := t.delete(bucketRequests, id[:]); err != nil {
+		return err
+	}
+	if err := t.reindex(entries, nil); err != nil {
+		return err
+	}
+	t.changes.count(e, -1)
+	return nil
+}
+
+// reindex replaces the entries of an event. A lease ends with its due entry.
+func (t *txn) reindex(before, after []entry) error {
+	for _, e := range without(before, after) {
+		if err := t.delete(e.bucket, e.key); err != nil {
+			return err
+		}
+		if &e.bucket[0] == &bucketDue[0] {
+			t.ended = append(t.ended, leaseOf(e.key))
+		}
+	}
+	for _, e := range without(after, before) {
+		if err := t.put(e.bucket, e.key, e.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flush stores the tallies that the transaction changed.
+func (t *txn) flush() error {
+	for k, change := range t.changes {
+		sum := tallies{k: t.sums.get(k)}
+		sum.add(k, change)
+		if err := t.putTally(k, sum[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *txn) putTally(k tallyKey, n queue.Tally) error {
+	key := k.bytes()
+	if n == (queue.Tally{}) {
+		return t.delete(bucketTally, key)
+	}
+	value, err := seal(key, [2]int64{n.Count, n.Bytes}, 32)
+	if err != nil {
+		return err
+	}
+	return t.put(bucketTally, key, value)
+}
+
+// loadHead loads an event without its request.
+func loadHead(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
+	record := tx.Bucket(bucketHeads).Get(id[:])
+	if record == nil {
+		return nil, queue.ErrNotFound
+	}
+	e := new(queue.Event)
+	if err := unseal(id[:], record, e); err != nil {
+		return nil, fmt.Errorf("loading event %s: %w", id, err)
+	}
+	return e, nil
+}
+
+// load loads an event with its request.
+func load(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
+	e, err := loadHead(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	e.Request = new(queue.Request)
+	if err := unseal(id[:], tx.Bucket(bucketRequests).Get(id[:]), e.Request); err != nil {
+		return nil, fmt.Errorf("loading request of event %s: %w", id, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,249 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Engine runs on a store: it admits events, remembers delivery IDs, hands due
+// deliveries to their destinations, and clears away what has been kept long
+// enough. It outlives configurations: they are attached and detached while the
+// store stays open. All methods may be called at the same time.
+//
+//	Enter -> Append | Hold -> Keep             the request
+//	            |       |
+//	           store   Check -> Route
+//	            |       |
+//	          lane -> Claim -> Deliver -> Update   the scheduler
+type Engine struct {
+	store  Store
+	logger *zap.Logger
+	pace   pace
+
+	plan     atomic.Pointer[plan] // never nil
+	reserved atomic.Int64         // bytes that are being appended
+	poke     chan struct{}        // wakes the scheduler
+	sweep    chan struct{}        // wakes the janitor
+	life     context.Context      // ends with Close
+	die      context.CancelFunc
+	workers  sync.WaitGroup // scheduler and janitor
+	failing  complaint
+	closing  func() error
+
+	attaching sync.Mutex // held while a configuration is being attached
+
+	mu       sync.Mutex      // guards what follows, and changes of plan
+	open     map[ticket]bool // what is being worked on; true = claimed again meanwhile
+	quiet    chan struct{}   // closed when open has become empty
+	attempts context.Context
+	cancel   context.CancelFunc // ends attempts
+}
+
+// pace is how fast an engine does what no configuration sets.
+type pace struct {
+	Grace   time.Duration // for attempts that run while the engine is detached
+	Linger  time.Duration // for those that were cancelled after it
+	Settle  time.Duration // lease beyond an attempt's timeout
+	Pause   time.Duration // after the store failed
+	Poll    time.Duration // longest time between two looks at a lane
+	Sweep   time.Duration // between two runs of the janitor
+	Call    time.Duration // timeout of a call that checks a proof
+	Recheck time.Duration // first pause between such calls; it doubles,
+	Longest time.Duration // up to this
+	GiveUp  time.Duration // when a held event is not checked any more
+}
+
+var defaultPace = pace{
+	Grace:   10 * time.Second,
+	Linger:  2 * time.Second,
+	Settle:  time.Minute,
+	Pause:   time.Second,
+	Poll:    15 * time.Second,
+	Sweep:   time.Minute,
+	Call:    3 * time.Second,
+	Recheck: 5 * time.Second,
+	Longest: 5 * time.Minute,
+	GiveUp:  72 * time.Hour,
+}
+
+// NewEngine opens the backend's store and runs an engine on it. It delivers
+// nothing before a configuration is attached.
+func NewEngine(backend Backend, logger *zap.Logger) (*Engine, error) {
+	return newEngine(backend, logger, defaultPace)
+}
+
+func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) {
+	store, err := backend.Open(logger)
+	if err != nil {
+		return nil, fmt.Errorf("opening queue: %w", err)
+	}
+	e := &Engine{
+		store:  store,
+		logger: logger,
+		pace:   pace,
+		poke:   make(chan struct{}, 1),
+		sweep:  make(chan struct{}, 1),
+		open:   make(map[ticket]bool),
+	}
+	e.closing = sync.OnceValue(e.close)
+	e.life, e.die = context.WithCancel(context.Background())
+	e.attempts, e.cancel = context.WithCancel(e.life)
+	none := &plan{cfg: new(Config), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none.off.Store(true)
+	e.plan.Store(none)
+	e.workers.Go(e.schedule)
+	e.workers.Go(e.keepClean)
+	return e, nil
+}
+
+// Attach makes cfg the configuration that the engine works by; the one before
+// it has no say any more. Attempts that run end with the handler they began
+// with. The dedup windows of sources that are new to the engine are filled from
+// the store; while the store is unavailable their requests are refused.
+func (e *Engine) Attach(cfg *Config) {
+	e.attaching.Lock()
+	defer e.attaching.Unlock()
+	cfg.Backend.Apply(e.store)
+	p := e.newPlan(cfg)
+	e.fillWindows(p)
+
+	e.mu.Lock()
+	if e.attempts.Err() != nil {
+		e.attempts, e.cancel = context.WithCancel(e.life)
+	}
+	e.plan.Store(p)
+	e.mu.Unlock()
+	signal(e.poke)
+	signal(e.sweep)
+}
+
+// Detach does nothing unless cfg is the configuration the engine works by. It
+// stops handing out deliveries and waits for the attempts that run. Those that
+// take longer than ten seconds are interrupted: they do not count, and their
+// deliveries stay pending. Append goes on working.
+func (e *Engine) Detach(cfg *Config) {
+	e.mu.Lock()
+	p := e.plan.Load()
+	if p.cfg != cfg {
+		e.mu.Unlock()
+		return
+	}
+	p.off.Store(true)
+	quiet := e.quiet
+	e.mu.Unlock()
+
+	if within(quiet, e.pace.Grace) {
+		return
+	}
+	e.mu.Lock()
+	if e.plan.Load() != p { // attached again meanwhile
+		e.mu.Unlock()
+		return
+	}
+	e.cancel()
+	e.mu.Unlock()
+	within(quiet, e.pace.Linger)
+}
+
+// Close interrupts what still runs and closes the store. Later calls of other
+// methods fail with ErrClosed or do nothing.
+func (e *Engine) Close() error { return e.closing() }
+
+func (e *Engine) close() error {
+	e.mu.Lock()
+	e.plan.Load().off.Store(true)
+	quiet := e.quiet
+	e.mu.Unlock()
+	e.die()
+	e.workers.Wait()
+	within(quiet, e.pace.Linger)
+	return e.store.Close()
+}
+
+// Get loads an event, with its request. It returns ErrNotFound when there is
+// no such event.
+func (e *Engine) Get(ctx context.Context, id ID) (*Event, error) { return e.store.Get(ctx, id) }
+
+// List yields events without their requests, newest first, starting below the
+// ID before (the zero ID: at the newest), until yield returns false.
+func (e *Engine) List(ctx context.Context, before ID, yield func(*Event) bool) error {
+	return e.store.List(ctx, before, yield)
+}
+
+// Usage returns what the store holds. The caller owns the result.
+func (e *Engine) Usage() Usage { return e.store.Usage() }
+
+// Remembered returns how many delivery IDs the dedup windows hold, by source.
+func (e *Engine) Remembered() map[string]int {
+	accounts := e.plan.Load().accounts
+	entries := make(map[string]int, len(accounts))
+	for name, a := range accounts {
+		entries[name] = a.window.size()
+	}
+	return entries
+}
+
+// State returns the state of a delivery of an event as an operator sees it:
+// the stored one, or Delivering or Parked.
+func (e *Engine) State(ev *Event, d *Delivery) DeliveryState {
+	if d.State != Pending {
+		return d.State
+	}
+	lane := Lane{ev.Source, d.Route}
+	e.mu.Lock()
+	_, open := e.open[ticket{lane, ev.ID}]
+	e.mu.Unlock()
+	switch {
+	case open:
+		return Delivering
+	case e.plan.Load().lanes[lane] == nil:
+		return Parked
+	}
+	return Pending
+}
+
+// signal wakes who waits on c, or will wait next.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// within reports whether done is closed in time. A nil one counts as closed.
+func within(done <-chan struct{}, limit time.Duration) bool {
+	if done == nil {
+		return true
+	}
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// persist has write change the store, again and again while the store is
+// unavailable and the engine open. What it writes is known for good, so it
+// must not depend on anything that changes while it waits.
+func (e *Engine) persist(write func() error) error {
+	pause := e.pace.Pause / 16
+	for {
+		err := write()
+		if !errors.Is(err, ErrUnavailable) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 4*e.pace.Pause)
+		case <-e.life.Done():
+			return err
+		}
+	}
+}

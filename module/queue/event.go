@@ -1,0 +1,37 @@
+package queue
+
+import "time"
+
+// newDelivery returns a delivery that joins the queue now.
+func newDelivery(route string, now time.Time) Delivery {
+	return Delivery{Route: route, State: Pending, Queued: now, Due: now}
+}
+
+// SetRoutes gives the event a delivery to each of the routes, due now; without
+// routes it is unrouted.
+func (e *Event) SetRoutes(routes []string, now time.Time) {
+	e.State, e.Deliveries = Unrouted, nil
+	if len(routes) == 0 {
+		return
+	}
+	e.State, e.Deliveries = Routed, make([]Delivery, len(routes))
+	for i, route := range routes {
+		e.Deliveries[i] = newDelivery(route, now)
+	}
+}
+
+// doubt makes a held event uncertain.
+func (e *Event) doubt(reason string, now time.Time) {
+	e.State = Uncertain
+	e.Check.Ended, e.Check.Reason = now, reason
+}
+
+// dead reports whether a delivery of the event is dead.
+func (e *Event) dead() bool {
+	for i := range e.Deliveries {
+		if e.Deliveries[i].State == Dead {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Nothing vouches for held events yet, so a source may have only so many.
+const (
+	maxHeld      = 1000
+	maxHeldBytes = 64 << 20
+)
+
+// Hold stores an event whose proof needs a call and is used up by it, and makes
+// the first call. The event is stored before the call: whatever happens then,
+// it is neither lost nor delivered unverified.
+//
+// Without an error the event is stored unless the verdict is Forged: then it
+// was removed, and the sender is to be refused. A genuine event has been
+// routed. An undecided one is checked again later by itself.
+//
+// Errors are those of Append, and ErrFull when too many events are held.
+func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
+	src := e.plan.Load().source(ev.Source)
+	callable := src != nil && src.Check != nil
+	ev.State, ev.Deliveries = Held, nil
+	ev.Check = Check{Due: time.Now().Add(e.pace.Recheck)}
+	if callable {
+		ev.Check.Sent, ev.Check.Calls = true, 1
+	}
+
+	t := ticket{Lane{Source: ev.Source}, ev.ID}
+	e.begin(t, nil) // nobody else knows the event yet
+	if err := e.appendHeld(ctx, ev); err != nil {
+		e.end(t)
+		return Verdict{}, err
+	}
+	if !callable {
+		e.end(t)
+		return Verdict{Finding: Undecided, Reason: "the source is not configured any more"}, nil
+	}
+	verdict := e.call(context.WithoutCancel(ctx), src, ev)
+	if verdict.Finding == Used {
+		verdict.Finding = Forged // by no earlier call
+	}
+
+	// The sender need not wait for a store that has become unavailable: the
+	// event is in it.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer e.end(t)
+		e.conclude(t, ev, false, verdict)
+	}()
+	within(done, e.pace.Call)
+	return verdict.Verdict, nil
+}
+
+// appendHeld appends a held event if its source may have one more.
+func (e *Engine) appendHeld(ctx context.Context, ev *Event) error {
+	if account := e.plan.Load().accounts[ev.Source]; account != nil {
+		size := ev.Request.size()
+		defer account.holding.events.Add(-1)
+		defer account.holding.bytes.Add(-size)
+		events, bytes := account.holding.events.Add(1), account.holding.bytes.Add(size)
+		held := e.store.Usage().Events[ev.Source][Held]
+		if held.Count+events > maxHeld || held.Bytes+bytes > maxHeldBytes {
+			return ErrFull
+		}
+	}
+	return e.Append(ctx, ev)
+}
+
+// recheck checks a held event once more. What it returns records the outcome.
+func (e *Engine) recheck(src *Source, t ticket, ev *Event) (record func()) {
+	if ev.State != Held {
+		return func() {}
+	}
+	earlier := ev.Check.Sent // a call whose outcome nobody knows
+	ev.Check.Sent = true
+	ev.Check.Calls++
+	if !earlier {
+		if err := e.announce(ev); err != nil {
+			return func() { e.unrecorded(t, err) }
+		}
+	}
+	verdict := e.call(e.attemptsContext(), src, ev)
+	return func() { e.conclude(t, ev, earlier, verdict) }
+}
+
+// announce stores that a call is about to be made.
+func (e *Engine) announce(ev *Event) error {
+	return e.store.Update(context.Background(), ev.ID, func(stored *Event) error {
+		stored.Check.Sent, stored.Check.Calls = true, ev.Check.Calls
+		return nil
+	})
+}
+
+// ruling is a verdict and, of a genuine event, the routes that take it.
+type ruling struct {
+	Verdict
+	routes []string
+}
+
+// call asks the provider, and the rules if the event is genuine.
+func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
+	ctx, cancel := context.WithTimeout(ctx, e.pace.Call)
+	defer cancel()
+	defer func() {
+		if err := recover(); err != nil {
+			e.plan.Load().logger.Error("checking held event panicked", zap.String("source", ev.Source),
+				zap.Any("panic", err), zap.ByteString("stack", debug.Stack()))
+			r = ruling{Verdict: Verdict{Finding: Undecided, Sent: true, Reason: fmt.Sprintf("panic: %v", err)}}
+		}
+	}()
+	r.Verdict = src.Check(ctx, ev)
+	if r.Finding == Genuine {
+		r.routes = src.Route(ev)
+	}
+	return r
+}
+
+// conclude stores what a call means for a held event; earlier says that the
+// outcome of an earlier call is unknown.
+func (e *Engine) conclude(t ticket, ev *Event, earlier bool, r ruling) {
+	now := time.Now()
+	var err error
+	switch {
+	case r.Finding == Genuine:
+		err = e.updateHeld(t, func(ev *Event) { ev.SetRoutes(r.routes, now); ev.Check = Check{} })
+	case r.Finding == Forged, r.Finding == Used && !earlier:
+		err = e.reject(t, ev, r.Reason)
+	case r.Finding == Used:
+		err = e.updateHeld(t, func(ev *Event) { ev.doubt(r.Reason, now) })
+	case now.Sub(ev.ReceivedAt) >= e.pace.GiveUp:
+		reason := fmt.Sprintf("gave up after %v: %s", e.pace.GiveUp, r.Reason)
+		err = e.updateHeld(t, func(ev *Event) { ev.doubt(reason, now) })
+	default:
+		pause := doubled(e.pace.Recheck, e.pace.Longest, ev.Check.Calls-1)
+		err = e.updateHeld(t, func(stored *Event) {
+			stored.Check = Check{
+				Due: now.Add(pause), Calls: ev.Check.Calls, Sent: earlier || r.Sent, Reason: r.Reason,
+			}
+		})
+	}
+	if err != nil {
+		e.unrecorded(t, err)
+	}
+}
+
+// updateHeld changes an event that is held, and wakes the lanes it waits in
+// then.
+func (e *Engine) updateHeld(t ticket, change func(*Event)) error {
+	var ev *Event
+	err := e.persist(func() error {
+		return e.store.Update(context.Background(), t.id, func(stored *Event) error {
+			if stored.State != Held {
+				return errEnded
+			}
+			change(stored)
+			ev = stored
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for lane, due := range ev.Waiting {
+		e.wake(lane, due)
+	}
+	return nil
+}
+
+// reject removes an event that is forged. A later copy is checked anew.
+func (e *Engine) reject(t ticket, ev *Event, reason string) error {
+	p := e.plan.Load()
+	p.logger.Info("held event is forged", zap.String("source", ev.Source),
+		zap.Stringer("event", ev.ID), zap.String("reason", reason))
+	if account := p.accounts[ev.Source]; account != nil {
+		account.window.forget(ev.Dedup.Key, ev.ID)
+	}
+	err := e.persist(func() error { return e.store.Remove(context.Background(), t.id) })
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

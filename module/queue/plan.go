@@ -1,0 +1,95 @@
+package queue
+
+import (
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// plan is a configuration at work. Its maps do not change.
+type plan struct {
+	cfg      *Config
+	maxSize  int64
+	observer Observer
+	logger   *zap.Logger
+	lanes    map[Lane]*lane
+	accounts map[string]*account // by source, those of earlier configurations included
+	off      atomic.Bool         // nothing is handed out
+}
+
+// account is what an engine keeps of a source for as long as it lives.
+type account struct {
+	reserved atomic.Int64 // bytes that are being appended
+	holding  holding
+	window   window
+	evicting complaint
+}
+
+// holding counts held events that are being appended.
+type holding struct{ events, bytes atomic.Int64 }
+
+func (e *Engine) newAccount(source string) *account {
+	a := new(account)
+	a.window.evicted = func(enough int) {
+		p := e.plan.Load()
+		p.observer.Evicted(source, enough)
+		if a.evicting.due() {
+			p.logger.Warn("dedup window is too small: forgot delivery IDs before their time",
+				zap.String("source", source), zap.Int("enough_entries", enough))
+		}
+	}
+	return a
+}
+
+// newPlan turns a configuration into a plan that goes on where the one in
+// force is.
+func (e *Engine) newPlan(cfg *Config) *plan {
+	before := e.plan.Load()
+	p := &plan{
+		cfg:      cfg,
+		maxSize:  cfg.Backend.MaxSize(),
+		observer: cfg.Observer,
+		logger:   cfg.Logger,
+		lanes:    make(map[Lane]*lane),
+		accounts: make(map[string]*account),
+	}
+	if p.observer == nil {
+		p.observer = nobody{}
+	}
+	if p.logger == nil {
+		p.logger = e.logger
+	}
+	for name, a := range before.accounts {
+		p.accounts[name] = a
+	}
+	for name, src := range cfg.Sources {
+		if p.accounts[name] == nil {
+			p.accounts[name] = e.newAccount(name)
+		}
+		p.accounts[name].window.configure(src)
+		for route, r := range src.Routes {
+			p.addLane(&lane{Lane: Lane{name, route}, source: src, route: r, limit: r.Concurrency}, before)
+		}
+		if src.Check != nil {
+			p.addLane(&lane{Lane: Lane{Source: name}, source: src, limit: maxChecks}, before)
+		}
+	}
+	return p
+}
+
+// addLane adds a lane that counts on where the same lane of the plan before
+// stopped.
+func (p *plan) addLane(l *lane, before *plan) {
+	l.load = new(load)
+	if old := before.lanes[l.Lane]; old != nil {
+		l.load = old.load
+	}
+	l.limit = max(l.limit, 1)
+	p.lanes[l.Lane] = l
+}
+
+// source returns the source of that name, nil if the configuration has none.
+func (p *plan) source(name string) *Source { return p.cfg.Sources[name] }
+
+// stored reports whether the source's events are stored.
+func (s *Source) stored() bool { return len(s.Routes) > 0 || s.Check != nil }

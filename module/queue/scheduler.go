@@ -1,0 +1,91 @@
+package queue
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// schedule hands out deliveries until the engine closes. It is woken by events
+// that arrive, by attempts that end, and by the clock.
+func (e *Engine) schedule() {
+	clock := time.NewTimer(0)
+	defer clock.Stop()
+	for e.life.Err() == nil {
+		wait := time.Until(time.Unix(0, e.pass(e.plan.Load())))
+		if wait <= 0 {
+			continue
+		}
+		clock.Reset(wait)
+		select {
+		case <-e.poke:
+		case <-clock.C:
+		case <-e.life.Done():
+		}
+	}
+}
+
+// pass claims once from each lane that has something due and an attempt free.
+// It returns when the next pass is to be made, if nothing happens before.
+func (e *Engine) pass(p *plan) int64 {
+	now := time.Now()
+	next := now.Add(e.pace.Poll).UnixNano()
+	if p.off.Load() {
+		return next
+	}
+	for _, l := range p.lanes {
+		free := l.free()
+		if free <= 0 {
+			continue // the attempt that ends first pokes
+		}
+		if l.next.Load() <= now.UnixNano() {
+			e.claim(p, l, now, min(free, maxBatch))
+		}
+		next = min(next, l.next.Load())
+	}
+	return next
+}
+
+// claim begins up to limit attempts of a lane.
+func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int) {
+	l.next.Store(never) // before the claim: what arrives during it wakes the lane again
+	lease := l.timeout(e.pace) + e.pace.Settle
+	events, next, err := e.store.Claim(e.life, l.Lane, now, lease, limit)
+	switch {
+	case err != nil:
+		e.complain("claiming deliveries", err, zap.String("source", l.Source), zap.String("route", l.Route))
+		next = now.Add(e.pace.Pause)
+	case next.IsZero() || next.After(now.Add(e.pace.Poll)):
+		// Leases may end without a word: those of a process that has gone.
+		next = now.Add(e.pace.Poll)
+	case len(events) < limit && !next.After(now): // somebody let go of it just now
+		next = now.Add(time.Millisecond)
+	}
+	l.wake(next.UnixNano())
+	for _, ev := range events {
+		t := ticket{l.Lane, ev.ID}
+		if !e.begin(t, p) {
+			continue
+		}
+		l.running.Add(1)
+		l.unsettled.Add(1)
+		go e.work(l, t, ev)
+	}
+}
+
+// work makes one attempt at what an event waits for in a lane, and records its
+// outcome. The next attempt of the lane need not wait for the record.
+func (e *Engine) work(l *lane, t ticket, ev *Event) {
+	var record func()
+	if l.route == nil {
+		record = e.recheck(l.source, t, ev)
+	} else {
+		record = e.attempt(l.route, t, ev)
+	}
+	l.running.Add(-1)
+	signal(e.poke)
+	record()
+	l.unsettled.Add(-1)
+	e.end(t)
+	signal(e.poke)
+}

@@ -1,0 +1,255 @@
+package queue
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"go.uber.org/zap"
+)
+
+// Seen is what is known of a delivery that came before.
+type Seen struct {
+	ID       ID   // of the event; zero if it was not stored
+	Conflict bool // the copy has another body
+}
+
+// Flight is the way of a delivery's first copy to the store. It ends with Keep
+// or with Release; whatever is called after that does nothing.
+type Flight struct {
+	window *window // nil: the source remembers nothing
+	key    DedupKey
+	body   uint64
+
+	// Guarded by the window's mutex.
+	landed chan struct{} // made for the first copy that waits, closed at the end
+	ended  bool
+	kept   bool
+	seen   remembered // if kept
+}
+
+// window remembers the deliveries of a source. The oldest is forgotten first.
+type window struct {
+	mu      sync.Mutex
+	entries *simplelru.LRU[DedupKey, remembered]
+	limit   int
+	length  time.Duration
+	filled  bool // with what the store knows
+	flights map[DedupKey]*Flight
+	evicted func(enough int)
+}
+
+// remembered is an entry of a window. One million of them is why it is small.
+type remembered struct {
+	id    ID
+	body  uint64
+	until int64 // Unix nanoseconds
+}
+
+func (r remembered) seen(body uint64) Seen { return Seen{ID: r.id, Conflict: r.body != body} }
+
+// noFlight serves all sources that remember nothing.
+var noFlight = new(Flight)
+
+// Enter asks whether a delivery of a source came before; body is a hash of its
+// body. The first copy gets a Flight. A copy that arrives while that is under
+// way waits for its end: if the flight was kept the copy is a duplicate, which
+// gets no Flight but what was seen; if it was released, one of the copies is
+// the first now.
+//
+// The error is the context's, or ErrUnavailable while the source's window
+// cannot be filled from the store.
+func (e *Engine) Enter(ctx context.Context, source string, key DedupKey, body uint64) (*Flight, Seen, error) {
+	p := e.plan.Load()
+	if src := p.source(source); src != nil && src.Window <= 0 {
+		return noFlight, Seen{}, nil
+	}
+	account := p.accounts[source]
+	if account == nil {
+		return nil, Seen{}, ErrUnavailable
+	}
+	flight, seen, err := account.window.enter(ctx, key, body)
+	if seen.Conflict {
+		p.observer.Conflicted(source, seen.ID)
+		p.logger.Warn("duplicate has another body",
+			zap.String("source", source), zap.Stringer("event", seen.ID))
+	}
+	return flight, seen, err
+}
+
+func (w *window) enter(ctx context.Context, key DedupKey, body uint64) (*Flight, Seen, error) {
+	for {
+		w.mu.Lock()
+		if !w.filled {
+			w.mu.Unlock()
+			return nil, Seen{}, ErrUnavailable
+		}
+		// Peek and not Get: entries stay in the order of time.
+		if r, ok := w.entries.Peek(key); ok {
+			if time.Now().UnixNano() < r.until {
+				w.mu.Unlock()
+				return nil, r.seen(body), nil
+			}
+			w.entries.Remove(key)
+		}
+		first := w.flights[key]
+		if first == nil {
+			f := &Flight{window: w, key: key, body: body}
+			w.flights[key] = f
+			w.mu.Unlock()
+			return f, Seen{}, nil
+		}
+		if first.landed == nil {
+			first.landed = make(chan struct{})
+		}
+		w.mu.Unlock()
+		select {
+		case <-first.landed:
+		case <-ctx.Done():
+			return nil, Seen{}, ctx.Err()
+		}
+		if first.kept {
+			return nil, first.seen.seen(body), nil
+		}
+	}
+}
+
+// Keep remembers the delivery until a time, under the ID of its event; the zero
+// ID if the event is not stored.
+func (f *Flight) Keep(id ID, until time.Time) {
+	f.end(func(w *window) int {
+		f.kept, f.seen = true, remembered{id, f.body, until.UnixNano()}
+		return w.add(f.key, f.seen)
+	})
+}
+
+// Release forgets the delivery: the next copy is the first one.
+func (f *Flight) Release() {
+	f.end(func(*window) int { return 0 })
+}
+
+func (f *Flight) end(how func(*window) int) {
+	w := f.window
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	if f.ended {
+		w.mu.Unlock()
+		return
+	}
+	f.ended = true
+	delete(w.flights, f.key)
+	enough := how(w)
+	if f.landed != nil {
+		close(f.landed)
+	}
+	w.mu.Unlock()
+	if enough > 0 {
+		w.evicted(enough)
+	}
+}
+
+// add adds an entry. If another one had to be forgotten too early for it, it
+// returns the number of entries that would have kept that one, else 0.
+func (w *window) add(key DedupKey, r remembered) (enough int) {
+	if w.entries.Len() >= w.limit && !w.entries.Contains(key) {
+		enough = w.evict(time.Now())
+	}
+	w.entries.Add(key, r)
+	return enough
+}
+
+// evict forgets the oldest entry and returns what add does.
+func (w *window) evict(now time.Time) (enough int) {
+	_, r, _ := w.entries.RemoveOldest()
+	left := r.until - now.UnixNano()
+	if left <= 0 {
+		return 0
+	}
+	// It took its age to fill the window.
+	age := max(int64(w.length)-left, 1)
+	return int(min(math.Ceil(float64(w.limit)*float64(w.length)/float64(age)), math.MaxInt32))
+}
+
+// configure gives the window the length and the number of entries that its
+// source has now. A source that remembers nothing for now keeps what it has.
+func (w *window) configure(src *Source) {
+	w.mu.Lock()
+	if w.entries == nil {
+		w.flights = make(map[DedupKey]*Flight)
+		w.limit = 1
+		w.entries, _ = simplelru.NewLRU[DedupKey, remembered](w.limit, nil) // fails below 1
+	}
+	enough := 0
+	if src.Window > 0 {
+		enough = w.resize(max(src.Entries, 1), src.Window)
+	}
+	w.filled = w.filled || !src.stored()
+	w.mu.Unlock()
+	if enough > 0 {
+		w.evicted(enough)
+	}
+}
+
+// resize returns what add does.
+func (w *window) resize(limit int, length time.Duration) (enough int) {
+	for now := time.Now(); w.entries.Len() > limit; {
+		enough = max(enough, w.evict(now))
+	}
+	w.entries.Resize(limit)
+	w.limit, w.length = limit, length
+	return enough
+}
+
+// fill adds what the store remembers, the entry that ends first coming first.
+func (w *window) fill(key DedupKey, r remembered) {
+	w.mu.Lock()
+	enough := w.add(key, r)
+	w.mu.Unlock()
+	if enough > 0 {
+		w.evicted(enough)
+	}
+}
+
+// forget removes the entry of an event.
+func (w *window) forget(key DedupKey, id ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r, ok := w.entries.Peek(key); ok && r.id == id {
+		w.entries.Remove(key)
+	}
+}
+
+// prune removes entries whose time is over.
+func (w *window) prune(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		_, r, ok := w.entries.GetOldest()
+		if !ok || r.until > now.UnixNano() {
+			return
+		}
+		w.entries.RemoveOldest()
+	}
+}
+
+func (w *window) size() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.entries.Len()
+}
+
+func (w *window) isFilled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.filled
+}
+
+func (w *window) setFilled() {
+	w.mu.Lock()
+	w.filled = true
+	w.mu.Unlock()
+}

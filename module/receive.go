@@ -1,0 +1,117 @@
+package module
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxReading is how many bytes of bodies the process reads at once.
+const maxReading = 256 << 20
+
+// bodyDeadline is how long a client may take to send a body that did not come
+// with the headers.
+const bodyDeadline = time.Minute
+
+// maxPooled is the largest buffer that is used again.
+const maxPooled = 64 << 10
+
+// reading counts the bytes of all buffers that hold bodies.
+var reading atomic.Int64
+
+var buffers = sync.Pool{New: func() any { return new(body) }}
+
+// body is the body of a request, in memory that is used again.
+type body struct {
+	bytes    []byte
+	reserved int64 // of reading
+}
+
+// reserve takes n more bytes of the budget.
+func (b *body) reserve(n int64) error {
+	if reading.Add(n) > maxReading {
+		reading.Add(-n)
+		return refusedBusy
+	}
+	b.reserved += n
+	return nil
+}
+
+// free gives buffer and budget back. The bytes are gone then.
+func (b *body) free() {
+	reading.Add(-b.reserved)
+	b.reserved = 0
+	if cap(b.bytes) > maxPooled {
+		b.bytes = nil
+	}
+	b.bytes = b.bytes[:0]
+	buffers.Put(b)
+}
+
+// readBody reads a body of at most limit bytes. Memory grows with what arrives,
+// not with what was announced.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error) {
+	b := buffers.Get().(*body)
+	if err := b.read(w, r, limit); err != nil {
+		b.free()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
+	const first = 4 << 10
+	if cap(b.bytes) == 0 {
+		b.bytes = make([]byte, 0, min(max(r.ContentLength+1, first), maxPooled))
+	}
+	if err := b.reserve(int64(cap(b.bytes))); err != nil {
+		return err
+	}
+	slow := false
+	for {
+		n, err := r.Body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
+		b.bytes = b.bytes[:len(b.bytes)+n]
+		switch {
+		case int64(len(b.bytes)) > limit:
+			return refusedSize
+		case err == io.EOF:
+			if slow {
+				return setReadDeadline(w, time.Time{})
+			}
+			return nil
+		case err != nil:
+			return refusedRead
+		}
+		if len(b.bytes) == cap(b.bytes) {
+			if err := b.grow(); err != nil {
+				return err
+			}
+		}
+		if !slow && int64(len(b.bytes)) != r.ContentLength {
+			slow = true
+			if err := setReadDeadline(w, time.Now().Add(bodyDeadline)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// grow doubles the buffer.
+func (b *body) grow() error {
+	if err := b.reserve(int64(cap(b.bytes))); err != nil {
+		return err
+	}
+	bytes := make([]byte, len(b.bytes), 2*cap(b.bytes))
+	copy(bytes, b.bytes)
+	b.bytes = bytes
+	return nil
+}
+
+// setReadDeadline bounds the time for the rest of the body. Not every server
+// can: HTTP/3 has time limits of its own.
+func setReadDeadline(w http.ResponseWriter, at time.Time) error {
+	_ = http.NewResponseController(w).SetReadDeadline(at)
+	return nil
+}

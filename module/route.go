@@ -1,0 +1,206 @@
+package module
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// otherwise is the name of the route for events that no other took.
+const otherwise = "otherwise"
+
+// Route is a rule with a destination.
+type Route struct {
+	// The name of the route. The name otherwise is reserved for the route of
+	// events that no other took.
+	Name string `json:"name,omitempty"`
+
+	// The expression that an event must fulfil. Without one, the route takes
+	// all events.
+	Rule string `json:"rule,omitempty"`
+
+	// The HTTP handler that delivers an event, such as reverse_proxy or
+	// subroute. Its response tells whether the app has taken the event.
+	HandlerRaw json.RawMessage `json:"forward,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
+
+	// For how long, and with which pauses, a delivery is tried again.
+	Retry *Retry `json:"retry,omitempty"`
+
+	// The status codes after which a delivery is tried again; 1 to 5 stand for
+	// all codes of that class. Default: 408, 409, 425, 429 and 5. Where nothing
+	// answers, a delivery is always tried again.
+	RetryOn []int `json:"retry_on,omitempty"`
+
+	// The status codes after which a delivery is not tried again. Default: all
+	// others but 2xx.
+	GiveUpOn []int `json:"give_up_on,omitempty"`
+
+	// How long one attempt may take. Default: 30s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// How many attempts may run at once. Default: 64.
+	Concurrency int `json:"concurrency,omitempty"`
+
+	rule    *rules.Rule // nil: takes all events
+	handler caddyhttp.MiddlewareHandler
+	server  *caddyhttp.Server
+	logger  *zap.Logger
+	source  string
+}
+
+// Retry says for how long, and with which pauses, a delivery is tried again.
+// The pauses grow exponentially, with full jitter.
+type Retry struct {
+	// How long after acceptance a delivery is tried. Default: 72h.
+	For caddy.Duration `json:"for,omitempty"`
+
+	// The longest first pause. Default: 5s.
+	First caddy.Duration `json:"first,omitempty"`
+
+	// The longest pause. Default: 1h.
+	Max caddy.Duration `json:"max,omitempty"`
+}
+
+var defaultRetryOn = []int{408, 409, 425, 429, 5}
+
+const (
+	defaultRetryFor   = 72 * time.Hour
+	defaultRetryFirst = 5 * time.Second
+	defaultRetryMax   = time.Hour
+	defaultTimeout    = 30 * time.Second
+	defaultAttempts   = 64
+)
+
+func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source string) error {
+	r.server, r.source, r.logger = server, source, ctx.Logger()
+	if r.Retry == nil {
+		r.Retry = new(Retry)
+	}
+	defaultDuration(&r.Retry.For, defaultRetryFor)
+	defaultDuration(&r.Retry.First, defaultRetryFirst)
+	defaultDuration(&r.Retry.Max, defaultRetryMax)
+	defaultDuration(&r.Timeout, defaultTimeout)
+	if r.Concurrency == 0 {
+		r.Concurrency = defaultAttempts
+	}
+	if r.RetryOn == nil {
+		r.RetryOn = defaultRetryOn
+	}
+	if r.Rule != "" {
+		rule, err := rules.Compile(r.Rule)
+		if err != nil {
+			return err
+		}
+		r.rule = rule
+	}
+	handler, err := ctx.LoadModule(r, "HandlerRaw")
+	if err != nil {
+		return fmt.Errorf("loading handler: %w", err)
+	}
+	r.handler = handler.(caddyhttp.MiddlewareHandler)
+	return nil
+}
+
+func defaultDuration(d *caddy.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = caddy.Duration(value)
+	}
+}
+
+// check holds the parts of the route against each other.
+func (r *Route) check() error {
+	switch {
+	case !validName.MatchString(r.Name):
+		return fmt.Errorf("%q is no name of a route: letters, digits, dot, dash and underscore, 64 at most", r.Name)
+	case r.HandlerRaw == nil && r.handler == nil:
+		return fmt.Errorf("route %s goes nowhere; name an upstream, or add a line: to <upstream>", r.Name)
+	case r.Timeout < 0 || r.Concurrency < 0:
+		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
+	case r.Name == otherwise && r.Rule != "":
+		return errors.New("otherwise takes no rule: it gets the events that no other route took")
+	}
+	if t := r.Retry; t != nil && (t.For < 0 || t.First < 0 || t.Max < 0) {
+		return fmt.Errorf("route %s: the times of retry must be greater than zero", r.Name)
+	}
+	for _, status := range append(r.RetryOn[:len(r.RetryOn):len(r.RetryOn)], r.GiveUpOn...) {
+		if (status < 1 || status > 5) && (status < 100 || status > 599) {
+			return fmt.Errorf("route %s: %d is no status code", r.Name, status)
+		}
+	}
+	return nil
+}
+
+// checkRoutes holds the routes of a source against each other.
+func checkRoutes(routes []*Route) error {
+	seen := make(map[string]bool)
+	all := ""
+	for _, r := range routes {
+		if err := r.check(); err != nil {
+			return err
+		}
+		if seen[r.Name] {
+			return fmt.Errorf("route %s is defined twice", r.Name)
+		}
+		seen[r.Name] = true
+		if r.Rule == "" && r.Name != otherwise {
+			all = r.Name
+		}
+	}
+	if all != "" && seen[otherwise] {
+		return fmt.Errorf("otherwise would never get an event: route %s has no rule and takes them all", all)
+	}
+	return nil
+}
+
+// engineRoute describes the route to the engine.
+func (r *Route) engineRoute() *queue.Route {
+	return &queue.Route{
+		Deliver:     r.deliver,
+		Concurrency: r.Concurrency,
+		Timeout:     time.Duration(r.Timeout),
+		For:         time.Duration(r.Retry.For),
+		First:       time.Duration(r.Retry.First),
+		Max:         time.Duration(r.Retry.Max),
+	}
+}
+
+// route names the routes that take an event.
+func (h *Handler) route(view *rules.View) []string {
+	var names []string
+	hasOtherwise := false
+	for _, r := range h.Routes {
+		switch {
+		case r.Name == otherwise:
+			hasOtherwise = true
+		case r.takes(view):
+			names = append(names, r.Name)
+		}
+	}
+	if names == nil && hasOtherwise {
+		names = []string{otherwise}
+	}
+	return names
+}
+
+// takes reports whether the route's rule holds. A rule that fails does not, and
+// never costs the event.
+func (r *Route) takes(view *rules.View) bool {
+	if r.rule == nil {
+		return true
+	}
+	ok, err := r.rule.Match(view)
+	if err != nil {
+		metrics.ruleErrors.WithLabelValues(r.source, r.Name).Inc()
+		r.logger.Warn("rule failed, so its route does not take the event",
+			zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
+	}
+	return ok
+}

@@ -1,0 +1,109 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+)
+
+const (
+	// The parser recurses into parentheses without counting them.
+	maxExpression = 64 << 10
+
+	maxMessage = 200
+)
+
+// names are the names of an expression and their types.
+var names = types.Map{
+	"event":       types.String,
+	"id":          types.String,
+	"provider":    types.String,
+	"source":      types.String,
+	"method":      types.String,
+	"path":        types.String,
+	"query":       types.TypeOf(map[string]string{}),
+	"headers":     types.TypeOf(map[string]string{}),
+	"body":        types.Any,
+	"remote_ip":   types.String,
+	"received_at": types.TypeOf(time.Time{}),
+	"header":      types.TypeOf(func(string) string { return "" }),
+	getter:        types.TypeOf(func(any) any { return nil }),
+}
+
+// Compile compiles a rule. It must be boolean, or of a type that only the
+// body tells.
+func Compile(expression string) (*Rule, error) {
+	program, err := compile(expression, names, expr.AsBool())
+	if err != nil {
+		return nil, err
+	}
+	return &Rule{expression, program}, nil
+}
+
+// CompileKey compiles an expression that yields text, over all names.
+func CompileKey(expression string) (*Value, error) {
+	return compileValue(expression, names)
+}
+
+// CompileValue compiles an expression that finds the event type or the ID of
+// a webhook: the names event and id are unknown to it.
+func CompileValue(expression string) (*Value, error) {
+	known := maps.Clone(names)
+	delete(known, "event")
+	delete(known, "id")
+	return compileValue(expression, known)
+}
+
+func compileValue(expression string, known types.Map) (*Value, error) {
+	program, err := compile(expression, known)
+	if err != nil {
+		return nil, err
+	}
+	switch t := program.Node().Type(); t.Kind() {
+	case reflect.Map, reflect.Slice, reflect.Struct, reflect.Func:
+		return nil, fmt.Errorf("expected text, a number or a boolean, but got %s", t)
+	}
+	return &Value{expression, program}, nil
+}
+
+func compile(expression string, known types.Map, options ...expr.Option) (program *vm.Program, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("compiling: %v", r)
+		}
+	}()
+	if len(expression) > maxExpression {
+		return nil, fmt.Errorf("expression is longer than %d bytes", maxExpression)
+	}
+	p := newPatcher(known)
+	program, err = expr.Compile(expression, append(options, expr.Env(known), expr.Patch(p))...)
+	if err == nil && p.err != nil {
+		err = p.err.Bind(file.NewSource(expression))
+	}
+	return program, oneLine(err)
+}
+
+// oneLine says what an error of expr says, without the drawing below it and
+// without the megabytes of a body that some builtins quote.
+func oneLine(err error) error {
+	if err == nil {
+		return nil
+	}
+	message, where := err.Error(), ""
+	var at *file.Error
+	if errors.As(err, &at) && at.Line > 0 {
+		message, where = at.Message, fmt.Sprintf(" (line %d, column %d)", at.Line, at.Column+1)
+	}
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "..."
+	}
+	return errors.New(strings.Join(strings.Fields(message), " ") + where)
+}

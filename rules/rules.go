@@ -1,0 +1,82 @@
+// Package rules decides over webhooks with expressions of expr-lang.
+//
+//	expression -> check names and types -> rewrite operands -> program     once, when the configuration loads
+//	Input -> View -> Rule.Match, Value.Text                                for each webhook
+//
+// An expression sees these names: event, id, provider, source, method, path,
+// query, headers, body, remote_ip, received_at and header("Name"), besides
+// the builtins of the language. An operand is fetched when the program gets
+// to it: a rule on event alone never looks at the body, and body.type is
+// looked up in the raw JSON without decoding the rest. A View remembers what
+// has been fetched, so that the next expression gets it for free.
+package rules
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"github.com/expr-lang/expr/vm"
+)
+
+// Rule is a compiled boolean expression. It is safe for concurrent use.
+type Rule struct {
+	expression string
+	program    *vm.Program
+}
+
+// Match tells whether the rule holds. A rule that fails while it runs, say on
+// a member of a field that is not there, does not hold, and the error says why.
+func (r *Rule) Match(v *View) (bool, error) {
+	result, err := v.run(r.program)
+	if err != nil {
+		return false, err
+	}
+	holds, _ := result.(bool)
+	return holds, nil
+}
+
+// String returns the expression as it was written.
+func (r *Rule) String() string { return r.expression }
+
+// Value is a compiled expression whose result is used as text. It is safe for
+// concurrent use.
+type Value struct {
+	expression string
+	program    *vm.Program
+}
+
+// Text evaluates the expression. Strings come as they are, numbers in decimal
+// notation, and nil is the empty string. Lists, maps and times are an error.
+func (x *Value) Text(v *View) (string, error) {
+	result, err := v.run(x.program)
+	if err != nil {
+		return "", err
+	}
+	return text(result)
+}
+
+// String returns the expression as it was written.
+func (x *Value) String() string { return x.expression }
+
+func text(result any) (string, error) {
+	switch r := result.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return r, nil
+	case bool:
+		return strconv.FormatBool(r), nil
+	case int:
+		return strconv.Itoa(r), nil
+	case float64:
+		return strconv.FormatFloat(r, 'f', -1, 64), nil
+	}
+	switch r := reflect.ValueOf(result); {
+	case r.CanInt():
+		return strconv.FormatInt(r.Int(), 10), nil
+	case r.CanUint():
+		return strconv.FormatUint(r.Uint(), 10), nil
+	}
+	return "", fmt.Errorf("expected text, a number or a boolean, but got %T", result)
+}

@@ -1,0 +1,136 @@
+package rules
+
+import (
+	"fmt"
+	"net/textproto"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/expr-lang/expr/vm"
+)
+
+// Input is what expressions see of a webhook.
+type Input struct {
+	Event    string // event type
+	ID       string // delivery ID
+	Provider string
+	Source   string
+	Method   string
+	Path     string
+	RawQuery string
+
+	// Header has canonical keys, as in net/http.
+	Header map[string][]string
+
+	// Body must not change while a View of the Input is in use.
+	Body       []byte
+	RemoteIP   string
+	ReceivedAt time.Time
+}
+
+// View is an Input prepared for several expressions: what one of them has
+// fetched, the next ones reuse. A View is for one goroutine at a time.
+type View struct {
+	in    *Input
+	body  document
+	found map[string]any // by the name of the operand
+	env   map[string]any
+	vm    vm.VM
+}
+
+var views = sync.Pool{New: func() any {
+	v := &View{found: make(map[string]any)}
+	v.env = map[string]any{
+		getter:   v.get,
+		"header": func(name string) string { return v.in.header(textproto.CanonicalMIMEHeaderKey(name)) },
+	}
+	return v
+}}
+
+// NewView prepares in for expressions. Free the View after use.
+func NewView(in *Input) *View {
+	v := views.Get().(*View)
+	v.in = in
+	return v
+}
+
+// Free gives the View back. Neither it nor a copy may be used afterwards.
+func (v *View) Free() {
+	stack := v.vm.Stack[:cap(v.vm.Stack)]
+	clear(stack)
+	v.vm = vm.VM{Stack: stack[:0]}
+	clear(v.found)
+	v.in, v.body = nil, document{}
+	views.Put(v)
+}
+
+// SetIdentity sets the event type and the ID of the Input, once they have
+// been found with the help of the View.
+func (v *View) SetIdentity(event, id string) {
+	v.in.Event, v.in.ID = event, id
+	delete(v.found, "event")
+	delete(v.found, "id")
+}
+
+// run never panics: expr recovers, and what it lets through ends here.
+func (v *View) run(program *vm.Program) (result any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("evaluating: %v", r)
+		}
+	}()
+	result, err = v.vm.Run(program, v.env)
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	return result, nil
+}
+
+// get fetches an operand. It panics where expr does: in the middle of a run.
+func (v *View) get(arg any) any {
+	op := arg.(*operand)
+	if value, ok := v.found[op.name]; ok {
+		return value
+	}
+	value := op.load(v)
+	v.found[op.name] = value
+	return value
+}
+
+func (in *Input) header(key string) string {
+	if values := in.Header[key]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+func (in *Input) headers() map[string]string {
+	m := make(map[string]string, len(in.Header))
+	for key, values := range in.Header {
+		if len(values) > 0 {
+			m[strings.ToLower(key)] = values[0]
+		}
+	}
+	return m
+}
+
+// A pair of the query that cannot be decoded is left out, as net/url does.
+func (in *Input) queryValue(key string) string {
+	for k, value := range pairs(in.RawQuery) {
+		if k == key {
+			return value
+		}
+	}
+	return ""
+}
+
+func (in *Input) query() map[string]string {
+	m := make(map[string]string)
+	for key, value := range pairs(in.RawQuery) {
+		if _, ok := m[key]; !ok {
+			m[key] = value
+		}
+	}
+	return m
+}
