@@ -63,17 +63,24 @@ func (d *document) parse(in *Input) {
 	switch {
 	case media == "application/json", strings.HasSuffix(media, "+json"):
 		d.json, d.err = in.Body, checkJSON(in.Body)
-	case media == "application/x-www-form-urlencoded":
+	case media == "application/x-www-form-urlencoded" && !mislabelled(in.Body):
 		d.value, d.err = parseForm(string(in.Body))
 	case media == "multipart/form-data":
 		d.value, d.err = parseMultipart(contentType, in.Body)
 	case media == "application/xml", media == "text/xml", strings.HasSuffix(media, "+xml"):
 		d.value = string(in.Body)
-	case checkJSON(in.Body) == nil:
+	case checkJSON(in.Body) == nil: // whatever it was declared as
 		d.json = in.Body
 	default:
 		d.value = string(in.Body)
 	}
+}
+
+// mislabelled reports whether a form is JSON after all: some senders, and curl
+// by default, declare whatever they post as a form.
+func mislabelled(form []byte) bool {
+	form = bytes.TrimLeft(form, " \t\r\n")
+	return len(form) > 0 && (form[0] == '{' || form[0] == '[') && checkJSON(form) == nil
 }
 
 func parseForm(body string) (map[string]any, error) {

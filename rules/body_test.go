@@ -26,6 +26,8 @@ func TestContentTypes(t *testing.T) {
 		{"application/x-www-form-urlencoded", form, `body.a == "1" && body["b"] == "x y" && body.empty == ""`, true},
 		{"application/x-www-form-urlencoded; charset=utf-8", form, `body.absent == nil && len(body) == 3`, true},
 		{"application/x-www-form-urlencoded", ``, `len(body) == 0`, true},
+		{"application/x-www-form-urlencoded", ` {"a":1}`, `body.a == 1`, true},
+		{"application/x-www-form-urlencoded", `{"a":1`, `body['{"a":1'] == ""`, true},
 		{"text/xml", xml, `body contains "type=\"a\""`, true},
 		{"application/xml", xml, `body == '<event type="a"/>'`, true},
 		{"application/soap+xml; charset=utf-8", xml, `body matches "^<event"`, true},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,7 @@ type Engine struct {
 	closing  func() error
 
 	attaching sync.Mutex // held while a configuration is being attached
+	attached  []*Config  // not detached yet, the newest last
 
 	mu       sync.Mutex      // guards what follows, and changes of plan
 	open     map[ticket]bool // what is being worked on; true = claimed again meanwhile
@@ -103,12 +105,19 @@ func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) 
 }
 
 // Attach makes cfg the configuration that the engine works by; the one before
-// it has no say any more. Attempts that run end with the handler they began
-// with. The dedup windows of sources that are new to the engine are filled from
-// the store; while the store is unavailable their requests are refused.
+// it has no say any more, unless cfg is detached before it. Attempts that run
+// end with the handler they began with. The dedup windows of sources that are
+// new to the engine are filled from the store; while the store is unavailable
+// their requests are refused.
 func (e *Engine) Attach(cfg *Config) {
 	e.attaching.Lock()
 	defer e.attaching.Unlock()
+	e.attached = append(e.attached, cfg)
+	e.workBy(cfg)
+}
+
+// workBy makes cfg the configuration that the engine works by.
+func (e *Engine) workBy(cfg *Config) {
 	cfg.Backend.Apply(e.store)
 	p := e.newPlan(cfg)
 	e.fillWindows(p)
@@ -123,14 +132,32 @@ func (e *Engine) Attach(cfg *Config) {
 	signal(e.sweep)
 }
 
-// Detach does nothing unless cfg is the configuration the engine works by. It
-// stops handing out deliveries and waits for the attempts that run. Those that
-// take longer than ten seconds are interrupted: they do not count, and their
-// deliveries stay pending. Append goes on working.
+// Detach takes back what Attach did. If cfg is the configuration that the
+// engine works by, the newest one that is still attached takes over: a reload
+// that failed half-way leaves the configuration before it at work.
+//
+// If there is none, the engine stops handing out deliveries and waits for the
+// attempts that run. Those that take longer than ten seconds are interrupted:
+// they do not count, and their deliveries stay pending. Append goes on working.
 func (e *Engine) Detach(cfg *Config) {
+	e.attaching.Lock()
+	e.attached = slices.DeleteFunc(e.attached, func(c *Config) bool { return c == cfg })
+	current := e.plan.Load().cfg == cfg
+	if n := len(e.attached); current && n > 0 {
+		e.workBy(e.attached[n-1])
+		current = false
+	}
+	e.attaching.Unlock()
+	if current {
+		e.windDown(cfg)
+	}
+}
+
+// windDown stops handing out deliveries, and waits for the attempts that run.
+func (e *Engine) windDown(cfg *Config) {
 	e.mu.Lock()
 	p := e.plan.Load()
-	if p.cfg != cfg {
+	if p.cfg != cfg { // attached again meanwhile
 		e.mu.Unlock()
 		return
 	}
