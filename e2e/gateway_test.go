@@ -172,7 +172,7 @@ func (g *gateway) trust() {
 			MaxIdleConnsPerHost: 256,
 		},
 	}
-	if content, _ := os.ReadFile(g.config); !bytes.Contains(content, []byte("{$HTTPS}")) {
+	if content, _ := os.ReadFile(g.config); !bytes.Contains(content, []byte("{$HTTPS}")) && !bytes.Contains(content, []byte(g.https[strings.Index(g.https, ":"):])) {
 		return
 	}
 	eventually(g.t, "the site has its certificate", func() bool {

@@ -102,21 +102,14 @@ func (c *client) roots() *x509.CertPool {
 
 // sourceURL finds the URL of a source in the running configuration.
 func (c *client) sourceURL(source string) (string, error) {
-	var servers map[string]struct {
-		Listen []string          `json:"listen"`
-		Routes []json.RawMessage `json:"routes"`
-		TLS    []json.RawMessage `json:"tls_connection_policies"`
-		Auto   struct {
-			Disable bool `json:"disable"`
-		} `json:"automatic_https"`
-	}
+	var servers map[string]configServer
 	if err := c.call(http.MethodGet, "/config/apps/http/servers", nil, &servers); err != nil {
 		return "", err
 	}
 	for _, server := range servers {
 		place, ok := findSource(server.Routes, source, place{})
 		if ok {
-			return place.url(server.Listen, server.TLS != nil, server.Auto.Disable)
+			return place.url(&server)
 		}
 	}
 	return "", fmt.Errorf("the running configuration has no source %s", source)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,24 @@ import (
 // place is where a source stands in a configuration: what its routes match.
 type place struct {
 	host, path, external string
-	insecure             bool
+}
+
+// configServer is a server of Caddy's as far as it tells how to reach it.
+type configServer struct {
+	Listen []string          `json:"listen"`
+	Routes []json.RawMessage `json:"routes"`
+	TLS    []json.RawMessage `json:"tls_connection_policies"`
+	Auto   struct {
+		Disable bool     `json:"disable"`
+		Skip    []string `json:"skip"`
+	} `json:"automatic_https"`
+}
+
+// secure reports whether the server speaks TLS to a host: it is told to, or
+// automatic HTTPS has a name to get a certificate for.
+func (s *configServer) secure(host string, port uint) bool {
+	automatic := host != "" && port != 80 && !s.Auto.Disable && !slices.Contains(s.Auto.Skip, host)
+	return s.TLS != nil || automatic
 }
 
 // configRoute is a route of Caddy's as far as it tells where a source stands.
@@ -27,7 +45,6 @@ type configRoute struct {
 		Handler  string            `json:"handler"`
 		Source   string            `json:"source"`
 		Routes   []json.RawMessage `json:"routes"`
-		Insecure bool              `json:"insecure_http"`
 		Provider struct {
 			ExternalURL string `json:"external_url"`
 		} `json:"provider"`
@@ -52,7 +69,7 @@ func findSource(routes []json.RawMessage, source string, at place) (place, bool)
 		}
 		for _, handler := range route.Handle {
 			if handler.Handler == "webhook_gateway" && handler.Source == source {
-				here.external, here.insecure = handler.Provider.ExternalURL, handler.Insecure
+				here.external = handler.Provider.ExternalURL
 				return here, true
 			}
 			if handler.Handler == "subroute" {
@@ -66,31 +83,28 @@ func findSource(routes []json.RawMessage, source string, at place) (place, bool)
 }
 
 // url makes the URL to reach the place on a server.
-func (p place) url(listen []string, hasTLS, noHTTPS bool) (string, error) {
+func (p place) url(server *configServer) (string, error) {
 	if p.external != "" {
 		return p.external, nil
 	}
-	if len(listen) == 0 {
-		return "", errors.New("the source's server listens nowhere")
+	if len(server.Listen) == 0 {
+		return "", errors.New("the source's server listens nowhere; name the URL with --url")
 	}
-	address, err := caddy.ParseNetworkAddress(listen[0])
+	address, err := caddy.ParseNetworkAddress(server.Listen[0])
 	if err != nil || address.IsUnixNetwork() {
 		return "", errors.New("the source's server has no TCP address; name the URL with --url")
 	}
-	u := url.URL{Scheme: "https", Path: strings.TrimSuffix(strings.TrimSuffix(p.path, "*"), "/")}
-	if port := int(address.StartPort); !hasTLS && (noHTTPS || port == 80 || p.insecure && p.host == "") {
-		u.Scheme = "http"
-	}
-	if u.Path == "" {
-		u.Path = "/"
+	scheme, usual := "http", uint(80)
+	if server.secure(p.host, address.StartPort) {
+		scheme, usual = "https", 443
 	}
 	host := strings.Replace(p.host, "*", "www", 1)
 	if host == "" || strings.Contains(host, "{") {
 		host = "localhost"
 	}
-	u.Host = host
-	if port := address.StartPort; port != map[string]uint{"http": 80, "https": 443}[u.Scheme] {
-		u.Host = net.JoinHostPort(host, strconv.Itoa(int(port)))
+	if address.StartPort != usual {
+		host = net.JoinHostPort(host, strconv.FormatUint(uint64(address.StartPort), 10))
 	}
-	return u.String(), nil
+	path := "/" + strings.Trim(strings.TrimSuffix(p.path, "*"), "/")
+	return (&url.URL{Scheme: scheme, Host: host, Path: path}).String(), nil
 }

@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Every file in examples is adapted, run as it is but for names and places,
+// sent a webhook of each source, and watched until the app has got it.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../examples/*.caddyfile")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfile"), func(t *testing.T) {
+			t.Parallel()
+			runExample(t, file)
+		})
+	}
+}
+
+func runExample(t *testing.T, file string) {
+	app := newApp(t, nil)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(`{"isValid": true}`))
+	}))
+	t.Cleanup(api.Close)
+	g := newGateway(t)
+	g.config = filepath.Join(g.dir, "config.json")
+	site := "https://" + g.https
+	plain := strings.Contains(readFile(t, file), "SITE:http://")
+	if plain {
+		site = "http://" + g.http
+	}
+	g.env = append(g.env, "SITE="+site, "APP="+app.address, "APP_2="+app.address, "BILLING="+app.address,
+		"INSIGNER_SECRET="+insignerSecret, "IUSIGN_SECRET=s1", "INSERTSIGN_TOKEN=s2", "FUSESIGN_SIGNATURE=s3",
+		"FUSESIGN_SIGNATURE_NEXT=s4", "IGNISIGN_APP_ID=a", "IGNISIGN_APP_ENV=TEST", "IGNISIGN_API_KEY=s5",
+		"IGNISIGN_API_URL="+api.URL, "INTERNAL_KEY=s6", "FUSESIGN_IPS=127.0.0.1", "SENDERS=203.0.113.7")
+	g.runAdapted(file)
+
+	if strings.Contains(file, "behind-proxy") {
+		checkBehindProxy(t, g, app)
+		return
+	}
+	var sources []struct {
+		Source string `json:"source"`
+	}
+	g.adminJSON(http.MethodGet, "/webhook_gateway/sources", &sources)
+	if len(sources) == 0 {
+		t.Fatal("the example has no source")
+	}
+	for _, source := range sources {
+		before := len(app.deliveries())
+		out, errs, status := g.command("webhook", "send", source.Source, "--all", "--address", g.admin)
+		if status != 0 {
+			t.Fatalf("webhook send %s: exit %d: %s%s", source.Source, status, out, errs)
+		}
+		app.waitFor(t, before+1)
+	}
+}
+
+// checkBehindProxy plays the load balancer.
+func checkBehindProxy(t *testing.T, g *gateway, app *app) {
+	for _, tt := range []struct {
+		proto, client string
+		want          int
+	}{
+		{"https", "203.0.113.7", 200},
+		{"http", "203.0.113.7", 403},
+		{"https", "203.0.113.8", 403},
+	} {
+		header, body := insigner("proxied")
+		header.Set("X-Forwarded-Proto", tt.proto)
+		header.Set("X-Forwarded-For", tt.client)
+		resp, err := g.do(http.MethodPost, "http://"+g.http+"/webhooks/insigner", header, strings.NewReader(string(body)))
+		if err != nil || resp.status != tt.want {
+			t.Errorf("%s from %s: %+v, %v; want %d", tt.proto, tt.client, resp, err, tt.want)
+		}
+	}
+	app.waitFor(t, 1)
+}
+
+// runAdapted runs a Caddyfile with the admin address, the storage, the queue and
+// the CA of a test.
+func (g *gateway) runAdapted(file string) {
+	g.t.Helper()
+	adapted, errs, status := g.command("adapt", "--adapter", "caddyfile", "--config", absolute(g.t, file))
+	if status != 0 {
+		g.t.Fatalf("adapting %s: %s", file, errs)
+	}
+	var config map[string]any
+	if err := json.Unmarshal([]byte(adapted), &config); err != nil {
+		g.t.Fatal(err)
+	}
+	config["admin"] = map[string]any{"listen": g.admin}
+	config["storage"] = map[string]any{"module": "file_system", "root": g.dir + "/caddy"}
+	apps := config["apps"].(map[string]any)
+	apps["tls"] = json.RawMessage(`{"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}}`)
+	apps["pki"] = json.RawMessage(`{"certificate_authorities": {"local": {"install_trust": false}}}`)
+	gatewayApp, _ := apps["webhook_gateway"].(map[string]any)
+	if gatewayApp == nil {
+		gatewayApp = make(map[string]any)
+		apps["webhook_gateway"] = gatewayApp
+	}
+	gatewayApp["queue"] = map[string]any{"backend": "disk", "path": g.dir + "/queue"}
+	for _, server := range apps["http"].(map[string]any)["servers"].(map[string]any) {
+		if server := server.(map[string]any); server["automatic_https"] == nil {
+			server["automatic_https"] = map[string]any{"disable_redirects": true}
+		}
+	}
+	patched, err := json.Marshal(config)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if err := os.WriteFile(g.config, patched, 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	g.run()
+}
+
+func readFile(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func absolute(t *testing.T, file string) string {
+	t.Helper()
+	path, err := filepath.Abs(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
