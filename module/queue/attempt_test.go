@@ -315,3 +315,33 @@ func TestHandlerOutlivesItsLease(t *testing.T) {
 		t.Errorf("%d attempts, %d at once", a.count(), a.twice)
 	}
 }
+
+// A delivery that is claimed between its update and the end of the work on it
+// is not stuck.
+func TestClaimedTooEarly(t *testing.T) {
+	var updates atomic.Int32
+	updated, goOn := make(chan struct{}), make(chan struct{})
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, updated: func() {
+			if updates.Add(1) == 1 {
+				close(updated)
+				<-goOn
+			}
+		}}
+	}}
+	s := newSetup(t, b)
+	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+		if attempt == 1 {
+			return unavailable
+		}
+		return queue.Result{Outcome: queue.Succeeded}
+	}}
+	r := a.route()
+	r.First = 0
+	s.attach(r)
+	id := s.append(newEvent(t, "shop", "app"))
+	<-updated
+	s.ended(s.append(newEvent(t, "shop", "app"))) // its claim finds the other one, too
+	close(goOn)
+	s.ended(id)
+}

@@ -39,6 +39,15 @@ func (b *backend) Open(logger *zap.Logger) (queue.Store, error) {
 type faulty struct {
 	queue.Store
 	update, remembered func() error
+	claimed, updated   func() // run after each claim and update
+}
+
+func (f *faulty) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease time.Duration, limit int) ([]*queue.Event, time.Time, error) {
+	events, next, err := f.Store.Claim(ctx, lane, now, lease, limit)
+	if f.claimed != nil {
+		f.claimed()
+	}
+	return events, next, err
 }
 
 func (f *faulty) Update(ctx context.Context, id queue.ID, change func(*queue.Event) error) error {
@@ -47,7 +56,11 @@ func (f *faulty) Update(ctx context.Context, id queue.ID, change func(*queue.Eve
 			return err
 		}
 	}
-	return f.Store.Update(ctx, id, change)
+	err := f.Store.Update(ctx, id, change)
+	if f.updated != nil {
+		f.updated()
+	}
+	return err
 }
 
 func (f *faulty) Remembered(ctx context.Context, now time.Time, yield func(string, queue.ID, queue.Dedup) bool) error {
@@ -357,6 +370,33 @@ func TestAttachChangesHandler(t *testing.T) {
 	}
 }
 
+// A handler that was replaced between the claim and the attempt is not used
+// any more: its configuration may be cleaned up.
+func TestAttachDuringClaim(t *testing.T) {
+	claims, goOn := make(chan struct{}), make(chan struct{})
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, claimed: func() {
+			claims <- struct{}{}
+			<-goOn
+		}}
+	}}
+	s := newSetup(t, b)
+	var before, after app
+	id := s.append(newEvent(t, "shop", "app"))
+	s.attach(before.route())
+	<-claims
+	s.attach(after.route())
+	close(goOn)
+	go func() {
+		for range claims {
+		}
+	}()
+	s.ended(id)
+	if before.count() != 0 || after.count() != 1 {
+		t.Errorf("the old handler made %d attempts, the new one %d", before.count(), after.count())
+	}
+}
+
 func TestDetachOfAnOlderConfigurationDoesNothing(t *testing.T) {
 	s := newSetup(t, new(backend))
 	var a app
@@ -379,6 +419,7 @@ func TestDetachWaits(t *testing.T) {
 		t.Errorf("after Detach: %+v", d)
 	}
 	late := s.append(newEvent(t, "shop", "app"))
+	time.Sleep(20 * time.Millisecond)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

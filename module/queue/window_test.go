@@ -130,6 +130,17 @@ func TestWaitersAfterRelease(t *testing.T) {
 	}
 }
 
+// Those who waited are duplicates even if the entry is gone when they wake.
+func TestWaiterOfAnEntryThatEnded(t *testing.T) {
+	s := newSetup(t, new(backend))
+	s.remembering(1000)
+	flight := s.enter(1)
+	time.AfterFunc(20*time.Millisecond, func() { flight.Keep(queue.ID{7}, time.Now().Add(-time.Second)) })
+	if seen := s.duplicate(1); seen.ID != (queue.ID{7}) {
+		t.Errorf("a duplicate of %v", seen.ID)
+	}
+}
+
 func TestWaiterGivesUp(t *testing.T) {
 	s := newSetup(t, new(backend))
 	s.remembering(1000)

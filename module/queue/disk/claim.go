@@ -18,25 +18,23 @@ func (s *Store) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease
 		return nil, time.Time{}, err
 	}
 	keys, next, err := s.leaseDue(lane, now, now.Add(lease), limit)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	for _, key := range keys {
-		e, err := s.loadDue(key)
-		switch {
-		case err == nil && e != nil:
+	for i := 0; i < len(keys) && err == nil; i++ {
+		var e *queue.Event
+		if e, err = s.loadDue(keys[i]); errors.Is(err, errDamaged) {
+			s.setAside(err, idOf(keys[i]), keys[i])
+			err = nil
+		}
+		if e != nil {
 			claimed = append(claimed, e)
-			continue
-		case errors.Is(err, errDamaged):
-			s.setAside(err, idOf(key), key)
+		} else {
+			s.leases.end(leaseOf(keys[i]))
 		}
-		s.leases.end(leaseOf(key))
-		if err != nil && !errors.Is(err, errDamaged) {
-			for _, e := range claimed {
-				s.Release(lane, e.ID)
-			}
-			return nil, time.Time{}, err
+	}
+	if err != nil {
+		for _, key := range keys {
+			s.leases.end(leaseOf(key))
 		}
+		return nil, time.Time{}, err
 	}
 	return claimed, next, nil
 }

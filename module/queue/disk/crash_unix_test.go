@@ -172,7 +172,7 @@ func fillAndRecover(dir string) error {
 	acknowledged := make(map[queue.ID]bool)
 	add := func() error {
 		e := queuetest.NewEvent(&testing.T{}, "github", start, "app")
-		e.Request.Body = bytes.Repeat(e.ID[:], 4<<10)
+		e.Request.Body = bytes.Repeat(e.ID[:], 8<<10)
 		err := s.Append(context.Background(), e)
 		if err == nil {
 			acknowledged[e.ID] = true
@@ -181,7 +181,7 @@ func fillAndRecover(dir string) error {
 		}
 		return nil
 	}
-	for _, bytes := range []uint64{8 << 20, 24 << 20} {
+	for _, bytes := range []uint64{24 << 20, 40 << 20} {
 		for range 3 { // nothing helps
 			if err := add(); err != nil {
 				return err
@@ -207,6 +207,16 @@ func fillAndRecover(dir string) error {
 			full = len(acknowledged) == before
 		}
 	}
+	// Even a removal needs a few pages, but then it makes room for many.
+	if err := errors.Join(limit(60<<20), makeRoom(s, acknowledged)); err != nil {
+		return err
+	}
+	for enough := len(acknowledged) + 50; len(acknowledged) < enough; {
+		before := len(acknowledged)
+		if err := add(); err != nil || len(acknowledged) == before {
+			return fmt.Errorf("after events were removed from a full disk others are not taken: %w", err)
+		}
+	}
 	if err := limit(1 << 40); err != nil {
 		return err
 	}
@@ -225,4 +235,23 @@ func fillAndRecover(dir string) error {
 		return fmt.Errorf("%d events were acknowledged, %d are counted", len(acknowledged), n)
 	}
 	return s.Close()
+}
+
+// makeRoom removes half of the events from a store whose disk was full.
+func makeRoom(s *Store, acknowledged map[queue.ID]bool) error {
+	deadline := time.Now().Add(10 * time.Second)
+	for half := len(acknowledged) / 2; len(acknowledged) > half; {
+		for id := range acknowledged {
+			switch err := s.Remove(context.Background(), id); {
+			case err == nil, errors.Is(err, queue.ErrNotFound): // removed by a try whose outcome was unknown
+				delete(acknowledged, id)
+			case !errors.Is(err, queue.ErrUnavailable) || time.Now().After(deadline):
+				return fmt.Errorf("removing from a full disk: %w", err)
+			default:
+				time.Sleep(time.Millisecond)
+			}
+			break
+		}
+	}
+	return nil
 }

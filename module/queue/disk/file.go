@@ -213,9 +213,6 @@ func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return nil, fmt.Errorf("%s is damaged, or no queue of the webhook gateway: %w", path, err)
 	}
-	if err == nil {
-		db.AllocSize = 4 << 20 // by which the file grows; a disk may be almost full
-	}
 	return db, err
 }
 

@@ -34,7 +34,7 @@ func testModel(h *harness) {
 		leases:  make(map[queue.Lane]map[queue.ID]time.Time),
 	}
 	for i := range 500 {
-		m.now = m.now.Add(time.Duration(m.rand.IntN(int(time.Minute))))
+		m.now = m.now.Add(time.Duration(m.rand.Int64N(int64(time.Minute))))
 		switch n := m.rand.IntN(100); {
 		case n < 30:
 			m.appendOne()
