@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-func init() { caddy.RegisterModule(App{}) }
+func init() { caddy.RegisterModule(new(App)) }
 
 const (
 	defaultRetain     = 72 * time.Hour
@@ -42,8 +42,11 @@ type App struct {
 
 	// open opens the engine and attaches this configuration to it, once. HTTP
 	// may ask before Start does: apps start in no order.
-	open   func() (*queue.Engine, error)
-	pooled bool // open took a share in the pool, which Cleanup gives back
+	open func() (*queue.Engine, error)
+
+	mu      sync.Mutex
+	engine  *queue.Engine // nil before open
+	cleaned bool          // Cleanup was called: too late to open
 }
 
 // registration is a source of this configuration.
@@ -62,7 +65,7 @@ type pooledEngine struct{ *queue.Engine }
 func (e pooledEngine) Destruct() error { return e.Close() }
 
 // CaddyModule returns the Caddy module information.
-func (App) CaddyModule() caddy.ModuleInfo {
+func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "webhook_gateway",
 		New: func() caddy.Module { return new(App) },
@@ -122,6 +125,11 @@ func (a *App) register(h *Handler, definition []byte) error {
 }
 
 func (a *App) openEngine() (*queue.Engine, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cleaned {
+		return nil, queue.ErrClosed
+	}
 	pooled, _, err := engines.LoadOrNew(a.backend.Key(), func() (caddy.Destructor, error) {
 		// The engine outlives this configuration and its logger.
 		engine, err := queue.NewEngine(a.backend, caddy.Log().Named("webhook_gateway"))
@@ -130,26 +138,28 @@ func (a *App) openEngine() (*queue.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.pooled = true
-	engine := pooled.(pooledEngine).Engine
-	engine.Attach(a.config)
-	return engine, nil
+	a.engine = pooled.(pooledEngine).Engine
+	a.engine.Attach(a.config)
+	return a.engine, nil
+}
+
+// opened returns the engine if it is open.
+func (a *App) opened() *queue.Engine {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.engine
 }
 
 // Start opens the queue and begins to deliver.
 func (a *App) Start() error {
-	engine, err := a.open()
-	if err != nil {
-		return err
-	}
-	watch(engine)
-	return nil
+	_, err := a.open()
+	return err
 }
 
-// Stop ends deliveries unless a newer configuration has taken over. Requests
-// that are still in flight are stored nevertheless.
+// Stop ends deliveries unless another configuration takes over. Requests that
+// are still in flight are stored nevertheless.
 func (a *App) Stop() error {
-	if engine, err := a.open(); err == nil {
+	if engine := a.opened(); engine != nil {
 		engine.Detach(a.config)
 	}
 	return nil
@@ -157,9 +167,14 @@ func (a *App) Stop() error {
 
 // Cleanup gives back the engine, which closes when nobody uses it any more.
 func (a *App) Cleanup() error {
-	if !a.pooled {
+	a.mu.Lock()
+	a.cleaned = true
+	a.mu.Unlock()
+	engine := a.opened()
+	if engine == nil {
 		return nil
 	}
+	engine.Detach(a.config) // a request may have opened it for an app that never started
 	_, err := engines.Delete(a.backend.Key())
 	return err
 }

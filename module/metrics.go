@@ -2,7 +2,6 @@ package module
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -99,11 +98,6 @@ func (observer) Conflicted(source string, _ queue.ID) {
 	metrics.conflicts.WithLabelValues(source).Inc()
 }
 
-// watched is the engine whose depth is shown.
-var watched atomic.Pointer[queue.Engine]
-
-func watch(engine *queue.Engine) { watched.Store(engine) }
-
 // depth shows what the queue holds at the moment it is asked.
 type depth struct{}
 
@@ -127,7 +121,11 @@ func (depth) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (depth) Collect(ch chan<- prometheus.Metric) {
-	engine := watched.Load()
+	app, err := caddy.ActiveContext().AppIfConfigured("webhook_gateway")
+	if err != nil {
+		return
+	}
+	engine := app.(*App).opened()
 	if engine == nil {
 		return
 	}

@@ -78,7 +78,7 @@ func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 			return refusedSize
 		case err == io.EOF:
 			if slow {
-				return setReadDeadline(w, time.Time{})
+				setReadDeadline(w, time.Time{})
 			}
 			return nil
 		case err != nil:
@@ -91,9 +91,7 @@ func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 		}
 		if !slow && int64(len(b.bytes)) != r.ContentLength {
 			slow = true
-			if err := setReadDeadline(w, time.Now().Add(bodyDeadline)); err != nil {
-				return err
-			}
+			setReadDeadline(w, time.Now().Add(bodyDeadline))
 		}
 	}
 }
@@ -111,7 +109,6 @@ func (b *body) grow() error {
 
 // setReadDeadline bounds the time for the rest of the body. Not every server
 // can: HTTP/3 has time limits of its own.
-func setReadDeadline(w http.ResponseWriter, at time.Time) error {
+func setReadDeadline(w http.ResponseWriter, at time.Time) {
 	_ = http.NewResponseController(w).SetReadDeadline(at)
-	return nil
 }

@@ -120,6 +120,10 @@ func (h *Handler) verify(hook *webhook) error {
 		return err
 	}
 	h.provider.Strip(&hook.proof)
+	if hook.view != nil { // it was made for the signature, and knows the token
+		hook.view.Free()
+		hook.view = nil
+	}
 	return nil
 }
 
