@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Append stores an event: its deliveries are handed out from then on. It
-// returns nil only when a crash or a power cut can no longer undo that.
+// Append stores an event: its deliveries are handed out from then on. All of
+// the event is the caller's to set but Size, see [Event.SetRoutes]. It returns
+// nil only when a crash or a power cut can no longer undo that.
 //
 // It does not end early with ctx: whoever waits for the event has gone then,
 // but will send it again, and must find it remembered if it was stored.

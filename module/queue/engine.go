@@ -120,8 +120,6 @@ func (e *Engine) Attach(cfg *Config) {
 func (e *Engine) workBy(cfg *Config) {
 	cfg.Backend.Apply(e.store)
 	p := e.newPlan(cfg)
-	e.fillWindows(p)
-
 	e.mu.Lock()
 	if e.attempts.Err() != nil {
 		e.attempts, e.cancel = context.WithCancel(e.life)
@@ -129,6 +127,7 @@ func (e *Engine) workBy(cfg *Config) {
 	e.plan.Store(p)
 	e.mu.Unlock()
 	signal(e.poke)
+	e.fillWindows(p)
 	signal(e.sweep)
 }
 

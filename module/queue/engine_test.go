@@ -406,6 +406,25 @@ func TestDetachOfAnOlderConfigurationDoesNothing(t *testing.T) {
 	s.ended(s.append(newEvent(t, "shop", "app")))
 }
 
+// A reload that fails half-way attaches its configuration and detaches it
+// again; the one before was never detached.
+func TestDetachFallsBack(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var before, failed app
+	older := s.attach(before.route())
+	s.Detach(s.attach(failed.route()))
+	s.ended(s.append(newEvent(t, "shop", "app")))
+	if before.count() != 1 || failed.count() != 0 {
+		t.Errorf("the configuration before made %d attempts, the failed one %d", before.count(), failed.count())
+	}
+	s.Detach(older)
+	s.append(newEvent(t, "shop", "app"))
+	time.Sleep(20 * time.Millisecond)
+	if before.count() != 1 {
+		t.Error("an event was delivered after the last Detach")
+	}
+}
+
 func TestDetachWaits(t *testing.T) {
 	s := newSetup(t, new(backend))
 	door := make(gate)

@@ -18,7 +18,8 @@ const (
 
 // Hold stores an event whose proof needs a call and is used up by it, and makes
 // the first call. The event is stored before the call: whatever happens then,
-// it is neither lost nor delivered unverified.
+// it is neither lost nor delivered unverified. Its State, Deliveries and Check
+// are set by Hold.
 //
 // Without an error the event is stored unless the verdict is Forged: then it
 // was removed, and the sender is to be refused. A genuine event has been

@@ -256,6 +256,9 @@ func TestWindowIsFilledFromTheStore(t *testing.T) {
 		}
 	}
 	again.enter(0).Release()
+	if len(again.watch.enough) != 4 {
+		t.Errorf("of 10 entries, 6 fit: %d were reported as forgotten", len(again.watch.enough))
+	}
 }
 
 func TestWindowWhileTheStoreIsUnavailable(t *testing.T) {
@@ -302,7 +305,7 @@ func TestNoWindow(t *testing.T) {
 }
 
 func TestWindowIsLean(t *testing.T) {
-	const entries = 200_000
+	const entries = 50_000
 	s := newSetup(t, new(backend))
 	s.Attach(s.config(map[string]*queue.Source{"shop": {Window: time.Hour, Entries: entries}}))
 	heap := func() uint64 {
