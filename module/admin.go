@@ -3,17 +3,12 @@ package module
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -106,72 +101,6 @@ func listSources(a *App, _ *http.Request) (any, error) {
 	return sources, nil
 }
 
-// SignedRequest is a sample webhook that only needs to be sent.
-type SignedRequest struct {
-	Event  string      `json:"event"`
-	Method string      `json:"method"`
-	URL    string      `json:"url"`
-	Header http.Header `json:"headers"`
-	Body   []byte      `json:"body"`
-}
-
-// makeSample signs a sample with the source's own secret, for the URL that the
-// caller names.
-func makeSample(a *App, r *http.Request) (any, error) {
-	registered, ok := a.sources[r.PathValue("source")]
-	if !ok {
-		return nil, notFound{fmt.Errorf("no source is named %s", r.PathValue("source"))}
-	}
-	h := registered.handler
-	target, err := url.Parse(r.URL.Query().Get("url"))
-	if err != nil || target.Host == "" {
-		return nil, badRequest{errors.New("url must be absolute")}
-	}
-	sample, err := findSample(h, r.URL.Query().Get("event"))
-	if err != nil {
-		return nil, err
-	}
-	request, err := sample.Request(time.Now(), sampleValues(h.provider))
-	if err != nil {
-		return nil, err
-	}
-	request.Path, request.RawQuery, request.Public = target.EscapedPath(), target.RawQuery, target
-	if err := h.provider.Sign(request, time.Now()); err != nil {
-		return nil, err
-	}
-	return SignedRequest{
-		Event:  sample.Event,
-		Method: request.Method,
-		URL:    request.URL(target),
-		Header: request.Header,
-		Body:   request.Body,
-	}, nil
-}
-
-func findSample(h *Handler, event string) (*provider.Sample, error) {
-	samples := h.profile.Samples
-	if len(samples) == 0 {
-		return nil, notFound{fmt.Errorf("provider %s has no samples", h.providerName)}
-	}
-	if event == "" {
-		return &samples[0], nil
-	}
-	for i := range samples {
-		if samples[i].Event == event {
-			return &samples[i], nil
-		}
-	}
-	return nil, notFound{fmt.Errorf("provider %s has no sample of %s", h.providerName, event)}
-}
-
-// sampleValues are what a sample needs from the configuration.
-func sampleValues(p provider.Provider) map[string]string {
-	if configured, ok := p.(interface{ SampleValues() map[string]string }); ok {
-		return configured.SampleValues()
-	}
-	return nil
-}
-
 func listEvents(a *App, r *http.Request) (any, error) {
 	filter, err := parseFilter(r.URL.Query())
 	if err != nil {
@@ -207,66 +136,6 @@ func showEvent(a *App, r *http.Request) (any, error) {
 	info := describe(engine, event)
 	info.Request = describeRequest(event.Request)
 	return info, nil
-}
-
-// Filter selects events.
-type Filter struct {
-	State, Source, Route, Event string
-	Older, Newer                time.Time
-	Limit                       int
-}
-
-const defaultLimit = 50
-
-// parseFilter reads a filter from a query. Times are RFC 3339, or durations
-// back from now.
-func parseFilter(query url.Values) (f Filter, err error) {
-	f = Filter{State: query.Get("state"), Source: query.Get("source"), Route: query.Get("route"),
-		Event: query.Get("event"), Limit: defaultLimit}
-	if f.State != "" && !slices.Contains(states, f.State) {
-		return f, fmt.Errorf("unknown state %q: want one of %v", f.State, states)
-	}
-	if limit := query.Get("limit"); limit != "" {
-		if f.Limit, err = strconv.Atoi(limit); err != nil || f.Limit < 1 {
-			return f, fmt.Errorf("limit %q is not a number greater than zero", limit)
-		}
-	}
-	if f.Older, err = parseMoment(query.Get("older")); err != nil {
-		return f, err
-	}
-	f.Newer, err = parseMoment(query.Get("newer"))
-	return f, err
-}
-
-var states = []string{string(queue.Routed), string(queue.Unrouted), string(queue.Held), string(queue.Uncertain),
-	string(queue.Pending), string(queue.Delivering), string(queue.Parked), string(queue.Delivered), string(queue.Dead)}
-
-func parseMoment(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return at, nil
-	}
-	ago, err := caddy.ParseDuration(text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-01-02T15:04:05Z nor a duration such as 2h", text)
-	}
-	return time.Now().Add(-ago), nil
-}
-
-// matches reports whether the filter selects an event.
-func (f *Filter) matches(e *EventInfo) bool {
-	return (f.Source == "" || e.Source == f.Source) &&
-		(f.Event == "" || e.Type == f.Event) &&
-		(f.Older.IsZero() || e.ReceivedAt.Before(f.Older)) &&
-		(f.Newer.IsZero() || e.ReceivedAt.After(f.Newer)) &&
-		(f.Route == "" && (f.State == "" || f.State == e.State) || e.hasDelivery(f.Route, f.State))
-}
-
-// passed reports whether no older event can match.
-func (f *Filter) passed(e *queue.Event) bool {
-	return !f.Newer.IsZero() && e.ReceivedAt.Before(f.Newer)
 }
 
 // Interface guards

@@ -3,14 +3,13 @@ package disk
 import (
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/dustin/go-humanize"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -134,49 +133,11 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if seen[name] {
-			return d.Errf("%s is given twice", name)
-		}
-		seen[name] = true
-		if err := b.unmarshalOption(d, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *Backend) unmarshalOption(d *caddyfile.Dispenser, name string) error {
-	switch name {
-	case "path", "max_size", "sync":
-	default:
-		return d.Errf("unknown option of the disk queue: %s", name)
-	}
-	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
-		return d.ArgErr()
-	}
-	switch name {
-	case "path":
-		b.Path = args[0]
-	case "max_size":
-		size, err := humanize.ParseBytes(args[0])
-		if err != nil || size == 0 || size > math.MaxInt64 {
-			return d.Errf("max_size is not a size: %s", args[0])
-		}
-		b.MaxBytes = int64(size)
-	case "sync":
-		if args[0] != syncAlways && args[0] != syncNever {
-			return d.Errf("sync is %s or %s, not %s", syncAlways, syncNever, args[0])
-		}
-		b.Sync = args[0]
-	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("%s takes no block", name)
-	}
-	return nil
+	return syntax.Block(d, syntax.Options{
+		"path":     syntax.String(&b.Path),
+		"max_size": syntax.Size(&b.MaxBytes),
+		"sync":     syntax.OneOf(&b.Sync, syncAlways, syncNever),
+	})
 }
 
 // Interface guards

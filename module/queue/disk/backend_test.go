@@ -44,16 +44,16 @@ func TestBackendCaddyfile(t *testing.T) {
 		{config: "disk {\n max_size 5MB\n sync always\n}", want: Backend{MaxBytes: 5_000_000, Sync: syncAlways}},
 		{config: "disk /var/lib/q", err: "rong argument count"},
 		{config: "disk {\n path\n}", err: "rong argument count"},
-		{config: "disk {\n path \"\"\n}", err: "rong argument count"},
+		{config: "disk {\n path \"\"\n}", err: "path is empty"},
 		{config: "disk {\n path /a /b\n}", err: "rong argument count"},
-		{config: "disk {\n path /a {\n  b\n }\n}", err: "takes no block"},
+		{config: "disk {\n path /a {\n  b\n }\n}", err: "a block is not expected here"},
 		{config: "disk {\n path /a\n path /a\n}", err: "given twice"},
-		{config: "disk {\n fsync always\n}", err: "unknown option"},
+		{config: "disk {\n fsync always\n}", err: `unknown subdirective "fsync"`},
 		{config: "disk {\n max_size lots\n}", err: "not a size"},
 		{config: "disk {\n max_size -1GB\n}", err: "not a size"},
 		{config: "disk {\n max_size 0\n}", err: "not a size"},
 		{config: "disk {\n max_size 16EiB\n}", err: "not a size"},
-		{config: "disk {\n sync sometimes\n}", err: "always or never"},
+		{config: "disk {\n sync sometimes\n}", err: "none of always, never"},
 	} {
 		got, err := parse(t, test.config)
 		if test.err == "" {
