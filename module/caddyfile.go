@@ -2,9 +2,11 @@ package module
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -58,10 +60,18 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 }
 
 func guestModule(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage, caddyfile.Unmarshaler, error) {
+	directive := d.Val()
 	if !d.NextArg() {
 		return nil, nil, d.ArgErr()
 	}
 	name := d.Val()
+	if _, err := caddy.GetModule(namespace + "." + name); err != nil {
+		var known []string
+		for _, module := range caddy.GetModules(namespace) {
+			known = append(known, module.ID.Name())
+		}
+		return nil, nil, d.Errf("unknown %s %q; known here: %s", directive, name, strings.Join(known, ", "))
+	}
 	mod, err := caddyfile.UnmarshalModule(d, namespace+"."+name)
 	if err != nil {
 		return nil, nil, err
@@ -91,14 +101,11 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if helper.NextArg() {
 		return nil, helper.ArgErr()
 	}
-	p := &handlerParser{helper: helper, handler: new(Handler), seen: make(map[string]bool)}
-	d := helper.Dispenser
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := p.subdirective(d); err != nil {
-			return nil, err
-		}
+	p := &handlerParser{helper: helper, handler: new(Handler)}
+	h, d := p.handler, helper.Dispenser
+	if err := syntax.Block(d, p.options(), "route", "allow_ips_from"); err != nil {
+		return nil, err
 	}
-	h := p.handler
 	if p.provider == nil {
 		return nil, d.Err("webhook_gateway needs a line: provider <name> <secret>")
 	}
@@ -114,14 +121,11 @@ type handlerParser struct {
 	handler      *Handler
 	provider     provider.Provider
 	providerName string
-	seen         map[string]bool
 }
 
-// subdirective reads one line of the block. Only routes and sources of
-// addresses may come more than once.
-func (p *handlerParser) subdirective(d *caddyfile.Dispenser) error {
-	h, name := p.handler, d.Val()
-	read, ok := syntax.Options{
+func (p *handlerParser) options() syntax.Options {
+	h := p.handler
+	return syntax.Options{
 		"source":              syntax.String(&h.Source),
 		"provider":            p.readProvider,
 		"insecure_http":       syntax.Flag(&h.InsecureHTTP),
@@ -135,15 +139,7 @@ func (p *handlerParser) subdirective(d *caddyfile.Dispenser) error {
 		"respond":             p.readRespond,
 		"route":               p.readRoute,
 		otherwise:             p.readOtherwise,
-	}[name]
-	if !ok {
-		return d.Errf("unknown subdirective %q of webhook_gateway", name)
 	}
-	if p.seen[name] && name != "route" && name != "allow_ips_from" {
-		return d.Errf("%s is given twice", name)
-	}
-	p.seen[name] = true
-	return read(d)
 }
 
 func (p *handlerParser) readProvider(d *caddyfile.Dispenser) error {
@@ -156,6 +152,17 @@ func (p *handlerParser) readProvider(d *caddyfile.Dispenser) error {
 		return d.Errf("module %T is no provider", mod)
 	}
 	p.handler.ProviderRaw, p.provider, p.providerName = raw, configured, inlineName(raw)
+	custom, ok := mod.(*provider.Custom)
+	if !ok {
+		return nil
+	}
+	for name, expression := range map[string]string{"event": custom.Event, "id": custom.ID} {
+		if expression != "" {
+			if err := compiles(name, expression); err != nil {
+				return syntax.At(d, err)
+			}
+		}
+	}
 	return nil
 }
 
@@ -182,12 +189,20 @@ func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {
 // number in its errors.
 func expression(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
+		name := d.Val()
 		if err := syntax.String(to)(d); err != nil {
 			return err
 		}
-		_, err := rules.CompileValue(*to)
-		return syntax.At(d, err)
+		return syntax.At(d, compiles(name, *to))
 	}
+}
+
+// compiles says what is wrong with an expression.
+func compiles(name, expression string) error {
+	if _, err := rules.CompileValue(expression); err != nil {
+		return fmt.Errorf("%s: %v", name, err)
+	}
+	return nil
 }
 
 func (p *handlerParser) readDedup(d *caddyfile.Dispenser) (err error) {

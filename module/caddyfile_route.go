@@ -41,7 +41,6 @@ func (p *handlerParser) readOtherwise(d *caddyfile.Dispenser) error {
 }
 
 func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error {
-	start := d.Token()
 	var upstreams []caddyfile.Token
 	for d.NextArg() {
 		switch {
@@ -54,12 +53,12 @@ func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error 
 		default:
 			r.Rule = d.Val()
 			if _, err := rules.Compile(r.Rule); err != nil {
-				return syntax.At(d, err)
+				return d.Errf("the quoted rule of route %s: %v", r.Name, err)
 			}
 		}
 	}
 	if len(upstreams) > 0 {
-		if err := p.proxyTo(r, start, upstreams); err != nil {
+		if err := p.proxyTo(r, upstreams); err != nil {
 			return err
 		}
 	}
@@ -71,14 +70,13 @@ func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error 
 }
 
 func (p *handlerParser) routeOptions(r *Route) syntax.Options {
-	options := syntax.Options{
+	return syntax.Options{
 		"to": func(d *caddyfile.Dispenser) error {
-			start := d.Token()
 			upstreams := d.RemainingArgsAsTokens()
 			if len(upstreams) == 0 {
 				return d.ArgErr()
 			}
-			return p.proxyTo(r, start, upstreams)
+			return p.proxyTo(r, upstreams)
 		},
 		"forward":    func(d *caddyfile.Dispenser) error { return p.readForward(d, r) },
 		"retry":      func(d *caddyfile.Dispenser) error { return readRetry(d, r) },
@@ -94,20 +92,21 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 			}
 			return syntax.End(d)
 		},
+		"rate":     nil,
+		"order_by": nil,
+		"sign":     nil,
 	}
-	for _, name := range []string{"rate", "order_by", "sign"} {
-		options[name] = func(d *caddyfile.Dispenser) error { return d.Errf("%s is not supported yet", name) }
-	}
-	return options
 }
 
 // proxyTo makes upstreams the route's destination, in the syntax of Caddy's
 // own reverse_proxy.
-func (p *handlerParser) proxyTo(r *Route, start caddyfile.Token, upstreams []caddyfile.Token) error {
+func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 	if r.HandlerRaw != nil {
 		return p.helper.Errf("route %s has two destinations; several upstreams go on one line", r.Name)
 	}
-	directive := start
+	// Arguments are what stands on the directive's line, which a rule of several
+	// lines keeps apart from the route's.
+	directive := upstreams[0]
 	directive.Text = "reverse_proxy"
 	tokens := append([]caddyfile.Token{directive}, upstreams...)
 	helper := p.helper.WithDispenser(caddyfile.NewDispenser(tokens))
@@ -128,12 +127,22 @@ func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
 		return d.Errf("route %s has two destinations: forward stands instead of upstreams", r.Name)
 	}
 	segment := d.NewFromNextSegment()
+	if !hasDirective(segment) {
+		return d.Errf("forward needs a block of directives, such as: forward { reverse_proxy <upstream> }")
+	}
 	subroute, err := httpcaddyfile.ParseSegmentAsSubroute(p.helper.WithDispenser(segment))
 	if err != nil {
 		return err
 	}
 	r.HandlerRaw = caddyconfig.JSONModuleObject(subroute, "handler", "subroute", nil)
 	return nil
+}
+
+// hasDirective reports whether there is anything in the block of a segment.
+func hasDirective(segment *caddyfile.Dispenser) bool {
+	defer segment.Reset()
+	segment.Next()                                   // forward
+	return segment.NextArg() || segment.NextBlock(0) // surplus arguments are another error
 }
 
 func readRetry(d *caddyfile.Dispenser, r *Route) (err error) {

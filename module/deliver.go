@@ -20,7 +20,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// errNoAnswer says that the route's handlers let the event fall through.
+// errNoAnswer says that the route's handlers let the event fall through, or
+// ended without an answer.
 var errNoAnswer = errors.New("no handler of the route answered")
 
 // deliver makes one attempt to deliver an event through the route's handlers.
@@ -50,6 +51,8 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 		return queue.Result{Outcome: queue.Retry, Reason: fmt.Sprintf("no answer within %v", time.Duration(r.Timeout))}
 	case err != nil:
 		return queue.Result{Outcome: queue.Retry, Reason: reasonOf(err)}
+	case w.status == 0: // such as a proxy whose upstream switched protocols unasked
+		return queue.Result{Outcome: queue.Retry, Reason: errNoAnswer.Error()}
 	}
 	return r.judge(w)
 }
@@ -66,9 +69,6 @@ func reasonOf(err error) string {
 // judge tells from the app's answer what becomes of the delivery.
 func (r *Route) judge(w *answer) queue.Result {
 	status := w.status
-	if status == 0 {
-		status = http.StatusOK // as net/http has it
-	}
 	result := queue.Result{Status: status, Reason: strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))}
 	switch {
 	case matches(status, r.GiveUpOn):
@@ -132,12 +132,17 @@ func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request
 		source: e.Source, eventID: e.ID.String(), eventType: e.Type, attempt: attempt, receivedAt: e.ReceivedAt,
 	})
 	header.Set("Content-Length", strconv.Itoa(len(stored.Body)))
+	proto := stored.Proto // for the Via header
+	major, minor, ok := http.ParseHTTPVersion(proto)
+	if !ok {
+		proto, major, minor = "HTTP/1.1", 1, 1
+	}
 	req := &http.Request{
 		Method:        stored.Method,
 		URL:           u,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
+		Proto:         proto,
+		ProtoMajor:    major,
+		ProtoMinor:    minor,
 		Header:        header,
 		Body:          io.NopCloser(bytes.NewReader(stored.Body)),
 		ContentLength: int64(len(stored.Body)),
@@ -147,7 +152,7 @@ func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request
 	}
 	if stored.TLS {
 		// reverse_proxy tells the app that the client's connection was encrypted.
-		req.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: stored.Host}
+		req.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: (&url.URL{Host: stored.Host}).Hostname()}
 	}
 	return req.WithContext(ctx), nil
 }

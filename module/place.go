@@ -105,6 +105,10 @@ func (p place) url(server *configServer) (string, error) {
 	if address.StartPort != usual {
 		host = net.JoinHostPort(host, strconv.FormatUint(uint64(address.StartPort), 10))
 	}
-	path := "/" + strings.Trim(strings.TrimSuffix(p.path, "*"), "/")
+	path := "/" + strings.TrimPrefix(p.path, "/")
+	if below, ok := strings.CutSuffix(path, "*"); ok && below != "/" {
+		path = strings.TrimSuffix(below, "/")
+	}
+	path = strings.TrimSuffix(path, "*")
 	return (&url.URL{Scheme: scheme, Host: host, Path: path}).String(), nil
 }

@@ -27,6 +27,10 @@ type document struct {
 	json  []byte
 	value any
 	err   error
+
+	// What lookups have learned about json.
+	objects []object
+	members []member // of the objects
 }
 
 // lookup follows a path into the body. It panics where expr does.
@@ -39,7 +43,7 @@ func (v *View) lookup(path []step) any {
 	case d.err != nil:
 		panic(d.err)
 	case d.json != nil:
-		return lookupJSON(d.json, path)
+		return d.lookup(path)
 	}
 	return fetch(d.value, path)
 }

@@ -17,6 +17,8 @@ const (
 	maxDepth = 1_000
 	// A list of empty maps takes fifty times its text once it is decoded.
 	maxValues = 1_000_000
+	// How many members of an object are remembered, in 3 KB.
+	maxMembers = 100
 )
 
 // checkJSON tells whether data is one JSON value. All functions below rely on it.
@@ -52,15 +54,15 @@ func tooDeep(data []byte) bool {
 
 var null = []byte("null")
 
-// lookupJSON follows a path and decodes only what it finds there. Where a key
-// does not fit the value, fetch knows what expr makes of it.
-func lookupJSON(data []byte, path []step) any {
-	data = data[skipSpace(data, 0):]
+// lookup follows a path and decodes only what it finds there. Where a key does
+// not fit the value, fetch knows what expr makes of it.
+func (d *document) lookup(path []step) any {
+	data := d.json[skipSpace(d.json, 0):]
 	for i, s := range path {
 		switch key := s.key.(type) {
 		case string:
 			if data[0] == '{' {
-				data = member(data, key)
+				data = d.member(data, key)
 				continue
 			}
 		case int:
@@ -74,19 +76,72 @@ func lookupJSON(data []byte, path []step) any {
 	return decodeJSON(data)
 }
 
+// An object that has been gone through. Several paths lead through the same
+// objects, and most of the cost of a path is to skip what does not lie on it.
+type object struct {
+	left    int // bytes of the document from the object on, which identify it
+	members []member
+	rest    int // where members end, in an object that has too many
+}
+
+// member says where a member of an object stands, counted from the object.
+type member struct {
+	key, colon, value int
+	plain             bool // the key stands for its own bytes
+}
+
 // member finds a key of an object; of equal keys the last one counts, as it
 // does in encoding/json. A key that is not there is null.
-func member(data []byte, key string) []byte {
+func (d *document) member(data []byte, key string) []byte {
+	o := d.object(data)
 	found := null
-	for i := skipSpace(data, 1); data[i] != '}'; i = skipComma(data, i) {
-		end := skipString(data, i)
-		at := skipSpace(data, skipSpace(data, end)+1)
-		if keyIs(data[i:end], key) {
-			found = data[at:]
+	for _, m := range o.members {
+		if m.is(data, key) {
+			found = data[m.value:]
 		}
-		i = skipValue(data, at)
+	}
+	for i := o.rest; data[i] != '}'; {
+		var m member
+		if m, i = readMember(data, i); m.is(data, key) {
+			found = data[m.value:]
+		}
 	}
 	return found
+}
+
+// object goes through an object, unless that has been done.
+func (d *document) object(data []byte) object {
+	for _, o := range d.objects {
+		if o.left == len(data) {
+			return o
+		}
+	}
+	o := object{left: len(data), rest: skipSpace(data, 1)}
+	start := len(d.members)
+	for data[o.rest] != '}' && len(d.members)-start < maxMembers {
+		var m member
+		m, o.rest = readMember(data, o.rest)
+		d.members = append(d.members, m)
+	}
+	o.members = d.members[start:]
+	d.objects = append(d.objects, o)
+	return o
+}
+
+// readMember reads the member at i, and returns where the next one begins.
+func readMember(data []byte, i int) (m member, next int) {
+	m.key, m.colon = i, skipString(data, i)
+	m.plain = plain(data[m.key:m.colon])
+	m.value = skipSpace(data, skipSpace(data, m.colon)+1)
+	return m, skipComma(data, skipValue(data, m.value))
+}
+
+func (m *member) is(data []byte, key string) bool {
+	quoted := data[m.key:m.colon]
+	if m.plain {
+		return string(quoted[1:len(quoted)-1]) == key
+	}
+	return unquote(quoted) == key
 }
 
 // element finds an element of an array. It returns nil if there is none.
@@ -189,13 +244,6 @@ func unquote(quoted []byte) string {
 		panic(err) // not reached: the document is valid
 	}
 	return s
-}
-
-func keyIs(quoted []byte, key string) bool {
-	if plain(quoted) {
-		return string(quoted[1:len(quoted)-1]) == key
-	}
-	return unquote(quoted) == key
 }
 
 func skipSpace(data []byte, i int) int {

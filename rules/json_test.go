@@ -170,6 +170,17 @@ func TestLazyIsPlain(t *testing.T) {
 	}
 }
 
+// Of an object with more members than are remembered, all count nevertheless.
+func TestLargeObjects(t *testing.T) {
+	filler := strings.Repeat(`"x":0,`, 2*maxMembers)
+	for _, expression := range over("a", "b", 1) {
+		compare(t, expression,
+			`{"a":{"b":1},`+filler+`"y":2}`,
+			`{"a":{"b":1},`+filler+`"a":{`+filler+`"b":[1,2]}}`,
+			`{`+filler+`"b":[1,2],"a":[3,{"b":4}]}`)
+	}
+}
+
 func FuzzLazyIsPlain(f *testing.F) {
 	for i, document := range documents {
 		f.Add(document, []string{"a", "b", "", "é", "0"}[i%5], []string{"b", "c", "a.b", "\\"}[i%4], i%3)

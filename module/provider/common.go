@@ -1,8 +1,11 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -68,13 +71,20 @@ func resolve(what string, configured []string) ([]string, error) {
 	secrets := make([]string, len(configured))
 	for i, text := range configured {
 		secrets[i] = repl.ReplaceKnown(text, "")
-		if secrets[i] == "" {
+		switch {
+		case secrets[i] == "":
 			// What resolves to nothing is a placeholder and no secret itself.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
+		case secrets[i] == text && unknownPlaceholder.MatchString(text):
+			return nil, fmt.Errorf("%s %d: there is no placeholder %s", what, i+1, text)
 		}
 	}
 	return secrets, nil
 }
+
+// unknownPlaceholder is what is left of a placeholder that Caddy does not know.
+// As a secret it would be one that anybody can guess.
+var unknownPlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]+\}$`)
 
 // parseURL reads an absolute http or https URL, in which placeholders are resolved.
 func parseURL(text string) (*url.URL, error) {
@@ -83,6 +93,15 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q is not a URL such as https://example.com/hook", text)
 	}
 	return u, nil
+}
+
+// checkTolerance refuses a tolerance where nothing carries the time. With a
+// scheme, its requests would all be refused.
+func (c *Common) checkTolerance(h *HMAC) error {
+	if c.Tolerance > 0 && (h == nil || !h.carriesTime()) {
+		return errors.New("tolerance has no meaning here: the provider sends no timestamp")
+	}
+	return nil
 }
 
 // verifyToken checks the guarding token, if there is one.
@@ -117,16 +136,27 @@ func (c *Common) options() syntax.Options {
 	return syntax.Options{
 		"secret": func(d *caddyfile.Dispenser) error {
 			if len(c.Secrets) > 0 {
-				return d.Err("secret is given twice: behind the provider's name and in its block")
+				return d.Err("the provider's secrets are given twice; several of them go on one line")
 			}
 			return syntax.Strings(&c.Secrets)(d)
 		},
 		"tolerance":    c.readTolerance,
-		"external_url": syntax.String(&c.ExternalURL),
+		"external_url": readURL(&c.ExternalURL),
 		"token": func(d *caddyfile.Dispenser) error {
 			c.Token = new(Token)
 			return c.Token.read(d)
 		},
+	}
+}
+
+// readURL reads a URL. One with placeholders is checked when they are resolved.
+func readURL(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if err := syntax.String(to)(d); err != nil || strings.Contains(*to, "{") {
+			return err
+		}
+		_, err := parseURL(*to)
+		return syntax.At(d, err)
 	}
 }
 

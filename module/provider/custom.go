@@ -72,9 +72,6 @@ func (c *Custom) Provision(caddy.Context) error {
 		return fmt.Errorf("hmac: %v", err)
 	}
 	c.HMAC.profile(&c.profile)
-	if c.profile.SignsID && c.ID == "" {
-		return errors.New("hmac signs {id}, so the provider needs an id expression")
-	}
 	return nil
 }
 
@@ -89,6 +86,16 @@ func (c *Custom) check() error {
 		return errors.New("provider custom has a secret but no hmac that uses it")
 	case c.HMAC != nil && len(c.Secrets) == 0:
 		return errors.New("hmac needs a secret")
+	}
+	if err := c.checkTolerance(c.HMAC); err != nil || c.HMAC == nil {
+		return err
+	}
+	scheme := *c.HMAC // compiling fills in defaults
+	if err := scheme.compile(); err != nil {
+		return err
+	}
+	if scheme.signed.has("id") && c.ID == "" {
+		return errors.New("hmac signs {id}, so the provider needs a line: id <expression>")
 	}
 	return nil
 }
@@ -149,7 +156,7 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
 	for _, scheme := range []string{"ed25519", "ecdsa", "rsa", "jwt", "basic_auth"} {
-		options[scheme] = func(d *caddyfile.Dispenser) error { return d.Errf("%s is not supported yet", scheme) }
+		options[scheme] = nil
 	}
 	if err := syntax.Block(d, options); err != nil {
 		return err

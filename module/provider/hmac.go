@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"net/textproto"
@@ -84,14 +85,33 @@ type mac struct {
 	text []byte
 }
 
-// provision compiles the scheme's templates and keys.
-func (h *HMAC) provision(c *Common) (err error) {
+// provision compiles the scheme and makes its keys.
+func (h *HMAC) provision(c *Common) error {
+	if err := h.compile(); err != nil {
+		return err
+	}
+	h.tolerance, h.external = c.tolerance, c.external
+	h.keys = nil
+	for i, secret := range c.secrets {
+		key, err := decodeKey(h.Key, secret)
+		if err != nil {
+			return fmt.Errorf("secret %d: %v", i+1, err)
+		}
+		h.keys = append(h.keys, &macPool{sync.Pool{New: func() any {
+			return &mac{Hash: hmac.New(hashes[h.Hash], key)}
+		}}})
+	}
+	return nil
+}
+
+// compile checks what is configured and compiles the templates.
+func (h *HMAC) compile() (err error) {
 	h.defaults()
-	newHash, ok := hashes[h.Hash]
+	_, known := hashes[h.Hash]
 	switch {
 	case h.Header == "":
-		return fmt.Errorf("hmac needs the header that carries the signature")
-	case !ok:
+		return errors.New("hmac needs the header that carries the signature")
+	case !known:
 		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
 	case !slices.Contains(encodings, h.Encoding):
 		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", h.Encoding)
@@ -108,23 +128,13 @@ func (h *HMAC) provision(c *Common) (err error) {
 	if h.signed, err = parseSigned(h.Signed); err != nil {
 		return err
 	}
-	if h.timed() && !h.hasTimestamp() {
-		return fmt.Errorf("a timestamp is asked for, but neither the value nor a timestamp header has one")
-	}
-	h.tolerance, h.external = c.tolerance, c.external
-	h.keys = nil
-	for i, secret := range c.secrets {
-		key, err := decodeKey(h.Key, secret)
-		if err != nil {
-			return fmt.Errorf("secret %d: %v", i+1, err)
-		}
-		h.keys = append(h.keys, &macPool{sync.Pool{New: func() any {
-			return &mac{Hash: hmac.New(newHash, key)}
-		}}})
+	if h.timed() && !h.carriesTime() {
+		return errors.New("hmac signs {timestamp}, so it needs a {timestamp} in its value, or a line: timestamp header <name>")
 	}
 	return nil
 }
 
+// defaults fills what is not configured, without touching what copies share.
 func (h *HMAC) defaults() {
 	setDefault(&h.Hash, "sha256")
 	setDefault(&h.Encoding, "hex")
@@ -133,10 +143,12 @@ func (h *HMAC) defaults() {
 	if len(h.Value) == 0 {
 		h.Value = []string{"{signature}"}
 	}
-	if h.Timestamp == nil {
-		h.Timestamp = new(Timestamp)
+	var timestamp Timestamp
+	if h.Timestamp != nil {
+		timestamp = *h.Timestamp
 	}
-	setDefault(&h.Timestamp.Unit, "unix")
+	setDefault(&timestamp.Unit, "unix")
+	h.Timestamp = &timestamp
 }
 
 func setDefault(s *string, value string) {
@@ -154,11 +166,10 @@ func (h *HMAC) profile(p *Profile) {
 // timed reports whether the scheme signs a timestamp.
 func (h *HMAC) timed() bool { return h.signed.has("timestamp") }
 
-func (h *HMAC) hasTimestamp() bool {
-	inValue := func(v valueTemplate) bool {
-		return slices.ContainsFunc(v.items, func(i valueItem) bool { return i.name == "timestamp" })
-	}
-	return h.Timestamp.Header != "" || slices.ContainsFunc(h.values, inValue)
+// carriesTime reports whether requests carry a timestamp, signed or not.
+func (h *HMAC) carriesTime() bool {
+	return h.Timestamp != nil && h.Timestamp.Header != "" ||
+		slices.ContainsFunc(h.Value, func(v string) bool { return strings.Contains(v, "{timestamp}") })
 }
 
 func decodeKey(encoding, secret string) (key []byte, err error) {

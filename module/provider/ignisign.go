@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -112,7 +113,7 @@ func (g *Ignisign) check() error {
 	case len(g.APIKeys) == 0 && len(g.Secrets) == 0:
 		return errors.New("ignisign needs a line: api_key <key>, or secret <secret> for keys of the older kind")
 	}
-	return nil
+	return g.checkTolerance(nil)
 }
 
 // Cleanup closes the idle connections to the API.
@@ -200,14 +201,14 @@ func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v V
 	if err != nil {
 		return Verdict{Reason: err.Error()}, errors.Is(err, errKeyRefused)
 	}
-	var sent bool
-	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent = true }}
+	var sent atomic.Bool // the transport may be at it when the call is cut short
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
 	status, reply, err := g.post(httptrace.WithClientTrace(ctx, trace),
 		"/v4/tokens/webhook-verification/checking-consumption", bearer,
 		map[string]string{"token": token, "appId": g.appID, "appEnv": g.appEnv})
 	switch {
 	case err != nil:
-		return Verdict{Sent: sent, Reason: err.Error()}, false
+		return Verdict{Sent: sent.Load(), Reason: err.Error()}, false
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		key.forget(bearer)
 		if !fresh { // the JWT has expired
@@ -345,7 +346,7 @@ func (g *Ignisign) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["app_id"] = syntax.String(&g.AppID)
 	options["app_env"] = syntax.String(&g.AppEnv)
 	options["api_key"] = syntax.Strings(&g.APIKeys)
-	options["api_url"] = syntax.String(&g.APIURL)
+	options["api_url"] = readURL(&g.APIURL)
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}

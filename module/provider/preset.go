@@ -23,6 +23,10 @@ type Preset struct {
 	HMAC  *HMAC  // one of these two, or none where the provider proves nothing
 	Token *Token // with the provider's secrets as its tokens
 
+	// Legacy are weaker forms of HMAC, strongest first, which only count where
+	// the header of HMAC is absent.
+	Legacy []HMAC
+
 	Tolerance    time.Duration // of the signed timestamp
 	Options      []string      // what else may be configured: hash, encoding
 	Event, ID    string        // expressions
@@ -51,6 +55,7 @@ type Known struct {
 
 	preset  *Preset
 	hmac    *HMAC
+	legacy  []HMAC
 	token   *Token
 	profile Profile
 }
@@ -88,7 +93,7 @@ func (k *Known) Provision(caddy.Context) error {
 
 func (k *Known) provisionScheme() error {
 	p := k.preset
-	if err := k.checkSecrets(); err != nil || !p.proves() {
+	if err := k.check(); err != nil || !p.proves() {
 		return err
 	}
 	if p.Token != nil {
@@ -109,13 +114,20 @@ func (k *Known) provisionScheme() error {
 		return err
 	}
 	k.hmac.profile(&k.profile)
+	k.legacy = slices.Clone(p.Legacy)
+	for i := range k.legacy {
+		if err := k.legacy[i].provision(&k.Common); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // proves reports whether the provider proves that it sent a request.
 func (p *Preset) proves() bool { return p.HMAC != nil || p.Token != nil }
 
-func (k *Known) checkSecrets() error {
+// check holds the configuration against what the preset is made of.
+func (k *Known) check() error {
 	p, given := k.preset, len(k.Secrets) > 0
 	switch {
 	case p.proves() && !given:
@@ -123,7 +135,7 @@ func (k *Known) checkSecrets() error {
 	case !p.proves() && given:
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
 	}
-	return nil
+	return k.checkTolerance(p.HMAC)
 }
 
 func (k *Known) checkOptions() error {
@@ -148,11 +160,26 @@ func (k *Known) Verify(r *Request, now time.Time) error {
 	}
 	switch {
 	case k.hmac != nil:
-		return k.hmac.verify(r, now)
+		return k.verifyHMAC(r, now)
 	case k.token != nil:
 		return k.token.verify(r)
 	}
 	return nil
+}
+
+// verifyHMAC goes by the strongest signature that the request offers. What is
+// wrong with that one no weaker one makes good.
+func (k *Known) verifyHMAC(r *Request, now time.Time) error {
+	refusal := k.hmac.verify(r, now)
+	if _, offered := r.Header[k.hmac.header]; offered {
+		return refusal
+	}
+	for i := range k.legacy {
+		if refusal = k.legacy[i].verify(r, now); refusal != Missing {
+			return refusal
+		}
+	}
+	return refusal
 }
 
 // Sign implements Provider.
@@ -193,7 +220,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}
-	return syntax.At(d, k.checkSecrets())
+	return syntax.At(d, k.check())
 }
 
 // Interface guards

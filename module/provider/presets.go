@@ -55,6 +55,13 @@ var presets = []Preset{
 			Header: "X-Hub-Signature-256",
 			Value:  []string{"sha256={signature}"},
 		},
+		// Old GitHub Enterprise Servers send SHA-1 only. As an HMAC it is not
+		// broken: who has not got the secret cannot make one.
+		Legacy: []HMAC{
+			{Header: "X-Hub-Signature", Hash: "sha512", Value: []string{"{hash}={signature}"}},
+			{Header: "X-Hub-Signature", Hash: "sha256", Value: []string{"{hash}={signature}"}},
+			{Header: "X-Hub-Signature", Hash: "sha1", Value: []string{"{hash}={signature}"}},
+		},
 		Event: `header("X-GitHub-Event")`,
 		ID:    `header("X-GitHub-Delivery")`,
 

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/textproto"
 	"strings"
+	"unicode/utf8"
 )
 
 // shorthands are the placeholders of templates as Caddy spells them after it
@@ -60,7 +61,7 @@ func parseSigned(template string) (signedTemplate, error) {
 		switch p.name {
 		case "", "body", "timestamp", "method", "url", "path", "query", "id", "header":
 		default:
-			return nil, fmt.Errorf("template %q: unknown placeholder {%s}", template, p.name)
+			return nil, fmt.Errorf("template %q: unknown placeholder {%s}; there are {body}, {timestamp}, {method}, {url}, {path}, {query}, {id} and {header.X-Name}", template, p.name)
 		}
 	}
 	return pieces, nil
@@ -106,13 +107,19 @@ func parseValue(template, hash string) (valueTemplate, error) {
 			signatures++
 		case "timestamp":
 		default:
-			return v, fmt.Errorf("template %q: unknown placeholder {%s}", template, p.name)
+			return v, fmt.Errorf("template %q: unknown placeholder {%s}; there are {signature}, {timestamp} and {hash}", template, p.name)
 		}
 		if len(v.items) > 0 {
 			if prefix == "" {
 				return v, fmt.Errorf("template %q: nothing stands between two placeholders", template)
 			}
-			v.separator, prefix = prefix[:1], strings.TrimSpace(prefix[1:])
+			_, n := utf8.DecodeRuneInString(prefix)
+			v.separator, prefix = prefix[:n], strings.TrimSpace(prefix[n:])
+		}
+		for _, item := range v.items {
+			if item.prefix == prefix {
+				return v, fmt.Errorf("template %q: two placeholders look alike; write something before them, as in t={timestamp},v1={signature}", template)
+			}
 		}
 		v.items = append(v.items, valueItem{prefix, p.name})
 		prefix = ""
@@ -141,23 +148,28 @@ const maxSignatures = 16
 // latter to signatures.
 func (v *valueTemplate) parse(value string, signatures []string) (timestamp string, _ []string) {
 	for item := range v.split(value) {
-		item = strings.TrimSpace(item)
-		for i := range v.items {
-			text, ok := strings.CutPrefix(item, v.items[i].prefix)
-			switch {
-			case !ok || text == "":
-				continue
-			case v.items[i].name == "timestamp":
-				if timestamp == "" {
-					timestamp = text
-				}
-			case len(signatures) < maxSignatures:
-				signatures = append(signatures, text)
-			}
-			break
+		switch name, text := v.read(strings.TrimSpace(item)); {
+		case text == "":
+		case name == "timestamp" && timestamp == "":
+			timestamp = text
+		case name == "signature" && len(signatures) < maxSignatures:
+			signatures = append(signatures, text)
 		}
 	}
 	return timestamp, signatures
+}
+
+// read tells which placeholder an item stands for, the longest prefix deciding,
+// and what it says.
+func (v *valueTemplate) read(item string) (name, text string) {
+	longest := -1
+	for i := range v.items {
+		rest, ok := strings.CutPrefix(item, v.items[i].prefix)
+		if ok && len(v.items[i].prefix) > longest {
+			longest, name, text = len(v.items[i].prefix), v.items[i].name, rest
+		}
+	}
+	return name, text
 }
 
 // format makes a header's value.

@@ -3,7 +3,6 @@
 package syntax
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,20 +12,25 @@ import (
 )
 
 // Options maps the name of each subdirective of a block to what reads its
-// arguments. The dispenser stands on the name when it is called.
+// arguments. The dispenser stands on the name when it is called. What nothing
+// reads yet is nil.
 type Options map[string]func(d *caddyfile.Dispenser) error
 
-// Block reads a block in which each subdirective may stand once.
-func Block(d *caddyfile.Dispenser, options Options) error {
+// Block reads a block in which each subdirective may stand once, but for those
+// that may be repeated.
+func Block(d *caddyfile.Dispenser, options Options, repeated ...string) error {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
 		read, ok := options[name]
 		switch {
+		case name == "{":
+			return d.Err("a block is not expected here")
 		case !ok:
-			known := strings.Join(slices.Sorted(maps.Keys(options)), ", ")
-			return d.Errf("unknown subdirective %q; known here: %s", name, known)
-		case seen[name]:
+			return d.Errf("unknown subdirective %q; known here: %s", name, options.known())
+		case read == nil:
+			return d.Errf("%s is not supported yet", name)
+		case seen[name] && !slices.Contains(repeated, name):
 			return d.Errf("%s is given twice", name)
 		}
 		seen[name] = true
@@ -37,13 +41,27 @@ func Block(d *caddyfile.Dispenser, options Options) error {
 	return nil
 }
 
-// String reads exactly one argument.
+func (o Options) known() string {
+	var names []string
+	for name, read := range o {
+		if read != nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// String reads exactly one argument, which is not empty.
 func String(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
+		name := d.Val()
 		if !d.NextArg() {
 			return d.ArgErr()
 		}
-		*to = d.Val()
+		if *to = d.Val(); *to == "" {
+			return d.Errf("%s is empty", name)
+		}
 		return End(d)
 	}
 }
@@ -131,7 +149,7 @@ func End(d *caddyfile.Dispenser) error {
 
 func noBlock(d *caddyfile.Dispenser) error {
 	if d.NextBlock(d.Nesting()) {
-		return d.Errf("a block is not expected here")
+		return d.Err("a block is not expected here")
 	}
 	return nil
 }
