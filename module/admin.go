@@ -17,7 +17,7 @@ func init() { caddy.RegisterModule(Admin{}) }
 // Admin is the gateway's part of Caddy's admin API:
 //
 //	GET  /webhook_gateway/sources
-//	POST /webhook_gateway/sources/{source}/sample
+//	POST /webhook_gateway/sources/{source}/send?url=…&event=…
 //	GET  /webhook_gateway/events
 //	GET  /webhook_gateway/events/{id}
 type Admin struct{}
@@ -34,7 +34,7 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "GET /webhook_gateway/sources", Handler: withApp(listSources)},
-		{Pattern: "POST /webhook_gateway/sources/{source}/sample", Handler: withApp(makeSample)},
+		{Pattern: "POST /webhook_gateway/sources/{source}/send", Handler: withApp(sendSample)},
 		{Pattern: "GET /webhook_gateway/events", Handler: withApp(listEvents)},
 		{Pattern: "GET /webhook_gateway/events/{id}", Handler: withApp(showEvent)},
 	}
@@ -93,7 +93,7 @@ func listSources(a *App, _ *http.Request) (any, error) {
 		for _, route := range h.Routes {
 			info.Routes = append(info.Routes, route.Name)
 		}
-		for _, sample := range h.profile.Samples {
+		for _, sample := range h.profile.Samples() {
 			info.Events = append(info.Events, sample.Event)
 		}
 		sources = append(sources, info)

@@ -86,7 +86,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // acknowledge answers a request that was accepted now or before.
-func (h *Handler) acknowledge(w http.ResponseWriter, outcome string) error {
+func (h *Handler) acknowledge(w http.ResponseWriter, outcome string) {
 	h.requests.count(outcome)
 	if h.Respond.Body != "" && w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -95,5 +95,4 @@ func (h *Handler) acknowledge(w http.ResponseWriter, outcome string) error {
 	if h.Respond.Body != "" {
 		io.WriteString(w, h.Respond.Body)
 	}
-	return nil
 }

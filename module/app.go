@@ -62,7 +62,12 @@ var engines = caddy.NewUsagePool()
 type pooledEngine struct{ *queue.Engine }
 
 // Destruct implements caddy.Destructor.
-func (e pooledEngine) Destruct() error { return e.Close() }
+func (e pooledEngine) Destruct() error {
+	if live := e.Live(); live > 0 {
+		caddy.Log().Named("webhook_gateway").Info("closing the queue with deliveries that wait in it", zap.Int64("deliveries", live))
+	}
+	return e.Close()
+}
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -95,7 +100,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		Backend:   a.backend,
 		Retention: queue.Retention{Done: time.Duration(a.Retain), Failed: time.Duration(a.RetainDead)},
 		Sources:   make(map[string]*queue.Source),
-		Observer:  observer{},
+		Observer:  observer{a.logger},
 		Logger:    a.logger,
 	}
 	a.open = sync.OnceValues(a.openEngine)

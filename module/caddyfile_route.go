@@ -2,6 +2,7 @@ package module
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -44,6 +45,8 @@ func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error 
 	var upstreams []caddyfile.Token
 	for d.NextArg() {
 		switch {
+		case !d.Token().Quoted() && strings.ContainsAny(d.Val(), `"'=<>()`):
+			return d.Errf("%q looks like an expression; those stand in backticks", d.Val())
 		case !d.Token().Quoted():
 			upstreams = append(upstreams, d.Token())
 		case r.Name == otherwise:

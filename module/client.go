@@ -2,11 +2,11 @@ package module
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 
@@ -35,7 +35,7 @@ func (c *client) call(method, path string, query url.Values, to any) error {
 	}
 	resp, err := caddycmd.AdminAPIRequest(c.address, method, uri, nil, nil)
 	if err != nil {
-		return apiMessage(err)
+		return apiMessage(c.address, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
@@ -49,7 +49,10 @@ func (c *client) call(method, path string, query url.Values, to any) error {
 }
 
 // apiMessage gets the message out of what Caddy makes of an error answer.
-func apiMessage(err error) error {
+func apiMessage(address string, err error) error {
+	if errors.As(err, new(*net.OpError)) {
+		return fmt.Errorf("nothing answers at the admin address %s; is Caddy running there? (--address, --config)", address)
+	}
 	_, after, found := bytes.Cut([]byte(err.Error()), []byte(`{"error":`))
 	if !found {
 		return err
@@ -66,7 +69,7 @@ func (c *client) events(query url.Values) (events []EventInfo, err error) {
 	return events, err
 }
 
-func (c *client) event(id string) (event EventInfo, err error) {
+func (c *client) showEvent(id string) (event EventInfo, err error) {
 	err = c.call(http.MethodGet, "/webhook_gateway/events/"+url.PathEscape(id), nil, &event)
 	return event, err
 }
@@ -76,28 +79,14 @@ func (c *client) sources() (sources []SourceInfo, err error) {
 	return sources, err
 }
 
-func (c *client) sample(source, event, target string) (request SignedRequest, err error) {
+// send has the gateway sign a sample and post it to a URL.
+func (c *client) send(source, event, target string) (sent Sent, err error) {
 	query := url.Values{"url": {target}}
 	if event != "" {
 		query.Set("event", event)
 	}
-	err = c.call(http.MethodPost, "/webhook_gateway/sources/"+url.PathEscape(source)+"/sample", query, &request)
-	return request, err
-}
-
-// roots returns the system's roots and that of Caddy's own CA, if it has one.
-func (c *client) roots() *x509.CertPool {
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	var ca struct {
-		Root string `json:"root_certificate"`
-	}
-	if c.call(http.MethodGet, "/pki/ca/local", nil, &ca) == nil {
-		pool.AppendCertsFromPEM([]byte(ca.Root))
-	}
-	return pool
+	err = c.call(http.MethodPost, "/webhook_gateway/sources/"+url.PathEscape(source)+"/send", query, &sent)
+	return sent, err
 }
 
 // sourceURL finds the URL of a source in the running configuration.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -25,6 +26,13 @@ Caddy's own commands do: --address, or the address in --config.
 They exit with 0 when done, with 1 when the answer is no (invalid, not found),
 and with 2 on wrong usage or configuration.`,
 		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return cmd.Help()
+				}
+				return exit(cmd, usageError{fmt.Errorf("unknown command %q; see: caddy webhook --help", args[0])})
+			}
 			cmd.AddCommand(sendCommand(), eventsCommand(), showCommand())
 		},
 	})
@@ -127,7 +135,7 @@ func printEvents(w io.Writer, events []EventInfo) error {
 			deliveries[i] = d.Route + ":" + d.State
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.ReceivedAt.Local().Format(time.DateTime),
-			e.Source, printable(e.Type), e.State, strings.Join(deliveries, " "))
+			e.Source, inCell(e.Type), e.State, strings.Join(deliveries, " "))
 	}
 	return table.Flush()
 }
@@ -139,7 +147,7 @@ func showCommand() *cobra.Command {
 			if _, err := parseID(args[0]); err != nil {
 				return usageError{err}
 			}
-			event, err := c.event(args[0])
+			event, err := c.showEvent(args[0])
 			if err != nil {
 				return err
 			}
@@ -153,9 +161,12 @@ func showCommand() *cobra.Command {
 // printable keeps what a sender chose from steering the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
 			return '\uFFFD'
 		}
 		return r
 	}, s)
 }
+
+// inCell keeps it from breaking a table as well.
+func inCell(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s)) }

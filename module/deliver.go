@@ -31,8 +31,8 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 	defer func() {
 		switch p := recover(); p {
 		case nil:
-		case http.ErrAbortHandler: // reverse_proxy's way to say it
-			result = queue.Result{Outcome: queue.Retry, Reason: "the upstream broke its answer off"}
+		case http.ErrAbortHandler: // reverse_proxy's way to say that the body broke off
+			result = r.judge(w)
 		default:
 			panic(p)
 		}
@@ -45,16 +45,26 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 	fell := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
 	err = r.handler.ServeHTTP(w, req, fell)
 	switch {
+	case answered(err, w):
+		return r.judge(w)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return queue.Result{Outcome: queue.Interrupted, Reason: "the gateway is shutting down"}
 	case ctx.Err() != nil:
 		return queue.Result{Outcome: queue.Retry, Reason: fmt.Sprintf("no answer within %v", time.Duration(r.Timeout))}
-	case err != nil:
-		return queue.Result{Outcome: queue.Retry, Reason: reasonOf(err)}
-	case w.status == 0: // such as a proxy whose upstream switched protocols unasked
-		return queue.Result{Outcome: queue.Retry, Reason: errNoAnswer.Error()}
+	case err == nil: // such as a proxy whose upstream switched protocols unasked
+		err = errNoAnswer
 	}
-	return r.judge(w)
+	return queue.Result{Outcome: queue.Retry, Reason: reasonOf(err)}
+}
+
+// answered reports whether there was an answer. The error of an error directive
+// is one, and its status is taken; that of reverse_proxy says that there was none.
+func answered(err error, w *answer) bool {
+	var handlerErr caddyhttp.HandlerError
+	if w.status == 0 && errors.As(err, &handlerErr) && handlerErr.StatusCode < 500 {
+		w.status = handlerErr.StatusCode
+	}
+	return w.status != 0
 }
 
 // reasonOf returns why nothing answered, without Caddy's error ID and trace.
@@ -75,13 +85,15 @@ func (r *Route) judge(w *answer) queue.Result {
 		result.Outcome = queue.Refused
 	case matches(status, r.RetryOn):
 		result.Outcome = queue.Retry
-		result.RetryAfter = parseRetryAfter(w.header.Get("Retry-After"), time.Now())
 	case status >= 200 && status < 300:
 		result.Outcome = queue.Succeeded
 	case len(r.GiveUpOn) > 0: // it names all that there are
 		result.Outcome = queue.Retry
 	default:
 		result.Outcome = queue.Refused
+	}
+	if result.Outcome == queue.Retry {
+		result.RetryAfter = parseRetryAfter(w.header.Get("Retry-After"), time.Now())
 	}
 	return result
 }
@@ -106,8 +118,17 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
+// logAttempt logs an attempt for those who debug, and once a minute, for
+// everybody, that attempts fail.
 func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result) {
-	entry := r.logger.Check(zap.DebugLevel, "delivery attempted")
+	level, message := zap.DebugLevel, "delivery attempted"
+	if result.Outcome == queue.Retry {
+		now, last := time.Now().Unix(), r.warned.Load()
+		if now-last >= 60 && r.warned.CompareAndSwap(last, now) {
+			level, message = zap.WarnLevel, "delivery failed and will be tried again"
+		}
+	}
+	entry := r.logger.Check(level, message)
 	if entry == nil {
 		return
 	}

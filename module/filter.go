@@ -19,7 +19,8 @@ type Filter struct {
 	Limit                       int
 }
 
-const defaultLimit = 50
+// An answer is built in memory, so it has a limit.
+const defaultLimit, maxLimit = 50, 100_000
 
 // parseFilter reads a filter from a query. Times are RFC 3339, or durations
 // back from now.
@@ -30,8 +31,8 @@ func parseFilter(query url.Values) (f Filter, err error) {
 		return f, fmt.Errorf("unknown state %q: want one of %v", f.State, states)
 	}
 	if limit := query.Get("limit"); limit != "" {
-		if f.Limit, err = strconv.Atoi(limit); err != nil || f.Limit < 1 {
-			return f, fmt.Errorf("limit %q is not a number greater than zero", limit)
+		if f.Limit, err = strconv.Atoi(limit); err != nil || f.Limit < 1 || f.Limit > maxLimit {
+			return f, fmt.Errorf("limit %q is not a number from 1 to %d", limit, maxLimit)
 		}
 	}
 	if f.Older, err = parseMoment(query.Get("older")); err != nil {

@@ -2,7 +2,6 @@ package module
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -46,8 +45,8 @@ func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile) error {
 	if g.MaxBody == 0 {
 		g.MaxBody = profile.MaxBody
 	}
-	if g.MaxBody < 0 {
-		return errors.New("max_body must be greater than zero")
+	if g.MaxBody < 0 || g.MaxBody > maxReading/2 {
+		return fmt.Errorf("max_body must be greater than zero and at most %d MiB", maxReading/2>>20)
 	}
 	g.guarded = len(g.AllowIPs) > 0 || len(g.AllowIPsFromRaw) > 0
 	var err error

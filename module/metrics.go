@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
@@ -81,15 +82,17 @@ func countersOf(source string) requestCounters {
 func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
 
 // observer hears from the engine.
-type observer struct{}
+type observer struct{ logger *zap.Logger }
 
 func (observer) Attempted(source, route string, outcome queue.Outcome, took time.Duration) {
 	metrics.attempts.WithLabelValues(source, route, string(outcome)).Inc()
 	metrics.attempt.WithLabelValues(source, route).Observe(took.Seconds())
 }
 
-func (observer) Died(e *queue.Event, d *queue.Delivery) {
+func (o observer) Died(e *queue.Event, d *queue.Delivery) {
 	metrics.deadLetters.WithLabelValues(e.Source, d.Route).Inc()
+	o.logger.Warn("dead letter", zap.String("source", e.Source), zap.String("route", d.Route),
+		zap.Stringer("event", e.ID), zap.Int("attempts", d.Attempts), zap.String("reason", d.Reason))
 }
 
 func (observer) Evicted(source string, _ int) { metrics.evicted.WithLabelValues(source).Inc() }

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net"
@@ -46,6 +47,7 @@ type configRoute struct {
 		Source   string            `json:"source"`
 		Routes   []json.RawMessage `json:"routes"`
 		Provider struct {
+			Name        string `json:"name"`
 			ExternalURL string `json:"external_url"`
 		} `json:"provider"`
 	} `json:"handle"`
@@ -68,7 +70,7 @@ func findSource(routes []json.RawMessage, source string, at place) (place, bool)
 			}
 		}
 		for _, handler := range route.Handle {
-			if handler.Handler == "webhook_gateway" && handler.Source == source {
+			if handler.Handler == "webhook_gateway" && cmp.Or(handler.Source, handler.Provider.Name) == source {
 				here.external = handler.Provider.ExternalURL
 				return here, true
 			}
@@ -105,10 +107,7 @@ func (p place) url(server *configServer) (string, error) {
 	if address.StartPort != usual {
 		host = net.JoinHostPort(host, strconv.FormatUint(uint64(address.StartPort), 10))
 	}
-	path := "/" + strings.TrimPrefix(p.path, "/")
-	if below, ok := strings.CutSuffix(path, "*"); ok && below != "/" {
-		path = strings.TrimSuffix(below, "/")
-	}
-	path = strings.TrimSuffix(path, "*")
+	// A slash before the asterisk must stay: /hooks/* does not match /hooks.
+	path := strings.TrimSuffix("/"+strings.TrimPrefix(p.path, "/"), "*")
 	return (&url.URL{Scheme: scheme, Host: host, Path: path}).String(), nil
 }

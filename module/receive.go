@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -11,12 +12,12 @@ import (
 // maxReading is how many bytes of bodies the process reads at once.
 const maxReading = 256 << 20
 
-// bodyDeadline is how long a client may take to send a body that did not come
-// with the headers.
+// bodyDeadline is how long a client may take to send a body, from its first
+// bytes on. How long those may take is up to the server's own idle timeout.
 const bodyDeadline = time.Minute
 
-// maxPooled is the largest buffer that is used again.
-const maxPooled = 64 << 10
+// The size of a buffer at first, and of the largest one that is used again.
+const firstBuffer, maxPooled = 4 << 10, 16 << 10
 
 // reading counts the bytes of all buffers that hold bodies.
 var reading atomic.Int64
@@ -62,9 +63,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error
 }
 
 func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
-	const first = 4 << 10
 	if cap(b.bytes) == 0 {
-		b.bytes = make([]byte, 0, min(max(r.ContentLength+1, first), maxPooled))
+		b.bytes = make([]byte, 0, firstBuffer)
 	}
 	if err := b.reserve(int64(cap(b.bytes))); err != nil {
 		return err
@@ -81,11 +81,13 @@ func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 				setReadDeadline(w, time.Time{})
 			}
 			return nil
+		case errors.As(err, new(*http.MaxBytesError)): // of a handler before this one
+			return refusedSize
 		case err != nil:
 			return refusedRead
 		}
 		if len(b.bytes) == cap(b.bytes) {
-			if err := b.grow(); err != nil {
+			if err := b.grow(limit); err != nil {
 				return err
 			}
 		}
@@ -96,12 +98,13 @@ func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	}
 }
 
-// grow doubles the buffer.
-func (b *body) grow() error {
-	if err := b.reserve(int64(cap(b.bytes))); err != nil {
+// grow doubles the buffer, up to what it takes to tell that limit is passed.
+func (b *body) grow(limit int64) error {
+	size := min(2*int64(cap(b.bytes)), max(limit+1, firstBuffer))
+	if err := b.reserve(size - int64(cap(b.bytes))); err != nil {
 		return err
 	}
-	bytes := make([]byte, len(b.bytes), 2*cap(b.bytes))
+	bytes := make([]byte, len(b.bytes), size)
 	copy(bytes, b.bytes)
 	b.bytes = bytes
 	return nil

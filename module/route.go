@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -54,6 +56,7 @@ type Route struct {
 	server  *caddyhttp.Server
 	logger  *zap.Logger
 	source  string
+	warned  atomic.Int64 // when a failed attempt was last logged, in Unix seconds
 }
 
 // Retry says for how long, and with which pauses, a delivery is tried again.
@@ -127,12 +130,15 @@ func (r *Route) check() error {
 	case r.Name == otherwise && r.Rule != "":
 		return errors.New("otherwise takes no rule: it gets the events that no other route took")
 	}
-	if t := r.Retry; t != nil && (t.For < 0 || t.First < 0 || t.Max < 0) {
-		return fmt.Errorf("route %s: the times of retry must be greater than zero", r.Name)
+	if t := r.Retry; t != nil && (t.For < 0 || t.First < 0 || t.Max < 0 || t.Max > 0 && t.First > t.Max) {
+		return fmt.Errorf("route %s: the times of retry must be greater than zero, and its first pause not longer than the longest", r.Name)
 	}
 	for _, status := range append(r.RetryOn[:len(r.RetryOn):len(r.RetryOn)], r.GiveUpOn...) {
 		if (status < 1 || status > 5) && (status < 100 || status > 599) {
 			return fmt.Errorf("route %s: %d is no status code", r.Name, status)
+		}
+		if slices.Contains(r.RetryOn, status) && slices.Contains(r.GiveUpOn, status) {
+			return fmt.Errorf("route %s: %d stands in both retry_on and give_up_on", r.Name, status)
 		}
 	}
 	return nil

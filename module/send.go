@@ -1,13 +1,12 @@
 package module
 
 import (
-	"bytes"
-	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,8 +17,8 @@ func sendCommand() *cobra.Command {
 	s := new(sender)
 	cmd := remoteCommand("send <source>", "Sends a sample webhook to a source",
 		`Signs a realistic sample of the source's provider with the source's own secret
-and posts it, like the "test webhook" button of the provider's console. URL and
-signature come from the running gateway, whose local CA is trusted.`, 1,
+and posts it, like the "test webhook" button of the provider's console. The
+running gateway does that, so the secret stays where it is.`, 1,
 		func(c *client, r *remote, args []string) error {
 			s.client, s.remote, s.source = c, r, args[0]
 			return s.run()
@@ -31,26 +30,19 @@ signature come from the running gateway, whose local CA is trusted.`, 1,
 	return cmd
 }
 
-// sender posts samples to a source.
+// sender sends samples to a source.
 type sender struct {
 	*client
 	*remote
 	source, event, url string
 	all, list          bool
-	http               *http.Client
-}
-
-// sent is what became of a sample.
-type sent struct {
-	Event  string     `json:"event"`
-	URL    string     `json:"url"`
-	Status int        `json:"status"`
-	Answer string     `json:"answer"`
-	Millis float64    `json:"ms"`
-	Stored *EventInfo `json:"stored,omitempty"`
+	stores             bool // the source has routes
 }
 
 func (s *sender) run() error {
+	if s.all && s.event != "" {
+		return usageError{errors.New("--all and --event exclude each other")}
+	}
 	events, err := s.choose()
 	if err != nil {
 		return err
@@ -66,25 +58,18 @@ func (s *sender) run() error {
 	} else if u, err := url.Parse(s.url); err != nil || u.Host == "" {
 		return usageError{fmt.Errorf("--url %q is no URL", s.url)}
 	}
-	s.http = &http.Client{
-		Timeout:   30 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.roots()}},
-	}
-	refused := 0
+	failed := 0
 	for _, event := range events {
-		result, err := s.send(event)
+		ok, err := s.one(event)
 		if err != nil {
 			return err
 		}
-		if err := s.print(result); err != nil {
-			return err
-		}
-		if result.Status < 200 || result.Status > 299 {
-			refused++
+		if !ok {
+			failed++
 		}
 	}
-	if refused > 0 {
-		return fmt.Errorf("%d of %d refused", refused, len(events))
+	if failed > 0 {
+		return fmt.Errorf("%d of %d were not accepted", failed, len(events))
 	}
 	return nil
 }
@@ -101,6 +86,7 @@ func (s *sender) choose() ([]string, error) {
 			names = append(names, info.Source)
 			continue
 		}
+		s.stores = len(info.Routes) > 0
 		if s.all || s.list {
 			return info.Events, nil
 		}
@@ -109,73 +95,62 @@ func (s *sender) choose() ([]string, error) {
 	return nil, fmt.Errorf("no source is named %s; there are: %s", s.source, strings.Join(names, ", "))
 }
 
-// send posts one sample.
-func (s *sender) send(event string) (*sent, error) {
-	signed, err := s.sample(s.source, event, s.url)
+// one sends one sample and prints what became of it.
+func (s *sender) one(event string) (ok bool, err error) {
+	sent, err := s.send(s.source, event, s.url)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	req, err := http.NewRequest(signed.Method, signed.URL, bytes.NewReader(signed.Body))
-	if err != nil {
-		return nil, fmt.Errorf("preparing the request: %v", err)
+	var stored *EventInfo
+	if sent.EventID != "" {
+		stored = s.follow(sent.EventID)
 	}
-	req.Header = signed.Header
-	began := time.Now()
-	resp, err := s.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("posting the sample: %v", err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %v", err)
-	}
-	result := &sent{Event: signed.Event, URL: s.url, Status: resp.StatusCode, Answer: string(answer),
-		Millis: float64(time.Since(began).Microseconds()) / 1000}
-	if resp.StatusCode < 300 {
-		result.Stored = s.follow(began)
-	}
-	return result, nil
-}
-
-// follow waits a moment for the event's deliveries to end, and returns it.
-func (s *sender) follow(began time.Time) *EventInfo {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	query := url.Values{"source": {s.source}, "limit": {"1"}, "newer": {began.Add(-time.Second).Format(time.RFC3339Nano)}}
-	for {
-		events, err := s.events(query)
-		if err != nil || len(events) == 0 {
-			return nil // a source that stores nothing
-		}
-		e := &events[0]
-		if !e.hasDelivery("", "pending") && !e.hasDelivery("", "delivering") {
-			return e
-		}
-		select {
-		case <-ctx.Done():
-			return e
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func (s *sender) print(result *sent) error {
 	if s.json {
-		return s.printJSON(result)
+		err = s.printJSON(struct {
+			Sent
+			Stored *EventInfo `json:"stored,omitempty"`
+		}{sent, stored})
+	} else {
+		printSent(s.out(), &sent, stored)
 	}
-	w := s.out()
-	// The URL without the token that was put into it.
-	fmt.Fprintf(w, "%s to %s\n", result.Event, result.URL)
-	fmt.Fprintf(w, "  answer    %d %s in %.1f ms\n", result.Status, http.StatusText(result.Status), result.Millis)
-	if text := strings.TrimSpace(result.Answer); text != "" && text != http.StatusText(result.Status) {
+	ok = sent.Status >= 200 && sent.Status < 300
+	if ok && s.stores && stored == nil {
+		return false, fmt.Errorf("%s answered %d, but not for the source: the event is not in the queue; name the source's URL with --url", sent.URL, sent.Status)
+	}
+	return ok, err
+}
+
+// follow waits a moment for the event's deliveries to end, or to fail once.
+func (s *sender) follow(id string) *EventInfo {
+	const patience = 2 * time.Second
+	began, pause := time.Now(), 10*time.Millisecond
+	for {
+		e, err := s.showEvent(id)
+		if err != nil {
+			return nil
+		}
+		waiting := slices.ContainsFunc(e.Deliveries, func(d DeliveryInfo) bool {
+			return d.Ended == nil && d.Attempts == 0
+		})
+		if !waiting || time.Since(began) > patience {
+			return &e
+		}
+		time.Sleep(pause)
+		pause *= 2
+	}
+}
+
+func printSent(w io.Writer, sent *Sent, stored *EventInfo) {
+	fmt.Fprintf(w, "%s to %s\n", sent.Event, sent.URL)
+	fmt.Fprintf(w, "  answer    %d %s in %.1f ms\n", sent.Status, http.StatusText(sent.Status), sent.Millis)
+	if text := strings.TrimSpace(sent.Answer); text != "" && text != http.StatusText(sent.Status) {
 		fmt.Fprintf(w, "            %s\n", printable(text))
 	}
-	if result.Stored != nil {
-		fmt.Fprintf(w, "  event     %s, %s\n", result.Stored.ID, result.Stored.State)
-		for _, d := range result.Stored.Deliveries {
-			fmt.Fprintf(w, "  delivery  %s\n", printable(d.summary()))
-		}
+	if stored == nil {
+		return
 	}
-	return nil
+	fmt.Fprintf(w, "  event     %s, %s\n", stored.ID, stored.State)
+	for _, d := range stored.Deliveries {
+		fmt.Fprintf(w, "  delivery  %s\n", printable(d.summary()))
+	}
 }

@@ -70,10 +70,11 @@ func resolve(what string, configured []string) ([]string, error) {
 	repl := caddy.NewReplacer()
 	secrets := make([]string, len(configured))
 	for i, text := range configured {
-		secrets[i] = repl.ReplaceKnown(text, "")
+		var err error
+		secrets[i], err = repl.ReplaceOrErr(text, true, false)
 		switch {
-		case secrets[i] == "":
-			// What resolves to nothing is a placeholder and no secret itself.
+		case err != nil || secrets[i] == "":
+			// A part that resolves to nothing leaves what anybody can guess.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
 		case secrets[i] == text && unknownPlaceholder.MatchString(text):
 			return nil, fmt.Errorf("%s %d: there is no placeholder %s", what, i+1, text)
@@ -126,8 +127,6 @@ func (c *Common) guard(p *Profile) {
 	}
 	if c.Token.In == "header" {
 		p.SecretHeaders = append(p.SecretHeaders, c.Token.Name)
-	} else {
-		p.SecretURL = true
 	}
 }
 

@@ -97,7 +97,7 @@ func (g *Ignisign) Provision(caddy.Context) error {
 		Event:        `body.topic + "." + body.action`,
 		ID:           `body.verificationToken`,
 		NeverRetries: true,
-		Samples:      samples("ignisign"),
+		Samples:      func() []Sample { return samples("ignisign") },
 	}
 	g.guard(&g.profile)
 	return nil

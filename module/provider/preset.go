@@ -85,7 +85,7 @@ func (k *Known) Provision(caddy.Context) error {
 		ID:           p.ID,
 		Horizon:      p.Horizon,
 		NeverRetries: p.NeverRetries,
-		Samples:      samples(p.Name),
+		Samples:      func() []Sample { return samples(p.Name) },
 	}
 	k.guard(&k.profile)
 	return k.provisionScheme()

@@ -128,14 +128,12 @@ type Profile struct {
 	// SecretHeaders carry credentials of the configuration, and are masked in
 	// whatever the gateway shows.
 	SecretHeaders []string
-	// SecretURL says that the URL carries a token.
-	SecretURL bool
 	// SignsID says that Verify calls Request.DeliveryID.
 	SignsID bool
 	// SignsURL says that Verify reads Request.Public.
 	SignsURL bool
-	// Samples are realistic webhooks, at least one for each documented event.
-	Samples []Sample
+	// Samples returns realistic webhooks, one for each documented event.
+	Samples func() []Sample
 }
 
 // DefaultMaxBody is the largest body, in bytes, of a provider that states none.

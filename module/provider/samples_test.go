@@ -32,7 +32,7 @@ func TestSamples(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := mustParse(t, config)
 			profile := p.Profile()
-			if len(profile.Samples) == 0 {
+			if len(profile.Samples()) == 0 {
 				t.Fatal("no samples")
 			}
 			more := map[string]string{}
@@ -41,7 +41,7 @@ func TestSamples(t *testing.T) {
 			}
 			ids := make(map[string]bool)
 			for range 2 {
-				for _, sample := range profile.Samples {
+				for _, sample := range profile.Samples() {
 					r, err := sample.Request(now, more)
 					if err != nil {
 						t.Fatal(err)

@@ -202,8 +202,30 @@ func (e *Engine) List(ctx context.Context, before ID, yield func(*Event) bool) e
 	return e.store.List(ctx, before, yield)
 }
 
-// Usage returns what the store holds. The caller owns the result.
-func (e *Engine) Usage() Usage { return e.store.Usage() }
+// Usage returns what the store holds, with the states of deliveries as an
+// operator sees them. The caller owns the result.
+func (e *Engine) Usage() Usage {
+	usage := e.store.Usage()
+	lanes := e.plan.Load().lanes
+	for lane, states := range usage.Deliveries {
+		pending := states[Pending]
+		if l := lanes[lane]; l == nil {
+			states[Parked], states[Pending] = pending, 0
+		} else {
+			running := min(pending, l.running.Load())
+			states[Delivering], states[Pending] = running, pending-running
+		}
+	}
+	return usage
+}
+
+// Live returns how many deliveries wait for their turn.
+func (e *Engine) Live() (n int64) {
+	for _, states := range e.store.Usage().Deliveries {
+		n += states[Pending]
+	}
+	return n
+}
 
 // Remembered returns how many delivery IDs the dedup windows hold, by source.
 func (e *Engine) Remembered() map[string]int {

@@ -36,6 +36,7 @@ type window struct {
 	entries *simplelru.LRU[DedupKey, remembered]
 	limit   int
 	length  time.Duration
+	stored  bool // the store remembers its entries, too
 	filled  bool // with what the store knows
 	flights map[DedupKey]*Flight
 	evicted func(enough int)
@@ -184,10 +185,14 @@ func (w *window) configure(src *Source) {
 		w.entries, _ = simplelru.NewLRU[DedupKey, remembered](w.limit, nil) // fails below 1
 	}
 	enough := 0
+	// While a source remembers nothing, and while it stores nothing, the store
+	// learns or keeps what the window does not know.
+	stored := src.stored() && src.Window > 0
+	w.filled = w.filled && w.stored == stored || !stored
+	w.stored = stored
 	if src.Window > 0 {
 		enough = w.resize(max(src.Entries, 1), src.Window)
 	}
-	w.filled = w.filled || !src.stored()
 	w.mu.Unlock()
 	if enough > 0 {
 		w.evicted(enough)

@@ -324,3 +324,25 @@ func TestWindowIsLean(t *testing.T) {
 		t.Logf("an entry takes %d bytes", each)
 	}
 }
+
+// While a source remembers nothing, what the store knows of it must not be
+// taken for read.
+func TestWindowThatWasOff(t *testing.T) {
+	s := newSetup(t, new(backend))
+	s.remembering(1000)
+	for n := range 10 {
+		if _, _, err := s.accept(t.Context(), key(n), 5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := newSetup(t, &backend{dir: s.backend.dir})
+	again.Attach(again.config(map[string]*queue.Source{"shop": {Routes: map[string]*queue.Route{"app": new(app).route()}}}))
+	again.enter(3).Release()
+	again.remembering(1000)
+	for n := range 10 {
+		again.duplicate(n)
+	}
+}

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	patience   = 2 * time.Millisecond // that a batch may wait for company
+	patience   = 4 * time.Millisecond // that a batch may wait for company
 	maxBatch   = 1024                 // operations
 	maxBytes   = 8 << 20              // of a batch of more than one operation
 	retryPause = time.Second          // between attempts to open the file
@@ -138,14 +138,24 @@ func (in *intake) close() bool {
 	return true
 }
 
-// next waits until as many operations wait as the last batch had, or until
-// patience ends. A lone one that comes later than that does not wait. The
-// result is nil when the intake is closed and empty.
-func (in *intake) next(last int) []*operation {
+// expect says for how many operations to wait after a batch: for its callers,
+// who have just been answered and are likely to come back, and for those that
+// wait already. With the batch alone, callers split into groups that take turns,
+// and a small batch costs almost as much as a large one.
+func (in *intake) expect(last int) (target int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return min(last+len(in.ops), maxBatch)
+}
+
+// next waits until so many operations wait, or until patience ends. A lone one
+// that comes later than that does not wait. The result is nil when the intake
+// is closed and empty.
+func (in *intake) next(target int) []*operation {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for late := false; ; {
-		batch, closed := in.take(last, late)
+		batch, closed := in.take(target, late)
 		if batch != nil || closed {
 			return batch
 		}
@@ -180,16 +190,16 @@ func (in *intake) take(target int, late bool) (batch []*operation, closed bool) 
 // run is the committer: the only goroutine that writes to the file.
 func (s *Store) run() {
 	defer close(s.stopped)
-	for last := 0; ; {
+	for target := 0; ; {
 		if s.db.Load() == nil && !s.reopen() {
 			return
 		}
-		batch := s.intake.next(last)
+		batch := s.intake.next(target)
 		if batch == nil {
 			return
 		}
-		last = len(batch)
 		s.commit(batch)
+		target = s.intake.expect(len(batch))
 	}
 }
 

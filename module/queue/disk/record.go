@@ -38,7 +38,13 @@ var encoding, decoding = func() (cbor.UserBufferEncMode, cbor.DecMode) {
 // seal encodes a value as the record that lies under a key. size is a guess at
 // the length of the record.
 func seal(key []byte, value any, size int) ([]byte, error) {
-	buf := bytes.NewBuffer(make([]byte, recordPrefix, size))
+	return sealTo(bytes.NewBuffer(make([]byte, 0, size)), key, value)
+}
+
+// sealTo makes the record in the memory of buf.
+func sealTo(buf *bytes.Buffer, key []byte, value any) ([]byte, error) {
+	buf.Reset()
+	buf.Write(make([]byte, recordPrefix))
 	if err := encoding.MarshalToBuffer(value, buf); err != nil {
 		return nil, fmt.Errorf("encoding record: %w", err)
 	}

@@ -3,9 +3,11 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +17,9 @@ import (
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
+
+// maxPooled is the capacity of the largest buffer that is used again.
+const maxPooled = 64 << 10
 
 // Store is a queue.Store in a directory of the local disk. The file in it
 // belongs to one process at a time.
@@ -105,7 +110,10 @@ func (s *Store) Append(ctx context.Context, e *queue.Event) error {
 	if e.Request == nil {
 		return errors.New("event has no request")
 	}
-	request, err := seal(e.ID[:], e.Request, 2<<10+len(e.Request.Body))
+	// Once do returns, nothing refers to the record any more.
+	buf := buffers.Get().(*bytes.Buffer)
+	defer free(buf)
+	request, err := sealTo(buf, e.ID[:], e.Request)
 	if err != nil {
 		return err
 	}
@@ -121,6 +129,15 @@ func (s *Store) Append(ctx context.Context, e *queue.Event) error {
 	return s.do(ctx, len(head)+len(request), func(t *txn) error {
 		return t.insert(e, head, request, entries)
 	})
+}
+
+// buffers hold the records of requests, which are by far the largest ones.
+var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4<<10)) }}
+
+func free(buf *bytes.Buffer) {
+	if buf.Cap() <= maxPooled {
+		buffers.Put(buf)
+	}
 }
 
 // Update implements queue.Store. It may call change more than once, each time

@@ -1,0 +1,56 @@
+package module
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// hold stores an event whose proof is checked by a call, and has it checked.
+func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) (string, error) {
+	verdict, err := engine.Hold(hook.Context(), event)
+	switch {
+	case err != nil:
+		return "", err
+	case verdict.Finding == queue.Forged:
+		return "", refusedByCall
+	case verdict.Finding == queue.Genuine:
+		return accepted, nil
+	}
+	h.logger.Warn("webhook held: its proof could not be checked", zap.String("source", h.Source),
+		zap.Stringer("event", event.ID), zap.String("reason", verdict.Reason))
+	return held, nil
+}
+
+// checkProof asks the provider about the proof of a held event.
+func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict {
+	verdict := h.checker.Check(ctx, &provider.Request{
+		Method: e.Request.Method,
+		Header: e.Request.Header,
+		Body:   e.Request.Body,
+	})
+	finding := map[provider.Outcome]queue.Finding{
+		provider.Genuine: queue.Genuine, provider.Forged: queue.Forged, provider.Used: queue.Used,
+	}[verdict.Outcome]
+	if finding == "" {
+		finding = queue.Undecided
+	}
+	return queue.Verdict{Finding: finding, Sent: verdict.Sent, Reason: verdict.Reason}
+}
+
+// routeHeld names the routes that take an event that was held.
+func (h *Handler) routeHeld(e *queue.Event) []string {
+	path, query := splitURI(e.Request.URI)
+	view := rules.NewView(&rules.Input{
+		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
+		Method: e.Request.Method, Path: path, RawQuery: query,
+		Header: e.Request.Header, Body: e.Request.Body,
+		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,
+	})
+	defer view.Free()
+	return h.route(view)
+}

@@ -1,0 +1,213 @@
+package module
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/cespare/xxhash"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// webhook is a request on its way through the gateway.
+type webhook struct {
+	*http.Request
+	received time.Time
+	body     *body
+	proof    provider.Request // its path and query are those that the app gets
+	input    rules.Input
+	view     *rules.View
+	key      queue.DedupKey
+	bodyHash uint64
+}
+
+// receive reads the body.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, error) {
+	received := time.Now()
+	body, err := readBody(w, r, h.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	hook := &webhook{Request: r, received: received, body: body}
+	hook.proof = provider.Request{
+		Method:   r.Method,
+		Path:     r.URL.EscapedPath(),
+		RawQuery: r.URL.RawQuery,
+		Header:   r.Header,
+		Body:     body.bytes,
+	}
+	return hook, nil
+}
+
+// free gives back what the request used.
+func (hook *webhook) free() {
+	if hook.view != nil {
+		hook.view.Free()
+	}
+	hook.body.free()
+}
+
+// verify checks the proof, and cuts the gateway's own token from the URL.
+func (h *Handler) verify(hook *webhook) error {
+	if h.profile.SignsURL {
+		hook.proof.Public = publicURL(hook.Request)
+	}
+	if h.profile.SignsID {
+		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
+	}
+	if err := h.provider.Verify(&hook.proof, hook.received); err != nil {
+		return err
+	}
+	h.provider.Strip(&hook.proof)
+	if hook.view != nil { // it was made for the signature, and knows the token
+		hook.view.Free()
+		hook.view = nil
+	}
+	return nil
+}
+
+// publicURL returns the URL that the client asked for, before the site's other
+// handlers changed it.
+func publicURL(r *http.Request) *url.URL {
+	public := *r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		public = *original.URL
+	}
+	public.Scheme, public.Host = "http", r.Host
+	if isHTTPS(r) {
+		public.Scheme = "https"
+	}
+	return &public
+}
+
+// signedID finds the delivery ID of a request that is not verified yet, for
+// schemes that sign it.
+func (h *Handler) signedID(hook *webhook) string {
+	id, err := h.idValue.Text(h.viewOf(hook))
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// viewOf returns the request as expressions see it.
+func (h *Handler) viewOf(hook *webhook) *rules.View {
+	if hook.view == nil {
+		hook.input = rules.Input{
+			Provider:   h.providerName,
+			Source:     h.Source,
+			Method:     hook.Method,
+			Path:       hook.proof.Path,
+			RawQuery:   hook.proof.RawQuery,
+			Header:     hook.Header,
+			Body:       hook.proof.Body,
+			RemoteIP:   clientIP(hook.Request),
+			ReceivedAt: hook.received,
+		}
+		hook.view = rules.NewView(&hook.input)
+	}
+	return hook.view
+}
+
+// maxIdentity is the longest event type, and the longest delivery ID, in bytes:
+// they go into headers and lists.
+const maxIdentity = 256
+
+var errTooLong = errors.New("longer than 256 bytes")
+
+// identify finds event type and delivery ID.
+func (h *Handler) identify(hook *webhook) {
+	event := h.text("event", h.eventValue, hook)
+	id := h.text("id", h.idValue, hook)
+	if len(id) > maxIdentity {
+		h.unidentified("id", errTooLong)
+		id = ""
+	}
+	if len(event) > maxIdentity {
+		event = strings.ToValidUTF8(event[:maxIdentity], "")
+	}
+	sum := sha256.New()
+	if id == "" {
+		for _, part := range []string{h.Source, hook.proof.Path, hook.proof.RawQuery} {
+			io.WriteString(sum, part)
+			sum.Write([]byte{0})
+		}
+		sum.Write(hook.proof.Body)
+	} else {
+		io.WriteString(sum, id)
+	}
+	digest := sum.Sum(nil)
+	if id == "" {
+		id = hex.EncodeToString(digest[:16])
+	}
+	hook.key = queue.DedupKey(digest)
+	hook.bodyHash = xxhash.Sum64(hook.proof.Body)
+	h.viewOf(hook).SetIdentity(event, id)
+}
+
+// text evaluates an expression that finds the event type or the delivery ID.
+// What it cannot find is missing, and never costs the event.
+func (h *Handler) text(what string, value *rules.Value, hook *webhook) string {
+	if value == nil {
+		return ""
+	}
+	text, err := value.Text(h.viewOf(hook))
+	if err == nil && text != "" {
+		return text
+	}
+	h.unidentified(what, err)
+	return ""
+}
+
+func (h *Handler) unidentified(what string, err error) {
+	metrics.unidentified.WithLabelValues(h.Source, what).Inc()
+	if entry := h.logger.Check(zap.DebugLevel, "not found in webhook"); entry != nil {
+		entry.Write(zap.String("source", h.Source), zap.String("what", what), zap.Error(err))
+	}
+}
+
+// newEvent describes the request to the queue.
+func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
+	id, err := queue.NewID()
+	if err != nil {
+		return nil, err
+	}
+	uri := hook.proof.Path
+	if hook.proof.RawQuery != "" || hook.URL.ForceQuery {
+		uri += "?" + hook.proof.RawQuery
+	}
+	event := &queue.Event{
+		ID:         id,
+		Source:     h.Source,
+		Provider:   h.providerName,
+		Type:       hook.input.Event,
+		DeliveryID: hook.input.ID,
+		ReceivedAt: hook.received,
+		Request: &queue.Request{
+			Method:     hook.Method,
+			Host:       hook.Host,
+			URI:        uri,
+			Proto:      hook.Proto,
+			RemoteAddr: hook.RemoteAddr,
+			ClientIP:   hook.input.RemoteIP,
+			TLS:        hook.TLS != nil,
+			Header:     hook.Header,
+			Body:       hook.proof.Body,
+			Secret:     h.profile.SecretHeaders,
+		},
+	}
+	if h.window > 0 {
+		event.Dedup = queue.Dedup{Key: hook.key, Body: hook.bodyHash, Until: hook.received.Add(h.window)}
+	}
+	return event, nil
+}
