@@ -37,20 +37,20 @@ const (
 type client struct {
 	connections int
 	ids         atomic.Uint64
-	answered    map[string]int // requests, by the address of the site
-	idle        map[string][]*sender
+	answered    map[string]int       // requests, by the address of the site
+	senders     map[string][]*sender // by the address of the site
 }
 
-func newClient(connections int) (*client, error) {
+func newClient(connections int) *client {
 	return &client{
 		connections: connections,
 		answered:    make(map[string]int),
-		idle:        make(map[string][]*sender),
-	}, nil
+		senders:     make(map[string][]*sender),
+	}
 }
 
 func (c *client) close() {
-	for _, senders := range c.idle {
+	for _, senders := range c.senders {
 		for _, s := range senders {
 			s.conn.Close()
 		}
@@ -59,19 +59,19 @@ func (c *client) close() {
 
 // post posts webhooks to a site until the time is over.
 func (c *client) post(ctx context.Context, address string, length time.Duration) (turn, error) {
-	for len(c.idle[address]) < c.connections {
+	for len(c.senders[address]) < c.connections {
 		s, err := newSender(address)
 		if err != nil {
 			return turn{}, err
 		}
-		c.idle[address] = append(c.idle[address], s)
+		c.senders[address] = append(c.senders[address], s)
 	}
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	var over atomic.Bool
 	defer context.AfterFunc(ctx, func() { over.Store(true) })()
 
-	senders := c.idle[address]
+	senders := c.senders[address]
 	counts, errs := make([]int, len(senders)), make([]error, len(senders))
 	var wg sync.WaitGroup
 	began := time.Now()

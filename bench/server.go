@@ -157,14 +157,14 @@ func (s *server) start(config string) error {
 	for range 500 {
 		select {
 		case err := <-s.exited:
-			return fmt.Errorf("Caddy did not start: %v\n%s", err, s.log.Bytes())
+			return fmt.Errorf("starting Caddy: %v\n%s", err, s.log.Bytes())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if conn, err := net.Dial("tcp", s.deliver); err == nil {
 			return conn.Close()
 		}
 	}
-	return errors.Join(errors.New("Caddy does not serve"), s.end())
+	return errors.Join(errors.New("starting Caddy: it does not serve"), s.end())
 }
 
 // stop ends the server and removes its directory.

@@ -47,10 +47,13 @@ func unstartedApp(t *testing.T, address string, answer http.HandlerFunc) *app {
 // listen starts the app.
 func (a *app) listen(t *testing.T) {
 	t.Helper()
-	l, err := net.Listen("tcp", a.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var l net.Listener
+	// A process that is just being forked may hold a closed listener open.
+	eventually(t, a.address+" is free", func() bool {
+		var err error
+		l, err = net.Listen("tcp", a.address)
+		return err == nil
+	})
 	a.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: a}}
 	a.Server.Start()
 	t.Cleanup(a.Server.Close)

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -89,9 +91,13 @@ func newGateway(t *testing.T) *gateway {
 	g := &gateway{t: t, dir: t.TempDir(), admin: freeAddress(t), https: freeAddress(t), http: freeAddress(t), log: new(buffer)}
 	g.config = filepath.Join(g.dir, "Caddyfile")
 	g.env = append(os.Environ(), asCaddy+"=1", "GATEWAY_DIR="+g.dir,
-		"HTTPS=https://"+g.https, "HTTP=http://"+g.http, "XDG_CONFIG_HOME="+g.dir, "XDG_DATA_HOME="+g.dir)
+		"HTTPS=https://"+g.https, "HTTP=http://"+g.http, "XDG_CONFIG_HOME="+g.dir, "XDG_DATA_HOME="+g.dir,
+		"GORACE=atexit_sleep_ms=0")
 	t.Cleanup(func() {
 		g.stop()
+		if strings.Contains(g.log.String(), "WARNING: DATA RACE") {
+			t.Error("the race detector complained, see the gateway's log")
+		}
 		if t.Failed() {
 			t.Logf("gateway's log:\n%s", g.log.tail(6000))
 		}
@@ -99,10 +105,11 @@ func newGateway(t *testing.T) *gateway {
 	return g
 }
 
-// start runs a gateway with these sites.
-func start(t *testing.T, sites string) *gateway {
+// start runs a gateway with these sites and environment variables.
+func start(t *testing.T, sites string, env ...string) *gateway {
 	t.Helper()
 	g := newGateway(t)
+	g.env = append(g.env, env...)
 	g.write(queueIn, sites)
 	g.run()
 	return g
@@ -189,6 +196,9 @@ func (g *gateway) stop() {
 	if g.cmd == nil {
 		return
 	}
+	if g.client != nil {
+		g.client.CloseIdleConnections() // it waits five seconds for new ones
+	}
 	_ = g.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-g.exited:
@@ -272,6 +282,20 @@ func (g *gateway) do(method, target string, header http.Header, body io.Reader) 
 // adminJSON asks the admin API.
 func (g *gateway) adminJSON(method, path string, to any) {
 	g.t.Helper()
+	body := g.adminCall(method, path)
+	if err := json.Unmarshal(body, to); err != nil {
+		g.t.Fatalf("%s %s: %v in %s", method, path, err, body)
+	}
+}
+
+// adminText asks the admin API for a text.
+func (g *gateway) adminText(path string) string {
+	g.t.Helper()
+	return string(g.adminCall(http.MethodGet, path))
+}
+
+func (g *gateway) adminCall(method, path string) []byte {
+	g.t.Helper()
 	req, err := http.NewRequest(method, "http://"+g.admin+path, nil)
 	if err != nil {
 		g.t.Fatal(err)
@@ -285,9 +309,7 @@ func (g *gateway) adminJSON(method, path string, to any) {
 	if resp.StatusCode != http.StatusOK {
 		g.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, body)
 	}
-	if err := json.Unmarshal(body, to); err != nil {
-		g.t.Fatalf("%s %s: %v in %s", method, path, err, body)
-	}
+	return body
 }
 
 // events lists the events in the queue, newest first.
@@ -308,13 +330,7 @@ func (g *gateway) events(filter url.Values) []module.EventInfo {
 // name{label="value",…} with the labels sorted. It is 0 if there is none.
 func (g *gateway) metric(name string) float64 {
 	g.t.Helper()
-	resp, err := http.Get("http://" + g.admin + "/metrics")
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
-	for line := range strings.Lines(string(body)) {
+	for line := range strings.Lines(g.adminText("/metrics")) {
 		if rest, ok := strings.CutPrefix(line, name+" "); ok {
 			var value float64
 			if _, err := fmt.Sscan(rest, &value); err != nil {
@@ -338,15 +354,24 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
+// nextPort is below the ports that outgoing connections get, so that none of
+// those takes an address between its choice and its use.
+var nextPort atomic.Int32
+
+func init() { nextPort.Store(10_000 + rand.Int32N(20_000)) }
+
 // freeAddress returns a loopback address that nobody listened on just now.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no address is free")
+	return ""
 }
 
 // buffer is an output that may be read while it is written.

@@ -93,7 +93,7 @@ func listSources(a *App, _ *http.Request) (any, error) {
 		for _, route := range h.Routes {
 			info.Routes = append(info.Routes, route.Name)
 		}
-		for _, sample := range h.profile.Samples() {
+		for _, sample := range h.samples() {
 			info.Events = append(info.Events, sample.Event)
 		}
 		sources = append(sources, info)

@@ -31,8 +31,8 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 	defer func() {
 		switch p := recover(); p {
 		case nil:
-		case http.ErrAbortHandler: // reverse_proxy's way to say that the body broke off
-			result = r.judge(w)
+		case http.ErrAbortHandler: // reverse_proxy's way to say it
+			result = queue.Result{Outcome: queue.Retry, Status: w.status, Reason: "the upstream broke its answer off"}
 		default:
 			panic(p)
 		}
@@ -44,8 +44,9 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 	req = caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, r.server)
 	fell := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
 	err = r.handler.ServeHTTP(w, req, fell)
+	const clientClosed = 499 // what reverse_proxy makes of a context that was cancelled
 	switch {
-	case answered(err, w):
+	case answered(err, w) && (ctx.Err() == nil || w.status != clientClosed):
 		return r.judge(w)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return queue.Result{Outcome: queue.Interrupted, Reason: "the gateway is shutting down"}

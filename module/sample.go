@@ -68,7 +68,7 @@ func sendSample(a *App, r *http.Request) (any, error) {
 }
 
 func findSample(h *Handler, event string) (*provider.Sample, error) {
-	samples := h.profile.Samples()
+	samples := h.samples()
 	if len(samples) == 0 {
 		return nil, notFound{fmt.Errorf("provider %s has no samples", h.providerName)}
 	}
@@ -81,6 +81,14 @@ func findSample(h *Handler, event string) (*provider.Sample, error) {
 		}
 	}
 	return nil, notFound{fmt.Errorf("provider %s has no sample of %s", h.providerName, event)}
+}
+
+// samples returns the samples of the source's provider.
+func (h *Handler) samples() []provider.Sample {
+	if h.profile.Samples == nil {
+		return nil
+	}
+	return h.profile.Samples()
 }
 
 // sampleValues are what a sample needs from the configuration.

@@ -69,7 +69,7 @@ func (s *sender) run() error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d were not accepted", failed, len(events))
+		return fmt.Errorf("%d of %d refused", failed, len(events))
 	}
 	return nil
 }

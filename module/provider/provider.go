@@ -132,7 +132,8 @@ type Profile struct {
 	SignsID bool
 	// SignsURL says that Verify reads Request.Public.
 	SignsURL bool
-	// Samples returns realistic webhooks, one for each documented event.
+	// Samples returns realistic webhooks, one for each documented event. It is
+	// nil where there are none.
 	Samples func() []Sample
 }
 
