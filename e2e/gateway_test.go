@@ -95,7 +95,7 @@ func newGateway(t *testing.T) *gateway {
 		"GORACE=atexit_sleep_ms=0")
 	t.Cleanup(func() {
 		g.stop()
-		if strings.Contains(g.log.String(), "WARNING: DATA RACE") {
+		if hasOwnRace(g.log.String()) {
 			t.Error("the race detector complained, see the gateway's log")
 		}
 		if t.Failed() {

@@ -132,7 +132,7 @@ func fillQueue(t *testing.T, dir string, events, size int) {
 			t.Error(err)
 		}
 	}()
-	const writers = 100
+	const writers = 500 // which share commits
 	var wg sync.WaitGroup
 	for range writers {
 		wg.Go(func() {

@@ -64,7 +64,9 @@ func (g *gateway) load() (status int, message string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	resp, err := http.Post("http://"+g.admin+"/load", "text/caddyfile", bytes.NewReader(content))
+	// Each load replaces the admin endpoint, which closes idle connections.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post("http://"+g.admin+"/load", "text/caddyfile", bytes.NewReader(content))
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -117,6 +118,9 @@ func TestVerifyOnlyReleases(t *testing.T) {
 		if n := len(app.deliveries()); n != i+1 {
 			t.Fatalf("after %d tries the app got %d", i+1, n)
 		}
+	}
+	if strings.Contains(g.log.String(), "token-one-d0a3") {
+		t.Error("the token is in the log")
 	}
 	app.setAnswer(nil)
 	for _, want := range []int{200, 202} {
