@@ -64,12 +64,14 @@ func (g *gateway) load() (status int, message string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	// Each load replaces the admin endpoint, which closes idle connections.
+	// Each load replaces the admin endpoint. The one before closes its
+	// connections, even such as it has just accepted.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Post("http://"+g.admin+"/load", "text/caddyfile", bytes.NewReader(content))
-	if err != nil {
-		g.t.Fatal(err)
-	}
+	var resp *http.Response
+	eventually(g.t, "the admin endpoint answers", func() bool {
+		resp, err = client.Post("http://"+g.admin+"/load", "text/caddyfile", bytes.NewReader(content))
+		return err == nil
+	})
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
