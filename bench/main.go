@@ -219,15 +219,19 @@ func (b *bench) record(ctx context.Context) error {
 
 // checkStored holds what the client was told against what the queue holds.
 func (b *bench) checkStored() error {
-	for source, address := range map[string]string{acceptSource: b.server.accept, deliverSource: b.server.deliver} {
-		stored, err := b.server.stored(source)
+	fmt.Println()
+	for _, source := range []struct{ name, address string }{
+		{acceptSource, b.server.accept},
+		{deliverSource, b.server.deliver},
+	} {
+		stored, err := b.server.stored(source.name)
 		if err != nil {
 			return err
 		}
-		if answered := b.client.answered[address]; stored != answered {
-			return fmt.Errorf("source %s has stored %d events, and answered %d with 200", source, stored, answered)
+		if answered := b.client.answered[source.address]; stored != answered {
+			return fmt.Errorf("source %s has stored %d events, and answered %d with 200", source.name, stored, answered)
 		}
-		fmt.Printf("\nsource %s: each of its %d answers was 200, and its event is in the queue\n", source, stored)
+		fmt.Printf("%s: %d answers, each of them 200 and each with its event in the queue\n", source.name, stored)
 	}
 	return nil
 }
