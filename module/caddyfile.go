@@ -41,7 +41,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
 	err := syntax.Block(d, syntax.Options{
 		"queue": func(d *caddyfile.Dispenser) (err error) {
-			app.QueueRaw, err = guest(d, "webhook_gateway.queues", "backend")
+			app.QueueRaw, _, err = guest(d, "webhook_gateway.queues", "backend")
 			return err
 		},
 		"retain":      syntax.Duration(&app.Retain),
@@ -54,12 +54,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 }
 
 // guest reads a guest module: its name, its arguments and its block.
-func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage, error) {
-	raw, _, err := guestModule(d, namespace, inlineKey)
-	return raw, err
-}
-
-func guestModule(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage, caddyfile.Unmarshaler, error) {
+func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage, caddyfile.Unmarshaler, error) {
 	directive := d.Val()
 	if !d.NextArg() {
 		return nil, nil, d.ArgErr()
@@ -143,7 +138,7 @@ func (p *handlerParser) options() syntax.Options {
 }
 
 func (p *handlerParser) readProvider(d *caddyfile.Dispenser) error {
-	raw, mod, err := guestModule(d, "webhook_gateway.providers", "name")
+	raw, mod, err := guest(d, "webhook_gateway.providers", "name")
 	if err != nil {
 		return err
 	}
@@ -180,7 +175,7 @@ func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
 }
 
 func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {
-	raw, err := guest(d, "http.ip_sources", "source")
+	raw, _, err := guest(d, "http.ip_sources", "source")
 	p.handler.AllowIPsFromRaw = append(p.handler.AllowIPsFromRaw, raw)
 	return err
 }

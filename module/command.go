@@ -92,8 +92,6 @@ func (r *remote) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-func (r *remote) out() io.Writer { return r.OutOrStdout() }
-
 func eventsCommand() *cobra.Command {
 	query := url.Values{}
 	cmd := remoteCommand("events", "Lists events, newest first",
@@ -114,7 +112,7 @@ func eventsCommand() *cobra.Command {
 			if r.json {
 				return r.printJSON(events)
 			}
-			return printEvents(r.out(), events)
+			return printEvents(r.OutOrStdout(), events)
 		})
 	cmd.Flags().String("state", "", "Only events in this state, or with a delivery in it: "+strings.Join(states, ", "))
 	cmd.Flags().String("source", "", "Only events of this source")
@@ -154,7 +152,7 @@ func showCommand() *cobra.Command {
 			if r.json {
 				return r.printJSON(event)
 			}
-			return printEvent(r.out(), &event)
+			return printEvent(r.OutOrStdout(), &event)
 		})
 }
 

@@ -234,12 +234,6 @@ func headerValue(s string) string {
 	}, s)
 }
 
-// splitURI splits a request's URI into path and query.
-func splitURI(uri string) (path, query string) {
-	path, query, _ = strings.Cut(uri, "?")
-	return path, query
-}
-
 // answer takes the app's answer: its status and headers count, its body not.
 type answer struct {
 	header http.Header

@@ -2,6 +2,7 @@ package module
 
 import (
 	"context"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -26,6 +27,14 @@ func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) 
 	return held, nil
 }
 
+// findings says what the queue calls an outcome: neither package knows the other.
+var findings = map[provider.Outcome]queue.Finding{
+	provider.Undecided: queue.Undecided,
+	provider.Genuine:   queue.Genuine,
+	provider.Forged:    queue.Forged,
+	provider.Used:      queue.Used,
+}
+
 // checkProof asks the provider about the proof of a held event.
 func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict {
 	verdict := h.checker.Check(ctx, &provider.Request{
@@ -33,18 +42,12 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 		Header: e.Request.Header,
 		Body:   e.Request.Body,
 	})
-	finding := map[provider.Outcome]queue.Finding{
-		provider.Genuine: queue.Genuine, provider.Forged: queue.Forged, provider.Used: queue.Used,
-	}[verdict.Outcome]
-	if finding == "" {
-		finding = queue.Undecided
-	}
-	return queue.Verdict{Finding: finding, Sent: verdict.Sent, Reason: verdict.Reason}
+	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
 }
 
 // routeHeld names the routes that take an event that was held.
 func (h *Handler) routeHeld(e *queue.Event) []string {
-	path, query := splitURI(e.Request.URI)
+	path, query, _ := strings.Cut(e.Request.URI, "?")
 	view := rules.NewView(&rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
 		Method: e.Request.Method, Path: path, RawQuery: query,

@@ -48,7 +48,7 @@ func (s *sender) run() error {
 		return err
 	}
 	if s.list {
-		fmt.Fprintln(s.out(), strings.Join(events, "\n"))
+		fmt.Fprintln(s.OutOrStdout(), strings.Join(events, "\n"))
 		return nil
 	}
 	if s.url == "" {
@@ -111,7 +111,7 @@ func (s *sender) one(event string) (ok bool, err error) {
 			Stored *EventInfo `json:"stored,omitempty"`
 		}{sent, stored})
 	} else {
-		printSent(s.out(), &sent, stored)
+		printSent(s.OutOrStdout(), &sent, stored)
 	}
 	ok = sent.Status >= 200 && sent.Status < 300
 	if ok && s.stores && stored == nil {
