@@ -133,12 +133,8 @@ func createFile(path string) error {
 }
 
 func furnish(tx *bolt.Tx) error {
-	for _, name := range [][]byte{
-		bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketEnded, bucketDedup, bucketTally, bucketDamaged,
-	} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
+	if err := addBuckets(tx); err != nil {
+		return err
 	}
 	meta := tx.Bucket(bucketMeta)
 	if err := meta.Put(keyApplication, []byte(application)); err != nil {
@@ -147,7 +143,21 @@ func furnish(tx *bolt.Tx) error {
 	return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
 }
 
+// addBuckets makes those buckets that the file lacks, as one of an earlier
+// version may.
+func addBuckets(tx *bolt.Tx) error {
+	for _, name := range buckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func stamp(tx *bolt.Tx) error {
+	if err := addBuckets(tx); err != nil {
+		return err
+	}
 	return tx.Bucket(bucketMeta).Put(keyOpened, []byte(time.Now().UTC().Format(time.RFC3339Nano)))
 }
 

@@ -23,6 +23,10 @@ var (
 	bucketDamaged  = []byte("damaged")  // bucket, key -> what was found there
 )
 
+var buckets = [][]byte{
+	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketEnded, bucketDedup, bucketTally, bucketDamaged,
+}
+
 const (
 	idSize   = len(queue.ID{})
 	timeSize = 8
