@@ -23,12 +23,15 @@ func (e *Engine) Append(ctx context.Context, ev *Event) error {
 	if err != nil {
 		return err
 	}
-	defer space.free()
-	if err := e.store.Append(context.WithoutCancel(ctx), ev); err != nil {
-		return fmt.Errorf("storing event: %w", err)
+	visible := func() {
+		space.free()
+		for lane, due := range ev.Waiting {
+			e.wake(lane, due)
+		}
 	}
-	for lane, due := range ev.Waiting {
-		e.wake(lane, due)
+	if err := e.store.Append(context.WithoutCancel(ctx), ev, visible); err != nil {
+		space.free()
+		return fmt.Errorf("storing event: %w", err)
 	}
 	return nil
 }

@@ -226,7 +226,13 @@ type Store interface {
 	// Append stores the event with its deliveries and its dedup entry: all of
 	// it or nothing. It returns nil only after a crash or a power cut can no
 	// longer undo that. Many appends may share one sync. It sets e.Size.
-	Append(ctx context.Context, e *Event) error
+	//
+	// The event may come into sight a moment later: visible is called, once and
+	// from any goroutine, when Claim and Undelivered take it into account; all
+	// other methods do at once. Until then the store may keep e, but not its
+	// request, and the caller must not change it. Without success visible is
+	// not called. An event whose ID is there already is not stored.
+	Append(ctx context.Context, e *Event, visible func()) error
 
 	// Update changes a stored event: it is loaded without its request, given
 	// to change, and stored again, in one transaction. It may call change more

@@ -50,7 +50,7 @@ func BenchmarkAppend(b *testing.B) {
 							Dedup:      queue.Dedup{Key: queue.DedupKey(id), Until: now.Add(time.Hour)},
 							Deliveries: []queue.Delivery{{Route: "app", State: queue.Pending, Queued: now, Due: now}},
 						}
-						if err := s.Append(b.Context(), e); err != nil {
+						if err := s.Append(b.Context(), e, func() {}); err != nil {
 							b.Error(err)
 							return
 						}

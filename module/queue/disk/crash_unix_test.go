@@ -67,7 +67,7 @@ func appendForever(dir string) error {
 			for {
 				e := queuetest.NewEvent(&testing.T{}, "github", start, "app")
 				e.Request.Body = bodyOf(e.ID)
-				if err := s.Append(context.Background(), e); err != nil {
+				if err := s.Append(context.Background(), e, func() {}); err != nil {
 					fmt.Println(err)
 					return
 				}
@@ -173,7 +173,7 @@ func fillAndRecover(dir string) error {
 	add := func() error {
 		e := queuetest.NewEvent(&testing.T{}, "github", start, "app")
 		e.Request.Body = bytes.Repeat(e.ID[:], 8<<10)
-		err := s.Append(context.Background(), e)
+		err := s.Append(context.Background(), e, func() {})
 		if err == nil {
 			acknowledged[e.ID] = true
 		} else if !errors.Is(err, queue.ErrUnavailable) {

@@ -25,7 +25,7 @@ func (s *Store) checked(err error, id queue.ID) error {
 // it. dueKey is the entry that led to it, if one did.
 func (s *Store) setAside(cause error, id queue.ID, dueKey []byte) {
 	s.logger.Error("setting a damaged event aside", zap.Stringer("event", id), zap.Error(cause))
-	err := s.do(context.Background(), 0, func(t *txn) error { return t.setAside(id, dueKey) })
+	err := s.do(context.Background(), func(t *txn) error { return t.setAside(id, dueKey) })
 	if err != nil {
 		s.logger.Error("setting a damaged event aside failed", zap.Stringer("event", id), zap.Error(err))
 	}

@@ -13,7 +13,7 @@ import (
 // damage flips a bit in a record.
 func damage(t *testing.T, s *Store, bucket []byte, key []byte) {
 	t.Helper()
-	err := s.do(t.Context(), 0, func(t *txn) error {
+	err := s.do(t.Context(), func(t *txn) error {
 		record := append([]byte{}, t.tx.Bucket(bucket).Get(key)...)
 		record[len(record)-1] ^= 1
 		return t.put(bucket, key, record)

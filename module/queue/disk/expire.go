@@ -31,7 +31,7 @@ func (s *Store) Expire(ctx context.Context, now time.Time, keep queue.Retention)
 // sweep repeats an operation in transactions of its own while there is more to do.
 func (s *Store) sweep(ctx context.Context, some func(*txn) (more bool, err error)) error {
 	for more := true; more; {
-		err := s.do(ctx, 0, func(t *txn) (err error) {
+		err := s.do(ctx, func(t *txn) (err error) {
 			more, err = some(t)
 			return err
 		})

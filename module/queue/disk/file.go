@@ -27,6 +27,8 @@ var (
 	keyApplication = []byte("application")
 	keyFormat      = []byte("format")
 	keyOpened      = []byte("opened")
+	keySalt        = []byte("journal") // of the journal's frames
+	keyApplied     = []byte("applied") // the last frame that is in this file
 )
 
 // lockPatience is how long a process that is just going away may keep the file.

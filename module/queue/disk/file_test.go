@@ -36,7 +36,9 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	appendNew(t, openStore(t, dir))
-	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, fileName): 0o600} {
+	for path, want := range map[string]os.FileMode{
+		dir: 0o700, filepath.Join(dir, fileName): 0o600, filepath.Join(dir, journalPrefix+"1"): 0o600,
+	} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +48,7 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
+	if err != nil || len(entries) != 2 {
 		t.Errorf("directory holds %v: %v", entries, err)
 	}
 }

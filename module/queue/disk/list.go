@@ -15,6 +15,9 @@ const page = 256
 
 // List implements queue.Store.
 func (s *Store) List(ctx context.Context, before queue.ID, yield func(*queue.Event) bool) error {
+	if err := s.catchUp(ctx); err != nil {
+		return err
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -79,6 +82,9 @@ type window struct {
 
 // Remembered implements queue.Store.
 func (s *Store) Remembered(ctx context.Context, now time.Time, yield func(source string, id queue.ID, d queue.Dedup) bool) error {
+	if err := s.catchUp(ctx); err != nil {
+		return err
+	}
 	// An entry whose window ends at now has ended.
 	from := dedupKey(now.Add(1), queue.ID{})
 	for {

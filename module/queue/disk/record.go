@@ -38,20 +38,22 @@ var encoding, decoding = func() (cbor.UserBufferEncMode, cbor.DecMode) {
 // seal encodes a value as the record that lies under a key. size is a guess at
 // the length of the record.
 func seal(key []byte, value any, size int) ([]byte, error) {
-	return sealTo(bytes.NewBuffer(make([]byte, 0, size)), key, value)
+	buf := bytes.NewBuffer(make([]byte, 0, size))
+	err := sealTo(buf, key, value)
+	return buf.Bytes(), err
 }
 
-// sealTo makes the record in the memory of buf.
-func sealTo(buf *bytes.Buffer, key []byte, value any) ([]byte, error) {
+// sealTo makes the record the content of buf.
+func sealTo(buf *bytes.Buffer, key []byte, value any) error {
 	buf.Reset()
 	buf.Write(make([]byte, recordPrefix))
 	if err := encoding.MarshalToBuffer(value, buf); err != nil {
-		return nil, fmt.Errorf("encoding record: %w", err)
+		return fmt.Errorf("encoding record: %w", err)
 	}
 	record := buf.Bytes()
 	record[0] = recordVersion
 	binary.BigEndian.PutUint32(record[1:], checksum(key, record))
-	return record, nil
+	return nil
 }
 
 // unseal decodes the record that lies under a key. What it decodes shares no

@@ -1,9 +1,13 @@
-// Package disk is the embedded store of the queue: one bbolt file, written to
-// by one goroutine that commits what many callers want in one transaction.
+// Package disk is the embedded store of the queue: a journal that makes events
+// durable, and a bbolt file that has them with all their indexes. One goroutine
+// writes to each, and serves many callers with one sync.
+//
+//	Append -> appends -> journal -> intake -> bbolt     acknowledged when the journal has it
+//	Update, Remove, Expire -------> intake -> bbolt     done when bbolt has it
+//	Get, List, Claim ------------------------ bbolt
 package disk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,24 +22,39 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// maxPooled is the capacity of the largest buffer that is used again.
-const maxPooled = 64 << 10
-
 // Store is a queue.Store in a directory of the local disk. The file in it
 // belongs to one process at a time.
 type Store struct {
 	dir    string
 	logger *zap.Logger
 
-	db        atomic.Pointer[bolt.DB] // nil while the file is not usable
-	intake    *intake
-	sums      ledger
-	leases    leases
-	neverSync atomic.Bool
-	commits   atomic.Int64  // transactions so far
-	tried     time.Time     // when opening was last tried again; the committer's own
-	stopped   chan struct{} // closed when the committer has ended
+	db      atomic.Pointer[bolt.DB] // nil while the files are not usable
+	journal atomic.Pointer[journal] // like db
+	appends *intake                 // of the journal
+	intake  *intake                 // of the committer
+	sums    ledger
+	leases  leases
+	// The last frame of the journal that this process has acknowledged.
+	acknowledged atomic.Uint64
+	neverSync    atomic.Bool
+	commits      atomic.Int64  // transactions so far
+	frame        []byte        // memory of the last frame; the journal's own
+	tried        time.Time     // when opening was last tried again; the committer's own
+	progress     chan struct{} // holds a sign that the committer has come further
+	journalled   chan struct{} // closed when the journal's goroutine has ended
+	stopped      chan struct{} // closed when the committer has ended
+
+	opening sync.Mutex // held while the files are opened, and closed after a failure
+
+	mu        sync.Mutex
+	abandoned []func() // to be called when the files have been opened again
 }
+
+const (
+	// How long a batch may wait for company. Those who append wait themselves.
+	appendPatience = 2 * time.Millisecond
+	commitPatience = 10 * time.Millisecond
+)
 
 // Open opens the store in a directory, which is made if it does not exist.
 // When the disk does not allow that for now, the store answers ErrUnavailable
@@ -44,9 +63,13 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 	s := &Store{
 		dir:     dir,
 		logger:  logger,
-		intake:  newIntake(),
+		appends: newIntake(appendPatience),
+		intake:  newIntake(commitPatience),
 		leases:  leases{until: make(map[string]time.Time)},
-		stopped: make(chan struct{}),
+
+		progress:   make(chan struct{}, 1),
+		journalled: make(chan struct{}),
+		stopped:    make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		if !passing(err) {
@@ -54,15 +77,18 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 		}
 		s.tried = time.Now()
 		s.sums.reset(make(tallies))
-		s.intake.refuse(unavailable(err))
+		s.refuse(unavailable(err))
 		logger.Error("queue store is unavailable", zap.String("dir", dir), zap.Error(err))
 	}
+	go s.keepJournal()
 	go s.run()
 	return s, nil
 }
 
 // open opens the file and reads what the store keeps in memory.
 func (s *Store) open() error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	db, err := openFile(s.dir)
 	if err != nil {
 		return err
@@ -76,7 +102,14 @@ func (s *Store) open() error {
 		return errors.Join(fmt.Errorf("reading queue file: %w", err), db.Close())
 	}
 	s.sums.reset(sum)
+	j, err := s.recover(db)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
 	s.db.Store(db)
+	s.journal.Store(j)
+	s.refuse(nil)
+	s.recovered()
 	return nil
 }
 
@@ -105,51 +138,16 @@ func (s *Store) refusal() error {
 	return queue.ErrUnavailable
 }
 
-// Append implements queue.Store. It sets the event's Size.
-func (s *Store) Append(ctx context.Context, e *queue.Event) error {
-	if e.Request == nil {
-		return errors.New("event has no request")
-	}
-	// Once do returns, nothing refers to the record any more.
-	buf := buffers.Get().(*bytes.Buffer)
-	defer free(buf)
-	request, err := sealTo(buf, e.ID[:], e.Request)
-	if err != nil {
-		return err
-	}
-	e.Size = int64(len(request))
-	head, err := seal(e.ID[:], e, 512)
-	if err != nil {
-		return err
-	}
-	entries, err := index(e)
-	if err != nil {
-		return err
-	}
-	return s.do(ctx, len(head)+len(request), func(t *txn) error {
-		return t.insert(e, head, request, entries)
-	})
-}
-
-// buffers hold the records of requests, which are by far the largest ones.
-var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4<<10)) }}
-
-func free(buf *bytes.Buffer) {
-	if buf.Cap() <= maxPooled {
-		buffers.Put(buf)
-	}
-}
-
 // Update implements queue.Store. It may call change more than once, each time
 // with the event as it was.
 func (s *Store) Update(ctx context.Context, id queue.ID, change func(*queue.Event) error) error {
-	err := s.do(ctx, 0, func(t *txn) error { return t.update(id, change) })
+	err := s.do(ctx, func(t *txn) error { return t.update(id, change) })
 	return s.checked(err, id)
 }
 
 // Remove implements queue.Store.
 func (s *Store) Remove(ctx context.Context, id queue.ID) error {
-	err := s.do(ctx, 0, func(t *txn) error { return t.remove(id, false) })
+	err := s.do(ctx, func(t *txn) error { return t.remove(id, false) })
 	return s.checked(err, id)
 }
 
@@ -158,18 +156,27 @@ func (s *Store) Get(ctx context.Context, id queue.ID) (e *queue.Event, err error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	err = s.view(func(tx *bolt.Tx) (err error) {
+	read := func(tx *bolt.Tx) (err error) {
 		e, err = load(tx, id)
 		return err
-	})
+	}
+	if err = s.view(read); errors.Is(err, queue.ErrNotFound) { // it may be in the journal only
+		if err = s.catchUp(ctx); err == nil {
+			err = s.view(read)
+		}
+	}
 	if err != nil {
 		return nil, s.checked(err, id)
 	}
 	return e, nil
 }
 
-// Usage implements queue.Store.
-func (s *Store) Usage() queue.Usage { return s.sums.usage() }
+// Usage implements queue.Store. While the store is unavailable it is what was
+// known last.
+func (s *Store) Usage() queue.Usage {
+	_ = s.catchUp(context.Background())
+	return s.sums.usage()
+}
 
 // Undelivered implements queue.Store.
 func (s *Store) Undelivered(source string) (ofSource, ofAll int64) {
@@ -179,15 +186,18 @@ func (s *Store) Undelivered(source string) (ofSource, ofAll int64) {
 
 // Close implements queue.Store.
 func (s *Store) Close() error {
-	if !s.intake.close() {
+	if !s.appends.close() {
 		return queue.ErrClosed
 	}
+	<-s.journalled
+	s.intake.close()
 	<-s.stopped
-	db := s.db.Swap(nil)
+	s.recovered() // nobody else will tell them
+	db, j := s.db.Swap(nil), s.journal.Swap(nil)
 	if db == nil {
 		return nil
 	}
-	if err := errors.Join(db.Sync(), db.Close()); err != nil {
+	if err := errors.Join(j.close(), db.Sync(), db.Close()); err != nil {
 		return fmt.Errorf("closing queue file: %w", err)
 	}
 	return nil

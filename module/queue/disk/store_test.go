@@ -1,11 +1,11 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +38,7 @@ func openStore(t *testing.T, dir string) *Store {
 func appendNew(t *testing.T, s *Store) *queue.Event {
 	t.Helper()
 	e := queuetest.NewEvent(t, "github", start, "app")
-	if err := s.Append(t.Context(), e); err != nil {
+	if err := queuetest.Append(t.Context(), s, e); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -61,7 +61,7 @@ func TestAppendsShareSyncs(t *testing.T) {
 	for range writers {
 		wg.Go(func() {
 			for range each {
-				if err := s.Append(t.Context(), queuetest.NewEvent(t, "github", start, "app")); err != nil {
+				if err := queuetest.Append(t.Context(), s, queuetest.NewEvent(t, "github", start, "app")); err != nil {
 					t.Error(err)
 				}
 			}
@@ -91,7 +91,7 @@ func block(t *testing.T, s *Store) (release func()) {
 	t.Helper()
 	entered, leave := make(chan struct{}), make(chan struct{})
 	go func() {
-		_ = s.do(context.Background(), 0, func(*txn) error {
+		_ = s.do(context.Background(), func(*txn) error {
 			close(entered)
 			<-leave
 			return nil
@@ -120,18 +120,18 @@ func TestFailuresWithinBatch(t *testing.T) {
 		call func() error
 		want error
 	}{
-		{"good append", func() error { return s.Append(t.Context(), good) }, nil},
-		{"refused before it wrote", func() error { return s.do(t.Context(), 0, func(*txn) error { return refused }) }, refused},
+		{"good append", func() error { return queuetest.Append(t.Context(), s, good) }, nil},
+		{"refused before it wrote", func() error { return s.do(t.Context(), func(*txn) error { return refused }) }, refused},
 		{"refused after it wrote", func() error {
-			return s.do(t.Context(), 0, func(t *txn) error { return errors.Join(t.put(bucketHeads, spoilt, spoilt), refused) })
+			return s.do(t.Context(), func(t *txn) error { return errors.Join(t.put(bucketHeads, spoilt, spoilt), refused) })
 		}, refused},
 		{"panic after it wrote", func() error {
-			return s.do(t.Context(), 0, func(t *txn) error {
+			return s.do(t.Context(), func(t *txn) error {
 				_ = t.put(bucketHeads, spoilt, spoilt)
 				panic(refused)
 			})
 		}, nil},
-		{"good append at the end", func() error { return s.Append(t.Context(), goodAfter) }, nil},
+		{"good append at the end", func() error { return queuetest.Append(t.Context(), s, goodAfter) }, nil},
 	}
 	errs := make([]error, len(calls))
 	var wg sync.WaitGroup
@@ -166,30 +166,38 @@ func TestFailuresWithinBatch(t *testing.T) {
 
 func TestContextWithdrawsUntilTaken(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	release := block(t, s)
+	j := s.journal.Load()
+	j.mu.Lock() // holds the journal's goroutine
+	release := sync.OnceFunc(j.mu.Unlock)
 	defer release()
+	push := func() (*queue.Event, *operation) {
+		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), request: new(bytes.Buffer), visible: func() {}}
+		if err := in.encode(); err != nil {
+			t.Fatal(err)
+		}
+		return in.event, &operation{insert: in}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	e := queuetest.NewEvent(t, "github", start, "app")
-	result := make(chan error)
-	go func() { result <- s.Append(ctx, e) }()
-	eventually(t, "the append waits", func() bool { return s.intake.length() == 1 })
+	taken, first := push()
+	withdrawn, second := push()
+	results := make(chan error, 2)
+	go func() { results <- s.appends.do(ctx, first) }()
+	eventually(t, "the first append is taken", func() bool { return first.state.Load() != waiting })
+	go func() { results <- s.appends.do(ctx, second) }()
+	eventually(t, "the second append waits", func() bool { return s.appends.length() == 1 })
 	cancel()
-	if err := <-result; !errors.Is(err, context.Canceled) {
+	if err := <-results; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	release()
-	appendNew(t, s)
-	if _, err := s.Get(t.Context(), e.ID); !errors.Is(err, queue.ErrNotFound) {
-		t.Fatalf("a withdrawn append was committed: %v", err)
+	if err := <-results; err != nil {
+		t.Fatalf("what was stored is reported as %v", err)
 	}
-
-	ctx, cancel = context.WithCancel(t.Context())
-	err := s.do(ctx, 0, func(t *txn) error {
-		cancel()
-		return t.put(bucketDamaged, []byte("key"), []byte("value"))
-	})
-	if err != nil {
-		t.Fatalf("what was committed is reported as %v", err)
+	if _, err := s.Get(t.Context(), taken.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), withdrawn.ID); !errors.Is(err, queue.ErrNotFound) {
+		t.Fatalf("a withdrawn append was committed: %v", err)
 	}
 }
 
@@ -200,7 +208,7 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	defer release()
 	e := queuetest.NewEvent(t, "github", start, "app")
 	appended, closed := make(chan error), make(chan error)
-	go func() { appended <- s.Append(t.Context(), e) }()
+	go func() { appended <- queuetest.Append(t.Context(), s, e) }()
 	eventually(t, "the append waits", func() bool { return s.intake.length() == 1 })
 	go func() { closed <- s.Close() }()
 	<-s.intake.quit
@@ -213,31 +221,48 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	}
 }
 
-// TestFailedCommit fails a commit by closing the file underneath it.
-func TestFailedCommit(t *testing.T) {
-	s := openStore(t, t.TempDir())
-	kept := appendNew(t, s)
-	var sawRefusal atomic.Bool
-	if err := s.db.Load().Close(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the store is available again", func() bool {
-		err := s.Append(t.Context(), queuetest.NewEvent(t, "github", start, "app"))
-		if errors.Is(err, queue.ErrUnavailable) {
-			sawRefusal.Store(true)
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		return err == nil
-	})
-	if !sawRefusal.Load() {
-		t.Error("an append to a closed file was no error")
-	}
-	if _, err := s.Get(t.Context(), kept.ID); err != nil {
-		t.Error(err)
-	}
-	if n := s.Usage().Total.Count; n != 2 {
-		t.Errorf("the store counts %d events", n)
+// Both files can fail. What the journal has taken is not lost by that, and what
+// it has not taken is refused.
+func TestFailedWrites(t *testing.T) {
+	for name, fail := range map[string]func(*Store) error{
+		"queue file": func(s *Store) error { return s.db.Load().Close() },
+		"journal": func(s *Store) error {
+			j := s.journal.Load()
+			return j.files[len(j.files)-1].Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t, t.TempDir())
+			kept := []*queue.Event{appendNew(t, s)}
+			if err := fail(s); err != nil {
+				t.Fatal(err)
+			}
+			refused := false
+			for len(kept) < 4 {
+				e := queuetest.NewEvent(t, "github", start, "app")
+				switch err := s.Append(t.Context(), e, func() {}); {
+				case err == nil:
+					kept = append(kept, e)
+				case errors.Is(err, queue.ErrUnavailable):
+					refused = true
+					time.Sleep(time.Millisecond)
+				default:
+					t.Fatal(err)
+				}
+			}
+			if name == "journal" && !refused {
+				t.Error("an append to a closed journal was no error")
+			}
+			eventually(t, "the store is available again", func() bool { return s.catchUp(t.Context()) == nil })
+			for _, e := range kept {
+				if _, err := s.Get(t.Context(), e.ID); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := s.Usage().Total.Count; n != int64(len(kept)) {
+				t.Errorf("the store counts %d events, want %d", n, len(kept))
+			}
+		})
 	}
 }
 
@@ -246,6 +271,9 @@ func TestSyncSetting(t *testing.T) {
 	for _, sync := range []string{syncNever, syncAlways} {
 		(&Backend{Sync: sync}).Apply(s)
 		appendNew(t, s)
+		if err := s.catchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if got, want := s.db.Load().NoSync, sync == syncNever; got != want {
 			t.Errorf("sync %s: NoSync is %t", sync, got)
 		}
@@ -260,7 +288,7 @@ func TestSpaceIsReused(t *testing.T) {
 	for range 40 {
 		e := queuetest.NewEvent(t, "github", start, "app")
 		e.Request.Body = make([]byte, 1<<20)
-		if err := s.Append(t.Context(), e); err != nil {
+		if err := queuetest.Append(t.Context(), s, e); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Remove(t.Context(), e.ID); err != nil {

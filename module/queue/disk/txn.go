@@ -16,6 +16,7 @@ type txn struct {
 	sums    *ledger
 	changes tallies  // that the transaction makes to sums
 	ended   []string // leases that end when it is committed
+	applied uint64   // frame of the journal that is in the queue file then
 	writes  int
 }
 
@@ -31,22 +32,24 @@ func (t *txn) delete(bucket, key []byte) error {
 	return t.tx.Bucket(bucket).Delete(key)
 }
 
-// insert stores a new event under its entries.
-func (t *txn) insert(e *queue.Event, head, request []byte, entries []entry) error {
-	id := e.ID[:]
+// insert stores a new event under its entries. One that is there already is
+// left as it is.
+func (t *txn) insert(in *insertion) error {
+	t.applied = max(t.applied, in.seq)
+	id := in.event.ID[:]
 	if t.tx.Bucket(bucketHeads).Get(id) != nil {
-		return fmt.Errorf("event %s is stored already", e.ID)
+		return nil
 	}
-	if err := t.put(bucketRequests, id, request); err != nil {
+	if err := t.put(bucketRequests, id, in.request.Bytes()); err != nil {
 		return err
 	}
-	if err := t.put(bucketHeads, id, head); err != nil {
+	if err := t.put(bucketHeads, id, in.head); err != nil {
 		return err
 	}
-	if err := t.reindex(nil, entries); err != nil {
+	if err := t.reindex(nil, in.entries); err != nil {
 		return err
 	}
-	t.changes.count(e, 1)
+	t.changes.count(in.event, 1)
 	return nil
 }
 
@@ -133,8 +136,14 @@ func (t *txn) reindex(before, after []entry) error {
 	return nil
 }
 
-// flush stores the tallies that the transaction changed.
+// flush stores the tallies that the transaction changed, and how far it has
+// got in the journal.
 func (t *txn) flush() error {
+	if t.applied > 0 {
+		if err := t.putMeta(keyApplied, t.applied); err != nil {
+			return err
+		}
+	}
 	for k, change := range t.changes {
 		sum := tallies{k: t.sums.get(k)}
 		sum.add(k, change)
@@ -143,6 +152,14 @@ func (t *txn) flush() error {
 		}
 	}
 	return nil
+}
+
+func (t *txn) putMeta(key []byte, value uint64) error {
+	record, err := seal(key, value, 32)
+	if err != nil {
+		return err
+	}
+	return t.put(bucketMeta, key, record)
 }
 
 func (t *txn) putTally(k tallyKey, n queue.Tally) error {

@@ -14,7 +14,7 @@ func (h *harness) fill(n int, routes ...string) []*queue.Event {
 	for i := range n {
 		events[n-1-i] = NewEvent(h, "github", start.Add(time.Duration(i)*time.Second), routes...)
 	}
-	h.together(n, func(i int) error { return h.Append(h.Context(), events[i]) })
+	h.together(n, func(i int) error { return Append(h.Context(), h.Store, events[i]) })
 	return events
 }
 
@@ -67,7 +67,7 @@ func testListWhileChanging(h *harness) {
 		seen++
 		if seen%50 == 0 {
 			h.no(h.Remove(h.bounded(), e.ID))
-			h.no(h.Append(h.bounded(), NewEvent(h, "github", start, "app")))
+			h.no(Append(h.bounded(), h.Store, NewEvent(h, "github", start, "app")))
 		}
 		return true
 	}))
@@ -84,7 +84,7 @@ func testRemembered(h *harness) {
 		e.State = queue.Unrouted
 		e.Dedup = queue.Dedup{Key: queue.DedupKey{byte(i)}, Body: uint64(i), Until: start.Add(time.Duration(1+i) * time.Second)}
 		want[i] = memory{"github", e.ID, e.Dedup}
-		return h.Append(h.Context(), e)
+		return Append(h.Context(), h.Store, e)
 	})
 	// The window may be longer than the retention.
 	h.no(h.Expire(h.Context(), start, queue.Retention{}))

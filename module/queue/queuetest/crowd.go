@@ -19,7 +19,7 @@ func testConcurrency(h *harness) {
 	for range appenders {
 		wg.Go(func() {
 			for range each {
-				if err := h.Append(ctx, NewEvent(h, "github", start, "app")); err != nil {
+				if err := Append(ctx, h.Store, NewEvent(h, "github", start, "app")); err != nil {
 					h.Error(err)
 					return
 				}

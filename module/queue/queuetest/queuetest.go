@@ -99,8 +99,18 @@ func (h *harness) is(err, want error) {
 func (h *harness) append(events ...*queue.Event) {
 	h.Helper()
 	for _, e := range events {
-		h.no(h.Append(h.Context(), e))
+		h.no(Append(h.Context(), h.Store, e))
 	}
+}
+
+// Append appends an event and waits until all methods of the store know it.
+func Append(ctx context.Context, s queue.Store, e *queue.Event) error {
+	visible := make(chan struct{})
+	if err := s.Append(ctx, e, func() { close(visible) }); err != nil {
+		return err
+	}
+	<-visible
+	return nil
 }
 
 func (h *harness) update(id queue.ID, change func(*queue.Event)) {

@@ -1,0 +1,128 @@
+package disk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+const (
+	// maxPooled is the capacity of the largest buffer that is used again.
+	maxPooled = 64 << 10
+	// maxBacklog is how many bytes the journal may be ahead of the queue file.
+	maxBacklog = 32 << 20
+)
+
+// insertion is an event on its way to the journal and to the queue file.
+type insertion struct {
+	event   *queue.Event
+	head    []byte
+	request *bytes.Buffer
+	entries []entry
+	seq     uint64 // of its frame, set for the last event in it
+	visible func()
+}
+
+// Append implements queue.Store. It sets the event's Size.
+func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) error {
+	if e.Request == nil {
+		return errors.New("event has no request")
+	}
+	in := &insertion{event: e, request: buffers.Get().(*bytes.Buffer), visible: visible}
+	err := in.encode()
+	if err == nil {
+		err = s.appends.do(ctx, &operation{insert: in, size: len(in.head) + in.request.Len()})
+	}
+	if err != nil {
+		free(in.request)
+	}
+	return err
+}
+
+func (in *insertion) encode() (err error) {
+	e := in.event
+	if err := sealTo(in.request, e.ID[:], e.Request); err != nil {
+		return err
+	}
+	e.Size = int64(in.request.Len())
+	if in.head, err = seal(e.ID[:], e, 512); err != nil {
+		return err
+	}
+	in.entries, err = index(e)
+	return err
+}
+
+// buffers hold the records of requests, which are by far the largest ones.
+var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4<<10)) }}
+
+func free(buf *bytes.Buffer) {
+	if buf.Cap() <= maxPooled {
+		buffers.Put(buf)
+	}
+}
+
+// keepJournal is the only goroutine that writes to the journal.
+func (s *Store) keepJournal() {
+	defer close(s.journalled)
+	for target := 0; ; {
+		batch := s.appends.next(target)
+		if batch == nil {
+			return
+		}
+		if batch = begin(batch); len(batch) > 0 {
+			s.waitForBacklog()
+			err := s.record(batch)
+			if err != nil {
+				err = s.fail(err)
+			}
+			for _, op := range batch {
+				op.done <- err
+			}
+		}
+		target = s.appends.expect(len(batch))
+	}
+}
+
+// waitForBacklog keeps the journal from getting too far ahead.
+func (s *Store) waitForBacklog() {
+	for s.intake.waiting() > maxBacklog {
+		<-s.progress
+	}
+}
+
+// record makes a batch of insertions durable, and hands them to the committer.
+func (s *Store) record(batch []*operation) error {
+	j := s.journal.Load()
+	if j == nil {
+		return s.refusal()
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if s.journal.Load() != j { // it was closed a moment ago
+		return s.refusal()
+	}
+	frame := append(s.frame[:0], make([]byte, frameHeader)...)
+	for _, op := range batch {
+		frame = appendRecord(frame, op.insert)
+	}
+	seq, err := j.write(frame, !s.neverSync.Load())
+	if err != nil {
+		return err
+	}
+	s.acknowledged.Store(seq)
+	if s.frame = frame; cap(frame) > maxBytes {
+		s.frame = nil
+	}
+	inserts := make([]*operation, len(batch))
+	for i, op := range batch {
+		inserts[i] = &operation{insert: op.insert, size: op.size}
+	}
+	inserts[len(inserts)-1].insert.seq = seq
+	if s.intake.push(inserts...) != nil { // it is in the journal all the same
+		s.abandon(inserts)
+	}
+	return nil
+}
