@@ -133,7 +133,7 @@ func TestPauses(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	for _, c := range []struct{ asked, lasts, want time.Duration }{
 		{30 * time.Minute, 72 * time.Hour, 30 * time.Minute},
-		{30 * 24 * time.Hour, 72 * time.Hour, 24 * time.Hour},
+		{30 * 24 * time.Hour, 72 * time.Hour, time.Hour},
 		{30 * time.Minute, 10 * time.Minute, 10 * time.Minute},
 	} {
 		s := newSetup(t, new(backend))

@@ -7,7 +7,7 @@ import (
 )
 
 // maxRetryAfter is the longest pause that a destination may ask for.
-const maxRetryAfter = 24 * time.Hour
+const maxRetryAfter = time.Hour
 
 // interruptedPause keeps attempts that say they were interrupted, but not by
 // the engine, from being made over and over.
