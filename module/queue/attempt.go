@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,7 +31,7 @@ func (e *Engine) attempt(r *Route, t ticket, ev *Event) (record func()) {
 		return func() { e.giveBack(t) } // as if it had not been made
 	}
 	return func() {
-		e.settle(t, func(d *Delivery) { r.settle(d, result, number, ended) })
+		e.settle(t, func(d *Delivery) { r.settle(d, result, number, began, ended) })
 	}
 }
 
@@ -50,8 +51,23 @@ func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number i
 		if result.Outcome == Retry && attempts.Err() != nil {
 			result.Outcome = Interrupted // it had no chance to succeed
 		}
+		if result.Outcome == Succeeded {
+			result.Reason = ""
+		}
+		result.Reason = shortened(result.Reason)
 	}()
 	return r.Deliver(ctx, ev, number)
+}
+
+// maxReason is the longest reason that is stored, in bytes: some quote what an
+// upstream has sent.
+const maxReason = 256
+
+func shortened(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:maxReason], "") + "..."
 }
 
 // attemptsContext returns the context that all attempts are made under. No

@@ -111,6 +111,51 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// The log of a delivery keeps the last ten attempts, over a revival, too.
+func TestLog(t *testing.T) {
+	s := newSetup(t, new(backend))
+	long := strings.Repeat("é", 1000)
+	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+		switch {
+		case attempt < 12:
+			return unavailable
+		case attempt == 12:
+			time.Sleep(2 * time.Millisecond)
+			return queue.Result{Outcome: queue.Refused, Reason: long}
+		}
+		return queue.Result{Outcome: queue.Succeeded, Status: 200, Reason: "200 OK"}
+	}}
+	s.attach(a.route())
+	began := time.Now()
+	id := s.append(newEvent(t, "shop", "app"))
+	log := s.ended(id).Delivery("app").Log
+	if len(log) != 10 {
+		t.Fatalf("%d attempts in the log", len(log))
+	}
+	for i, at := range log[:9] {
+		if at.Outcome != queue.Retry || at.Status != 503 || at.Reason != unavailable.Reason || !at.At.After(began) {
+			t.Errorf("attempt %d in the log: %+v", i, at)
+		}
+		began = at.At
+	}
+	last := log[9]
+	if last.Outcome != queue.Refused || last.Took < 2*time.Millisecond || !strings.HasPrefix(long, strings.TrimSuffix(last.Reason, "...")) || len(last.Reason) > 300 {
+		t.Errorf("last attempt in the log: %+v", last)
+	}
+
+	a.answer = nil
+	if n, err := s.Revive(t.Context(), id); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	d := s.ended(id).Delivery("app")
+	if n := len(d.Log); n != 10 || !d.Log[8].At.Equal(last.At) || d.Attempts != 1 {
+		t.Fatalf("after a revival: %+v", d)
+	}
+	if at := d.Log[9]; at.Outcome != queue.Succeeded || at.Status != 200 || at.Reason != "" {
+		t.Errorf("attempt that succeeded: %+v", at)
+	}
+}
+
 func TestPauses(t *testing.T) {
 	r := queue.Route{First: 5 * time.Second, Max: time.Hour}
 	for number, limit := range map[int]time.Duration{

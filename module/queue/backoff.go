@@ -14,15 +14,16 @@ const maxRetryAfter = time.Hour
 const interruptedPause = time.Second
 
 // settle gives a delivery the outcome of an attempt.
-func (r *Route) settle(d *Delivery, result Result, number int, ended time.Time) {
+func (r *Route) settle(d *Delivery, result Result, number int, began, ended time.Time) {
 	if result.Outcome == Interrupted {
 		d.Due = ended.Add(interruptedPause)
 		return
 	}
 	d.Attempts, d.Status, d.Reason = number, result.Status, result.Reason
+	d.note(Attempt{began, ended.Sub(began), result.Status, result.Reason, result.Outcome})
 	switch result.Outcome {
 	case Succeeded:
-		d.State, d.Ended, d.Reason = Delivered, ended, ""
+		d.State, d.Ended = Delivered, ended
 	case Refused:
 		d.State, d.Ended = Dead, ended
 	default:

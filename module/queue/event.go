@@ -1,10 +1,29 @@
 package queue
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // newDelivery returns a delivery that joins the queue now.
 func newDelivery(route string, now time.Time) Delivery {
 	return Delivery{Route: route, State: Pending, Queued: now, Due: now}
+}
+
+// requeue has a delivery that has ended join the queue again.
+func (d *Delivery) requeue(now time.Time) {
+	log := d.Log
+	*d = newDelivery(d.Route, now)
+	d.Log = log
+}
+
+// maxLog is how many attempts a delivery remembers.
+const maxLog = 10
+
+// note adds an attempt to the delivery's log. The slice is made anew: a store
+// may keep the old one, to change the event once more.
+func (d *Delivery) note(a Attempt) {
+	d.Log = append(slices.Clone(d.Log[max(0, len(d.Log)+1-maxLog):]), a)
 }
 
 // SetRoutes gives the event a delivery to each of the routes, due now; without

@@ -109,6 +109,16 @@ type Delivery struct {
 	Attempts int           `cbor:"6,keyasint"`           // tries that count
 	Status   int           `cbor:"7,keyasint,omitempty"` // HTTP status of the last try, 0 when nothing answered
 	Reason   string        `cbor:"8,keyasint,omitempty"` // why the last try failed
+	Log      []Attempt     `cbor:"9,keyasint,omitempty"` // the last tries, those before a revival included, oldest first
+}
+
+// Attempt is what came of one try of a delivery.
+type Attempt struct {
+	At      time.Time     `cbor:"1,keyasint"`
+	Took    time.Duration `cbor:"2,keyasint"`
+	Status  int           `cbor:"3,keyasint,omitempty"` // HTTP status, 0 when nothing answered
+	Reason  string        `cbor:"4,keyasint,omitempty"` // why it did not succeed
+	Outcome Outcome       `cbor:"5,keyasint"`
 }
 
 // Check is how far the check of a held event has come.
