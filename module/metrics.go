@@ -89,6 +89,15 @@ func (observer) Attempted(source, route string, outcome queue.Outcome, took time
 	metrics.attempt.WithLabelValues(source, route).Observe(took.Seconds())
 }
 
+func (o observer) Failing(source, route, reason string) {
+	o.logger.Warn("route is failing: it gets one attempt at a time", zap.String("source", source),
+		zap.String("route", route), zap.String("reason", reason))
+}
+
+func (o observer) Recovered(source, route string) {
+	o.logger.Info("route has recovered", zap.String("source", source), zap.String("route", route))
+}
+
 func (o observer) Died(e *queue.Event, d *queue.Delivery) {
 	metrics.deadLetters.WithLabelValues(e.Source, d.Route).Inc()
 	o.logger.Warn("dead letter", zap.String("source", e.Source), zap.String("route", d.Route),

@@ -14,9 +14,10 @@ import (
 // errEnded says that a delivery is not pending any more.
 var errEnded = errors.New("delivery has ended")
 
-// attempt tries to deliver the event to a route. What it returns records the
-// outcome, and holds on to nothing of the request.
-func (e *Engine) attempt(r *Route, t ticket, ev *Event) (record func()) {
+// attempt tries to deliver the event to the lane's route. What it returns
+// records the outcome, and holds on to nothing of the request.
+func (e *Engine) attempt(l *lane, t ticket, ev *Event, probe bool) (record func()) {
+	r := l.route
 	d := ev.Delivery(t.lane.Route)
 	if d == nil || d.State != Pending {
 		return func() {} // the lease keeps it from coming back at once
@@ -30,6 +31,7 @@ func (e *Engine) attempt(r *Route, t ticket, ev *Event) (record func()) {
 	if result.Outcome == Interrupted && attempts.Err() != nil {
 		return func() { e.giveBack(t) } // as if it had not been made
 	}
+	e.examine(l, result, probe, ended)
 	return func() {
 		e.settle(t, func(d *Delivery) { r.settle(d, result, number, began, ended) })
 	}

@@ -104,6 +104,11 @@ type Verdict struct {
 type Observer interface {
 	// Attempted is called after each attempt.
 	Attempted(source, route string, outcome Outcome, took time.Duration)
+	// Failing is called when the upstream of a route has failed repeatedly, so
+	// that the route is only probed from now on.
+	Failing(source, route, reason string)
+	// Recovered is called when a failing route goes back to full speed.
+	Recovered(source, route string)
 	// Died is called when a delivery was stored as dead. The event comes
 	// without its request.
 	Died(e *Event, d *Delivery)
@@ -118,6 +123,8 @@ type Observer interface {
 type nobody struct{}
 
 func (nobody) Attempted(string, string, Outcome, time.Duration) {}
+func (nobody) Failing(string, string, string)                   {}
+func (nobody) Recovered(string, string)                         {}
 func (nobody) Died(*Event, *Delivery)                           {}
 func (nobody) Evicted(string, int)                              {}
 func (nobody) Conflicted(string, ID)                            {}

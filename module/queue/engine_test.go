@@ -154,6 +154,8 @@ func (s *setup) ended(id queue.ID) (e *queue.Event) {
 type watcher struct {
 	mu        sync.Mutex
 	outcomes  map[queue.Outcome]int
+	failing   []string // reasons
+	recovered int
 	dead      []string // reasons
 	enough    []int
 	conflicts int
@@ -166,6 +168,18 @@ func (w *watcher) Attempted(_, _ string, outcome queue.Outcome, _ time.Duration)
 		w.outcomes = make(map[queue.Outcome]int)
 	}
 	w.outcomes[outcome]++
+}
+
+func (w *watcher) Failing(_, _, reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failing = append(w.failing, reason)
+}
+
+func (w *watcher) Recovered(string, string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recovered++
 }
 
 func (w *watcher) Died(_ *queue.Event, d *queue.Delivery) {

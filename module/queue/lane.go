@@ -22,11 +22,13 @@ type lane struct {
 	*load
 }
 
-// load counts the attempts of a lane, those that began under an earlier
-// configuration included. Only the scheduler makes it grow.
+// load is what outlives the configuration of a lane: it counts the attempts,
+// those that began under an earlier one included. Only the scheduler makes
+// these numbers grow.
 type load struct {
 	running   atomic.Int64 // attempts that run
 	unsettled atomic.Int64 // attempts whose outcome is not stored yet, running ones included
+	health    health
 }
 
 // never is when a lane that waits for nothing is looked at.
@@ -46,10 +48,19 @@ func (l *lane) wake(at int64) bool {
 	}
 }
 
-// free returns how many more attempts may begin.
-func (l *lane) free() int {
-	idle := l.limit - int(l.running.Load())
-	return min(idle, l.limit+maxUnsettled-int(l.unsettled.Load()))
+// room returns how many more attempts may begin now, and whether they probe a
+// failing route. If there is none, again is when the clock will change that; an
+// attempt that ends may do so, too.
+func (l *lane) room(now time.Time) (n int, probe bool, again int64) {
+	running := int(l.running.Load())
+	n = min(l.limit-running, l.limit+maxUnsettled-int(l.unsettled.Load()))
+	_, from, probe := l.health.failing()
+	if probe {
+		if n = min(n, 1-running); n > 0 && now.Before(from) {
+			return 0, probe, from.UnixNano()
+		}
+	}
+	return n, probe, never
 }
 
 // timeout is how long an attempt, or a call, may take.

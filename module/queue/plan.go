@@ -83,6 +83,7 @@ func (p *plan) addLane(l *lane, before *plan) {
 	l.load = new(load)
 	if old := before.lanes[l.Lane]; old != nil {
 		l.load = old.load
+		l.health.hurry()
 	}
 	l.limit = max(l.limit, 1)
 	p.lanes[l.Lane] = l

@@ -34,20 +34,22 @@ func (e *Engine) pass(p *plan) int64 {
 		return next
 	}
 	for _, l := range p.lanes {
-		free := l.free()
-		if free <= 0 {
-			continue // the attempt that ends first pokes
-		}
 		if l.next.Load() <= now.UnixNano() {
-			e.claim(p, l, now, min(free, maxBatch))
+			room, probe, again := l.room(now)
+			if room <= 0 {
+				next = min(next, again) // the attempt that ends first pokes
+				continue
+			}
+			e.claim(p, l, now, min(room, maxBatch), probe)
 		}
 		next = min(next, l.next.Load())
 	}
 	return next
 }
 
-// claim begins up to limit attempts of a lane.
-func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int) {
+// claim begins up to limit attempts of a lane. probe tells that they are to
+// find out whether its route is failing still.
+func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int, probe bool) {
 	l.next.Store(never) // before the claim: what arrives during it wakes the lane again
 	lease := l.timeout(e.pace) + e.pace.Settle
 	events, next, err := e.store.Claim(e.life, l.Lane, now, lease, limit)
@@ -69,18 +71,18 @@ func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int) {
 		}
 		l.running.Add(1)
 		l.unsettled.Add(1)
-		go e.work(l, t, ev)
+		go e.work(l, t, ev, probe)
 	}
 }
 
 // work makes one attempt at what an event waits for in a lane, and records its
 // outcome. The next attempt of the lane need not wait for the record.
-func (e *Engine) work(l *lane, t ticket, ev *Event) {
+func (e *Engine) work(l *lane, t ticket, ev *Event, probe bool) {
 	var record func()
 	if l.route == nil {
 		record = e.recheck(l.source, t, ev)
 	} else {
-		record = e.attempt(l.route, t, ev)
+		record = e.attempt(l, t, ev, probe)
 	}
 	l.running.Add(-1)
 	signal(e.poke)
