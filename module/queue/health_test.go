@@ -127,9 +127,9 @@ func TestHealthyRoute(t *testing.T) {
 		switch i := n.Add(1); {
 		case i <= 10:
 			return queue.Result{Outcome: queue.Refused, Status: 400, Reason: "400 Bad Request"}
-		case i%5 == 0: // four failures in a row, then a success
+		case i%5 == 0 && i > 40: // four failures in a row, then a success
 			return queue.Result{Outcome: queue.Succeeded, Status: 200}
-		case i%5 == 2 && i < 40: // or two, and a refusal
+		case i%5 == 0: // or a refusal
 			return queue.Result{Outcome: queue.Refused, Status: 400, Reason: "400 Bad Request"}
 		}
 		return unavailable
@@ -145,6 +145,24 @@ func TestHealthyRoute(t *testing.T) {
 			t.Errorf("after %d attempts: failing %q, recovered %d times", n.Load(), s.watch.failing, s.watch.recovered)
 		}
 	})
+}
+
+// Attempts that ran when the route became a failing one do not make the pauses
+// longer.
+func TestFailuresAtOnce(t *testing.T) {
+	s := newSetup(t, new(backend))
+	door := make(gate)
+	a := app{answer: func(ctx context.Context, e *queue.Event, attempt int) queue.Result {
+		door.pass(ctx, e, attempt)
+		return unavailable
+	}}
+	r := a.route()
+	r.Concurrency, r.First, r.Max = 16, 20*time.Millisecond, time.Hour
+	s.appendMany(40)
+	s.attach(r)
+	eventually(t, "sixteen attempts", func() bool { return a.count() == 16 })
+	door.open()
+	eventually(t, "a probe", func() bool { return a.count() > 16 })
 }
 
 // A reload keeps the state, but looks at once whether it has helped.
