@@ -112,6 +112,7 @@ func TestStrictJSON(t *testing.T) {
 		"sync":                    {app(`{"queue": {"backend": "disk", "sync": "often"}}`), `sync of the queue is "often"`},
 		"negative size":           {app(`{"queue": {"backend": "disk", "max_size": -1}}`), `max_size of the queue is negative`},
 		"negative retain":         {app(`{"retain": -1}`), `retain and retain_dead must be greater than zero`},
+		"rate":                    {github(`, "routes": [{"name": "all", "rate": "5", "forward": {"handler": "static_response"}}]`), `route all: "5" is no rate such as 10/s`},
 		"no provider":             {handler(``), `no provider; add a line`},
 		"no provider's name":      {handler(`, "provider": {}`), `module name not specified`},
 		"no secret":               {handler(`, "provider": {"name": "github"}`), `GitHub needs a secret`},

@@ -23,6 +23,7 @@ import (
 //		give_up_on  <status>...
 //		timeout     <duration>
 //		concurrency <n>
+//		rate        <n>/s|<n>/m|<n>/h
 //	}
 func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
@@ -95,7 +96,15 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 			}
 			return syntax.End(d)
 		},
-		"rate":     nil,
+		"rate": func(d *caddyfile.Dispenser) error {
+			if err := syntax.String(&r.Rate)(d); err != nil {
+				return err
+			}
+			if !validRate.MatchString(r.Rate) {
+				return d.Errf("%q is no rate such as 10/s, 100/m or 1000/h", r.Rate)
+			}
+			return nil
+		},
 		"order_by": nil,
 		"sign":     nil,
 	}

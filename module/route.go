@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +52,10 @@ type Route struct {
 
 	// How many attempts may run at once. Default: 64.
 	Concurrency int `json:"concurrency,omitempty"`
+
+	// How many attempts may begin in a second, a minute or an hour, such as
+	// 10/s, 100/m or 1000/h. Default: any number.
+	Rate string `json:"rate,omitempty"`
 
 	rule    *rules.Rule // nil: takes all events
 	handler caddyhttp.MiddlewareHandler
@@ -127,6 +133,8 @@ func (r *Route) check() error {
 		return fmt.Errorf("route %s goes nowhere; name an upstream, or add a line: to <upstream>", r.Name)
 	case r.Timeout < 0 || r.Concurrency < 0:
 		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
+	case r.Rate != "" && !validRate.MatchString(r.Rate):
+		return fmt.Errorf("route %s: %q is no rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
 	case r.Name == otherwise && r.Rule != "":
 		return errors.New("otherwise takes no rule: it gets the events that no other route took")
 	}
@@ -142,6 +150,19 @@ func (r *Route) check() error {
 		}
 	}
 	return nil
+}
+
+// validRate matches rates that are greater than zero.
+var validRate = regexp.MustCompile(`^([1-9][0-9]{0,8})/([smh])$`)
+
+// perSecond returns the route's rate, 0 if it has none.
+func (r *Route) perSecond() float64 {
+	parts := validRate.FindStringSubmatch(r.Rate)
+	if parts == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(parts[1])
+	return float64(n) / map[string]float64{"s": 1, "m": 60, "h": 3600}[parts[2]]
 }
 
 // checkRoutes holds the routes of a source against each other.
@@ -171,6 +192,7 @@ func (r *Route) engineRoute() *queue.Route {
 	return &queue.Route{
 		Deliver:     r.deliver,
 		Concurrency: r.Concurrency,
+		Rate:        r.perSecond(),
 		Timeout:     time.Duration(r.Timeout),
 		For:         time.Duration(r.Retry.For),
 		First:       time.Duration(r.Retry.First),

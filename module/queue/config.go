@@ -47,6 +47,7 @@ type Route struct {
 	Deliver func(ctx context.Context, e *Event, attempt int) Result
 
 	Concurrency int           // attempts at once
+	Rate        float64       // attempts that begin in a second; 0 = no limit
 	Timeout     time.Duration // of one attempt
 
 	For   time.Duration // how long after it was queued a delivery is tried again

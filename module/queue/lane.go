@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -16,8 +18,9 @@ const (
 type lane struct {
 	Lane
 	source *Source
-	route  *Route // nil: held events to be checked
-	limit  int    // attempts at once
+	route  *Route        // nil: held events to be checked
+	limit  int           // attempts at once
+	rate   *rate.Limiter // nil: no limit
 	next   atomic.Int64
 	*load
 }
@@ -60,7 +63,23 @@ func (l *lane) room(now time.Time) (n int, probe bool, again int64) {
 			return 0, probe, from.UnixNano()
 		}
 	}
+	if n > 0 && l.rate != nil {
+		tokens := l.rate.TokensAt(now)
+		if n = min(n, int(tokens)); n == 0 {
+			wait := (1 - tokens) / float64(l.rate.Limit()) * float64(time.Second)
+			return 0, probe, now.Add(time.Duration(wait) + time.Millisecond).UnixNano()
+		}
+	}
 	return n, probe, never
+}
+
+// newLimiter returns what keeps attempts to so many a second. They may catch up
+// on no more than a second.
+func newLimiter(perSecond float64) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
 }
 
 // timeout is how long an attempt, or a call, may take.

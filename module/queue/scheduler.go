@@ -69,6 +69,9 @@ func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int, probe bool) {
 		if !e.begin(t, p) {
 			continue
 		}
+		if l.rate != nil {
+			l.rate.AllowN(now, 1)
+		}
 		l.running.Add(1)
 		l.unsettled.Add(1)
 		go e.work(l, t, ev, probe)
