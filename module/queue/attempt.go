@@ -98,11 +98,15 @@ func (e *Engine) settle(t ticket, change func(*Delivery)) {
 		e.unrecorded(t, err)
 		return
 	}
-	switch d := ev.Delivery(t.lane.Route); d.State {
-	case Dead:
+	d := ev.Delivery(t.lane.Route)
+	if d.State == Dead {
 		e.plan.Load().observer.Died(ev, d)
-	case Pending:
+	}
+	switch {
+	case d.State == Pending:
 		e.wake(t.lane, d.Due)
+	case d.Key != "":
+		e.wake(t.lane, time.Now()) // for the next one with the key
 	}
 }
 

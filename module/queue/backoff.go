@@ -25,12 +25,11 @@ func (r *Route) settle(d *Delivery, result Result, number int, began, ended time
 	case Succeeded:
 		d.State, d.Ended = Delivered, ended
 	case Refused:
-		d.State, d.Ended = Dead, ended
+		r.kill(d, result.Reason, ended)
 	default:
 		deadline := d.Queued.Add(r.For)
 		if !ended.Before(deadline) {
-			d.State, d.Ended = Dead, ended
-			d.Reason = fmt.Sprintf("gave up after %v: %s", r.For, result.Reason)
+			r.kill(d, r.gaveUp(result.Reason), ended)
 			return
 		}
 		pause := max(r.pause(number), min(result.RetryAfter, maxRetryAfter))
@@ -40,6 +39,15 @@ func (r *Route) settle(d *Delivery, result Result, number int, began, ended time
 		}
 	}
 }
+
+// kill makes a dead letter of a delivery.
+func (r *Route) kill(d *Delivery, reason string, now time.Time) {
+	d.State, d.Ended, d.Reason = Dead, now, reason
+	d.Holds = r.Hold && d.Key != ""
+}
+
+// gaveUp is the reason of deliveries that were tried for long enough.
+func (r *Route) gaveUp(last string) string { return fmt.Sprintf("gave up after %v: %s", r.For, last) }
 
 // pause returns how long to wait after an attempt: a random part of a time that
 // doubles with each one, so that deliveries that failed together are not tried

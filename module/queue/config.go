@@ -53,6 +53,12 @@ type Route struct {
 	For   time.Duration // how long after it was queued a delivery is tried again
 	First time.Duration // the first pause is at most this long, each further one up to twice the last,
 	Max   time.Duration // and none is longer than this
+
+	// Key returns the key that keeps an event's delivery in order, "" for none.
+	// It is asked for events that were held; others bring their keys along. nil
+	// means that the route keeps no order.
+	Key  func(e *Event) string
+	Hold bool // a dead letter stops its key
 }
 
 // Outcome says how an attempt ended. The zero value counts as Retry.

@@ -12,9 +12,9 @@ func newDelivery(route string, now time.Time) Delivery {
 
 // requeue has a delivery that has ended join the queue again.
 func (d *Delivery) requeue(now time.Time) {
-	log := d.Log
+	log, key := d.Log, d.Key
 	*d = newDelivery(d.Route, now)
-	d.Log = log
+	d.Log, d.Key = log, key
 }
 
 // maxLog is how many attempts a delivery remembers.
@@ -37,6 +37,20 @@ func (e *Event) SetRoutes(routes []string, now time.Time) {
 	for i, route := range routes {
 		e.Deliveries[i] = newDelivery(route, now)
 	}
+}
+
+// keys returns the keys of an event's deliveries to routes that keep an order.
+func (s *Source) keys(e *Event, routes []string) map[string]string {
+	var keys map[string]string
+	for _, name := range routes {
+		if r := s.Routes[name]; r != nil && r.Key != nil {
+			if keys == nil {
+				keys = make(map[string]string)
+			}
+			keys[name] = r.Key(e)
+		}
+	}
+	return keys
 }
 
 // doubt makes a held event uncertain.

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,8 +129,7 @@ func (e *Engine) giveUpFailing(p *plan, now time.Time) error {
 		if !failing {
 			continue
 		}
-		reason := fmt.Sprintf("gave up after %v: %s", l.route.For, why)
-		if err := e.bury(p, l.Lane, now, l.route.For, reason); err != nil {
+		if err := e.bury(p, l.Lane, now, l.route.For, l.route.gaveUp(why)); err != nil {
 			return err
 		}
 	}

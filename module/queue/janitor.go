@@ -70,6 +70,10 @@ func (e *Engine) buryParked(p *plan, now time.Time) error {
 
 // bury ends what has been due in a lane for longer than it is kept.
 func (e *Engine) bury(p *plan, lane Lane, now time.Time, keep time.Duration, reason string) error {
+	r := new(Route) // of those that are parked nobody knows it any more
+	if l := p.lanes[lane]; l != nil {
+		r = l.route
+	}
 	for e.plan.Load() == p {
 		// Looking that far back, the lease must be as much longer.
 		events, _, err := e.store.Claim(e.life, lane, now.Add(-keep), keep+e.pace.Settle, maxBatch)
@@ -77,15 +81,15 @@ func (e *Engine) bury(p *plan, lane Lane, now time.Time, keep time.Duration, rea
 			return err
 		}
 		for _, ev := range events {
-			e.buryOne(ticket{lane, ev.ID}, reason, now)
+			e.buryOne(r, ticket{lane, ev.ID}, reason, now)
 		}
 	}
 	return nil
 }
 
-func (e *Engine) buryOne(t ticket, reason string, now time.Time) {
+func (e *Engine) buryOne(r *Route, t ticket, reason string, now time.Time) {
 	if t.lane.Route != "" {
-		e.settle(t, func(d *Delivery) { d.State, d.Ended, d.Reason = Dead, now, reason })
+		e.settle(t, func(d *Delivery) { r.kill(d, reason, now) })
 		return
 	}
 	if err := e.updateHeld(t, func(ev *Event) { ev.doubt(reason, now) }); err != nil {
