@@ -24,6 +24,7 @@ import (
 //		timeout     <duration>
 //		concurrency <n>
 //		rate        <n>/s|<n>/m|<n>/h
+//		order_by    <expression> [hold]
 //	}
 func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
@@ -105,7 +106,7 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 			}
 			return nil
 		},
-		"order_by": nil,
+		"order_by": func(d *caddyfile.Dispenser) error { return readOrder(d, r) },
 		"sign":     nil,
 	}
 }
@@ -179,4 +180,20 @@ func readRetry(d *caddyfile.Dispenser, r *Route) (err error) {
 		}
 	}
 	return nil
+}
+
+func readOrder(d *caddyfile.Dispenser, r *Route) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	r.Order = &Order{Key: d.Val()}
+	if err := r.Order.provision(); err != nil {
+		return syntax.At(d, err)
+	}
+	if d.NextArg() {
+		if r.Order.Hold = d.Val() == "hold"; !r.Order.Hold {
+			return d.Errf("%q follows the expression of order_by, where only hold may stand", d.Val())
+		}
+	}
+	return syntax.End(d)
 }

@@ -19,6 +19,7 @@ var metrics = struct {
 	ack          *prometheus.HistogramVec
 	unidentified *prometheus.CounterVec
 	ruleErrors   *prometheus.CounterVec
+	unordered    *prometheus.CounterVec
 	conflicts    *prometheus.CounterVec
 	evicted      *prometheus.CounterVec
 	attempts     *prometheus.CounterVec
@@ -30,6 +31,7 @@ var metrics = struct {
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "source"),
 	unidentified: counter("unidentified_total", "Webhooks in which the event type or the delivery ID was not found.", "source", "what"),
 	ruleErrors:   counter("rule_errors_total", "Rules that failed while they ran.", "source", "route"),
+	unordered:    counter("unordered_total", "Deliveries without a key to order them by.", "source", "route"),
 	conflicts:    counter("conflicts_total", "Duplicates with another body than the event.", "source"),
 	evicted:      counter("dedup_evicted_total", "Delivery IDs that were forgotten before their window ended.", "source"),
 	attempts:     counter("attempts_total", "Delivery attempts by outcome.", "source", "route", "outcome"),
@@ -53,7 +55,7 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 // provisionMetrics adds the collectors to the registry of a configuration.
 func provisionMetrics(ctx caddy.Context) error {
 	for _, c := range []prometheus.Collector{
-		metrics.requests, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.conflicts,
+		metrics.requests, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
 		metrics.evicted, metrics.attempts, metrics.attempt, metrics.deadLetters, depth{},
 	} {
 		err := ctx.GetMetricsRegistry().Register(c)

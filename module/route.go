@@ -57,6 +57,10 @@ type Route struct {
 	// 10/s, 100/m or 1000/h. Default: any number.
 	Rate string `json:"rate,omitempty"`
 
+	// How deliveries that belong together are kept in order. Default: they are
+	// not.
+	Order *Order `json:"order_by,omitempty"`
+
 	rule    *rules.Rule // nil: takes all events
 	handler caddyhttp.MiddlewareHandler
 	server  *caddyhttp.Server
@@ -110,6 +114,11 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 		}
 		r.rule = rule
 	}
+	if r.Order != nil {
+		if err := r.Order.provision(); err != nil {
+			return err
+		}
+	}
 	handler, err := ctx.LoadModule(r, "HandlerRaw")
 	if err != nil {
 		return fmt.Errorf("loading handler: %w", err)
@@ -135,6 +144,8 @@ func (r *Route) check() error {
 		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
 	case r.Rate != "" && !validRate.MatchString(r.Rate):
 		return fmt.Errorf("route %s: %q is no rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
+	case r.Order != nil && r.Order.Key == "":
+		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
 	case r.Name == otherwise && r.Rule != "":
 		return errors.New("otherwise takes no rule: it gets the events that no other route took")
 	}
@@ -189,7 +200,7 @@ func checkRoutes(routes []*Route) error {
 
 // engineRoute describes the route to the engine.
 func (r *Route) engineRoute() *queue.Route {
-	return &queue.Route{
+	route := &queue.Route{
 		Deliver:     r.deliver,
 		Concurrency: r.Concurrency,
 		Rate:        r.perSecond(),
@@ -198,6 +209,10 @@ func (r *Route) engineRoute() *queue.Route {
 		First:       time.Duration(r.Retry.First),
 		Max:         time.Duration(r.Retry.Max),
 	}
+	if r.Order != nil {
+		route.Key, route.Hold = r.storedKey, r.Order.Hold
+	}
+	return route
 }
 
 // route names the routes that take an event.

@@ -124,7 +124,9 @@ func TestDeadLetterHoldsItsKey(t *testing.T) {
 		if n, err := s.Revive(t.Context(), first); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
-		s.ended(first)
+		if d := s.ended(first).Delivery("app"); d.State != queue.Delivered || d.Key != "a" || d.Holds {
+			t.Errorf("hold %t, revived: %+v", hold, d)
+		}
 		s.ended(second)
 		mu.Lock()
 		got := slices.Index(a.got[1:], first) < slices.Index(a.got[1:], second)
