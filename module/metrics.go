@@ -1,6 +1,7 @@
 package module
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -24,6 +25,7 @@ var metrics = struct {
 	evicted      *prometheus.CounterVec
 	attempts     *prometheus.CounterVec
 	attempt      *prometheus.HistogramVec
+	delivery     *prometheus.HistogramVec
 	deadLetters  *prometheus.CounterVec
 }{
 	requests: counter("requests_total", "Requests by what became of them.", "source", "outcome"),
@@ -37,6 +39,8 @@ var metrics = struct {
 	attempts:     counter("attempts_total", "Delivery attempts by outcome.", "source", "route", "outcome"),
 	attempt: histogram("attempt_seconds", "Time that a delivery attempt took.",
 		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "source", "route"),
+	delivery: histogram("delivery_seconds", "Time from acceptance, or from being queued again, until the app had the event.",
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200, 259200}, "source", "route"),
 	deadLetters: counter("dead_letters_total", "Deliveries that will not be tried again by themselves.", "source", "route"),
 }
 
@@ -56,7 +60,7 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 func provisionMetrics(ctx caddy.Context) error {
 	for _, c := range []prometheus.Collector{
 		metrics.requests, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
-		metrics.evicted, metrics.attempts, metrics.attempt, metrics.deadLetters, depth{},
+		metrics.evicted, metrics.attempts, metrics.attempt, metrics.delivery, metrics.deadLetters, depth{},
 	} {
 		err := ctx.GetMetricsRegistry().Register(c)
 		var already prometheus.AlreadyRegisteredError
@@ -91,6 +95,10 @@ func (observer) Attempted(source, route string, outcome queue.Outcome, took time
 	metrics.attempt.WithLabelValues(source, route).Observe(took.Seconds())
 }
 
+func (observer) Delivered(source, route string, after time.Duration) {
+	metrics.delivery.WithLabelValues(source, route).Observe(after.Seconds())
+}
+
 func (o observer) Failing(source, route, reason string) {
 	o.logger.Warn("route is failing: it gets one attempt at a time", zap.String("source", source),
 		zap.String("route", route), zap.String("reason", reason))
@@ -118,6 +126,8 @@ type depth struct{}
 var (
 	deliveriesDesc = desc("queue_deliveries", "Deliveries in the queue.", "source", "route", "state")
 	eventsDesc     = desc("queue_events", "Events in the queue.", "source", "state")
+	oldestDesc     = desc("queue_oldest_seconds", "Age of the oldest event that waits for a route.", "source", "route", "state")
+	failingDesc    = desc("route_failing", "1 while a route gets one attempt at a time, because its upstream fails.", "source", "route")
 	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
 	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
 )
@@ -128,7 +138,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (depth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, bytesDesc, dedupDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, dedupDesc} {
 		ch <- d
 	}
 }
@@ -156,6 +166,16 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 		for state, tally := range states {
 			gauge(eventsDesc, float64(tally.Count), source, string(state))
 		}
+	}
+	for lane, age := range engine.Oldest(context.Background()) {
+		gauge(oldestDesc, time.Since(age.Since).Seconds(), lane.Source, lane.Route, string(age.State))
+	}
+	for lane, failing := range engine.Failing() {
+		value := 0.
+		if failing {
+			value = 1
+		}
+		gauge(failingDesc, value, lane.Source, lane.Route)
 	}
 	gauge(bytesDesc, float64(usage.Total.Bytes))
 	for source, n := range engine.Remembered() {

@@ -27,7 +27,11 @@ func (e *Engine) attempt(l *lane, t ticket, ev *Event, probe bool) (record func(
 	began := time.Now()
 	result := e.deliver(attempts, r, ev, number)
 	ended := time.Now()
-	e.plan.Load().observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, ended.Sub(began))
+	observer := e.plan.Load().observer
+	observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, ended.Sub(began))
+	if result.Outcome == Succeeded {
+		observer.Delivered(t.lane.Source, t.lane.Route, ended.Sub(d.Queued))
+	}
 	if result.Outcome == Interrupted && attempts.Err() != nil {
 		return func() { e.giveBack(t) } // as if it had not been made
 	}

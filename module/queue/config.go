@@ -111,6 +111,9 @@ type Verdict struct {
 type Observer interface {
 	// Attempted is called after each attempt.
 	Attempted(source, route string, outcome Outcome, took time.Duration)
+	// Delivered is called when a destination took an event, with the time since
+	// the delivery was accepted, or queued again.
+	Delivered(source, route string, after time.Duration)
 	// Failing is called when the upstream of a route has failed repeatedly, so
 	// that the route is only probed from now on.
 	Failing(source, route, reason string)
@@ -130,6 +133,7 @@ type Observer interface {
 type nobody struct{}
 
 func (nobody) Attempted(string, string, Outcome, time.Duration) {}
+func (nobody) Delivered(string, string, time.Duration)          {}
 func (nobody) Failing(string, string, string)                   {}
 func (nobody) Recovered(string, string)                         {}
 func (nobody) Died(*Event, *Delivery)                           {}

@@ -290,6 +290,10 @@ type Store interface {
 	// It holds no transaction open while yield runs.
 	List(ctx context.Context, before ID, yield func(*Event) bool) error
 
+	// Oldest returns the smallest ID of the events that wait in each lane, for
+	// their turn with a key, too. It loads no events.
+	Oldest(ctx context.Context) (map[Lane]ID, error)
+
 	// Remembered yields the dedup entries that have not ended at now, those
 	// that end first coming first.
 	Remembered(ctx context.Context, now time.Time, yield func(source string, id ID, d Dedup) bool) error

@@ -153,3 +153,42 @@ func testLines(h *harness) {
 	h.claims(app, start, 99, time.Time{}, fresh...)
 	h.addsUp()
 }
+
+func testOldest(h *harness) {
+	oldest := func(want map[queue.Lane]*queue.Event) {
+		h.Helper()
+		got, err := h.Oldest(h.Context())
+		h.no(err)
+		if len(got) != len(want) {
+			h.Fatalf("there are events in %d lanes, want %d", len(got), len(want))
+		}
+		for lane, e := range want {
+			if got[lane] != e.ID {
+				h.Errorf("the oldest of %v is %s, want %s", lane, got[lane], e.ID)
+			}
+		}
+	}
+	oldest(nil)
+	audit := lane("github", "audit")
+	first, both, keyed := NewEvent(h, "github", start, "app"), NewEvent(h, "github", start, "app", "audit"), newOrdered(h, "a", start)
+	held := NewEvent(h, "sign", start)
+	held.State, held.Check.Due = queue.Held, start
+	h.append(held, keyed, both, first)
+	h.update(first.ID, func(e *queue.Event) { e.Deliveries[0].Due = start.Add(time.Hour) })
+	oldest(map[queue.Lane]*queue.Event{app: first, audit: both, lane("sign", ""): held})
+	crowd := h.fill(5000, "app", "many") // more than a page
+	h.update(first.ID, deliver(queue.Delivered, start))
+	h.update(both.ID, deliver(queue.Dead, start))
+	many := newOrdered(h, "a", start)
+	h.append(many)
+	got, err := h.Oldest(h.Context())
+	h.no(err)
+	if len(got) != 3 || got[app] != keyed.ID || got[lane("sign", "")] != held.ID {
+		h.Errorf("the oldest are %v", got)
+	}
+
+	// Those behind a dead letter that holds their key wait, too.
+	h.update(keyed.ID, dies(true, start))
+	h.together(len(crowd), func(i int) error { return h.Remove(h.Context(), crowd[i].ID) })
+	oldest(map[queue.Lane]*queue.Event{app: many, lane("sign", ""): held})
+}

@@ -41,6 +41,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"held events", testHeld},
 		{"list", testList},
 		{"list while changing", testListWhileChanging},
+		{"oldest", testOldest},
 		{"remembered", testRemembered},
 		{"expire", testExpire},
 		{"expire by size", testExpireBySize},
