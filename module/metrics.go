@@ -99,21 +99,6 @@ func (observer) Delivered(source, route string, after time.Duration) {
 	metrics.delivery.WithLabelValues(source, route).Observe(after.Seconds())
 }
 
-func (o observer) Failing(source, route, reason string) {
-	o.logger.Warn("route is failing: it gets one attempt at a time", zap.String("source", source),
-		zap.String("route", route), zap.String("reason", reason))
-}
-
-func (o observer) Recovered(source, route string) {
-	o.logger.Info("route has recovered", zap.String("source", source), zap.String("route", route))
-}
-
-func (o observer) Died(e *queue.Event, d *queue.Delivery) {
-	metrics.deadLetters.WithLabelValues(e.Source, d.Route).Inc()
-	o.logger.Warn("dead letter", zap.String("source", e.Source), zap.String("route", d.Route),
-		zap.Stringer("event", e.ID), zap.Int("attempts", d.Attempts), zap.String("reason", d.Reason))
-}
-
 func (observer) Evicted(source string, _ int) { metrics.evicted.WithLabelValues(source).Inc() }
 
 func (observer) Conflicted(source string, _ queue.ID) {

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -66,7 +65,6 @@ type Route struct {
 	server  *caddyhttp.Server
 	logger  *zap.Logger
 	source  string
-	warned  atomic.Int64 // when a failed attempt was last logged, in Unix seconds
 }
 
 // Retry says for how long, and with which pauses, a delivery is tried again.
