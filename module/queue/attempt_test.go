@@ -91,6 +91,32 @@ func TestSlowLaneDelaysNoOther(t *testing.T) {
 	}
 }
 
+// Neither does one whose events take long to read.
+func TestSlowClaimDelaysNoOther(t *testing.T) {
+	hang := make(chan struct{})
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, claiming: func(lane queue.Lane) {
+			if lane.Route == "slow" {
+				<-hang
+			}
+		}}
+	}}
+	s := newSetup(t, b)
+	var slow, fast app
+	s.Attach(s.config(map[string]*queue.Source{"shop": {
+		Routes: map[string]*queue.Route{"slow": slow.route(), "fast": fast.route()},
+	}}))
+	for range 50 {
+		s.append(newEvent(t, "shop", "slow", "fast"))
+	}
+	eventually(t, "the fast lane", func() bool { return fast.count() == 50 })
+	if slow.count() != 0 {
+		t.Errorf("%d attempts in the slow lane", slow.count())
+	}
+	close(hang)
+	eventually(t, "the slow lane", func() bool { return slow.count() == 50 })
+}
+
 func TestRetry(t *testing.T) {
 	s := newSetup(t, new(backend))
 	var numbers []int

@@ -40,10 +40,14 @@ func (b *backend) Open(logger *zap.Logger) (queue.Store, error) {
 type faulty struct {
 	queue.Store
 	update, remembered func() error
-	claimed, updated   func() // run after each claim and update
+	claimed, updated   func()           // run after each claim and update
+	claiming           func(queue.Lane) // run before each claim
 }
 
 func (f *faulty) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease time.Duration, limit int) ([]*queue.Event, time.Time, error) {
+	if f.claiming != nil {
+		f.claiming(lane)
+	}
 	events, next, err := f.Store.Claim(ctx, lane, now, lease, limit)
 	if f.claimed != nil {
 		f.claimed()

@@ -26,9 +26,10 @@ type lane struct {
 }
 
 // load is what outlives the configuration of a lane: it counts the attempts,
-// those that began under an earlier one included. Only the scheduler makes
-// these numbers grow.
+// those that began under an earlier one included. Only the claim makes these
+// numbers grow.
 type load struct {
+	claiming  atomic.Bool  // a claim runs, the only one of the lane
 	running   atomic.Int64 // attempts that run
 	unsettled atomic.Int64 // attempts whose outcome is not stored yet, running ones included
 	health    health

@@ -34,17 +34,32 @@ func (e *Engine) pass(p *plan) int64 {
 		return next
 	}
 	for _, l := range p.lanes {
-		if l.next.Load() <= now.UnixNano() {
-			room, probe, again := l.room(now)
-			if room <= 0 {
-				next = min(next, again) // the attempt that ends first pokes
-				continue
-			}
-			e.claim(p, l, now, min(room, maxBatch), probe)
-		}
-		next = min(next, l.next.Load())
+		next = min(next, e.look(p, l, now))
 	}
 	return next
+}
+
+// look claims from a lane, and returns when the clock will be reason to look
+// again. Claims have goroutines of their own: reading large events takes a
+// while, and must not hold up the other lanes.
+func (e *Engine) look(p *plan, l *lane, now time.Time) int64 {
+	if due := l.next.Load(); due > now.UnixNano() {
+		return due
+	}
+	if l.claiming.Load() {
+		return never // the end of the claim pokes
+	}
+	room, probe, again := l.room(now)
+	if room <= 0 {
+		return again // so does the end of an attempt
+	}
+	l.claiming.Store(true)
+	e.workers.Go(func() {
+		e.claim(p, l, now, min(room, maxBatch), probe)
+		l.claiming.Store(false)
+		signal(e.poke)
+	})
+	return never
 }
 
 // claim begins up to limit attempts of a lane. probe tells that they are to
