@@ -94,6 +94,7 @@ func TestSlowLaneDelaysNoOther(t *testing.T) {
 // Neither does one whose events take long to read.
 func TestSlowClaimDelaysNoOther(t *testing.T) {
 	hang := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(hang) })
 	b := &backend{wrap: func(s queue.Store) queue.Store {
 		return &faulty{Store: s, claiming: func(lane queue.Lane) {
 			if lane.Route == "slow" {
@@ -102,6 +103,7 @@ func TestSlowClaimDelaysNoOther(t *testing.T) {
 		}}
 	}}
 	s := newSetup(t, b)
+	t.Cleanup(goOn) // before the engine is closed
 	var slow, fast app
 	s.Attach(s.config(map[string]*queue.Source{"shop": {
 		Routes: map[string]*queue.Route{"slow": slow.route(), "fast": fast.route()},
@@ -113,7 +115,7 @@ func TestSlowClaimDelaysNoOther(t *testing.T) {
 	if slow.count() != 0 {
 		t.Errorf("%d attempts in the slow lane", slow.count())
 	}
-	close(hang)
+	goOn()
 	eventually(t, "the slow lane", func() bool { return slow.count() == 50 })
 }
 
