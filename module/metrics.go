@@ -108,6 +108,7 @@ var (
 	deliveriesDesc = desc("queue_deliveries", "Deliveries in the queue.", "source", "route", "state")
 	eventsDesc     = desc("queue_events", "Events in the queue.", "source", "state")
 	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
+	diskDesc       = desc("queue_disk_bytes", "Bytes of the disk that the queue takes.")
 	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
 )
 
@@ -117,7 +118,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (depth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, bytesDesc, dedupDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, bytesDesc, diskDesc, dedupDesc} {
 		ch <- d
 	}
 }
@@ -147,6 +148,7 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(bytesDesc, float64(usage.Total.Bytes))
+	gauge(diskDesc, float64(usage.Disk))
 	for source, n := range engine.Remembered() {
 		gauge(dedupDesc, float64(n), source)
 	}

@@ -212,6 +212,8 @@ type Usage struct {
 	Events map[string]map[EventState]Tally
 	// Total counts all events.
 	Total Tally
+	// Disk is how many bytes of the disk the store takes, 0 if it takes none.
+	Disk int64
 }
 
 // Retention says how long events that wait for nothing are kept.

@@ -59,6 +59,17 @@ func sealTo(buf *bytes.Buffer, key []byte, value any) error {
 // unseal decodes the record that lies under a key. What it decodes shares no
 // memory with the record. Errors are errDamaged.
 func unseal(key, record []byte, value any) error {
+	if err := checkSeal(key, record); err != nil {
+		return err
+	}
+	if err := decoding.Unmarshal(record[recordPrefix:], value); err != nil {
+		return fmt.Errorf("%w: %v", errDamaged, err)
+	}
+	return nil
+}
+
+// checkSeal tells whether a record is intact.
+func checkSeal(key, record []byte) error {
 	if len(record) < recordPrefix {
 		return fmt.Errorf("%w: too short", errDamaged)
 	}
@@ -67,9 +78,6 @@ func unseal(key, record []byte, value any) error {
 	}
 	if binary.BigEndian.Uint32(record[1:]) != checksum(key, record) {
 		return fmt.Errorf("%w: wrong checksum", errDamaged)
-	}
-	if err := decoding.Unmarshal(record[recordPrefix:], value); err != nil {
-		return fmt.Errorf("%w: %v", errDamaged, err)
 	}
 	return nil
 }
