@@ -167,6 +167,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		h.Respond.Status = http.StatusOK
 	}
 	h.requests = countersOf(h.Source, h.profile.Secrets)
+	beginAtZero(h.Source, h.Routes)
 	return nil
 }
 

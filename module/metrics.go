@@ -86,6 +86,17 @@ func countersOf(source string, secrets int) requestCounters {
 	return c
 }
 
+// beginAtZero shows counters of what is rare before it happens: Prometheus sees no
+// increase in a series that begins with 1.
+func beginAtZero(source string, routes []*Route) {
+	metrics.conflicts.WithLabelValues(source)
+	metrics.evicted.WithLabelValues(source)
+	for _, r := range routes {
+		metrics.deadLetters.WithLabelValues(source, r.Name)
+		metrics.ruleErrors.WithLabelValues(source, r.Name)
+	}
+}
+
 func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
 
 // match counts the secret at a position; there is none at 0.
