@@ -232,30 +232,36 @@ func TestSignsTheURL(t *testing.T) {
 	}
 `, name, more, app.address)
 	}
-	g := start(t, "{$HTTPS} {\n"+source("public", "token query key {env.GUARD}")+source("external", "external_url https://hooks.example")+
-		source("anonymous", "")+"}\n", "OURS="+ourSecret, "GUARD=guard-8c1f")
+	sites := "{$HTTPS} {\n" + source("public", "token query key {env.GUARD}") + source("external", "external_url https://hooks.example") +
+		source("anonymous", "") + source("before", "") + "}\n"
+	// One webhook is stored before its scheme covers the URL.
+	i := strings.Index(sites, "handle_path /before/*")
+	g := start(t, sites[:i]+strings.Replace(sites[i:], "{url} {id} {body}", "{body}", 1), "OURS="+ourSecret, "GUARD=guard-8c1f")
 	here := "https://" + g.https
 	for path, signed := range map[string]string{
 		"/public/a%2Fb?key=guard-8c1f&x=%20": here + "/public/a%2Fb?key=guard-8c1f&x=%20 1",
 		"/external/a%2Fb?x=%20":              "https://hooks.example/external/a%2Fb?x=%20 1",
 		"/anonymous/a":                       here + "/anonymous/a ",
+		"/before/a%2Fb?x=%20":                "",
 	} {
 		body := `{"id":1}`
 		if strings.HasPrefix(path, "/anonymous") { // the hash stands in for an ID, but is none
 			body = `{}`
 		}
-		header := http.Header{"X-Sig": {hmacHex("their", []byte(signed+" "+body))}}
+		header := http.Header{"X-Sig": {hmacHex("their", []byte(strings.TrimPrefix(signed+" "+body, " ")))}}
 		if status, answer := g.post(path, header, []byte(body)); status != http.StatusOK {
 			t.Fatalf("%s: answer %d %s", path, status, answer)
 		}
 	}
 	g.stop()
 	app.listen(t)
+	g.write(queueIn, sites)
 	g.run()
 	want := map[string]string{
 		"public":    "/a%2Fb?x=%20 " + here + "/public/a%2Fb?x=%20 1",
 		"external":  "/a%2Fb?x=%20 https://hooks.example/external/a%2Fb?x=%20 1",
 		"anonymous": "/a " + here + "/anonymous/a ",
+		"before":    "/a%2Fb?x=%20 " + here + "/a%2Fb?x=%20 1",
 	}
 	for _, d := range app.waitFor(t, len(want)) {
 		name := d.header.Get("Webhook-Gateway-Source")
