@@ -26,7 +26,7 @@ var (
 
 const late = 10 * time.Hour
 
-// sender is a provider whose webhooks come late, with what verifies them.
+// lateSender is a provider whose webhooks come late, with what verifies them.
 type lateSender struct {
 	provider, own, ours string // a preset, its secret and the app's
 	options             string // for the source to take what is late

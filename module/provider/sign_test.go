@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +133,7 @@ func TestSignsInTheFormThatCame(t *testing.T) {
 			}
 		}
 		if len(r.Header) != len(test.prefix) {
-			t.Errorf("%v became %v", test.sent, maps.Clone(r.Header))
+			t.Errorf("%v became %v", test.sent, r.Header)
 		}
 	}
 }
