@@ -23,6 +23,7 @@ import (
 //		give_up_on  <status>...
 //		timeout     <duration>
 //		concurrency <n>
+//		sign        provider [<secret>] | standard <secret>
 //	}
 func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
@@ -97,7 +98,10 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 		},
 		"rate":     nil,
 		"order_by": nil,
-		"sign":     nil,
+		"sign": func(d *caddyfile.Dispenser) error {
+			r.Sign = new(Sign)
+			return r.Sign.read(d)
+		},
 	}
 }
 

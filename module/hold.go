@@ -42,18 +42,26 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 		Header: e.Request.Header,
 		Body:   e.Request.Body,
 	})
+	if verdict.Outcome == provider.Genuine {
+		h.requests.match(verdict.Matched)
+	}
 	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
 }
 
 // routeHeld names the routes that take an event that was held.
 func (h *Handler) routeHeld(e *queue.Event) []string {
+	view := storedView(e)
+	defer view.Free()
+	return h.route(view)
+}
+
+// storedView returns the request of a stored event as expressions see it.
+func storedView(e *queue.Event) *rules.View {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
-	view := rules.NewView(&rules.Input{
+	return rules.NewView(&rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
 		Method: e.Request.Method, Path: path, RawQuery: query,
 		Header: e.Request.Header, Body: e.Request.Body,
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,
 	})
-	defer view.Free()
-	return h.route(view)
 }

@@ -97,6 +97,7 @@ type Request struct {
 	Header     map[string][]string `cbor:"8,keyasint"`
 	Body       []byte              `cbor:"9,keyasint"`
 	Secret     []string            `cbor:"10,keyasint,omitempty"` // headers that are never to be shown
+	PublicURL  string              `cbor:"11,keyasint,omitempty"` // what the provider called, where its proof covers that
 }
 
 // Delivery is one event on its way to one route.
