@@ -56,7 +56,7 @@ type Store struct {
 const (
 	// How long a batch may wait for company. Those who append wait themselves.
 	appendPatience = 2 * time.Millisecond
-	commitPatience = 10 * time.Millisecond
+	commitPatience = 25 * time.Millisecond
 )
 
 // Open opens the store in a directory, which is made if it does not exist.
