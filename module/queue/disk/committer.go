@@ -116,7 +116,7 @@ func (s *Store) finish(batch []*operation, err error) {
 		case op.done != nil:
 			op.done <- op.err
 		case err == nil:
-			free(op.insert.request)
+			op.insert.free()
 			op.insert.visible()
 		}
 	}

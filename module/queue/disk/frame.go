@@ -30,11 +30,10 @@ type frame struct {
 
 // appendRecord adds an event to the frame in buf, which has room for the header.
 func appendRecord(buf []byte, in *insertion) []byte {
-	request := in.request.Bytes()
 	buf = append(buf, in.event.ID[:]...)
 	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(in.head)))
-	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(request)))
-	return append(append(buf, in.head...), request...)
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(in.request)))
+	return append(append(buf, in.head...), in.request...)
 }
 
 // finishFrame writes the header and fills up the last block.

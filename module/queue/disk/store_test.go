@@ -172,7 +172,7 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	release := sync.OnceFunc(j.mu.Unlock)
 	defer release()
 	push := func() (*queue.Event, *operation) {
-		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), request: new(bytes.Buffer), visible: func() {}}
+		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), buf: new(bytes.Buffer), visible: func() {}}
 		if err := in.encode(); err != nil {
 			t.Fatal(err)
 		}
