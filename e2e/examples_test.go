@@ -41,7 +41,8 @@ func runExample(t *testing.T, file string) {
 	g.env = append(g.env, "SITE="+site, "APP="+app.address, "APP_2="+app.address, "BILLING="+app.address,
 		"INSIGNER_SECRET="+insignerSecret, "IUSIGN_SECRET=s1", "INSERTSIGN_TOKEN=s2", "FUSESIGN_SIGNATURE=s3",
 		"FUSESIGN_SIGNATURE_NEXT=s4", "IGNISIGN_APP_ID=a", "IGNISIGN_APP_ENV=TEST", "IGNISIGN_API_KEY=s5",
-		"IGNISIGN_API_URL="+api.URL, "INTERNAL_KEY=s6", "FUSESIGN_IPS=127.0.0.1", "SENDERS=203.0.113.7")
+		"IGNISIGN_API_URL="+api.URL, "INTERNAL_KEY=s6", "FUSESIGN_IPS=127.0.0.1", "SENDERS=203.0.113.7",
+		"OTEL_TRACES_EXPORTER=none", "STRIPE_SECRET=whsec_s7", "APP_SECRET=s8", "APP_KEY="+ourKey)
 	g.runAdapted(file)
 
 	if strings.Contains(file, "behind-proxy") {

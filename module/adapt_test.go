@@ -146,7 +146,12 @@ func TestStrictJSON(t *testing.T) {
 		"otherwise, never":        {github(`, "routes": [` + route + `, {"name": "otherwise", "forward": {"handler": "vars"}}]`), `otherwise would never get an event`},
 		"status":                  {github(`, "routes": [{"name": "x", "retry_on": [6], "forward": {"handler": "vars"}}]`), `route x: 6 is no status code`},
 		"negative timeout":        {github(`, "routes": [{"name": "x", "timeout": -1, "forward": {"handler": "vars"}}]`), `must be greater than zero`},
-		"negative retry":          {github(`, "routes": [{"name": "x", "retry": {"for": -1}, "forward": {"handler": "vars"}}]`), `must be greater than zero`},
+		"sign":                    {github(`, "routes": [{"name": "x", "sign": {"secrets": ["s"]}}]`), `unknown field "secrets"`},
+		"sign, no scheme":         {github(`, "routes": [{"name": "x", "sign": {}, "forward": {"handler": "vars"}}]`), `route x: sign is provider or standard, not ""`},
+		"sign standard":           {github(`, "routes": [{"name": "x", "sign": {"scheme": "standard"}, "forward": {"handler": "vars"}}]`), `route x: sign standard needs a secret`},
+		"sign what proves nothing": {handler(`, "provider": {"name": "insertsign"}, "insecure_unverified": true,
+			"routes": [{"name": "x", "sign": {"scheme": "provider"}, "forward": {"handler": "vars"}}]`), `route x: sign provider is not possible`},
+		"negative retry": {github(`, "routes": [{"name": "x", "retry": {"for": -1}, "forward": {"handler": "vars"}}]`), `must be greater than zero`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := validate([]byte(test.config))

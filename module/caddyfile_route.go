@@ -25,6 +25,7 @@ import (
 //		concurrency <n>
 //		rate        <n>/s|<n>/m|<n>/h
 //		order_by    <expression> [hold]
+//		sign        provider [<secret>] | standard <secret>
 //	}
 func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
@@ -107,7 +108,10 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 			return nil
 		},
 		"order_by": func(d *caddyfile.Dispenser) error { return readOrder(d, r) },
-		"sign":     nil,
+		"sign": func(d *caddyfile.Dispenser) error {
+			r.Sign = new(Sign)
+			return r.Sign.read(d)
+		},
 	}
 }
 

@@ -42,6 +42,9 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 	if err != nil {
 		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
 	}
+	if err := r.Sign.sign(req.Header, e, time.Now()); err != nil {
+		return queue.Result{Outcome: queue.Retry, Reason: "signing: " + err.Error()}
+	}
 	req = caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, r.server)
 	fell := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
 	err = r.handler.ServeHTTP(w, req, fell)

@@ -156,6 +156,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.provision(ctx, server, h.Source); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
+		if err := route.Sign.provision(h); err != nil {
+			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
+		}
 	}
 	if h.Respond == nil {
 		h.Respond = new(Response)
@@ -163,7 +166,8 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if h.Respond.Status == 0 {
 		h.Respond.Status = http.StatusOK
 	}
-	h.requests = countersOf(h.Source)
+	h.requests = countersOf(h.Source, h.profile.Secrets)
+	beginAtZero(h.Source, h.Routes)
 	return nil
 }
 
@@ -226,6 +230,11 @@ func (h *Handler) check(p provider.Provider) error {
 	}
 	if _, ok := p.(provider.Checker); ok && len(h.Routes) == 0 {
 		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")
+	}
+	for _, r := range h.Routes {
+		if err := r.Sign.checkProvider(p); err != nil {
+			return fmt.Errorf("route %s: %v", r.Name, err)
+		}
 	}
 	return checkRoutes(h.Routes)
 }

@@ -42,6 +42,9 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 		Header: e.Request.Header,
 		Body:   e.Request.Body,
 	})
+	if verdict.Outcome == provider.Genuine {
+		h.requests.match(verdict.Matched)
+	}
 	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
 }
 

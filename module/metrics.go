@@ -3,6 +3,7 @@ package module
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,6 +18,7 @@ const namespace, subsystem = "caddy", "webhook_gateway"
 // metrics live as long as the process: counters go on over reloads.
 var metrics = struct {
 	requests     *prometheus.CounterVec
+	matches      *prometheus.CounterVec
 	ack          *prometheus.HistogramVec
 	unidentified *prometheus.CounterVec
 	ruleErrors   *prometheus.CounterVec
@@ -29,6 +31,7 @@ var metrics = struct {
 	deadLetters  *prometheus.CounterVec
 }{
 	requests: counter("requests_total", "Requests by what became of them.", "source", "outcome"),
+	matches:  counter("secret_matches_total", "Webhooks by the position of the secret that proved them genuine.", "source", "position"),
 	ack: histogram("ack_seconds", "Time from a request's arrival until its event was on disk.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "source"),
 	unidentified: counter("unidentified_total", "Webhooks in which the event type or the delivery ID was not found.", "source", "what"),
@@ -59,7 +62,7 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 // provisionMetrics adds the collectors to the registry of a configuration.
 func provisionMetrics(ctx caddy.Context) error {
 	for _, c := range []prometheus.Collector{
-		metrics.requests, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
+		metrics.requests, metrics.matches, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
 		metrics.evicted, metrics.attempts, metrics.attempt, metrics.delivery, metrics.deadLetters, depth{},
 	} {
 		err := ctx.GetMetricsRegistry().Register(c)
@@ -74,18 +77,40 @@ func provisionMetrics(ctx caddy.Context) error {
 // requestCounters are the counters of one source, looked up once.
 type requestCounters struct {
 	outcome map[string]prometheus.Counter
+	matches []prometheus.Counter // by the secret's position, from 1
 	ack     prometheus.Observer
 }
 
-func countersOf(source string) requestCounters {
+func countersOf(source string, secrets int) requestCounters {
 	c := requestCounters{outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
+	for i := range secrets {
+		c.matches = append(c.matches, metrics.matches.WithLabelValues(source, strconv.Itoa(i+1)))
+	}
 	for _, outcome := range outcomes {
 		c.outcome[outcome] = metrics.requests.WithLabelValues(source, outcome)
 	}
 	return c
 }
 
+// beginAtZero shows counters of what is rare before it happens: Prometheus sees no
+// increase in a series that begins with 1.
+func beginAtZero(source string, routes []*Route) {
+	metrics.conflicts.WithLabelValues(source)
+	metrics.evicted.WithLabelValues(source)
+	for _, r := range routes {
+		metrics.deadLetters.WithLabelValues(source, r.Name)
+		metrics.ruleErrors.WithLabelValues(source, r.Name)
+	}
+}
+
 func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
+
+// match counts the secret at a position; there is none at 0.
+func (c requestCounters) match(position int) {
+	if 0 < position && position <= len(c.matches) {
+		c.matches[position-1].Inc()
+	}
+}
 
 // observer hears from the engine.
 type observer struct{ logger *zap.Logger }
@@ -114,6 +139,7 @@ var (
 	oldestDesc     = desc("queue_oldest_seconds", "Age of the oldest event that waits for a route.", "source", "route", "state")
 	failingDesc    = desc("route_failing", "1 while a route gets one attempt at a time, because its upstream fails.", "source", "route")
 	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
+	diskDesc       = desc("queue_disk_bytes", "Bytes of the disk that the queue takes.")
 	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
 )
 
@@ -123,7 +149,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (depth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, dedupDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc} {
 		ch <- d
 	}
 }
@@ -163,6 +189,7 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 		gauge(failingDesc, value, lane.Source, lane.Route)
 	}
 	gauge(bytesDesc, float64(usage.Total.Bytes))
+	gauge(diskDesc, float64(usage.Disk))
 	for source, n := range engine.Remembered() {
 		gauge(dedupDesc, float64(n), source)
 	}

@@ -60,6 +60,10 @@ type Route struct {
 	// not.
 	Order *Order `json:"order_by,omitempty"`
 
+	// How deliveries are signed again, anew at each attempt. Without it the
+	// original headers go through untouched.
+	Sign *Sign `json:"sign,omitempty"`
+
 	rule    *rules.Rule // nil: takes all events
 	handler caddyhttp.MiddlewareHandler
 	server  *caddyhttp.Server
@@ -146,6 +150,11 @@ func (r *Route) check() error {
 		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
 	case r.Name == otherwise && r.Rule != "":
 		return errors.New("otherwise takes no rule: it gets the events that no other route took")
+	}
+	if r.Sign != nil {
+		if err := r.Sign.check(); err != nil {
+			return fmt.Errorf("route %s: %v", r.Name, err)
+		}
 	}
 	if t := r.Retry; t != nil && (t.For < 0 || t.First < 0 || t.Max < 0 || t.Max > 0 && t.First > t.Max) {
 		return fmt.Errorf("route %s: the times of retry must be greater than zero, and its first pause not longer than the longest", r.Name)

@@ -68,6 +68,7 @@ func (h *Handler) verify(hook *webhook) error {
 	if err := h.provider.Verify(&hook.proof, hook.received); err != nil {
 		return err
 	}
+	h.requests.match(hook.proof.Matched)
 	h.provider.Strip(&hook.proof)
 	if hook.view != nil { // it was made for the signature, and knows the token
 		hook.view.Free()
@@ -88,6 +89,14 @@ func publicURL(r *http.Request) *url.URL {
 		public.Scheme = "https"
 	}
 	return &public
+}
+
+// strippedURL returns the URL that the provider called, without a token of the
+// gateway's own.
+func (h *Handler) strippedURL(public *url.URL) string {
+	r := provider.Request{Path: public.EscapedPath(), RawQuery: public.RawQuery}
+	h.provider.Strip(&r)
+	return r.URL(public)
 }
 
 // signedID finds the delivery ID of a request that is not verified yet, for
@@ -205,6 +214,9 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 			Body:       hook.proof.Body,
 			Secret:     h.profile.SecretHeaders,
 		},
+	}
+	if h.profile.SignsURL {
+		event.Request.PublicURL = h.strippedURL(hook.proof.Public)
 	}
 	if h.window > 0 {
 		event.Dedup = queue.Dedup{Key: hook.key, Body: hook.bodyHash, Until: hook.received.Add(h.window)}

@@ -264,15 +264,20 @@ func skipComma(data []byte, i int) int {
 
 // skipString returns the end of the string that begins at i.
 func skipString(data []byte, i int) int {
-	for i++; i < len(data); i++ {
-		switch data[i] {
-		case '"':
+	for start := i + 1; ; {
+		n := bytes.IndexByte(data[i+1:], '"')
+		if n < 0 {
+			return len(data)
+		}
+		i += 1 + n
+		escapes := i
+		for escapes > start && data[escapes-1] == '\\' {
+			escapes--
+		}
+		if (i-escapes)%2 == 0 {
 			return i + 1
-		case '\\':
-			i++
 		}
 	}
-	return len(data)
 }
 
 // skipValue returns the end of the value that begins at i.
@@ -289,16 +294,22 @@ func skipValue(data []byte, i int) int {
 	return i
 }
 
+// structural marks the bytes that skipBrackets looks at.
+var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
+
 // In valid JSON brackets match, so there is no need to tell them apart.
 func skipBrackets(data []byte, i int) int {
 	depth := 0
 	for ; i < len(data); i++ {
+		if !structural[data[i]] {
+			continue
+		}
 		switch data[i] {
 		case '"':
 			i = skipString(data, i) - 1
 		case '{', '[':
 			depth++
-		case '}', ']':
+		default:
 			if depth--; depth == 0 {
 				return i + 1
 			}

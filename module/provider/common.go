@@ -105,12 +105,15 @@ func (c *Common) checkTolerance(h *HMAC) error {
 	return nil
 }
 
-// verifyToken checks the guarding token, if there is one.
+// verifyToken checks the guarding token, if there is one. It matches for the
+// time being: the provider's own secrets come after it.
 func (c *Common) verifyToken(r *Request) error {
 	if c.Token == nil {
 		return nil
 	}
-	return c.Token.verify(r)
+	matched, err := c.Token.verify(r)
+	r.Matched = matched
+	return err
 }
 
 // Strip implements Provider.
@@ -125,6 +128,7 @@ func (c *Common) guard(p *Profile) {
 	if c.Token == nil {
 		return
 	}
+	p.Secrets = len(c.Token.secrets)
 	if c.Token.In == "header" {
 		p.SecretHeaders = append(p.SecretHeaders, c.Token.Name)
 	}

@@ -125,6 +125,18 @@ func (c *Custom) Sign(r *Request, now time.Time) error {
 	return c.HMAC.sign(r, now)
 }
 
+// Resigns implements Resigner. A token of its own stays where it is, or was
+// cut from the URL.
+func (c *Custom) Resigns() bool { return c.HMAC != nil }
+
+// SignerWith implements Resigner.
+func (c *Custom) SignerWith(secret string) (Signer, error) {
+	own, scheme := *c, *c.HMAC
+	own.HMAC = &scheme
+	own.signWith(secret)
+	return &own, own.Provision(caddy.Context{})
+}
+
 // UnmarshalCaddyfile reads the custom provider. Syntax:
 //
 //	custom [<secret>...] {
@@ -237,7 +249,7 @@ func (c *Custom) readTimestamp(d *caddyfile.Dispenser) error {
 
 // Interface guards
 var (
-	_ Provider              = (*Custom)(nil)
+	_ Resigner              = (*Custom)(nil)
 	_ caddy.Provisioner     = (*Custom)(nil)
 	_ caddyfile.Unmarshaler = (*Custom)(nil)
 )

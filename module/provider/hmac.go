@@ -159,6 +159,7 @@ func setDefault(s *string, value string) {
 
 // profile tells a profile what Verify will ask of a request.
 func (h *HMAC) profile(p *Profile) {
+	p.Secrets = len(h.keys)
 	p.SignsID = h.signed.has("id")
 	p.SignsURL = h.signed.has("url") || h.signed.has("path") || h.signed.has("query")
 }
@@ -213,7 +214,8 @@ func (h *HMAC) verify(r *Request, now time.Time) error {
 				refusal = NoTime
 				continue
 			}
-			if refusal = Wrong; h.match(r, timestamp, signatures) {
+			refusal = Wrong
+			if r.Matched = h.match(r, timestamp, signatures); r.Matched > 0 {
 				return h.checkAge(timestamp, now)
 			}
 		}
@@ -221,18 +223,19 @@ func (h *HMAC) verify(r *Request, now time.Time) error {
 	return refusal
 }
 
-// match compares every signature with every key's.
-func (h *HMAC) match(r *Request, timestamp string, signatures []string) bool {
-	found := 0
-	for _, key := range h.keys {
+// match compares every signature with every key's, and returns the position of
+// the first key that made one; 0 if none did.
+func (h *HMAC) match(r *Request, timestamp string, signatures []string) (position int) {
+	for i, key := range slices.Backward(h.keys) {
 		m := key.Get().(*mac)
 		want := h.sum(m, r, timestamp)
 		for _, signature := range signatures {
-			found |= subtle.ConstantTimeCompare(want, []byte(h.trim(signature)))
+			same := subtle.ConstantTimeCompare(want, []byte(h.trim(signature)))
+			position = subtle.ConstantTimeSelect(same, i+1, position)
 		}
 		key.Put(m)
 	}
-	return found == 1
+	return position
 }
 
 // trim brings a signature to the form in which sum writes its own.
@@ -302,7 +305,21 @@ func (h *HMAC) checkAge(timestamp string, now time.Time) error {
 	return nil
 }
 
-// sign adds the scheme's headers to a request, made with the first key.
+// form returns the template that a request's signature is written in, nil if it
+// has none.
+func (h *HMAC) form(r *Request) *valueTemplate {
+	for _, value := range r.Header[h.header] {
+		for i := range h.values {
+			if _, signatures := h.values[i].parse(value, nil); len(signatures) > 0 {
+				return &h.values[i]
+			}
+		}
+	}
+	return nil
+}
+
+// sign sets the scheme's headers of a request, made with the first key and in
+// the form that is there already.
 func (h *HMAC) sign(r *Request, now time.Time) error {
 	timestamp := h.Timestamp.format(now)
 	if h.Timestamp.Header != "" {
@@ -311,6 +328,10 @@ func (h *HMAC) sign(r *Request, now time.Time) error {
 	m := h.keys[0].Get().(*mac)
 	defer h.keys[0].Put(m)
 	signature := string(h.sum(m, r, timestamp))
-	r.Header[h.header] = []string{h.values[0].format(signature, timestamp)}
+	form := h.form(r)
+	if form == nil {
+		form = &h.values[0]
+	}
+	r.Header[h.header] = []string{form.format(signature, timestamp)}
 	return nil
 }

@@ -100,6 +100,7 @@ func (g *Ignisign) Provision(caddy.Context) error {
 		Samples:      func() []Sample { return samples("ignisign") },
 	}
 	g.guard(&g.profile)
+	g.profile.Secrets = len(g.keys)
 	return nil
 }
 
@@ -145,6 +146,7 @@ func (g *Ignisign) Verify(r *Request, _ time.Time) error {
 	if err := g.verifyToken(r); err != nil {
 		return err
 	}
+	r.Matched = 0 // Check will tell
 	var event ignisignEvent
 	token := ""
 	if json.Unmarshal(r.Body, &event) != nil {
@@ -189,6 +191,7 @@ func (g *Ignisign) Check(ctx context.Context, r *Request) Verdict {
 		var refused bool
 		verdict, refused = g.ask(ctx, &g.keys[i], event.Token)
 		if !refused {
+			verdict.Matched = i + 1
 			return verdict
 		}
 	}

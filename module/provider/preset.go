@@ -99,6 +99,7 @@ func (k *Known) provisionScheme() error {
 	if p.Token != nil {
 		token := *p.Token
 		k.token = &token
+		k.profile.Secrets = len(k.secrets)
 		k.profile.SecretHeaders = append(k.profile.SecretHeaders, token.Name)
 		return k.token.provision(k.secrets)
 	}
@@ -162,7 +163,9 @@ func (k *Known) Verify(r *Request, now time.Time) error {
 	case k.hmac != nil:
 		return k.verifyHMAC(r, now)
 	case k.token != nil:
-		return k.token.verify(r)
+		matched, err := k.token.verify(r)
+		r.Matched = matched
+		return err
 	}
 	return nil
 }
@@ -185,7 +188,7 @@ func (k *Known) verifyHMAC(r *Request, now time.Time) error {
 // Sign implements Provider.
 func (k *Known) Sign(r *Request, now time.Time) error {
 	if k.hmac != nil {
-		if err := k.hmac.sign(r, now); err != nil {
+		if err := k.signHMAC(r, now); err != nil {
 			return err
 		}
 	}
@@ -195,6 +198,36 @@ func (k *Known) Sign(r *Request, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// signHMAC makes the signature, and again those weaker ones that the request
+// has: an old one must not stay beside a new one.
+func (k *Known) signHMAC(r *Request, now time.Time) error {
+	schemes := []*HMAC{k.hmac}
+	for i := range k.legacy {
+		if k.legacy[i].form(r) != nil {
+			schemes = append(schemes, &k.legacy[i])
+		}
+	}
+	for i := range k.legacy {
+		delete(r.Header, k.legacy[i].header)
+	}
+	for _, scheme := range schemes {
+		if err := scheme.sign(r, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Resigns implements Resigner.
+func (k *Known) Resigns() bool { return k.preset.proves() }
+
+// SignerWith implements Resigner.
+func (k *Known) SignerWith(secret string) (Signer, error) {
+	own := *k
+	own.signWith(secret)
+	return &own, own.Provision(caddy.Context{})
 }
 
 // UnmarshalCaddyfile reads a provider and its block. Syntax:
@@ -225,7 +258,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Interface guards
 var (
-	_ Provider              = (*Known)(nil)
+	_ Resigner              = (*Known)(nil)
 	_ caddy.Provisioner     = (*Known)(nil)
 	_ caddyfile.Unmarshaler = (*Known)(nil)
 )

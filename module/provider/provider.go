@@ -30,6 +30,10 @@ type Request struct {
 	// DeliveryID finds the delivery ID in the request, for schemes that sign
 	// it. It gives "" where there is none.
 	DeliveryID func() string
+
+	// Matched is set by Verify: the position of the configured secret that the
+	// proof was made with, from 1; 0 where no secret tells.
+	Matched int
 }
 
 // header returns the first value of a header whose name is canonical.
@@ -73,7 +77,8 @@ type Provider interface {
 	// a Refusal otherwise. It makes no calls.
 	Verify(r *Request, now time.Time) error
 
-	// Sign adds the proof to a request, as the provider would.
+	// Sign puts the proof into a request, as the provider would, in place of one
+	// that it has.
 	Sign(r *Request, now time.Time) error
 
 	// Strip cuts a token of the gateway's own from the request's URL.
@@ -93,6 +98,9 @@ type Verdict struct {
 	Outcome Outcome
 	// Sent says that the call may have reached the provider.
 	Sent bool
+	// Matched is the position of the configured secret with which Genuine was
+	// found out, from 1.
+	Matched int
 	// Reason says why, in words without secrets.
 	Reason string
 }
@@ -125,6 +133,9 @@ type Profile struct {
 	Horizon time.Duration
 	// NeverRetries says that the provider sends each event once.
 	NeverRetries bool
+	// Secrets is how many of them are configured: the largest position that
+	// Matched can have.
+	Secrets int
 	// SecretHeaders carry credentials of the configuration, and are masked in
 	// whatever the gateway shows.
 	SecretHeaders []string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -49,20 +50,20 @@ func (t *Token) provision(secrets []string) error {
 	return nil
 }
 
-// verify reports whether the request carries one of the tokens.
-func (t *Token) verify(r *Request) error {
+// verify returns the position of the token that the request carries.
+func (t *Token) verify(r *Request) (position int, err error) {
 	got, found := t.find(r)
 	if !found || got == "" {
-		return Missing
+		return 0, Missing
 	}
-	match := 0
-	for _, secret := range t.secrets {
-		match |= subtle.ConstantTimeCompare(secret, []byte(got))
+	for i, secret := range slices.Backward(t.secrets) {
+		same := subtle.ConstantTimeCompare(secret, []byte(got))
+		position = subtle.ConstantTimeSelect(same, i+1, position)
 	}
-	if match == 0 {
-		return Wrong
+	if position == 0 {
+		return 0, Wrong
 	}
-	return nil
+	return position, nil
 }
 
 func (t *Token) find(r *Request) (string, bool) {

@@ -97,6 +97,7 @@ type Request struct {
 	Header     map[string][]string `cbor:"8,keyasint"`
 	Body       []byte              `cbor:"9,keyasint"`
 	Secret     []string            `cbor:"10,keyasint,omitempty"` // headers that are never to be shown
+	PublicURL  string              `cbor:"11,keyasint,omitempty"` // what the provider called, where its proof covers that
 }
 
 // Delivery is one event on its way to one route.
@@ -234,6 +235,8 @@ type Usage struct {
 	Events map[string]map[EventState]Tally
 	// Total counts all events.
 	Total Tally
+	// Disk is how many bytes of the disk the store takes, 0 if it takes none.
+	Disk int64
 }
 
 // Retention says how long events that wait for nothing are kept.

@@ -18,12 +18,12 @@ const (
 
 // insertion is an event on its way to the journal and to the queue file.
 type insertion struct {
-	event   *queue.Event
-	head    []byte
-	request *bytes.Buffer
-	entries []entry
-	seq     uint64 // of its frame, set for the last event in it
-	visible func()
+	event         *queue.Event
+	head, request []byte
+	entries       []entry
+	buf           *bytes.Buffer // what head and request lie in; nil: in memory of their own
+	seq           uint64        // of its frame, set for the last event in it
+	visible       func()
 }
 
 // Append implements queue.Store. It sets the event's Size.
@@ -31,36 +31,38 @@ func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) erro
 	if e.Request == nil {
 		return errors.New("event has no request")
 	}
-	in := &insertion{event: e, request: buffers.Get().(*bytes.Buffer), visible: visible}
+	in := &insertion{event: e, buf: buffers.Get().(*bytes.Buffer), visible: visible}
 	err := in.encode()
 	if err == nil {
-		err = s.appends.do(ctx, &operation{insert: in, size: len(in.head) + in.request.Len()})
+		err = s.appends.do(ctx, &operation{insert: in, size: len(in.head) + len(in.request)})
 	}
 	if err != nil {
-		free(in.request)
+		in.free()
 	}
 	return err
 }
 
 func (in *insertion) encode() (err error) {
 	e := in.event
-	if err := sealTo(in.request, e.ID[:], e.Request); err != nil {
+	if in.request, err = sealTo(in.buf, e.ID[:], e.Request); err != nil {
 		return err
 	}
-	e.Size = int64(in.request.Len())
-	if in.head, err = seal(e.ID[:], e, 512); err != nil {
+	e.Size = int64(len(in.request))
+	if in.head, err = sealTo(in.buf, e.ID[:], e); err != nil {
 		return err
 	}
 	in.entries, err = index(e)
 	return err
 }
 
-// buffers hold the records of requests, which are by far the largest ones.
+// buffers hold the records of events on their way.
 var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4<<10)) }}
 
-func free(buf *bytes.Buffer) {
-	if buf.Cap() <= maxPooled {
-		buffers.Put(buf)
+// free gives back the memory of head and request.
+func (in *insertion) free() {
+	if in.buf != nil && in.buf.Cap() <= maxPooled {
+		in.buf.Reset()
+		buffers.Put(in.buf)
 	}
 }
 

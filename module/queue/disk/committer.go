@@ -66,14 +66,25 @@ func (s *Store) reopen() bool {
 			return false
 		case <-time.After(time.Until(s.tried.Add(retryPause))):
 		}
-		s.tried = time.Now()
-		if err := s.open(); err != nil {
+		if err := s.mend(); err != nil {
+			s.tried = time.Now()
 			s.refuse(unavailable(err))
 			continue
 		}
 		s.logger.Info("queue store is available again", zap.String("dir", s.dir))
 		return true
 	}
+}
+
+// mend opens the files, after damage to the queue file has been repaired.
+func (s *Store) mend() error {
+	if s.broken {
+		if err := s.salvage(); err != nil {
+			return err
+		}
+		s.broken = false
+	}
+	return s.open()
 }
 
 // commit gives each operation of a batch its answer.
@@ -105,7 +116,7 @@ func (s *Store) finish(batch []*operation, err error) {
 		case op.done != nil:
 			op.done <- op.err
 		case err == nil:
-			free(op.insert.request)
+			op.insert.free()
 			op.insert.visible()
 		}
 	}

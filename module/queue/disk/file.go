@@ -21,6 +21,8 @@ const (
 	fileName    = "events.db"
 	format      = 1 // of the file; a change that older code cannot read makes it 2
 	application = "caddy-webhook-gateway queue"
+
+	filePageSize = 16 << 10
 )
 
 var (
@@ -39,6 +41,8 @@ var (
 	errIO = errors.New("the disk does not take it")
 	// errBroken marks damage to the file's structure.
 	errBroken = errors.New("queue file is damaged")
+	// errForeign marks a file that does not look like a queue.
+	errForeign = errors.New("no queue of the webhook gateway")
 )
 
 // openFile opens the queue file in a directory, creating both if they are not
@@ -54,6 +58,9 @@ func openFile(dir string) (db *bolt.DB, err error) {
 		}
 	}
 	if err := inspect(path); err != nil {
+		if errors.Is(err, errForeign) && hasEvents(path) {
+			err = fmt.Errorf("%w: %w", errBroken, err)
+		}
 		return nil, fmt.Errorf("opening queue file: %w", err)
 	}
 	if db, err = openBolt(path, false); err != nil {
@@ -134,6 +141,22 @@ func createFile(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// keep gives a file a second name, under which it stays when it is replaced.
+func keep(path, name string) error {
+	if err := os.Link(path, name); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Rename(path, name) // not every file system has links
+}
+
+// replaceFile puts the file draft in the place of path, in one step.
+func replaceFile(path, draft string) error {
+	if err := os.Rename(draft, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
 func furnish(tx *bolt.Tx) error {
 	if err := addBuckets(tx); err != nil {
 		return err
@@ -168,7 +191,7 @@ func stamp(tx *bolt.Tx) error {
 // but in a goroutine whose panic at a damaged page nobody could recover from.
 func inspect(path string) (err error) {
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
-		return fmt.Errorf("%s is no queue of the webhook gateway: it is empty", path)
+		return fmt.Errorf("%s is %w: it is empty", path, errForeign)
 	}
 	db, err := openBolt(path, true)
 	if err != nil {
@@ -178,10 +201,10 @@ func inspect(path string) (err error) {
 	return view(db, func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil || !bytes.Equal(meta.Get(keyApplication), []byte(application)) {
-			return fmt.Errorf("%s is no queue of the webhook gateway", path)
+			return fmt.Errorf("%s is %w", path, errForeign)
 		}
 		if v, err := strconv.Atoi(string(meta.Get(keyFormat))); err != nil || v < 1 {
-			return fmt.Errorf("%w: %s: its format is %q", errBroken, path, meta.Get(keyFormat))
+			return fmt.Errorf("%s is %w: its format is %q", path, errForeign, meta.Get(keyFormat))
 		} else if v > format {
 			return fmt.Errorf("%s has format %d, and this version of the gateway knows formats up to %d", path, v, format)
 		}
@@ -191,12 +214,28 @@ func inspect(path string) (err error) {
 	})
 }
 
+// hasEvents tells whether any event is in a file, however damaged.
+func hasEvents(path string) (found bool) {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	if t, err := openTree(file); err == nil {
+		t.strays(func(_ uint64, key, value []byte) bool {
+			found = headOf(key, value) != nil
+			return !found
+		})
+	}
+	return found
+}
+
 // openBolt opens a bbolt file, which panics at some kinds of damage.
 func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	var file *os.File
 	options := &bolt.Options{
 		Timeout:        lockPatience,
-		PageSize:       16 << 10,
+		PageSize:       filePageSize,
 		FreelistType:   bolt.FreelistMapType,
 		NoFreelistSync: true,
 		ReadOnly:       readOnly,
@@ -223,7 +262,7 @@ func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("queue directory %s is in use by another process", filepath.Dir(path))
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
-		return nil, fmt.Errorf("%s is damaged, or no queue of the webhook gateway: %w", path, err)
+		return nil, fmt.Errorf("%s is damaged, or %w: %w", path, errForeign, err)
 	}
 	return db, err
 }

@@ -30,11 +30,10 @@ type frame struct {
 
 // appendRecord adds an event to the frame in buf, which has room for the header.
 func appendRecord(buf []byte, in *insertion) []byte {
-	request := in.request.Bytes()
 	buf = append(buf, in.event.ID[:]...)
 	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(in.head)))
-	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(request)))
-	return append(append(buf, in.head...), request...)
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(in.request)))
+	return append(append(buf, in.head...), in.request...)
 }
 
 // finishFrame writes the header and fills up the last block.
@@ -57,7 +56,7 @@ func padding(n int) int { return (blockSize - n%blockSize) % blockSize }
 func parseFrame(data []byte, salt uint64) (f frame, ok bool) {
 	if len(data) < frameHeader ||
 		binary.LittleEndian.Uint32(data) != frameMagic ||
-		binary.LittleEndian.Uint64(data[4:]) != salt ||
+		saltOf(data) != salt ||
 		binary.LittleEndian.Uint32(data[28:]) != crc32.Checksum(data[:28], castagnoli) {
 		return frame{}, false
 	}
@@ -67,6 +66,9 @@ func parseFrame(data []byte, salt uint64) (f frame, ok bool) {
 	f.whole = binary.LittleEndian.Uint32(data[24:]) == crc32.Checksum(f.records, castagnoli)
 	return f, true
 }
+
+// saltOf returns the salt in the header that data begins with.
+func saltOf(data []byte) uint64 { return binary.LittleEndian.Uint64(data[4:]) }
 
 // scanFrames finds the frames in the content of a journal file: those written
 // last, and behind them what is left of older ones.

@@ -97,6 +97,9 @@ func index(e *queue.Event) (entries []entry, err error) {
 
 // without returns the entries that others lacks.
 func without(entries, others []entry) (rest []entry) {
+	if len(others) == 0 {
+		return entries
+	}
 next:
 	for _, e := range entries {
 		for _, o := range others {

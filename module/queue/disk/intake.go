@@ -63,6 +63,9 @@ func (in *intake) do(ctx context.Context, op *operation) error {
 	if err := in.push(op); err != nil {
 		return err
 	}
+	if ctx.Done() == nil {
+		return <-op.done
+	}
 	select {
 	case err := <-op.done:
 		return err

@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +40,7 @@ func journalOf(t *testing.T, dir string) (path string, data []byte, frames []fra
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path, data, scanFrames(data, binary.LittleEndian.Uint64(data[4:]))
+	return path, data, scanFrames(data, saltOf(data))
 }
 
 func TestCrashedJournal(t *testing.T) {

@@ -38,27 +38,36 @@ var encoding, decoding = func() (cbor.UserBufferEncMode, cbor.DecMode) {
 // seal encodes a value as the record that lies under a key. size is a guess at
 // the length of the record.
 func seal(key []byte, value any, size int) ([]byte, error) {
-	buf := bytes.NewBuffer(make([]byte, 0, size))
-	err := sealTo(buf, key, value)
-	return buf.Bytes(), err
+	return sealTo(bytes.NewBuffer(make([]byte, 0, size)), key, value)
 }
 
-// sealTo makes the record the content of buf.
-func sealTo(buf *bytes.Buffer, key []byte, value any) error {
-	buf.Reset()
+// sealTo adds the record to the end of buf.
+func sealTo(buf *bytes.Buffer, key []byte, value any) ([]byte, error) {
+	start := buf.Len()
 	buf.Write(make([]byte, recordPrefix))
 	if err := encoding.MarshalToBuffer(value, buf); err != nil {
-		return fmt.Errorf("encoding record: %w", err)
+		return nil, fmt.Errorf("encoding record: %w", err)
 	}
-	record := buf.Bytes()
+	record := buf.Bytes()[start:]
 	record[0] = recordVersion
 	binary.BigEndian.PutUint32(record[1:], checksum(key, record))
-	return nil
+	return record, nil
 }
 
 // unseal decodes the record that lies under a key. What it decodes shares no
 // memory with the record. Errors are errDamaged.
 func unseal(key, record []byte, value any) error {
+	if err := checkSeal(key, record); err != nil {
+		return err
+	}
+	if err := decoding.Unmarshal(record[recordPrefix:], value); err != nil {
+		return fmt.Errorf("%w: %v", errDamaged, err)
+	}
+	return nil
+}
+
+// checkSeal tells whether a record is intact.
+func checkSeal(key, record []byte) error {
 	if len(record) < recordPrefix {
 		return fmt.Errorf("%w: too short", errDamaged)
 	}
@@ -67,9 +76,6 @@ func unseal(key, record []byte, value any) error {
 	}
 	if binary.BigEndian.Uint32(record[1:]) != checksum(key, record) {
 		return fmt.Errorf("%w: wrong checksum", errDamaged)
-	}
-	if err := decoding.Unmarshal(record[recordPrefix:], value); err != nil {
-		return fmt.Errorf("%w: %v", errDamaged, err)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -120,5 +119,5 @@ func readInsertion(id queue.ID, head, request []byte) (*insertion, error) {
 		return nil, err
 	}
 	entries, err := index(e)
-	return &insertion{event: e, head: head, request: bytes.NewBuffer(request), entries: entries}, err
+	return &insertion{event: e, head: head, request: request, entries: entries}, err
 }

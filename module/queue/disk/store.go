@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +47,7 @@ type Store struct {
 	stopped      chan struct{} // closed when the committer has ended
 
 	opening sync.Mutex // held while the files are opened, and closed after a failure
+	broken  bool       // the queue file is to be mended; the committer's own
 
 	mu        sync.Mutex
 	abandoned []func() // to be called when the files have been opened again
@@ -53,7 +56,7 @@ type Store struct {
 const (
 	// How long a batch may wait for company. Those who append wait themselves.
 	appendPatience = 2 * time.Millisecond
-	commitPatience = 10 * time.Millisecond
+	commitPatience = 25 * time.Millisecond
 )
 
 // Open opens the store in a directory, which is made if it does not exist.
@@ -72,10 +75,13 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 		stopped:    make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
-		if !passing(err) {
+		switch {
+		case errors.Is(err, errBroken): // it is mended at once
+		case passing(err):
+			s.tried = time.Now()
+		default:
 			return nil, err
 		}
-		s.tried = time.Now()
 		s.sums.reset(make(tallies))
 		s.refuse(unavailable(err))
 		logger.Error("queue store is unavailable", zap.String("dir", dir), zap.Error(err))
@@ -91,6 +97,10 @@ func (s *Store) open() error {
 	defer s.opening.Unlock()
 	db, err := openFile(s.dir)
 	if err != nil {
+		s.broken = errors.Is(err, errBroken)
+		return err
+	}
+	if db, err = s.compact(db); err != nil {
 		return err
 	}
 	sum, err := readTallies(db)
@@ -123,8 +133,7 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 	case errors.Is(err, berrors.ErrDatabaseNotOpen): // it was closed a moment ago
 		return s.refusal()
 	case errors.Is(err, errBroken):
-		s.logger.Error("reading from the queue store failed", zap.Error(err))
-		return unavailable(err)
+		return s.fail(err)
 	default:
 		return err
 	}
@@ -175,7 +184,14 @@ func (s *Store) Get(ctx context.Context, id queue.ID) (e *queue.Event, err error
 // known last.
 func (s *Store) Usage() queue.Usage {
 	_ = s.catchUp(context.Background())
-	return s.sums.usage()
+	usage := s.sums.usage()
+	if info, err := os.Stat(filepath.Join(s.dir, fileName)); err == nil {
+		usage.Disk = info.Size()
+	}
+	if j := s.journal.Load(); j != nil {
+		usage.Disk += j.disk()
+	}
+	return usage
 }
 
 // Undelivered implements queue.Store.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -171,7 +172,7 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	release := sync.OnceFunc(j.mu.Unlock)
 	defer release()
 	push := func() (*queue.Event, *operation) {
-		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), request: new(bytes.Buffer), visible: func() {}}
+		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), buf: new(bytes.Buffer), visible: func() {}}
 		if err := in.encode(); err != nil {
 			t.Fatal(err)
 		}
@@ -302,4 +303,51 @@ func TestSpaceIsReused(t *testing.T) {
 	if size > 8<<20 {
 		t.Errorf("after 40 MiB have passed through, %s takes %d bytes", filepath.Join(dir, fileName), size)
 	}
+}
+
+// TestSpaceIsGivenBack drains a backlog and opens the store again.
+func TestSpaceIsGivenBack(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	s.neverSync.Store(true)
+	kept := appendNew(t, s)
+	var backlog []*queue.Event
+	for range 100 {
+		e := queuetest.NewEvent(t, "github", start, "app")
+		e.Request.Body = make([]byte, 1<<20)
+		backlog = append(backlog, e)
+		if err := queuetest.Append(t.Context(), s, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range backlog {
+		if err := s.Remove(t.Context(), e.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
+	info, err := os.Stat(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > 20<<20 { // it grows in steps of 16 MiB
+		t.Errorf("the file has %d bytes after a backlog of 100 MiB is gone", info.Size())
+	}
+	if _, err := s.Get(t.Context(), kept.ID); err != nil {
+		t.Error(err)
+	}
+	appendNew(t, s)
+	usage := s.Usage()
+	if usage.Total.Count != 2 {
+		t.Errorf("the store counts %d events", usage.Total.Count)
+	}
+	if most := int64(20<<20 + 10*journalSize); usage.Disk < info.Size() || usage.Disk > most {
+		t.Errorf("the store says that it takes %d bytes of the disk", usage.Disk)
+	}
+	defer func(d time.Duration) { lockPatience = d }(lockPatience)
+	lockPatience = 100 * time.Millisecond
+	refuses(t, dir, "in use by another process")
 }

@@ -40,7 +40,7 @@ func (t *txn) insert(in *insertion) error {
 	if t.tx.Bucket(bucketHeads).Get(id) != nil {
 		return nil
 	}
-	if err := t.put(bucketRequests, id, in.request.Bytes()); err != nil {
+	if err := t.put(bucketRequests, id, in.request); err != nil {
 		return err
 	}
 	if err := t.put(bucketHeads, id, in.head); err != nil {

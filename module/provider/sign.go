@@ -1,0 +1,45 @@
+package provider
+
+import (
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Signer makes proofs.
+type Signer interface {
+	// Sign puts a proof into a request, in place of one that it has.
+	Sign(r *Request, now time.Time) error
+}
+
+// Resigner is a Provider that can sign for an app what it has verified: its
+// proof is made with the same secret that verifies it.
+type Resigner interface {
+	Provider
+
+	// Resigns reports whether there is a proof to make. It is asked before the
+	// provider is provisioned.
+	Resigns() bool
+
+	// SignerWith returns what makes the proof with a secret, in which
+	// placeholders are resolved, or with the first one of the configuration if
+	// it is "". A token that guards the source is no part of the proof.
+	SignerWith(secret string) (Signer, error)
+}
+
+// signWith changes a configuration that was copied to make proofs for an app.
+func (c *Common) signWith(secret string) {
+	c.Token = nil
+	if secret != "" {
+		c.Secrets = []string{secret}
+	}
+}
+
+// Standard returns what signs by Standard Webhooks with a secret, in which
+// placeholders are resolved. It signs the Webhook-Id that the request has.
+func Standard(secret string) (Signer, error) {
+	i := slices.IndexFunc(presets, func(p Preset) bool { return p.Name == "standardwebhooks" })
+	k := &Known{preset: &presets[i], Common: Common{Secrets: []string{secret}}}
+	return k, k.Provision(caddy.Context{})
+}

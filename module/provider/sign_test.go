@@ -1,0 +1,204 @@
+package provider
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// Secrets that are good for every scheme, base64 keys included.
+const (
+	ownSecret   = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	otherSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+)
+
+// symmetric are providers whose proof the gateway can make; @ stands for the
+// secret.
+var symmetric = []string{
+	"iusign @", "fusesign @", "insigner @", "insigner @ {\ntolerance 5m\n}", "github @", "stripe @", "standardwebhooks @",
+	"custom @ {\nhmac sha512 {\nheader X-Sig\nsigned {timestamp}{body}\nvalue {signature},t={timestamp}\n}\n}",
+	"custom @ {\nhmac {\nheader X-Sig\nsigned {timestamp}.{url}{id}\nencoding base64\ntimestamp header X-Time unix_ms\n}\nid body.id\nexternal_url https://public.example.com\n}",
+	"github @ {\ntoken header X-Guard guard\n}", "stripe @ {\ntoken query k guard\n}",
+}
+
+func configOf(scheme, secrets string) string { return strings.Replace(scheme, "@", secrets, 1) }
+
+// TestSignsAgain takes what a provider sent, and signs it ten hours later for
+// an app with the same secret and for one with another.
+func TestSignsAgain(t *testing.T) {
+	later := now.Add(10 * time.Hour)
+	for _, scheme := range symmetric {
+		source := mustParse(t, configOf(scheme, ownSecret+" "+otherSecret))
+		// The app knows nothing of a guard.
+		app, _, _ := strings.Cut(scheme, "{\ntoken")
+		for given, secret := range map[string]string{"": ownSecret, otherSecret: otherSecret} {
+			r := hook(`{"id":1}`, "Webhook-Id: msg_1", "X-Other: 1")
+			if err := mustParse(t, configOf(app, otherSecret)).Sign(r, now); err != nil {
+				t.Fatal(err)
+			}
+			r.Public.Host = "public.example.com"
+			headers := len(r.Header)
+			signer, err := source.(Resigner).SignerWith(given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := signer.Sign(r, later); err != nil {
+				t.Fatal(err)
+			}
+			if err := mustParse(t, configOf(app, secret)).Verify(r, later); err != nil {
+				t.Errorf("%s for %q: the app says %v", scheme, given, err)
+			}
+			for name, values := range r.Header {
+				if len(values) != 1 {
+					t.Errorf("%s: %s has %d values", scheme, name, len(values))
+				}
+			}
+			if len(r.Header) != headers || r.header("Webhook-Id") != "msg_1" || r.RawQuery != "x=1&y=2" {
+				t.Errorf("%s: left %v and %s", scheme, r.Header, r.RawQuery)
+			}
+			if err := mustParse(t, configOf(scheme, ownSecret)).Sign(r, later); err != nil {
+				t.Fatal(err)
+			}
+			if err := source.Verify(r, later); err != nil || r.Matched != 1 {
+				t.Errorf("%s: the source itself now says %v, secret %d", scheme, err, r.Matched)
+			}
+		}
+	}
+}
+
+// TestEveryScheme holds that a preset is either among the symmetric ones or
+// proves nothing.
+func TestEveryScheme(t *testing.T) {
+	known := map[string]bool{"insertsign": false}
+	for _, scheme := range symmetric {
+		name, _, _ := strings.Cut(scheme, " ")
+		known[name] = true
+	}
+	for _, p := range Presets() {
+		got := (&Known{preset: &p}).Resigns()
+		if want, listed := known[p.Name]; got != want || !listed {
+			t.Errorf("%s: Resigns is %v", p.Name, got)
+		}
+	}
+	if _, ok := Provider(new(Ignisign)).(Resigner); ok {
+		t.Error("Ignisign's tokens cannot be made")
+	}
+	for text, want := range map[string]bool{
+		"insertsign {\ntoken path s\n}":                false,
+		"custom {\ntoken header X-Token s\n}":          false,
+		"custom {\nnone\n}":                            false,
+		"custom s {\nhmac {\nheader X-Signature\n}\n}": true,
+	} {
+		if got := mustParse(t, text).(Resigner).Resigns(); got != want {
+			t.Errorf("%s: Resigns is %v", text, got)
+		}
+	}
+}
+
+// TestSignsInTheFormThatCame holds that an app gets the spelling, and the
+// weaker signatures, that the provider uses.
+func TestSignsInTheFormThatCame(t *testing.T) {
+	for _, test := range []struct {
+		config string
+		sent   []string
+		prefix map[string]string // of each header that must have been signed
+	}{
+		{"iusign @", []string{"X-IUSign-Signature: 00"}, map[string]string{"X-Iusign-Signature": ""}},
+		{"iusign @", []string{"X-IUSign-Signature: sha256=00"}, map[string]string{"X-Iusign-Signature": "sha256="}},
+		{"github @", []string{"X-Hub-Signature-256: sha256=00"}, map[string]string{"X-Hub-Signature-256": "sha256="}},
+		{"github @", []string{"X-Hub-Signature-256: sha256=00", "X-Hub-Signature: sha1=00"},
+			map[string]string{"X-Hub-Signature-256": "sha256=", "X-Hub-Signature": "sha1="}},
+		{"github @", []string{"X-Hub-Signature: sha512=00"},
+			map[string]string{"X-Hub-Signature-256": "sha256=", "X-Hub-Signature": "sha512="}},
+		{"github @", []string{"X-Hub-Signature-256: sha256=00", "X-Hub-Signature: nonsense"}, map[string]string{"X-Hub-Signature-256": "sha256="}},
+		{"github @", nil, map[string]string{"X-Hub-Signature-256": "sha256="}},
+	} {
+		r := hook("body", test.sent...)
+		p := mustParse(t, configOf(test.config, ownSecret))
+		signer, err := p.(Resigner).SignerWith("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := signer.Sign(r, now); err != nil {
+			t.Fatal(err)
+		}
+		for name, prefix := range test.prefix {
+			signature, ok := strings.CutPrefix(r.header(name), prefix)
+			if !ok || len(signature) < 40 || strings.ContainsAny(signature, "=,") {
+				t.Errorf("%v became %s: %q", test.sent, name, r.header(name))
+			}
+			alone := hook("body", name+": "+r.header(name))
+			if err := p.Verify(alone, now); err != nil {
+				t.Errorf("%v: %s alone: %v", test.sent, name, err)
+			}
+		}
+		if len(r.Header) != len(test.prefix) {
+			t.Errorf("%v became %v", test.sent, r.Header)
+		}
+	}
+}
+
+func TestSignersSecret(t *testing.T) {
+	t.Setenv("EMPTY", "")
+	p := mustParse(t, "standardwebhooks "+ownSecret).(Resigner)
+	for secret, want := range map[string]string{
+		"{env.EMPTY}":    "secret 1 is empty",
+		"{envv.EMPTY}":   "there is no placeholder",
+		"whsec_":         "not a key in base64",
+		"s3cret, s3cret": "not a key in base64",
+	} {
+		_, fromProvider := p.SignerWith(secret)
+		_, standard := Standard(secret)
+		for _, err := range []error{fromProvider, standard} {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s: got %v", secret, err)
+			}
+		}
+	}
+	if _, err := Standard(""); err == nil {
+		t.Error("Standard Webhooks signs without a secret")
+	}
+}
+
+// TestMatched holds that each secret is told by its position, the first one that
+// matches winning, and that no position is larger than announced.
+func TestMatched(t *testing.T) {
+	third := "whsec_aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ="
+	for _, scheme := range append(symmetric, "insertsign {\ntoken path @\n}", "custom {\ntoken header X-Token @\n}") {
+		p := mustParse(t, configOf(scheme, ownSecret+" "+otherSecret+" "+third+" "+third))
+		if n := p.Profile().Secrets; n != 4 {
+			t.Errorf("%s announces %d secrets", scheme, n)
+		}
+		for secret, want := range map[string]int{ownSecret: 1, otherSecret: 2, third: 3, "whsec_bm9uZQ==": 0} {
+			r := hook(`{"id":1}`, "Webhook-Id: msg_1")
+			r.Public.Host = "public.example.com"
+			if err := mustParse(t, configOf(scheme, secret)).Sign(r, now); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Verify(r, now); (err == nil) != (want > 0) || err == nil && r.Matched != want {
+				t.Errorf("%s: %v and secret %d, want %d", scheme, err, r.Matched, want)
+			}
+		}
+	}
+	legacy := hook("body", "X-Hub-Signature: sha1=25e6bdc5bb6d1d0a0ae58eb0d4d6a5ee8a3b0d0c")
+	if err := mustParse(t, "github a").Verify(legacy, now); err != Wrong || legacy.Matched != 0 {
+		t.Errorf("%v and secret %d", err, legacy.Matched)
+	}
+}
+
+// TestMatchedByCall asks with each key until the API accepts one.
+func TestMatchedByCall(t *testing.T) {
+	api := newAPI(t, says(200, isValid))
+	api.accepted = []string{"k3y-2"}
+	p := ignisignAt(t, api.URL, "api_key k3y-1 k3y-2 k3y-3\ntoken header X-Guard g")
+	if n := p.Profile().Secrets; n != 3 {
+		t.Errorf("announces %d secrets", n)
+	}
+	r := hook(ignisignBody, "X-Guard: g")
+	if err := p.Verify(r, now); err != nil || r.Matched != 0 {
+		t.Errorf("%v and secret %d before the call", err, r.Matched)
+	}
+	if verdict := check(t, p); verdict.Outcome != Genuine || verdict.Matched != 2 {
+		t.Errorf("outcome %d with secret %d, want 2", verdict.Outcome, verdict.Matched)
+	}
+}

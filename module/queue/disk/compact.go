@@ -1,0 +1,70 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	bolt "go.etcd.io/bbolt"
+	"go.uber.org/zap"
+)
+
+const (
+	// A queue file that has so much free space, and more than half of it, is
+	// made smaller when it is opened.
+	freeToCompact = 64 << 20
+	// It has to be quick: what is copied is at most this.
+	mostToCompact = 256 << 20
+)
+
+// compact gives the disk back the space that a backlog has taken: bbolt's files
+// never shrink. It returns the file as it is open then.
+func (s *Store) compact(db *bolt.DB) (*bolt.DB, error) {
+	var size int64
+	if err := view(db, func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	free := int64(db.Stats().FreePageN) * filePageSize
+	if free < freeToCompact || free < size/2 || size-free > mostToCompact {
+		return db, nil
+	}
+	path := db.Path()
+	draft := path + ".compact"
+	if err := copyCompactly(db, draft); err != nil {
+		// A full disk, for instance: the file is as good as it was.
+		s.logger.Warn("making the queue file smaller failed", zap.Error(err))
+		return db, ignoreMissing(os.Remove(draft))
+	}
+	if err := errors.Join(db.Close(), replaceFile(path, draft)); err != nil {
+		return nil, fmt.Errorf("replacing queue file: %w: %w", errIO, err)
+	}
+	smaller, err := openBolt(path, false)
+	if err == nil {
+		s.logger.Info("queue file was made smaller", zap.Int64("bytes", size), zap.Int64("used", size-free))
+	}
+	return smaller, err
+}
+
+// copyCompactly copies what a file holds to a new one.
+func copyCompactly(db *bolt.DB, path string) (err error) {
+	if err := ignoreMissing(os.Remove(path)); err != nil {
+		return err
+	}
+	to, err := openBolt(path, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	to.NoSync = true
+	if err := bolt.Compact(to, db, maxBytes); err != nil {
+		return err
+	}
+	return to.Sync()
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

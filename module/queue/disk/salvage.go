@@ -1,0 +1,297 @@
+package disk
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// salvage replaces a queue file whose structure is damaged by a new one that has
+// all that still reads. The damaged file is kept.
+//
+// What an intact page leads to counts. A lost page may have led to many others:
+// half an event whose other half was not lost is completed from pages that
+// nothing leads to any more. Those pages also hold what was there earlier, so an
+// event that was delivered may be found as it was before, and come twice.
+func (s *Store) salvage() error {
+	path := filepath.Join(s.dir, fileName)
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	tree, err := openTree(file)
+	if err != nil {
+		return err
+	}
+	w := &wreck{tree: tree, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
+	w.survey()
+	draft := path + ".salvage"
+	events, err := s.rebuild(draft, w)
+	if err != nil {
+		return fmt.Errorf("copying from the damaged queue file: %w: %w", errIO, err)
+	}
+	kept := fmt.Sprintf("%s.damaged-%d", path, time.Now().Unix())
+	if err = keep(path, kept); err == nil {
+		err = replaceFile(path, draft)
+	}
+	if err != nil {
+		return fmt.Errorf("replacing the damaged queue file: %w: %w", errIO, err)
+	}
+	s.logger.Error("queue file was damaged: what reads was copied into a new one", zap.String("kept", kept),
+		zap.Int("events", events), zap.Int("incomplete", w.incomplete()), zap.Int("lost_pages", tree.lost))
+	return nil
+}
+
+// place is where a record was found: on a leaf page, or, in a bucket that is
+// small, the record itself.
+type place struct {
+	page   uint64
+	record []byte
+	along  int // how far the event had come, of a head that was found astray
+}
+
+// wreck is what was found in a damaged file.
+type wreck struct {
+	tree            *tree
+	heads, requests map[queue.ID]place
+	others          []entry // of other buckets
+}
+
+// survey finds all records that read.
+func (w *wreck) survey() {
+	roots := w.tree.buckets(func(bucket string, key, value []byte) { w.found(bucket, 0, key, value) })
+	for _, bucket := range slices.Sorted(maps.Keys(roots)) {
+		w.tree.walk(roots[bucket], func(page uint64, _ uint32, key, value []byte) { w.found(bucket, page, key, value) })
+	}
+	if w.incomplete() > 0 || w.tree.root == 0 {
+		w.tree.strays(w.stray)
+	}
+}
+
+// found takes note of an entry of a bucket.
+func (w *wreck) found(bucket string, page uint64, key, value []byte) {
+	at := place{page: page}
+	if page == 0 {
+		at.record = bytes.Clone(value)
+	}
+	switch {
+	case bucket == string(bucketHeads) && headOf(key, value) != nil:
+		w.heads[queue.ID(key)] = at
+	case bucket == string(bucketRequests) && isRequest(key, value):
+		w.requests[queue.ID(key)] = at
+	case slices.Contains(copied, bucket):
+		w.others = append(w.others, entry{[]byte(bucket), bytes.Clone(key), bytes.Clone(value)})
+	}
+}
+
+// copied are the buckets that are copied as they are. The others follow from
+// the events.
+var copied = []string{string(bucketDedup), string(bucketDamaged), string(bucketMeta)}
+
+// stray takes note of a record that nothing leads to, if it makes half an event
+// whole. Without a root, nothing leads to anything.
+func (w *wreck) stray(page uint64, key, value []byte) (more bool) {
+	if len(key) != idSize {
+		return true
+	}
+	id := queue.ID(key)
+	head, hasHead := w.heads[id]
+	_, hasRequest := w.requests[id]
+	if e := headOf(key, value); e != nil {
+		intact := hasHead && head.along == 0
+		if along := 1 + progress(e); !intact && (hasRequest || w.tree.root == 0) && along > head.along {
+			w.heads[id] = place{page: page, along: along}
+		}
+	} else if !hasRequest && (hasHead || w.tree.root == 0) && isRequest(key, value) {
+		w.requests[id] = place{page: page}
+	}
+	return true
+}
+
+// progress tells which of two states of an event came later.
+func progress(e *queue.Event) (n int) {
+	for i := range e.Deliveries {
+		n += e.Deliveries[i].Attempts
+		if e.Deliveries[i].State != queue.Pending {
+			n += 1 << 20
+		}
+	}
+	return n
+}
+
+// incomplete returns how many events lack a half.
+func (w *wreck) incomplete() (n int) {
+	for id := range w.heads {
+		if _, ok := w.requests[id]; !ok {
+			n++
+		}
+	}
+	for id := range w.requests {
+		if _, ok := w.heads[id]; !ok {
+			n++
+		}
+	}
+	return n
+}
+
+// headOf returns the event whose head a record is, nil if it is none.
+func headOf(key, record []byte) *queue.Event {
+	e := new(queue.Event)
+	if len(key) != idSize || unseal(key, record, e) != nil || e.ID != queue.ID(key) {
+		return nil
+	}
+	return e
+}
+
+func isRequest(key, record []byte) bool {
+	return len(key) == idSize && unseal(key, record, new(queue.Request)) == nil
+}
+
+// rebuild makes a new queue file of what was found. Its lock keeps other
+// processes from doing the same.
+func (s *Store) rebuild(path string, w *wreck) (events int, err error) {
+	db, err := openBolt(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Update(empty); err != nil {
+		return 0, err
+	}
+	heads, requests := &loader{tree: w.tree}, &loader{tree: w.tree}
+	ids := slices.SortedFunc(maps.Keys(w.heads), func(a, b queue.ID) int { return bytes.Compare(a[:], b[:]) })
+	sums := new(ledger)
+	sums.reset(make(tallies))
+	for first := true; first || len(ids) > 0; first = false {
+		err := db.Update(func(tx *bolt.Tx) error {
+			t := &txn{tx: tx, sums: sums, changes: make(tallies)}
+			if first {
+				if err := t.copyOthers(w.others); err != nil {
+					return err
+				}
+			}
+			for size := 0; len(ids) > 0 && size < maxBytes; ids = ids[1:] {
+				id := ids[0]
+				head := heads.load(w.heads[id], id, func(b []byte) bool { return headOf(id[:], b) != nil })
+				request := requests.load(w.requests[id], id, func(b []byte) bool { return isRequest(id[:], b) })
+				in, err := readInsertion(id, head, request)
+				if err != nil {
+					continue // half of it is lost
+				}
+				if err := t.insert(in); err != nil {
+					return err
+				}
+				events++
+				size += len(request)
+			}
+			if err := t.flush(); err != nil {
+				return err
+			}
+			sums.apply(t.changes)
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return events, s.adoptJournal(db)
+}
+
+// empty makes an empty queue of a file that an attempt may have left behind.
+func empty(tx *bolt.Tx) error {
+	for _, name := range buckets {
+		if err := tx.DeleteBucket(name); err != nil && tx.Bucket(name) != nil {
+			return err
+		}
+	}
+	return furnish(tx)
+}
+
+// copyOthers stores those entries of other buckets that read.
+func (t *txn) copyOthers(entries []entry) error {
+	for _, e := range entries {
+		isMeta := bytes.Equal(e.bucket, bucketMeta)
+		if isMeta && !bytes.Equal(e.key, keySalt) && !bytes.Equal(e.key, keyApplied) {
+			continue
+		}
+		if (isMeta || bytes.Equal(e.bucket, bucketDedup)) && checkSeal(e.key, e.value) != nil {
+			continue
+		}
+		if err := t.put(e.bucket, e.key, e.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adoptJournal gives the new file the journal that the old one had, if nothing
+// in it says which that is: what was acknowledged last may be there only.
+func (s *Store) adoptJournal(db *bolt.DB) error {
+	var newest frame
+	var salt uint64
+	paths, err := filepath.Glob(filepath.Join(s.dir, journalPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for at := 0; at+frameHeader <= len(data); at += blockSize {
+			theirs := saltOf(data[at:])
+			if f, ok := parseFrame(data[at:], theirs); ok && f.seq > newest.seq {
+				newest, salt = f, theirs
+			}
+		}
+	}
+	if salt == 0 {
+		return nil
+	}
+	return db.Update(func(tx *bolt.Tx) error {
+		if tx.Bucket(bucketMeta).Get(keySalt) != nil {
+			return nil
+		}
+		return (&txn{tx: tx}).putMeta(keySalt, salt)
+	})
+}
+
+// loader loads records from a tree, one page of which it remembers: neighbours
+// are asked for one after the other.
+type loader struct {
+	tree *tree
+	id   uint64
+	page []byte
+}
+
+// load returns the record that was found at a place, nil if it is not there.
+func (l *loader) load(at place, id queue.ID, is func([]byte) bool) (record []byte) {
+	if at.page == 0 {
+		return at.record
+	}
+	if l.id != at.page {
+		page, err := l.tree.page(at.page)
+		if err != nil {
+			return nil
+		}
+		l.id, l.page = at.page, page
+	}
+	leaf(l.page, func(_ uint32, key, value []byte) {
+		if record == nil && bytes.Equal(key, id[:]) && is(value) {
+			record = value
+		}
+	})
+	return record
+}

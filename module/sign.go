@@ -1,0 +1,144 @@
+package module
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// Sign says how deliveries are signed again, so that an app accepts them
+// whenever they come.
+type Sign struct {
+	// The scheme: provider, the source's own, whose signature and timestamp take
+	// the place of the original ones; or standard, which is Standard Webhooks with
+	// the gateway's event ID as webhook-id.
+	Scheme string `json:"scheme,omitempty"`
+
+	// The secret that the app verifies with. Placeholders are resolved when the
+	// configuration loads. The scheme standard needs one, written as whsec_ and
+	// base64; with the scheme provider the default is the provider's first one.
+	Secret string `json:"secret,omitempty"`
+
+	signer  provider.Signer
+	handler *Handler
+}
+
+// The schemes there are.
+const signProvider, signStandard = "provider", "standard"
+
+// check holds the parts against each other.
+func (s *Sign) check() error {
+	switch {
+	case s.Scheme != signProvider && s.Scheme != signStandard:
+		return fmt.Errorf("sign is provider or standard, not %q", s.Scheme)
+	case s.Scheme == signStandard && s.Secret == "":
+		return errors.New("sign standard needs a secret")
+	}
+	return nil
+}
+
+// checkProvider refuses to sign what the gateway cannot sign in the provider's
+// place.
+func (s *Sign) checkProvider(p provider.Provider) error {
+	if s == nil || s.Scheme != signProvider {
+		return nil
+	}
+	switch resigner, ok := p.(provider.Resigner); {
+	case !ok:
+		return errors.New("sign provider is not possible, since nobody but the provider can make its proof; there is: sign standard <secret>")
+	case !resigner.Resigns():
+		return errors.New("sign provider is not possible, since the provider signs nothing; there is: sign standard <secret>")
+	}
+	return nil
+}
+
+func (s *Sign) provision(h *Handler) (err error) {
+	if s == nil {
+		return nil
+	}
+	s.handler = h
+	if s.Scheme == signStandard {
+		s.signer, err = provider.Standard(s.Secret)
+	} else {
+		s.signer, err = h.provider.(provider.Resigner).SignerWith(s.Secret)
+	}
+	return err
+}
+
+// sign puts a fresh proof into the headers of an attempt.
+func (s *Sign) sign(header http.Header, e *queue.Event, now time.Time) error {
+	if s == nil {
+		return nil
+	}
+	if s.Scheme == signStandard {
+		header.Set("Webhook-Id", e.ID.String())
+	}
+	path, query, _ := strings.Cut(e.Request.URI, "?")
+	r := &provider.Request{
+		Method:     e.Request.Method,
+		Path:       path,
+		RawQuery:   query,
+		Header:     header,
+		Body:       e.Request.Body,
+		DeliveryID: func() string { return s.handler.storedID(e) },
+	}
+	if s.handler.profile.SignsURL {
+		public, err := storedURL(e.Request)
+		if err != nil {
+			return err
+		}
+		r.Public = public
+	}
+	return s.signer.Sign(r, now)
+}
+
+// storedURL returns the URL that the provider called. A webhook that was stored
+// without it came to the one that the app gets.
+func storedURL(r *queue.Request) (*url.URL, error) {
+	text := r.PublicURL
+	if text == "" {
+		text = map[bool]string{true: "https://", false: "http://"}[r.TLS] + r.Host + r.URI
+	}
+	return url.Parse(text)
+}
+
+// storedID finds the delivery ID of a stored event, for schemes that sign it:
+// what the event has may be the hash that stands in for it.
+func (h *Handler) storedID(e *queue.Event) string {
+	view := storedView(e)
+	defer view.Free()
+	id, err := h.idValue.Text(view)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// read reads the arguments of a sign line:
+//
+//	sign provider [<secret>]
+//	sign standard <secret>
+func (s *Sign) read(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	s.Scheme = d.Val()
+	if d.NextArg() {
+		if s.Secret = d.Val(); s.Secret == "" {
+			return d.Err("the secret of sign is empty")
+		}
+	}
+	if err := syntax.End(d); err != nil {
+		return err
+	}
+	return syntax.At(d, s.check())
+}
