@@ -61,7 +61,8 @@ const (
 	Dead DeliveryState = "dead"
 
 	// Delivering and Parked are never stored. A pending delivery is delivering
-	// while an attempt runs, and parked while no configuration names its route.
+	// while an attempt runs, and parked while no configuration names its route
+	// or the route is paused.
 	Delivering DeliveryState = "delivering"
 	Parked     DeliveryState = "parked"
 )
@@ -109,6 +110,20 @@ type Delivery struct {
 	Attempts int           `cbor:"6,keyasint"`           // tries that count
 	Status   int           `cbor:"7,keyasint,omitempty"` // HTTP status of the last try, 0 when nothing answered
 	Reason   string        `cbor:"8,keyasint,omitempty"` // why the last try failed
+	Log      []Attempt     `cbor:"9,keyasint,omitempty"` // the last ten attempts, the oldest first
+
+	Replays  int       `cbor:"12,keyasint,omitempty"` // how often an operator sent it again
+	Replayed time.Time `cbor:"13,keyasint,omitzero"`  // when that was last
+	From     string    `cbor:"14,keyasint,omitempty"` // the route that it was on its way to before a replay
+}
+
+// Attempt is one try of a delivery.
+type Attempt struct {
+	At      time.Time     `cbor:"1,keyasint"`
+	Took    time.Duration `cbor:"2,keyasint"`
+	Status  int           `cbor:"3,keyasint,omitempty"` // 0 when nothing answered
+	Reason  string        `cbor:"4,keyasint,omitempty"`
+	Outcome Outcome       `cbor:"5,keyasint"`
 }
 
 // Check is how far the check of a held event has come.
@@ -264,6 +279,13 @@ type Store interface {
 	// Expire deletes events that have been kept long enough, and dedup entries
 	// whose window has ended. It works in short transactions.
 	Expire(ctx context.Context, now time.Time, keep Retention) error
+
+	// SetPaused remembers that a lane is paused, or forgets it. It returns nil
+	// only after a crash or a power cut can no longer undo that.
+	SetPaused(ctx context.Context, lane Lane, paused bool) error
+
+	// Paused returns the lanes that are paused, in no order.
+	Paused() ([]Lane, error)
 
 	// Usage returns what the store holds. The caller owns the result.
 	Usage() Usage
