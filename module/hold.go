@@ -45,15 +45,21 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
 }
 
-// routeHeld names the routes that take an event that was held.
-func (h *Handler) routeHeld(e *queue.Event) []string {
+// routeStored names the routes that take an event which was held, or which an
+// operator sends through the rules again.
+func (h *Handler) routeStored(e *queue.Event) []string {
+	view := viewOf(e)
+	defer view.Free()
+	return h.route(view)
+}
+
+// viewOf returns a stored event as expressions see it.
+func viewOf(e *queue.Event) *rules.View {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
-	view := rules.NewView(&rules.Input{
+	return rules.NewView(&rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
 		Method: e.Request.Method, Path: path, RawQuery: query,
 		Header: e.Request.Header, Body: e.Request.Body,
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,
 	})
-	defer view.Free()
-	return h.route(view)
 }

@@ -263,7 +263,10 @@ func TestReplayOfUnprovenEvents(t *testing.T) {
 	s.left(id, queue.Replay{Pick: every, To: []string{"app"}}, queue.LeftHeld)
 	close(door)
 	s.ended(id) // uncertain
-	s.left(id, queue.Replay{Pick: every}, queue.LeftUnrouted)
+	eventually(t, "the end of the check", func() bool {
+		_, err := s.Replay(t.Context(), s.get(id), queue.Replay{Pick: every})
+		return errors.Is(err, queue.LeftUnrouted)
+	})
 	if a.count() != 0 {
 		t.Fatal("an unproven event was delivered")
 	}
