@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 )
@@ -123,6 +124,9 @@ func apiMessage(address string, err error) error {
 	var message string
 	if json.NewDecoder(bytes.NewReader(after)).Decode(&message) != nil {
 		return err
+	}
+	if strings.Contains(err.Error(), "HTTP 400") {
+		return usageError{errors.New(message)}
 	}
 	return errors.New(message)
 }

@@ -105,8 +105,11 @@ func (o *operator) selected(filter url.Values) error {
 		}
 	}
 	done, err := o.steps(filter, false)
+	if err != nil && done.Events > 0 {
+		return fmt.Errorf("after %s: %w", &done, err)
+	}
 	if err != nil {
-		return fmt.Errorf("after %s: %w", done.String(), err)
+		return err
 	}
 	return o.print(&done)
 }
