@@ -12,8 +12,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/disk"
 )
 
 // shortLived follows the upstream of a route whose deliveries die soon.
@@ -425,5 +431,86 @@ func TestRulesCommand(t *testing.T) {
 	}
 	if _, stderr, status := ask(`{}`, "--address", g.admin, "--source", "nobody"); status != 1 || !strings.Contains(stderr, "nobody") {
 		t.Errorf("unknown source: exit %d, %s", status, stderr)
+	}
+}
+
+// TestUnprovenEvents decides about events whose proof could not be checked.
+func TestUnprovenEvents(t *testing.T) {
+	t.Parallel()
+	target := newApp(t, nil)
+	unclear := newApp(t, inTurn(status(502), status(502), consumed))
+	down := unstartedApp(t, freeAddress(t), nil)
+	g := start(t, "{$HTTPS} {\n"+ignisignSource("unclear", target.address, unclear, "")+ignisignSource("down", target.address, down, "")+"}\n")
+	for token, source := range map[string]string{"u1": "unclear", "u2": "unclear", "h": "down"} {
+		if status := g.sendToken(source, token); status != http.StatusOK {
+			t.Fatalf("token %s is answered with %d", token, status)
+		}
+	}
+	held, _ := g.event("h")
+	g.exits(t, 1, "its proof is still being checked", "replay", held.ID, "--to", "app")
+	g.exits(t, 0, "drop: 0 deliveries of 0 events", "drop", "--source", "down", "--yes")
+	g.waitForEvent("u1", "uncertain")
+	g.waitForEvent("u2", "uncertain")
+	g.exits(t, 0, "replay: 0 deliveries of 0 events", "replay", "--source", "unclear", "--yes")
+	u1, _ := g.event("u1")
+	u2, _ := g.event("u2")
+	g.exits(t, 0, "replay: 1 delivery of 1 event", "replay", u1.ID)
+	if d := g.waitForState("u1", "app", "delivered"); d.Replays != 1 {
+		t.Errorf("delivery: %+v", d)
+	}
+	g.exits(t, 0, "of 1 event", "drop", u2.ID)
+	g.exits(t, 1, "not found", "show", u2.ID)
+	eventually(t, "no call runs and the held event is dropped", func() bool {
+		stdout, _, _ := g.webhook("drop", "--state", "held", "--yes")
+		return strings.Contains(stdout, "of 1 event")
+	})
+	g.exits(t, 1, "not found", "show", held.ID)
+	if n := len(target.deliveries()); n != 1 {
+		t.Errorf("%d deliveries, want 1", n)
+	}
+}
+
+// TestShowAttempts shows a delivery whose attempts lie in the queue.
+func TestShowAttempts(t *testing.T) {
+	t.Parallel()
+	g := start(t, insignerSite(newApp(t, nil).address, ""))
+	g.mustSend("1")
+	g.waitForState("1", "app", "delivered")
+	e, _ := g.event("1")
+	g.stop()
+	store, err := disk.Open(filepath.Join(g.dir, "queue"), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.Local)
+	err = store.Update(t.Context(), uuid.MustParse(e.ID), func(e *queue.Event) error {
+		e.Deliveries[0].Log = []queue.Attempt{
+			{At: at, Took: 1500 * time.Microsecond, Status: 503, Reason: "503 Service Unavailable", Outcome: queue.Retry},
+			{At: at.Add(time.Second), Took: 30 * time.Second, Reason: "no answer within 30s", Outcome: queue.Retry},
+			{At: at.Add(time.Minute), Took: time.Second, Status: 200, Outcome: queue.Succeeded},
+		}
+		return nil
+	})
+	if err != nil || store.Close() != nil {
+		t.Fatal(err)
+	}
+	g.run()
+	shown := g.must(t, "show", e.ID)
+	for _, want := range []string{
+		"2026-03-04 05:06:07: retry after 1.5 ms, 503 Service Unavailable\n",
+		"2026-03-04 05:06:08: retry after 30000.0 ms, no answer within 30s\n",
+		"2026-03-04 05:07:07: delivered after 1000.0 ms, 200\n",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("show does not print %q:\n%s", want, shown)
+		}
+	}
+	var event module.EventInfo
+	if err := json.Unmarshal([]byte(g.must(t, "show", e.ID, "--json")), &event); err != nil {
+		t.Fatal(err)
+	}
+	want := module.AttemptInfo{At: at.UTC(), Millis: 1.5, Outcome: "retry", Status: 503, Error: "503 Service Unavailable"}
+	if log := event.Deliveries[0].Log; len(log) != 3 || log[0] != want {
+		t.Errorf("show --json prints %+v", log)
 	}
 }

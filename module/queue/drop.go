@@ -10,8 +10,8 @@ const Dropped = "dropped by an operator"
 
 // Drop ends those deliveries of an event, as it was loaded, that wait and are
 // picked. An event that is held or uncertain is removed: a later copy of it is
-// taken for new. Drop returns how many deliveries it ended, 1 for an event
-// without any, and a Left if there is none.
+// taken for new. Drop returns how many deliveries it ended, and a Left if it
+// did nothing.
 func (e *Engine) Drop(ctx context.Context, ev *Event, pick func(d *Delivery, state DeliveryState) bool) (int, error) {
 	if ev.State == Held || ev.State == Uncertain {
 		return e.dropUnproven(ctx, ev)
@@ -35,7 +35,7 @@ func (e *Engine) Drop(ctx context.Context, ev *Event, pick func(d *Delivery, sta
 // given.
 func (e *Engine) TryDrop(ev *Event, pick func(d *Delivery, state DeliveryState) bool) (int, error) {
 	if ev.State == Held || ev.State == Uncertain {
-		return 1, nil
+		return 0, nil
 	}
 	lanes, err := dropWaiting(ev, pick, e.stateOf(ev), time.Now())
 	return len(lanes), err
@@ -80,5 +80,5 @@ func (e *Engine) dropUnproven(ctx context.Context, ev *Event) (int, error) {
 	if account := e.plan.Load().accounts[ev.Source]; account != nil {
 		account.window.forget(stored.Dedup.Key, ev.ID)
 	}
-	return 1, nil
+	return 0, nil
 }
