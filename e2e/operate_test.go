@@ -107,7 +107,7 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	}
 
 	all := []string{"replay", "--source", "insigner"}
-	g.exits(t, 2, "1200 deliveries of 1200 events. Add --yes", all...)
+	g.exits(t, 2, "sends 1200 deliveries of 1200 events again. Add --yes", all...)
 	g.exits(t, 0, "replay would do: 1200 deliveries of 1200 events", append(all, "--dry-run")...)
 	if n := g.deliveries("insigner", "app", "dead"); n != float64(len(dead)) {
 		t.Fatalf("%v dead letters are left by a dry run", n)
@@ -233,7 +233,7 @@ func TestDrop(t *testing.T) {
 		t.Errorf("delivery: %+v", d)
 	}
 	g.exits(t, 2, "Error: what is delivered waits for nothing", "drop", "--state", "delivered", "--yes")
-	g.exits(t, 2, "2 deliveries of 2 events. Add --yes", "drop", "--source", "insigner")
+	g.exits(t, 2, "ends 2 deliveries of 2 events. Add --yes", "drop", "--source", "insigner")
 	g.exits(t, 0, "drop: 2 deliveries of 2 events", "drop", "--source", "insigner", "--yes")
 	g.waitForState("3", "app", "dead")
 	if d := g.waitForState("3", "other", "delivered"); d.Reason != "" {

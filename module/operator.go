@@ -20,7 +20,7 @@ import (
 type operator struct {
 	*client
 	*remote
-	verb, does  string // replay, sends again
+	verb, does  string // replay, sends %s again
 	yes, dryRun bool
 	options     url.Values // that are no filters
 }
@@ -146,7 +146,7 @@ func (o *operator) query(dry bool) url.Values {
 
 // ask asks the person. Where there is none, --yes must have been given.
 func (o *operator) ask(found *Done) error {
-	question := fmt.Sprintf("This %s %s.", o.does, found)
+	question := fmt.Sprintf("This "+o.does+".", found)
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return usageError{errors.New(question + " Add --yes to have it done, or --dry-run to only count")}
 	}
@@ -202,7 +202,7 @@ func count(n int, what string) string {
 }
 
 func replayCommand() *cobra.Command {
-	return operatorCommand("replay", "sends again", "Sends events again",
+	return operatorCommand("replay", "sends %s again", "Sends events again",
 		`Sends events again: those whose IDs are given, or all that the filters select.
 
   caddy webhook replay <id>                          what of it was not delivered
@@ -240,7 +240,7 @@ copies has no say in it, and caddy webhook show tells that it was replayed.`,
 }
 
 func dropCommand() *cobra.Command {
-	return operatorCommand("drop", "ends", "Ends deliveries that wait",
+	return operatorCommand("drop", "ends %s", "Ends deliveries that wait",
 		`Ends what waits: deliveries that are pending or parked become dead letters, of
 the events whose IDs are given, or of all that the filters select. A dead letter
 can be replayed as long as it is kept.
