@@ -206,6 +206,8 @@ func TestReplayOfWaitingDeliveries(t *testing.T) {
 	}
 
 	g.mustLoad(strings.Replace(insignerSite(app.address, ""), "route app", "route renamed", 1))
+	g.exits(t, 0, "parked: 1 delivery, whose route is paused or not configured", "replay", one.ID, "--route", "app")
+	g.exits(t, 0, "drop: 1 delivery of 1 event", "drop", one.ID)
 	if d := g.waitForState("2", "app", "parked"); d.Paused {
 		t.Errorf("the delivery of a route that is gone is shown as paused")
 	}

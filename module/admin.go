@@ -30,8 +30,9 @@ func init() { caddy.RegisterModule(Admin{}) }
 //	POST /webhook_gateway/replay?<filter>&to=…&reroute=true&dry_run=true
 //	POST /webhook_gateway/drop?<filter>&dry_run=true
 //
-// A filter is made of state, source, route, event, older, newer, where, limit,
-// and before: the ID that an earlier answer names as next.
+// A filter is made of state, source, route, event, older, newer, where and limit.
+// Lists go on with before, and replay and drop, which begin with the oldest
+// event, with after: each is what the answer before names as next.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.

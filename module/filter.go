@@ -80,13 +80,18 @@ func parseMoment(text string) (time.Time, error) {
 	return time.Now().Add(-ago), nil
 }
 
-// scan yields the events that the filter selects, newest first, until yield
-// returns false. A filter with Where yields them with their requests. next is
-// where a later scan goes on, zero if there is nothing more.
-func (f *Filter) scan(ctx context.Context, engine *queue.Engine, yield func(*queue.Event) bool) (next queue.ID, err error) {
+// scan yields the events that the filter selects, newest first below Before, or
+// oldest first above After, until yield returns false. A filter with Where
+// yields them with their requests. next is where a later scan goes on, zero if
+// there is nothing more.
+func (f *Filter) scan(ctx context.Context, engine *queue.Engine, oldestFirst bool, yield func(*queue.Event) bool) (next queue.ID, err error) {
+	walk, from := engine.List, f.Before
+	if oldestFirst {
+		walk, from = engine.Ascend, f.After
+	}
 	var failed error
-	err = engine.List(ctx, f.Before, func(e *queue.Event) bool {
-		if f.passed(e) {
+	err = walk(ctx, from, func(e *queue.Event) bool {
+		if !oldestFirst && f.passed(e) {
 			return false
 		}
 		if !f.matches(engine, e) {
@@ -145,8 +150,14 @@ func (f *Filter) whole(ctx context.Context, engine *queue.Engine, e *queue.Event
 	return e, nil
 }
 
-// passed reports whether no older event can match.
+// passed reports whether neither an event nor any older one can match. Events
+// are in the order of their IDs, and received before they got one.
 func (f *Filter) passed(e *queue.Event) bool {
-	return !f.Newer.IsZero() && e.ReceivedAt.Before(f.Newer) ||
+	return !f.Newer.IsZero() && timeOf(e.ID).Before(f.Newer) ||
 		f.After != (queue.ID{}) && slices.Compare(e.ID[:], f.After[:]) <= 0
+}
+
+// timeOf returns the millisecond in which an event got its ID; it ends later.
+func timeOf(id queue.ID) time.Time {
+	return time.Unix(id.Time().UnixTime()).Add(time.Millisecond)
 }

@@ -152,8 +152,7 @@ func earlier(text string) string {
 	if err != nil {
 		return ""
 	}
-	seconds, nanos := id.Time().UnixTime()
-	at := time.Unix(seconds, nanos).Add(-followBack).UnixMilli()
+	at := timeOf(id).Add(-followBack).UnixMilli()
 	var below uuid.UUID
 	for i := range 6 {
 		below[i] = byte(at >> (8 * (5 - i)))

@@ -82,7 +82,7 @@ func listOf(name string, a *App, r *http.Request, state string, rows func(*queue
 	return list{name, func(yield func(any) error) (queue.ID, error) {
 		var failed error
 		n := 0
-		next, err := filter.scan(r.Context(), engine, func(e *queue.Event) bool {
+		next, err := filter.scan(r.Context(), engine, false, func(e *queue.Event) bool {
 			for _, row := range rows(engine, e, filter) {
 				n++
 				if failed = yield(row); failed != nil {

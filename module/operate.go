@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,26 +15,28 @@ import (
 )
 
 // An operation on many events is made in steps, so that no request takes long
-// and whoever breaks it off knows how far it has come.
+// and whoever breaks it off knows how far it has come. A step is made in pages,
+// each of which is a transaction.
 const (
-	stepEvents  = 1000
-	stepTime    = 2 * time.Second
-	stepWorkers = 64 // what they store shares transactions
+	stepEvents = 2000
+	stepTime   = 2 * time.Second
+	stepPage   = 100
 )
 
 // operation is what an operator does with events: replay or drop.
 type operation struct {
 	name string
 	idle queue.Left // says of an event that is named why nothing was done
-	do   func(ctx context.Context, engine *queue.Engine, e *queue.Event, dry bool) (deliveries int, err error)
+	on   func(context.Context, *queue.Engine, *queue.Event) (queue.Operation, error)
 }
 
 // Done is what became of an operation, or of a step of one.
 type Done struct {
 	Events     int            `json:"events"`
 	Deliveries int            `json:"deliveries"`
-	Left       map[string]int `json:"left,omitempty"` // events that were left as they are, by reason
-	Next       string         `json:"next,omitempty"` // where the next step begins
+	Parked     int            `json:"parked,omitempty"` // replayed deliveries that nobody delivers for now
+	Left       map[string]int `json:"left,omitempty"`   // events that were left as they are, by reason
+	Next       string         `json:"next,omitempty"`   // what the next step comes after
 }
 
 // maker makes an operation out of a query. The filter is nil for an event that
@@ -54,18 +55,22 @@ func one(make maker) func(*App, *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		dry := query.Get("dry_run") != ""
-		n, err := op.do(r.Context(), engine, event, dry)
+		s := step{engine: engine, dry: query.Get("dry_run") != ""}
+		ending := queue.Ending{}
+		do, err := op.on(r.Context(), engine, event)
+		if err == nil {
+			ending = s.do(r.Context(), []queue.Task{{Event: event, Operation: do}})[0]
+			err = ending.Err
+		}
 		switch {
 		case errors.Is(err, queue.LeftIdle):
 			return nil, op.idle
 		case err != nil:
 			return nil, err
 		}
-		if !dry {
-			a.logger.Info(op.name+" by an operator", zap.Stringer("event", event.ID), zap.Int("deliveries", n))
-		}
-		return Done{Events: 1, Deliveries: n}, nil
+		s.note(ending)
+		op.log(a, &s, zap.Stringer("event", event.ID))
+		return s.Done, nil
 	}
 }
 
@@ -85,70 +90,92 @@ func many(make maker) func(*App, *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		dry := query.Get("dry_run") != ""
-		done, err := op.step(r.Context(), engine, &filter, dry)
-		if !dry && done.Events > 0 {
-			a.logger.Info(op.name+" by an operator", zap.Int("events", done.Events), zap.Int("deliveries", done.Deliveries))
-		}
-		return done, err
+		s := &step{engine: engine, dry: query.Get("dry_run") != ""}
+		err = s.run(r.Context(), op, &filter)
+		op.log(a, s)
+		return s.Done, err
 	}
 }
 
-// step does the operation with the first events that the filter selects.
-func (op *operation) step(ctx context.Context, engine *queue.Engine, filter *Filter, dry bool) (Done, error) {
+// log says in the log what was done.
+func (op *operation) log(a *App, s *step, fields ...zap.Field) {
+	if !s.dry && s.Events > 0 {
+		fields = append(fields, zap.Int("events", s.Events), zap.Int("deliveries", s.Deliveries))
+		a.logger.Info(op.name+" by an operator", fields...)
+	}
+}
+
+// step is a step of an operation on many events.
+type step struct {
+	engine *queue.Engine
+	dry    bool
+	Done
+	page   []queue.Task
+	failed error
+}
+
+// run does the operation with the first events that the filter selects, the
+// oldest first.
+func (s *step) run(ctx context.Context, op *operation, filter *Filter) error {
 	limit := stepEvents
 	if filter.Limit > 0 {
 		limit = min(limit, filter.Limit)
 	}
-	s := &step{Done: Done{Left: make(map[string]int)}, free: make(chan struct{}, stepWorkers)}
 	began, chosen := time.Now(), 0
-	next, err := filter.scan(ctx, engine, func(e *queue.Event) bool {
-		chosen++
-		s.free <- struct{}{}
-		s.workers.Go(func() {
-			n, err := op.do(ctx, engine, e, dry)
-			s.note(n, err)
-			<-s.free
-		})
-		return chosen < limit && time.Since(began) < stepTime && s.err() == nil
+	next, err := filter.scan(ctx, s.engine, true, func(e *queue.Event) bool {
+		do, err := op.on(ctx, s.engine, e)
+		if err != nil {
+			s.note(queue.Ending{Err: err})
+		} else {
+			e.Request = nil // which may be large
+			s.page = append(s.page, queue.Task{Event: e, Operation: do})
+		}
+		if chosen++; chosen%stepPage == 0 {
+			s.flush(ctx)
+		}
+		return chosen < limit && time.Since(began) < stepTime && s.failed == nil
 	})
-	s.workers.Wait()
+	s.flush(ctx)
 	if next != (queue.ID{}) {
 		s.Next = next.String()
 	}
-	return s.Done, errors.Join(err, s.err())
+	return errors.Join(err, s.failed)
 }
 
-// step counts what becomes of its events.
-type step struct {
-	free    chan struct{}
-	workers sync.WaitGroup
-
-	mu sync.Mutex
-	Done
-	failed error
+// flush does what waits in the page.
+func (s *step) flush(ctx context.Context) {
+	for _, ending := range s.do(ctx, s.page) {
+		s.note(ending)
+	}
+	s.page = s.page[:0]
 }
 
-func (s *step) note(deliveries int, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *step) do(ctx context.Context, tasks []queue.Task) (endings []queue.Ending) {
+	if !s.dry {
+		return s.engine.Operate(ctx, tasks)
+	}
+	for _, task := range tasks {
+		endings = append(endings, s.engine.Try(task))
+	}
+	return endings
+}
+
+func (s *step) note(ending queue.Ending) {
 	var left queue.Left
-	switch {
+	switch err := ending.Err; {
 	case err == nil:
 		s.Events++
-		s.Deliveries += deliveries
+		s.Deliveries += ending.Deliveries
+		s.Parked += ending.Parked
 	case errors.Is(err, queue.LeftIdle), errors.Is(err, queue.ErrNotFound):
 	case errors.As(err, &left):
+		if s.Left == nil {
+			s.Left = make(map[string]int)
+		}
 		s.Left[string(left)]++
 	default:
 		s.failed = err
 	}
-}
-
-func (s *step) err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.failed
 }
 
 // newReplay makes a replay. Of the events that a filter selects it means the
@@ -176,16 +203,9 @@ func newReplay(a *App, query url.Values, filter *Filter) (*operation, error) {
 		}
 	}
 	op := &operation{name: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered: --route <name>"}
-	op.do = func(ctx context.Context, engine *queue.Engine, e *queue.Event, dry bool) (int, error) {
+	op.on = func(ctx context.Context, engine *queue.Engine, e *queue.Event) (queue.Operation, error) {
 		routes, err := a.destinations(ctx, engine, e, to, reroute)
-		if err != nil {
-			return 0, err
-		}
-		replay := queue.Replay{Pick: pick, To: routes}
-		if dry {
-			return engine.TryReplay(e, replay)
-		}
-		return engine.Replay(ctx, e, replay)
+		return queue.Replay{Pick: pick, To: routes}, err
 	}
 	return op, nil
 }
@@ -236,15 +256,12 @@ func newDrop(_ *App, query url.Values, filter *Filter) (*operation, error) {
 		return (route == "" || route == d.Route) && (state == "" || state == string(queue.Routed) || state == string(s))
 	}
 	op := &operation{name: "drop", idle: "nothing of it waits"}
-	op.do = func(ctx context.Context, engine *queue.Engine, e *queue.Event, dry bool) (int, error) {
+	op.on = func(_ context.Context, _ *queue.Engine, e *queue.Event) (queue.Operation, error) {
 		unproven := e.State == queue.Held || e.State == queue.Uncertain
 		if unproven && (route != "" || filter != nil && state != string(e.State)) {
-			return 0, queue.LeftIdle
+			return nil, queue.LeftIdle
 		}
-		if dry {
-			return engine.TryDrop(e, pick)
-		}
-		return engine.Drop(ctx, e, pick)
+		return queue.Drop{Pick: pick}, nil
 	}
 	return op, nil
 }

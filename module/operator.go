@@ -128,7 +128,7 @@ func (o *operator) steps(filter url.Values, dry bool) (sum Done, err error) {
 		if done.Next == "" || limit > 0 && sum.Events >= limit {
 			return sum, nil
 		}
-		query.Set("before", done.Next)
+		query.Set("after", done.Next)
 		if limit > 0 {
 			query.Set("limit", strconv.Itoa(limit-sum.Events))
 		}
@@ -167,6 +167,9 @@ func (o *operator) print(done *Done) error {
 		prefix = o.verb + " would do: "
 	}
 	fmt.Fprintln(o.OutOrStdout(), prefix+done.String())
+	if done.Parked > 0 && o.verb == "replay" {
+		fmt.Fprintf(o.OutOrStdout(), "  parked: %s, whose route is paused or not configured\n", count(done.Parked, "delivery"))
+	}
 	for _, reason := range slices.Sorted(maps.Keys(done.Left)) {
 		fmt.Fprintf(o.OutOrStdout(), "  left as they are: %s, %s\n", count(done.Left[reason], "event"), reason)
 	}
@@ -177,6 +180,7 @@ func (o *operator) print(done *Done) error {
 func (d *Done) add(other *Done) {
 	d.Events += other.Events
 	d.Deliveries += other.Deliveries
+	d.Parked += other.Parked
 	for reason, n := range other.Left {
 		if d.Left == nil {
 			d.Left = make(map[string]int)
@@ -220,8 +224,8 @@ those that take it by the rules of today. In the last two cases a delivery that
 was not delivered makes room for the new ones. Events that are unrouted or
 uncertain go through the rules of today, or to the route that --to names.
 
-Replayed deliveries join the end of the queue. What is pending becomes due at
-once. An event of which an attempt is running is left to that. Recognizing
+Replayed deliveries join the end of the queue, the oldest event first. What is
+pending becomes due at once. An event of which an attempt is running is left to that. Recognizing
 copies has no say in it, and caddy webhook show tells that it was replayed.`,
 		func(cmd *cobra.Command) func() (url.Values, error) {
 			to := cmd.Flags().String("to", "", "Send to this route instead")

@@ -5,48 +5,22 @@ import (
 	"time"
 )
 
+// Drop says which deliveries of an event an operator gives up, those that wait
+// and are picked. They become dead letters. An event that is held or uncertain
+// is removed instead: a later copy of it is taken for new.
+type Drop struct {
+	Pick func(d *Delivery, state DeliveryState) bool
+}
+
 // Dropped is the reason of deliveries that an operator gave up.
 const Dropped = "dropped by an operator"
 
-// Drop ends those deliveries of an event, as it was loaded, that wait and are
-// picked. An event that is held or uncertain is removed: a later copy of it is
-// taken for new. Drop returns how many deliveries it ended, and a Left if it
-// did nothing.
-func (e *Engine) Drop(ctx context.Context, ev *Event, pick func(d *Delivery, state DeliveryState) bool) (int, error) {
-	if ev.State == Held || ev.State == Uncertain {
-		return e.dropUnproven(ctx, ev)
-	}
-	var lanes []Lane
-	now := time.Now()
-	err := e.operate(ctx, ev, func(stored *Event, state stateFunc) (err error) {
-		lanes, err = dropWaiting(stored, pick, state, now)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, lane := range lanes {
-		e.wake(lane, now) // what waited behind it may go on
-	}
-	return len(lanes), nil
-}
-
-// TryDrop returns what Drop would, and changes nothing but the event it is
-// given.
-func (e *Engine) TryDrop(ev *Event, pick func(d *Delivery, state DeliveryState) bool) (int, error) {
-	if ev.State == Held || ev.State == Uncertain {
-		return 0, nil
-	}
-	lanes, err := dropWaiting(ev, pick, e.stateOf(ev), time.Now())
-	return len(lanes), err
-}
-
-func dropWaiting(e *Event, pick func(*Delivery, DeliveryState) bool, state stateFunc, now time.Time) (lanes []Lane, err error) {
+func (drop Drop) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
 	left := LeftIdle
 	for i := range e.Deliveries {
 		d, s := &e.Deliveries[i], state(&e.Deliveries[i])
 		switch {
-		case d.State != Pending || !pick(d, s):
+		case d.State != Pending || !drop.Pick(d, s):
 		case s == Delivering:
 			left = LeftBusy
 		default:
@@ -60,25 +34,28 @@ func dropWaiting(e *Event, pick func(*Delivery, DeliveryState) bool, state state
 	return lanes, nil
 }
 
-// dropUnproven removes an event that is held or uncertain.
-func (e *Engine) dropUnproven(ctx context.Context, ev *Event) (int, error) {
+// unproven reports whether the proof of the event is not known to be good.
+func (e *Event) unproven() bool { return e.State == Held || e.State == Uncertain }
+
+// removeUnproven removes an event that is held or uncertain.
+func (e *Engine) removeUnproven(ctx context.Context, ev *Event) error {
 	t := ticket{Lane{Source: ev.Source}, ev.ID}
 	if !e.begin(t, nil) {
-		return 0, LeftBusy
+		return LeftBusy
 	}
 	defer e.end(t)
 	stored, err := e.store.Get(ctx, ev.ID) // as it is now that nobody else may change it
 	switch {
 	case err != nil:
-		return 0, err
-	case stored.State != Held && stored.State != Uncertain:
-		return 0, LeftIdle
+		return err
+	case !stored.unproven():
+		return LeftIdle
 	}
 	if err := e.store.Remove(ctx, ev.ID); err != nil {
-		return 0, err
+		return err
 	}
 	if account := e.plan.Load().accounts[ev.Source]; account != nil {
 		account.window.forget(stored.Dedup.Key, ev.ID)
 	}
-	return 0, nil
+	return nil
 }

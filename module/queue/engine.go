@@ -204,6 +204,12 @@ func (e *Engine) List(ctx context.Context, before ID, yield func(*Event) bool) e
 	return e.store.List(ctx, before, yield)
 }
 
+// Ascend yields events without their requests, oldest first, starting above the
+// ID after (the zero ID: at the oldest), until yield returns false.
+func (e *Engine) Ascend(ctx context.Context, after ID, yield func(*Event) bool) error {
+	return e.store.Ascend(ctx, after, yield)
+}
+
 // Usage returns what the store holds, with the states of deliveries as an
 // operator sees them. The caller owns the result.
 func (e *Engine) Usage() Usage {

@@ -251,6 +251,12 @@ type Store interface {
 	// Clearing Event.Dedup removes the dedup entry.
 	Update(ctx context.Context, id ID, change func(*Event) error) error
 
+	// UpdateAll changes several events as Update does, in one transaction and in
+	// the order of their IDs there. Those that are not there, and those for which
+	// change returns an error, stay as they were; the others are changed, or none
+	// is if UpdateAll returns an error.
+	UpdateAll(ctx context.Context, ids []ID, change func(*Event) error) error
+
 	// Remove deletes an event and its dedup entry.
 	Remove(ctx context.Context, id ID) error
 
@@ -271,6 +277,10 @@ type Store interface {
 	// the ID before (the zero ID: at the newest), until yield returns false.
 	// It holds no transaction open while yield runs.
 	List(ctx context.Context, before ID, yield func(*Event) bool) error
+
+	// Ascend is List the other way round: oldest first, starting above the ID
+	// after.
+	Ascend(ctx context.Context, after ID, yield func(*Event) bool) error
 
 	// Remembered yields the dedup entries that have not ended at now, those
 	// that end first coming first.

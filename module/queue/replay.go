@@ -1,25 +1,13 @@
 package queue
 
 import (
-	"context"
 	"slices"
 	"time"
 )
 
-// Left says why an operator's replay or drop left an event as it is.
-type Left string
-
-func (l Left) Error() string { return string(l) }
-
-// The reasons there are.
-const (
-	LeftBusy     Left = "an attempt is running"
-	LeftHeld     Left = "its proof is still being checked"
-	LeftUnrouted Left = "no route takes it"
-	LeftIdle     Left = "there is nothing to do"
-)
-
-// Replay says which deliveries of an event an operator sends again, and where to.
+// Replay says which deliveries of an event an operator sends again, and where
+// to. They join the end of the queue; those that wait become due. Dedup windows
+// have no say in it.
 type Replay struct {
 	// Pick chooses deliveries by their state as an operator sees it. Of an event
 	// that has none, because it is unrouted or uncertain, nothing is chosen.
@@ -31,90 +19,9 @@ type Replay struct {
 	To []string
 }
 
-// Replay queues deliveries of an event again, as it was loaded. They join the
-// end of the queue, and those that wait become due. It returns how many there
-// are, and a Left if there is none. Dedup windows have no say in it.
-func (e *Engine) Replay(ctx context.Context, ev *Event, r Replay) (int, error) {
-	var lanes []Lane
-	now := time.Now()
-	err := e.operate(ctx, ev, func(stored *Event, state stateFunc) (err error) {
-		lanes, err = r.apply(stored, state, now)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, lane := range lanes {
-		e.wake(lane, now)
-	}
-	return len(lanes), nil
-}
-
-// TryReplay returns what Replay would, and changes nothing but the event it is
-// given.
-func (e *Engine) TryReplay(ev *Event, r Replay) (int, error) {
-	lanes, err := r.apply(ev, e.stateOf(ev), time.Now())
-	return len(lanes), err
-}
-
-// stateFunc returns the state of an event's delivery as an operator sees it.
-type stateFunc func(*Delivery) DeliveryState
-
-func (e *Engine) stateOf(ev *Event) stateFunc {
-	return func(d *Delivery) DeliveryState { return e.State(ev, d) }
-}
-
-// operate changes an event while nobody works on it. What somebody works on
-// already is delivering to change, whatever it was when the event was loaded.
-func (e *Engine) operate(ctx context.Context, ev *Event, change func(*Event, stateFunc) error) error {
-	mine := e.reserve(ev)
-	defer func() {
-		for t := range mine {
-			e.end(t)
-		}
-	}()
-	plan := e.plan.Load()
-	return e.store.Update(ctx, ev.ID, func(stored *Event) error {
-		if stored.State != Routed && !mine[ticket{Lane{Source: stored.Source}, stored.ID}] {
-			return LeftBusy
-		}
-		return change(stored, func(d *Delivery) DeliveryState {
-			lane := Lane{stored.Source, d.Route}
-			switch {
-			case d.State != Pending:
-				return d.State
-			case !mine[ticket{lane, stored.ID}]:
-				return Delivering
-			case plan.lanes[lane] == nil:
-				return Parked
-			}
-			return Pending
-		})
-	})
-}
-
-// reserve takes the tickets for what an event waits for, those that are free.
-// Operators that decide about an event which waits for nothing exclude each
-// other by the ticket for its check.
-func (e *Engine) reserve(ev *Event) map[ticket]bool {
-	mine := make(map[ticket]bool)
-	take := func(lane Lane) {
-		if t := (ticket{lane, ev.ID}); !mine[t] && e.begin(t, nil) {
-			mine[t] = true
-		}
-	}
-	for lane := range ev.Waiting {
-		take(lane)
-	}
-	if ev.State != Routed {
-		take(Lane{Source: ev.Source})
-	}
-	return mine
-}
-
 // apply replays the event, and returns the lanes of the deliveries that were
 // queued.
-func (r *Replay) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
+func (r Replay) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
 	switch {
 	case e.State == Held:
 		return nil, LeftHeld
@@ -141,7 +48,7 @@ func (r *Replay) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, 
 
 // redirect replays the event to the routes of r.To. A chosen delivery that has
 // not ended well makes room for them.
-func (r *Replay) redirect(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
+func (r Replay) redirect(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
 	if len(r.To) == 0 {
 		return nil, LeftUnrouted
 	}

@@ -18,14 +18,28 @@ func in(states ...queue.DeliveryState) func(*queue.Delivery, queue.DeliveryState
 
 func every(*queue.Delivery, queue.DeliveryState) bool { return true }
 
+// operate carries out an operation on an event as it is now.
+func (s *setup) operate(id queue.ID, op queue.Operation) (int, error) {
+	s.t.Helper()
+	ending := s.Operate(s.t.Context(), []queue.Task{{Event: s.get(id), Operation: op}})[0]
+	return ending.Deliveries, ending.Err
+}
+
+// would returns what an operation would change.
+func (s *setup) would(id queue.ID, op queue.Operation) (int, error) {
+	s.t.Helper()
+	ending := s.Try(queue.Task{Event: s.get(id), Operation: op})
+	return ending.Deliveries, ending.Err
+}
+
 // replayed replays an event, which is to queue n deliveries.
 func (s *setup) replayed(id queue.ID, r queue.Replay, n int) {
 	s.t.Helper()
-	tried, err := s.TryReplay(s.get(id), r)
+	tried, err := s.would(id, r)
 	if tried != n || err != nil {
 		s.t.Fatalf("would replay %d deliveries, %v; want %d", tried, err, n)
 	}
-	if got, err := s.Replay(s.t.Context(), s.get(id), r); got != n || err != nil {
+	if got, err := s.operate(id, r); got != n || err != nil {
 		s.t.Fatalf("replayed %d deliveries, %v; want %d", got, err, n)
 	}
 }
@@ -33,7 +47,7 @@ func (s *setup) replayed(id queue.ID, r queue.Replay, n int) {
 // left replays an event, which is to be left as it is.
 func (s *setup) left(id queue.ID, r queue.Replay, want queue.Left) {
 	s.t.Helper()
-	if n, err := s.Replay(s.t.Context(), s.get(id), r); n != 0 || !errors.Is(err, want) {
+	if n, err := s.operate(id, r); n != 0 || !errors.Is(err, want) {
 		s.t.Fatalf("replayed %d deliveries, %v; want %v", n, err, want)
 	}
 }
@@ -130,7 +144,7 @@ func TestReplayMakesPendingDeliveriesDue(t *testing.T) {
 	s.tried(id)
 	down.Store(false)
 	eventually(t, "the end of the attempt", func() bool {
-		_, err := s.Replay(t.Context(), s.get(id), queue.Replay{Pick: in(queue.Pending)})
+		_, err := s.operate(id, queue.Replay{Pick: in(queue.Pending)})
 		return err == nil
 	})
 	if d := s.ended(id).Delivery("app"); d.State != queue.Delivered || d.Attempts != 2 || d.Replays != 1 {
@@ -148,7 +162,7 @@ func TestWhatIsBeingAttemptedIsLeft(t *testing.T) {
 	for name, r := range map[string]queue.Replay{"same route": {Pick: every}, "another": {Pick: every, To: []string{"other"}}} {
 		t.Run(name, func(t *testing.T) { s.left(id, r, queue.LeftBusy) })
 	}
-	if _, err := s.Drop(t.Context(), s.get(id), every); !errors.Is(err, queue.LeftBusy) {
+	if _, err := s.operate(id, queue.Drop{Pick: every}); !errors.Is(err, queue.LeftBusy) {
 		t.Errorf("dropped what is being attempted: %v", err)
 	}
 	door.open()
@@ -168,7 +182,7 @@ func TestReplayUnderLoad(t *testing.T) {
 	}
 	for range 5 {
 		for _, id := range ids {
-			if _, err := s.Replay(t.Context(), s.get(id), queue.Replay{Pick: every}); err != nil && !errors.As(err, new(queue.Left)) {
+			if _, err := s.operate(id, queue.Replay{Pick: every}); err != nil && !errors.As(err, new(queue.Left)) {
 				t.Fatal(err)
 			}
 		}
@@ -196,10 +210,10 @@ func TestDrop(t *testing.T) {
 	gone := func(d *queue.Delivery, state queue.DeliveryState) bool {
 		return d.Route == "gone" && state == queue.Parked
 	}
-	if n, err := s.TryDrop(s.get(id), gone); n != 1 || err != nil {
+	if n, err := s.would(id, queue.Drop{Pick: gone}); n != 1 || err != nil {
 		t.Errorf("would drop %d, %v", n, err)
 	}
-	if n, err := s.Drop(t.Context(), s.get(id), gone); n != 1 || err != nil {
+	if n, err := s.operate(id, queue.Drop{Pick: gone}); n != 1 || err != nil {
 		t.Errorf("dropped %d, %v", n, err)
 	}
 	e := s.get(id)
@@ -209,7 +223,7 @@ func TestDrop(t *testing.T) {
 	if e.Delivery("good").State != queue.Delivered || e.Delivery("lost").State != queue.Pending {
 		t.Errorf("the others: %+v", e)
 	}
-	if _, err := s.Drop(t.Context(), e, gone); !errors.Is(err, queue.LeftIdle) {
+	if _, err := s.operate(id, queue.Drop{Pick: gone}); !errors.Is(err, queue.LeftIdle) {
 		t.Errorf("dropped once more: %v", err)
 	}
 }
@@ -226,7 +240,7 @@ func TestDropOfUnprovenEvents(t *testing.T) {
 			id, _ := s.hold()
 			eventually(t, "its state", func() bool { return s.get(id).State == state })
 			eventually(t, "a moment without a call", func() bool {
-				_, err := s.Drop(t.Context(), s.get(id), every)
+				_, err := s.operate(id, queue.Drop{Pick: every})
 				return err == nil
 			})
 			s.gone(id)
@@ -242,7 +256,8 @@ func TestDropOfWhatHasBeenRouted(t *testing.T) {
 	id, _ := s.hold()
 	read := s.get(id)
 	s.ended(id)
-	if _, err := s.Drop(t.Context(), read, every); !errors.Is(err, queue.LeftIdle) {
+	endings := s.Operate(t.Context(), []queue.Task{{Event: read, Operation: queue.Drop{Pick: every}}})
+	if err := endings[0].Err; !errors.Is(err, queue.LeftIdle) {
 		t.Errorf("dropping it: %v", err)
 	}
 	s.get(id)
@@ -264,7 +279,7 @@ func TestReplayOfUnprovenEvents(t *testing.T) {
 	close(door)
 	s.ended(id) // uncertain
 	eventually(t, "the end of the check", func() bool {
-		_, err := s.Replay(t.Context(), s.get(id), queue.Replay{Pick: every})
+		_, err := s.operate(id, queue.Replay{Pick: every})
 		return errors.Is(err, queue.LeftUnrouted)
 	})
 	if a.count() != 0 {
@@ -273,5 +288,91 @@ func TestReplayOfUnprovenEvents(t *testing.T) {
 	s.replayed(id, queue.Replay{Pick: every, To: []string{"app"}}, 1)
 	if e := s.ended(id); e.State != queue.Routed || a.count() != 1 {
 		t.Errorf("%d attempts, event: %+v", a.count(), e)
+	}
+}
+
+// Replayed together, events go in the order in which they were accepted, as far
+// as one attempt at a time can tell.
+func TestReplayKeepsOrder(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var mended atomic.Bool
+	a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
+		if mended.Load() {
+			return queue.Result{Outcome: queue.Succeeded}
+		}
+		return queue.Result{Outcome: queue.Refused}
+	}}
+	r := a.route()
+	r.Concurrency = 1
+	s.attach(r)
+	var ids []queue.ID
+	for range 100 {
+		ids = append(ids, s.append(newEvent(t, "shop", "app")))
+	}
+	for _, id := range ids {
+		s.ended(id)
+	}
+	mended.Store(true)
+	var tasks []queue.Task
+	err := s.Ascend(t.Context(), queue.ID{}, func(e *queue.Event) bool {
+		tasks = append(tasks, queue.Task{Event: e, Operation: queue.Replay{Pick: in(queue.Dead)}})
+		return true
+	})
+	if err != nil || len(tasks) != len(ids) {
+		t.Fatalf("%d tasks, %v", len(tasks), err)
+	}
+	for part := range slices.Chunk(tasks, 30) {
+		for i, ending := range s.Operate(t.Context(), part) {
+			if ending.Deliveries != 1 || ending.Err != nil {
+				t.Fatalf("task %d: %+v", i, ending)
+			}
+		}
+	}
+	for _, id := range ids {
+		s.ended(id)
+	}
+	if got := a.got[len(ids):]; !slices.Equal(got, ids) {
+		t.Errorf("replayed in the order %v, want %v", got, ids)
+	}
+}
+
+// One task that fails costs the others nothing.
+func TestTasksOfAllKinds(t *testing.T) {
+	s := newSetup(t, new(backend))
+	good, _, _ := s.mixed()
+	dead, done, parked := newEvent(t, "shop", "bad"), newEvent(t, "shop", "good"), newEvent(t, "gone", "app")
+	for _, e := range []*queue.Event{dead, done} {
+		s.ended(s.append(e))
+	}
+	s.append(parked)
+	missing := newEvent(t, "shop", "good")
+	elsewhere := queue.Replay{Pick: every, To: []string{"new"}}
+	endings := s.Operate(t.Context(), []queue.Task{
+		{Event: missing, Operation: elsewhere},
+		{Event: s.get(dead.ID), Operation: elsewhere},
+		{Event: s.get(done.ID), Operation: queue.Replay{Pick: in(queue.Dead)}},
+		{Event: s.get(parked.ID), Operation: queue.Replay{Pick: every}},
+	})
+	want := []queue.Ending{{Err: queue.ErrNotFound}, {Deliveries: 1}, {Err: queue.LeftIdle}, {Deliveries: 1, Parked: 1}}
+	if !slices.Equal(endings, want) {
+		t.Errorf("tasks end with %+v, want %+v", endings, want)
+	}
+	s.ended(dead.ID)
+	if good.count() != 2 {
+		t.Errorf("%d attempts, want 2", good.count())
+	}
+}
+
+func TestOperateWhileTheStoreFails(t *testing.T) {
+	s := newSetup(t, new(backend))
+	id := s.append(newEvent(t, "shop", "app"))
+	e := s.get(id)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range []queue.Operation{queue.Replay{Pick: every}, queue.Drop{Pick: every}} {
+		if ending := s.Operate(t.Context(), []queue.Task{{Event: e, Operation: op}})[0]; !errors.Is(ending.Err, queue.ErrClosed) {
+			t.Errorf("%T ends with %+v", op, ending)
+		}
 	}
 }
