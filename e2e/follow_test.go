@@ -37,9 +37,12 @@ func TestFollow(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, status(http.StatusServiceUnavailable))
 	g := start(t, insignerSite(app.address+" {\n\t\t\tretry 72h 1h\n\t\t}", ""))
+	g.mustSend("earlier")
+	g.mustSend(numbers(9)...)
 	g.mustSend("before")
 	g.waitForState("before", "app", "pending")
 	before, _ := g.event("before")
+	earlier, _ := g.event("earlier")
 	out, end := g.following(t)
 	lines, _ := g.following(t, "--json", "--where", `body.id == "after"`)
 	has := func(out *buffer, parts ...string) {
@@ -59,6 +62,7 @@ func TestFollow(t *testing.T) {
 	}
 	has(out, before.ID, "insigner  document.completed  routed app:pending")
 
+	app.waitFor(t, 11)
 	app.setAnswer(nil)
 	g.mustSend("after")
 	after, _ := g.event("after")
@@ -85,6 +89,9 @@ func TestFollow(t *testing.T) {
 	}
 	if status := end(); status != 0 {
 		t.Errorf("exit %d when interrupted: %s", status, out.String())
+	}
+	if strings.Contains(out.String(), earlier.ID) {
+		t.Error("more is shown at first than the ten newest events")
 	}
 	for _, id := range []string{before.ID, after.ID, again.ID} {
 		if n := strings.Count(out.String(), id+"  insigner  document.completed  routed "); n != 1 {

@@ -249,6 +249,37 @@ func TestDropOfUnprovenEvents(t *testing.T) {
 	}
 }
 
+// removing is a store that does something before it removes an event.
+type removing struct {
+	queue.Store
+	before func()
+}
+
+func (r *removing) Remove(ctx context.Context, id queue.ID) error {
+	r.before()
+	return r.Store.Remove(ctx, id)
+}
+
+// Two operators decide about an uncertain event: it is not removed after it was
+// routed.
+func TestOperatorsExcludeEachOther(t *testing.T) {
+	store := new(removing)
+	s := newSetup(t, &backend{wrap: func(s queue.Store) queue.Store { store.Store = s; return store }})
+	s.checked(&api{answers: []queue.Verdict{unsent}}, new(app), "app")
+	e := newEvent(t, "sign")
+	e.State, e.Check.Ended = queue.Uncertain, time.Now()
+	s.append(e)
+	store.before = func() {
+		if _, err := s.operate(e.ID, queue.Replay{Pick: every, To: []string{"app"}}); !errors.Is(err, queue.LeftBusy) {
+			t.Errorf("replaying what is being removed: %v", err)
+		}
+	}
+	if _, err := s.operate(e.ID, queue.Drop{Pick: every}); err != nil {
+		t.Error(err)
+	}
+	s.gone(e.ID)
+}
+
 // What an operator read is not what is stored any more.
 func TestDropOfWhatHasBeenRouted(t *testing.T) {
 	s := newSetup(t, new(backend), hasty)
