@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -410,6 +411,11 @@ func TestRulesCommand(t *testing.T) {
 	stdout, _, status := g.command("webhook", "rules", request, "--config", g.config, "--source", "shop")
 	if status != 0 || !regexp.MustCompile(`(?s)event  y\nid     [0-9a-f]{32}\n\nROUTE +TAKES IT +RULE\nlarge +failed +body.amount > 1000: .*otherwise +yes +\(no other route takes it\)\n`).MatchString(stdout) {
 		t.Errorf("rules prints, exit %d:\n%s", status, stdout)
+	}
+	stdin := exec.Command(os.Args[0], "webhook", "rules", "-", "--config", g.config, "--source", "shop", "--json")
+	stdin.Env, stdin.Stdin = g.env, strings.NewReader("POST https://example.com/x/hook\nX-Any: 1\n\n{\"id\":\"from stdin\"}")
+	if out, err := stdin.Output(); err != nil || !strings.Contains(string(out), `"id": "from stdin"`) {
+		t.Errorf("rules - prints %s, %v", out, err)
 	}
 	for says, args := range map[string][]string{
 		"no source nobody": {request, "--config", g.config, "--source", "nobody"},

@@ -130,6 +130,7 @@ It exits with 1 if no route takes the request.`, 1, 1,
 			return err
 		})
 	cmd.Flags().StringVar(&source, "source", "", "The source whose rules are asked")
+	cmd.Flags().Lookup("config").Usage = "The configuration whose rules are asked, instead of the running gateway's"
 	return cmd
 }
 
