@@ -242,7 +242,7 @@ func (h *Handler) engineSource() *queue.Source {
 		source.Routes[route.Name] = route.engineRoute()
 	}
 	if h.checker != nil {
-		source.Check, source.Route = h.checkProof, h.routeStored
+		source.Check, source.Route = h.checkProof, h.routeHeld
 	}
 	return source
 }

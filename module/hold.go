@@ -45,16 +45,15 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
 }
 
-// routeStored names the routes that take an event which was held, or which an
-// operator sends through the rules again.
-func (h *Handler) routeStored(e *queue.Event) []string {
-	view := viewOf(e)
+// routeHeld names the routes that take an event that was held.
+func (h *Handler) routeHeld(e *queue.Event) []string {
+	view := storedView(e)
 	defer view.Free()
 	return h.route(view)
 }
 
-// viewOf returns a stored event as expressions see it.
-func viewOf(e *queue.Event) *rules.View {
+// storedView returns the request of a stored event as expressions see it.
+func storedView(e *queue.Event) *rules.View {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
 	return rules.NewView(&rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,

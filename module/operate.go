@@ -44,10 +44,10 @@ type Done struct {
 type maker func(*App, url.Values, *Filter) (*operation, error)
 
 // one has an operation done with the event that a request names.
-func one(make maker) func(*App, *http.Request) (any, error) {
+func one(build maker) func(*App, *http.Request) (any, error) {
 	return func(a *App, r *http.Request) (any, error) {
 		query := r.URL.Query()
-		op, err := make(a, query, nil)
+		op, err := build(a, query, nil)
 		if err != nil {
 			return nil, badRequest{err}
 		}
@@ -75,14 +75,14 @@ func one(make maker) func(*App, *http.Request) (any, error) {
 }
 
 // many has a step of an operation done with the events that a request selects.
-func many(make maker) func(*App, *http.Request) (any, error) {
+func many(build maker) func(*App, *http.Request) (any, error) {
 	return func(a *App, r *http.Request) (any, error) {
 		query := r.URL.Query()
 		filter, err := parseFilter(query)
 		if err != nil {
 			return nil, badRequest{err}
 		}
-		op, err := make(a, query, &filter)
+		op, err := build(a, query, &filter)
 		if err != nil {
 			return nil, badRequest{err}
 		}
@@ -234,7 +234,9 @@ func (a *App) destinations(ctx context.Context, engine *queue.Engine, e *queue.E
 		}
 		e.Request = whole.Request
 	}
-	return append([]string{}, h.routeStored(e)...), nil
+	view := storedView(e)
+	defer view.Free()
+	return append([]string{}, h.route(view)...), nil
 }
 
 func (h *Handler) hasRoute(name string) bool {
