@@ -61,7 +61,8 @@ const (
 	Dead DeliveryState = "dead"
 
 	// Delivering and Parked are never stored. A pending delivery is delivering
-	// while an attempt runs, and parked while no configuration names its route.
+	// while an attempt runs, and parked while no configuration names its route
+	// or the route is paused.
 	Delivering DeliveryState = "delivering"
 	Parked     DeliveryState = "parked"
 )
@@ -110,6 +111,20 @@ type Delivery struct {
 	Attempts int           `cbor:"6,keyasint"`           // tries that count
 	Status   int           `cbor:"7,keyasint,omitempty"` // HTTP status of the last try, 0 when nothing answered
 	Reason   string        `cbor:"8,keyasint,omitempty"` // why the last try failed
+	Log      []Attempt     `cbor:"9,keyasint,omitempty"` // the last ten attempts, the oldest first
+
+	Replays  int       `cbor:"12,keyasint,omitempty"` // how often an operator sent it again
+	Replayed time.Time `cbor:"13,keyasint,omitzero"`  // when that was last
+	From     string    `cbor:"14,keyasint,omitempty"` // the route that it was on its way to before a replay
+}
+
+// Attempt is one try of a delivery.
+type Attempt struct {
+	At      time.Time     `cbor:"1,keyasint"`
+	Took    time.Duration `cbor:"2,keyasint"`
+	Status  int           `cbor:"3,keyasint,omitempty"` // 0 when nothing answered
+	Reason  string        `cbor:"4,keyasint,omitempty"`
+	Outcome Outcome       `cbor:"5,keyasint"`
 }
 
 // Check is how far the check of a held event has come.
@@ -245,6 +260,12 @@ type Store interface {
 	// Clearing Event.Dedup removes the dedup entry.
 	Update(ctx context.Context, id ID, change func(*Event) error) error
 
+	// UpdateAll changes several events as Update does, in one transaction and in
+	// the order of their IDs there. Those that are not there, and those for which
+	// change returns an error, stay as they were; the others are changed, or none
+	// is if UpdateAll returns an error.
+	UpdateAll(ctx context.Context, ids []ID, change func(*Event) error) error
+
 	// Remove deletes an event and its dedup entry.
 	Remove(ctx context.Context, id ID) error
 
@@ -266,6 +287,10 @@ type Store interface {
 	// It holds no transaction open while yield runs.
 	List(ctx context.Context, before ID, yield func(*Event) bool) error
 
+	// Ascend is List the other way round: oldest first, starting above the ID
+	// after.
+	Ascend(ctx context.Context, after ID, yield func(*Event) bool) error
+
 	// Remembered yields the dedup entries that have not ended at now, those
 	// that end first coming first.
 	Remembered(ctx context.Context, now time.Time, yield func(source string, id ID, d Dedup) bool) error
@@ -273,6 +298,13 @@ type Store interface {
 	// Expire deletes events that have been kept long enough, and dedup entries
 	// whose window has ended. It works in short transactions.
 	Expire(ctx context.Context, now time.Time, keep Retention) error
+
+	// SetPaused remembers that a lane is paused, or forgets it. It returns nil
+	// only after a crash or a power cut can no longer undo that.
+	SetPaused(ctx context.Context, lane Lane, paused bool) error
+
+	// Paused returns the lanes that are paused, in no order.
+	Paused() ([]Lane, error)
 
 	// Usage returns what the store holds. The caller owns the result.
 	Usage() Usage

@@ -21,10 +21,11 @@ var (
 	bucketDedup    = []byte("dedup")    // end of the window, ID -> remembered
 	bucketTally    = []byte("tally")    // tallyKey -> queue.Tally
 	bucketDamaged  = []byte("damaged")  // bucket, key -> what was found there
+	bucketPaused   = []byte("paused")   // lane -> true
 )
 
 var buckets = [][]byte{
-	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketEnded, bucketDedup, bucketTally, bucketDamaged,
+	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketEnded, bucketDedup, bucketTally, bucketDamaged, bucketPaused,
 }
 
 const (
