@@ -214,12 +214,12 @@ func TestEventsAndShow(t *testing.T) {
 		}
 	}
 	for filter, want := range map[string]int{"": 3, "--state delivered --route good --event Odd --source a --newer 1h --limit 9": 1, "--older 1h": 0} {
-		var events []module.EventInfo
-		if err := json.Unmarshal([]byte(g.must(t, append([]string{"events", "--json"}, strings.Fields(filter)...)...)), &events); err != nil {
+		var list struct{ Events []module.EventInfo }
+		if err := json.Unmarshal([]byte(g.must(t, append([]string{"events", "--json"}, strings.Fields(filter)...)...)), &list); err != nil {
 			t.Fatal(err)
 		}
-		if len(events) != want {
-			t.Errorf("events %s lists %d, want %d", filter, len(events), want)
+		if len(list.Events) != want {
+			t.Errorf("events %s lists %d, want %d", filter, len(list.Events), want)
 		}
 	}
 	table := g.must(t, "events")

@@ -321,9 +321,9 @@ func (g *gateway) events(filter url.Values) []module.EventInfo {
 	if filter.Get("limit") == "" {
 		filter.Set("limit", "100000")
 	}
-	var events []module.EventInfo
-	g.adminJSON(http.MethodGet, "/webhook_gateway/events?"+filter.Encode(), &events)
-	return events
+	var list struct{ Events []module.EventInfo }
+	g.adminJSON(http.MethodGet, "/webhook_gateway/events?"+filter.Encode(), &list)
+	return list.Events
 }
 
 // metric returns the value of a metric, written as in the exposition format:

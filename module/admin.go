@@ -3,6 +3,7 @@ package module
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -18,8 +19,20 @@ func init() { caddy.RegisterModule(Admin{}) }
 //
 //	GET  /webhook_gateway/sources
 //	POST /webhook_gateway/sources/{source}/send?url=…&event=…
-//	GET  /webhook_gateway/events
+//	POST /webhook_gateway/sources/{source}/rules           the body is a raw request
+//	POST /webhook_gateway/sources/{source}/pause?route=…
+//	POST /webhook_gateway/sources/{source}/resume?route=…
+//	GET  /webhook_gateway/events?<filter>                  or ?id=…&id=…
 //	GET  /webhook_gateway/events/{id}
+//	POST /webhook_gateway/events/{id}/replay?route=…&to=…&reroute=true&dry_run=true
+//	POST /webhook_gateway/events/{id}/drop?route=…&dry_run=true
+//	GET  /webhook_gateway/dead?<filter>
+//	POST /webhook_gateway/replay?<filter>&to=…&reroute=true&dry_run=true
+//	POST /webhook_gateway/drop?<filter>&dry_run=true
+//
+// A filter is made of state, source, route, event, older, newer, where and limit.
+// Lists go on with before, and replay and drop, which begin with the oldest
+// event, with after: each is what the answer before names as next.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -35,8 +48,16 @@ func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "GET /webhook_gateway/sources", Handler: withApp(listSources)},
 		{Pattern: "POST /webhook_gateway/sources/{source}/send", Handler: withApp(sendSample)},
+		{Pattern: "POST /webhook_gateway/sources/{source}/rules", Handler: withApp(askRules)},
+		{Pattern: "POST /webhook_gateway/sources/{source}/pause", Handler: withApp(pauseSource)},
+		{Pattern: "POST /webhook_gateway/sources/{source}/resume", Handler: withApp(resumeSource)},
 		{Pattern: "GET /webhook_gateway/events", Handler: withApp(listEvents)},
 		{Pattern: "GET /webhook_gateway/events/{id}", Handler: withApp(showEvent)},
+		{Pattern: "POST /webhook_gateway/events/{id}/replay", Handler: withApp(one(newReplay))},
+		{Pattern: "POST /webhook_gateway/events/{id}/drop", Handler: withApp(one(newDrop))},
+		{Pattern: "GET /webhook_gateway/dead", Handler: withApp(listDead)},
+		{Pattern: "POST /webhook_gateway/replay", Handler: withApp(many(newReplay))},
+		{Pattern: "POST /webhook_gateway/drop", Handler: withApp(many(newDrop))},
 	}
 }
 
@@ -54,6 +75,9 @@ func withApp(endpoint func(*App, *http.Request) (any, error)) caddy.AdminHandler
 			return apiError(err)
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if list, ok := result.(list); ok {
+			return apiError(list.write(w))
+		}
 		return json.NewEncoder(w).Encode(result)
 	}
 }
@@ -65,10 +89,16 @@ type badRequest struct{ error }
 type notFound struct{ error }
 
 func apiError(err error) error {
+	if err == nil {
+		return nil
+	}
 	status := http.StatusServiceUnavailable
 	var bad badRequest
 	var missing notFound
+	var left queue.Left
 	switch {
+	case errors.As(err, &left):
+		status = http.StatusConflict
 	case errors.As(err, &bad):
 		status = http.StatusBadRequest
 	case errors.As(err, &missing), errors.Is(err, queue.ErrNotFound):
@@ -82,16 +112,21 @@ type SourceInfo struct {
 	Source   string   `json:"source"`
 	Provider string   `json:"provider"`
 	Routes   []string `json:"routes"`
+	Paused   []string `json:"paused,omitempty"` // routes
 	Events   []string `json:"sample_events,omitempty"`
 }
 
 func listSources(a *App, _ *http.Request) (any, error) {
+	engine := a.opened()
 	sources := make([]SourceInfo, 0, len(a.sources))
 	for _, name := range slices.Sorted(maps.Keys(a.sources)) {
 		h := a.sources[name].handler
 		info := SourceInfo{Source: name, Provider: h.providerName, Routes: []string{}}
 		for _, route := range h.Routes {
 			info.Routes = append(info.Routes, route.Name)
+			if engine != nil && engine.IsPaused(queue.Lane{Source: name, Route: route.Name}) {
+				info.Paused = append(info.Paused, route.Name)
+			}
 		}
 		for _, sample := range h.samples() {
 			info.Events = append(info.Events, sample.Event)
@@ -101,41 +136,37 @@ func listSources(a *App, _ *http.Request) (any, error) {
 	return sources, nil
 }
 
-func listEvents(a *App, r *http.Request) (any, error) {
-	filter, err := parseFilter(r.URL.Query())
-	if err != nil {
-		return nil, badRequest{err}
+// source returns the source that a request names.
+func (a *App) source(r *http.Request) (*Handler, error) {
+	registered, ok := a.sources[r.PathValue("source")]
+	if !ok {
+		return nil, notFound{fmt.Errorf("no source is named %s", r.PathValue("source"))}
 	}
-	engine, err := a.open()
-	if err != nil {
-		return nil, err
-	}
-	events := []EventInfo{}
-	err = engine.List(r.Context(), queue.ID{}, func(e *queue.Event) bool {
-		if info := describe(engine, e); filter.matches(&info) {
-			events = append(events, info)
-		}
-		return len(events) < filter.Limit && !filter.passed(e)
-	})
-	return events, err
+	return registered.handler, nil
 }
 
 func showEvent(a *App, r *http.Request) (any, error) {
-	id, err := parseID(r.PathValue("id"))
-	if err != nil {
-		return nil, badRequest{err}
-	}
-	engine, err := a.open()
-	if err != nil {
-		return nil, err
-	}
-	event, err := engine.Get(r.Context(), id)
+	engine, event, err := a.event(r)
 	if err != nil {
 		return nil, err
 	}
 	info := describe(engine, event)
 	info.Request = describeRequest(event.Request)
 	return info, nil
+}
+
+// event loads the event that a request names.
+func (a *App) event(r *http.Request) (*queue.Engine, *queue.Event, error) {
+	id, err := parseID(r.PathValue("id"))
+	if err != nil {
+		return nil, nil, badRequest{err}
+	}
+	engine, err := a.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	event, err := engine.Get(r.Context(), id)
+	return engine, event, err
 }
 
 // Interface guards

@@ -4,11 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"strings"
-	"text/tabwriter"
-	"time"
 	"unicode"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -19,7 +15,7 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhook",
 		Usage: "<command>",
-		Short: "Sends samples to the webhook gateway and shows its events",
+		Short: "Operates a webhook gateway: sends samples, shows events, replays them",
 		Long: `Commands for a running webhook gateway. They find it by its admin address, as
 Caddy's own commands do: --address, or the address in --config.
 
@@ -33,7 +29,8 @@ and with 2 on wrong usage or configuration.`,
 				}
 				return exit(cmd, usageError{fmt.Errorf("unknown command %q; see: caddy webhook --help", args[0])})
 			}
-			cmd.AddCommand(sendCommand(), eventsCommand(), showCommand())
+			cmd.AddCommand(sendCommand(), rulesCommand(), eventsCommand(), showCommand(), deadCommand(),
+				replayCommand(), dropCommand(), pauseCommand(), resumeCommand())
 		},
 	})
 }
@@ -48,8 +45,9 @@ type remote struct {
 	json                     bool
 }
 
-// remoteCommand makes a command that takes Caddy's usual flags.
-func remoteCommand(use, short, long string, args int, run func(*client, *remote, []string) error) *cobra.Command {
+// remoteCommand makes a command that takes Caddy's usual flags, and so many
+// arguments.
+func remoteCommand(use, short, long string, least, most int, run func(*client, *remote, []string) error) *cobra.Command {
 	r := &remote{Command: &cobra.Command{Use: use, Short: short, Long: long}}
 	r.Flags().StringVar(&r.address, "address", "", "The address of the admin API")
 	r.Flags().StringVarP(&r.config, "config", "c", "", "The configuration that names the admin address")
@@ -57,14 +55,10 @@ func remoteCommand(use, short, long string, args int, run func(*client, *remote,
 	r.Flags().BoolVar(&r.json, "json", false, "Print JSON")
 	r.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(r.Command, usageError{err}) })
 	r.RunE = func(cmd *cobra.Command, given []string) error {
-		if len(given) != args {
+		if len(given) < least || len(given) > most {
 			return exit(cmd, usageError{fmt.Errorf("usage: caddy webhook %s", use)})
 		}
-		c, err := newClient(r.address, r.config, r.adapter)
-		if err == nil {
-			err = run(c, r, given)
-		}
-		return exit(cmd, err)
+		return exit(cmd, run(&client{r.address, r.config, r.adapter}, r, given))
 	}
 	return r.Command
 }
@@ -92,55 +86,10 @@ func (r *remote) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-func eventsCommand() *cobra.Command {
-	query := url.Values{}
-	cmd := remoteCommand("events", "Lists events, newest first",
-		"Lists the events in the queue, newest first.", 0,
-		func(c *client, r *remote, _ []string) error {
-			for _, name := range []string{"state", "source", "route", "event", "older", "newer", "limit"} {
-				if value := r.Flag(name).Value.String(); value != "" {
-					query.Set(name, value)
-				}
-			}
-			if _, err := parseFilter(query); err != nil {
-				return usageError{err}
-			}
-			events, err := c.events(query)
-			if err != nil {
-				return err
-			}
-			if r.json {
-				return r.printJSON(events)
-			}
-			return printEvents(r.OutOrStdout(), events)
-		})
-	cmd.Flags().String("state", "", "Only events in this state, or with a delivery in it: "+strings.Join(states, ", "))
-	cmd.Flags().String("source", "", "Only events of this source")
-	cmd.Flags().String("route", "", "Only events with a delivery to this route")
-	cmd.Flags().String("event", "", "Only events of this type")
-	cmd.Flags().String("older", "", "Only events older than this: a time, or a duration back from now")
-	cmd.Flags().String("newer", "", "Only events newer than this: a time, or a duration back from now")
-	cmd.Flags().String("limit", "", "At most so many events (default 50)")
-	return cmd
-}
-
-func printEvents(w io.Writer, events []EventInfo) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tRECEIVED\tSOURCE\tEVENT\tSTATE\tDELIVERIES")
-	for _, e := range events {
-		deliveries := make([]string, len(e.Deliveries))
-		for i, d := range e.Deliveries {
-			deliveries[i] = d.Route + ":" + d.State
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.ReceivedAt.Local().Format(time.DateTime),
-			e.Source, inCell(e.Type), e.State, strings.Join(deliveries, " "))
-	}
-	return table.Flush()
-}
-
 func showCommand() *cobra.Command {
 	return remoteCommand("show <id>", "Shows an event",
-		"Shows an event with its deliveries and its request. Credentials are masked.", 1,
+		`Shows an event with its deliveries, the last ten attempts at each of them, and
+its request. Credentials are masked.`, 1, 1,
 		func(c *client, r *remote, args []string) error {
 			if _, err := parseID(args[0]); err != nil {
 				return usageError{err}
@@ -154,6 +103,14 @@ func showCommand() *cobra.Command {
 			}
 			return printEvent(r.OutOrStdout(), &event)
 		})
+}
+
+// at returns an argument that may be missing.
+func at(args []string, i int) string {
+	if i < len(args) {
+		return args[i]
+	}
+	return ""
 }
 
 // printable keeps what a sender chose from steering the terminal.

@@ -36,13 +36,27 @@ type CheckInfo struct {
 
 // DeliveryInfo is a delivery as the admin API shows it.
 type DeliveryInfo struct {
-	Route    string     `json:"route"`
-	State    string     `json:"state"`
-	Attempts int        `json:"attempts"`
-	Status   int        `json:"status,omitempty"`
-	Reason   string     `json:"reason,omitempty"`
-	Due      *time.Time `json:"due,omitempty"`
-	Ended    *time.Time `json:"ended,omitempty"`
+	Route    string        `json:"route"`
+	State    string        `json:"state"`
+	Paused   bool          `json:"paused,omitempty"` // why it is parked; otherwise its route is gone
+	Attempts int           `json:"attempts"`
+	Status   int           `json:"status,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+	Due      *time.Time    `json:"due,omitempty"`
+	Ended    *time.Time    `json:"ended,omitempty"`
+	Replays  int           `json:"replays,omitempty"`
+	Replayed *time.Time    `json:"replayed,omitempty"`
+	From     string        `json:"from,omitempty"` // the route that it was on its way to before
+	Log      []AttemptInfo `json:"log,omitempty"`
+}
+
+// AttemptInfo is an attempt as the admin API shows it.
+type AttemptInfo struct {
+	At      time.Time `json:"at"`
+	Millis  float64   `json:"ms"`
+	Outcome string    `json:"outcome"`
+	Status  int       `json:"status,omitempty"`
+	Error   string    `json:"error,omitempty"`
 }
 
 // RequestInfo is the request of an event, with credentials masked.
@@ -69,16 +83,29 @@ func describe(engine *queue.Engine, e *queue.Event) EventInfo {
 		}
 	}
 	for i := range e.Deliveries {
-		d := &e.Deliveries[i]
-		shown := DeliveryInfo{
-			Route: d.Route, State: string(engine.State(e, d)), Attempts: d.Attempts, Status: d.Status, Reason: d.Reason,
-		}
-		if d.State == queue.Pending {
-			shown.Due = &d.Due
-		} else {
-			shown.Ended = &d.Ended
-		}
-		info.Deliveries = append(info.Deliveries, shown)
+		info.Deliveries = append(info.Deliveries, describeDelivery(engine, e, &e.Deliveries[i]))
+	}
+	return info
+}
+
+func describeDelivery(engine *queue.Engine, e *queue.Event, d *queue.Delivery) DeliveryInfo {
+	info := DeliveryInfo{
+		Route: d.Route, State: string(engine.State(e, d)), Attempts: d.Attempts, Status: d.Status, Reason: d.Reason,
+		Replays: d.Replays, From: d.From,
+	}
+	info.Paused = info.State == string(queue.Parked) && engine.IsPaused(queue.Lane{Source: e.Source, Route: d.Route})
+	if d.State == queue.Pending {
+		info.Due = &d.Due
+	} else {
+		info.Ended = &d.Ended
+	}
+	if d.Replays > 0 {
+		info.Replayed = &d.Replayed
+	}
+	for _, a := range d.Log {
+		info.Log = append(info.Log, AttemptInfo{
+			At: a.At, Millis: float64(a.Took.Microseconds()) / 1000, Outcome: string(a.Outcome), Status: a.Status, Error: a.Reason,
+		})
 	}
 	return info
 }

@@ -34,11 +34,10 @@ type Sent struct {
 // that the caller names. The gateway does that itself, because the request would
 // tell the caller secrets.
 func sendSample(a *App, r *http.Request) (any, error) {
-	registered, ok := a.sources[r.PathValue("source")]
-	if !ok {
-		return nil, notFound{fmt.Errorf("no source is named %s", r.PathValue("source"))}
+	h, err := a.source(r)
+	if err != nil {
+		return nil, err
 	}
-	h := registered.handler
 	target, err := url.Parse(r.URL.Query().Get("url"))
 	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
 		return nil, badRequest{errors.New("url must be an absolute http or https URL")}

@@ -18,7 +18,7 @@ func sendCommand() *cobra.Command {
 	cmd := remoteCommand("send <source>", "Sends a sample webhook to a source",
 		`Signs a realistic sample of the source's provider with the source's own secret
 and posts it, like the "test webhook" button of the provider's console. The
-running gateway does that, so the secret stays where it is.`, 1,
+running gateway does that, so the secret stays where it is.`, 1, 1,
 		func(c *client, r *remote, args []string) error {
 			s.client, s.remote, s.source = c, r, args[0]
 			return s.run()

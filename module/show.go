@@ -7,6 +7,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
 // printEvent prints an event for a person.
@@ -28,6 +30,9 @@ func printEvent(w io.Writer, e *EventInfo) error {
 	}
 	for _, d := range e.Deliveries {
 		line("delivery", d.summary())
+		for _, a := range d.Log {
+			line("  attempt", a.summary())
+		}
 	}
 	if err := table.Flush(); err != nil || e.Request == nil {
 		return err
@@ -38,6 +43,9 @@ func printEvent(w io.Writer, e *EventInfo) error {
 // summary tells how far a delivery has come, in a line.
 func (d *DeliveryInfo) summary() string {
 	s := fmt.Sprintf("to %s: %s", d.Route, d.State)
+	if d.State == string(queue.Parked) {
+		s += map[bool]string{true: " (the route is paused)", false: " (the route is not configured)"}[d.Paused]
+	}
 	if d.Attempts > 0 {
 		s += fmt.Sprintf(", attempt %d", d.Attempts)
 	}
@@ -49,6 +57,24 @@ func (d *DeliveryInfo) summary() string {
 	}
 	if d.Due != nil && d.Attempts > 0 {
 		s += ", next at " + d.Due.Local().Format(time.TimeOnly)
+	}
+	if d.Replays > 0 {
+		s += fmt.Sprintf(", replayed %d×, last %s", d.Replays, d.Replayed.Local().Format(time.DateTime))
+	}
+	if d.From != "" {
+		s += ", before that to " + d.From
+	}
+	return s
+}
+
+// summary tells how an attempt ended, in a line.
+func (a *AttemptInfo) summary() string {
+	s := fmt.Sprintf("%s: %s after %.1f ms", a.At.Local().Format(time.DateTime), a.Outcome, a.Millis)
+	if a.Status != 0 && a.Error == "" {
+		s += fmt.Sprintf(", %d", a.Status)
+	}
+	if a.Error != "" {
+		s += ", " + a.Error
 	}
 	return s
 }

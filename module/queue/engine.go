@@ -38,8 +38,9 @@ type Engine struct {
 	oldest   oldest
 	closing  func() error
 
-	attaching sync.Mutex // held while a configuration is being attached
-	attached  []*Config  // not detached yet, the newest last
+	attaching sync.Mutex                    // held while a configuration is being attached
+	attached  []*Config                     // not detached yet, the newest last
+	paused    atomic.Pointer[map[Lane]bool] // changes under attaching; nil = not known yet
 
 	mu       sync.Mutex      // guards what follows, and changes of plan
 	open     map[ticket]bool // what is being worked on; true = claimed again meanwhile
@@ -120,6 +121,7 @@ func (e *Engine) Attach(cfg *Config) {
 // workBy makes cfg the configuration that the engine works by.
 func (e *Engine) workBy(cfg *Config) {
 	cfg.Backend.Apply(e.store)
+	e.readPaused()
 	p := e.newPlan(cfg)
 	e.mu.Lock()
 	if e.attempts.Err() != nil {
@@ -201,6 +203,12 @@ func (e *Engine) Get(ctx context.Context, id ID) (*Event, error) { return e.stor
 // ID before (the zero ID: at the newest), until yield returns false.
 func (e *Engine) List(ctx context.Context, before ID, yield func(*Event) bool) error {
 	return e.store.List(ctx, before, yield)
+}
+
+// Ascend yields events without their requests, oldest first, starting above the
+// ID after (the zero ID: at the oldest), until yield returns false.
+func (e *Engine) Ascend(ctx context.Context, after ID, yield func(*Event) bool) error {
+	return e.store.Ascend(ctx, after, yield)
 }
 
 // Usage returns what the store holds, with the states of deliveries as an

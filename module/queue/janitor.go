@@ -12,11 +12,17 @@ func (e *Engine) keepClean() {
 		again := e.pace.Sweep
 		if p := e.plan.Load(); !p.off.Load() {
 			e.attaching.Lock()
-			if !e.fillWindows(p) {
+			known := e.paused.Load() != nil
+			if !known && e.readPaused() {
+				e.replan()
+			}
+			if !e.fillWindows(p) || !known {
 				again = e.pace.Pause
 			}
 			e.attaching.Unlock()
-			e.clean(p, time.Now())
+			if known {
+				e.clean(p, time.Now())
+			}
 		}
 		select {
 		case <-e.sweep:

@@ -187,3 +187,56 @@ func TestHeldEventGetsItsKey(t *testing.T) {
 	door.open()
 	s.ended(ids[1])
 }
+
+// What an operator does with a dead letter that holds its key, or with what
+// stands behind it.
+func TestOperatingOnKeys(t *testing.T) {
+	s := newSetup(t, new(backend))
+	u := newUpstream()
+	u.answer = func(context.Context, *queue.Event, int) queue.Result {
+		if u.up.Load() {
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		return refused
+	}
+	r, other := u.route(), new(app)
+	r.Hold = true
+	s.Attach(s.config(map[string]*queue.Source{"shop": {
+		Routes: map[string]*queue.Route{"app": r, "other": other.route()},
+	}}))
+	ids := make([]queue.ID, 4)
+	for i := range ids {
+		ids[i] = s.append(ordered(t, "a"))
+	}
+	any := func(*queue.Delivery, queue.DeliveryState) bool { return true }
+	s.ended(ids[0])
+	if n, err := s.operate(ids[1], queue.Drop{Pick: any}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if d := s.get(ids[1]).Delivery("app"); d.Holds || d.Attempts != 0 {
+		t.Errorf("dropped: %+v", d)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if d := s.get(ids[2]).Delivery("app"); d.Attempts != 0 {
+		t.Errorf("behind the dead letter that holds the key: %+v", d)
+	}
+	// Dropped, it lets the next one go, which holds the key again.
+	if n, err := s.operate(ids[0], queue.Drop{Pick: any}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if d := s.ended(ids[2]).Delivery("app"); !d.Holds {
+		t.Errorf("the next one: %+v", d)
+	}
+	// Replayed, that one goes before those that come after it.
+	u.up.Store(true)
+	s.replayed(ids[2], queue.Replay{Pick: any}, 1)
+	s.ended(ids[3])
+	if d := s.get(ids[2]).Delivery("app"); d.State != queue.Delivered || d.Holds {
+		t.Errorf("replayed: %+v", d)
+	}
+	// Elsewhere it has the key that it has there.
+	s.replayed(ids[0], queue.Replay{Pick: any, To: []string{"other"}, Keys: map[string]string{"other": "b"}}, 1)
+	if d := s.ended(ids[0]).Delivery("other"); d.Key != "b" {
+		t.Errorf("replayed elsewhere: %+v", d)
+	}
+}

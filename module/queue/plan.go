@@ -68,7 +68,9 @@ func (e *Engine) newPlan(cfg *Config) *plan {
 		}
 		p.accounts[name].window.configure(src)
 		for route, r := range src.Routes {
-			p.addLane(&lane{Lane: Lane{name, route}, source: src, route: r, limit: r.Concurrency}, before)
+			if e.mayRun(Lane{name, route}) {
+				p.addLane(&lane{Lane: Lane{name, route}, source: src, route: r, limit: r.Concurrency}, before)
+			}
 		}
 		if src.Check != nil {
 			p.addLane(&lane{Lane: Lane{Source: name}, source: src, limit: maxChecks}, before)

@@ -61,7 +61,8 @@ const (
 	Dead DeliveryState = "dead"
 
 	// Delivering and Parked are never stored. A pending delivery is delivering
-	// while an attempt runs, and parked while no configuration names its route.
+	// while an attempt runs, and parked while no configuration names its route
+	// or the route is paused.
 	Delivering DeliveryState = "delivering"
 	Parked     DeliveryState = "parked"
 )
@@ -117,6 +118,10 @@ type Delivery struct {
 	Key string `cbor:"10,keyasint,omitempty"`
 	// Holds says that this one, dead, stops those behind it all the same.
 	Holds bool `cbor:"11,keyasint,omitempty"`
+
+	Replays  int       `cbor:"12,keyasint,omitempty"` // how often an operator sent it again
+	Replayed time.Time `cbor:"13,keyasint,omitzero"`  // when that was last
+	From     string    `cbor:"14,keyasint,omitempty"` // the route that it was on its way to before a replay
 }
 
 // Attempt is what came of one try of a delivery.
@@ -271,6 +276,12 @@ type Store interface {
 	// Clearing Event.Dedup removes the dedup entry.
 	Update(ctx context.Context, id ID, change func(*Event) error) error
 
+	// UpdateAll changes several events as Update does, in one transaction and in
+	// the order of their IDs there. Those that are not there, and those for which
+	// change returns an error, stay as they were; the others are changed, or none
+	// is if UpdateAll returns an error.
+	UpdateAll(ctx context.Context, ids []ID, change func(*Event) error) error
+
 	// Remove deletes an event and its dedup entry.
 	Remove(ctx context.Context, id ID) error
 
@@ -297,6 +308,10 @@ type Store interface {
 	// their turn with a key, too. It loads no events.
 	Oldest(ctx context.Context) (map[Lane]ID, error)
 
+	// Ascend is List the other way round: oldest first, starting above the ID
+	// after.
+	Ascend(ctx context.Context, after ID, yield func(*Event) bool) error
+
 	// Remembered yields the dedup entries that have not ended at now, those
 	// that end first coming first.
 	Remembered(ctx context.Context, now time.Time, yield func(source string, id ID, d Dedup) bool) error
@@ -304,6 +319,13 @@ type Store interface {
 	// Expire deletes events that have been kept long enough, and dedup entries
 	// whose window has ended. It works in short transactions.
 	Expire(ctx context.Context, now time.Time, keep Retention) error
+
+	// SetPaused remembers that a lane is paused, or forgets it. It returns nil
+	// only after a crash or a power cut can no longer undo that.
+	SetPaused(ctx context.Context, lane Lane, paused bool) error
+
+	// Paused returns the lanes that are paused, in no order.
+	Paused() ([]Lane, error)
 
 	// Usage returns what the store holds. The caller owns the result.
 	Usage() Usage

@@ -24,11 +24,12 @@ var (
 	bucketDedup    = []byte("dedup")    // end of the window, ID -> remembered
 	bucketTally    = []byte("tally")    // tallyKey -> queue.Tally
 	bucketDamaged  = []byte("damaged")  // bucket, key -> what was found there
+	bucketPaused   = []byte("paused")   // lane -> true
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketOrdered, bucketPlaces, bucketEnded, bucketDedup, bucketTally,
-	bucketDamaged,
+	bucketDamaged, bucketPaused,
 }
 
 const (

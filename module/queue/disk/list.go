@@ -15,6 +15,46 @@ const page = 256
 
 // List implements queue.Store.
 func (s *Store) List(ctx context.Context, before queue.ID, yield func(*queue.Event) bool) error {
+	return s.walk(ctx, before, down, yield)
+}
+
+// Ascend implements queue.Store.
+func (s *Store) Ascend(ctx context.Context, after queue.ID, yield func(*queue.Event) bool) error {
+	return s.walk(ctx, after, up, yield)
+}
+
+// direction moves a cursor to the first key beyond an ID, and on from there.
+type direction struct {
+	start func(c *bolt.Cursor, id queue.ID) (key, record []byte)
+	next  func(c *bolt.Cursor) (key, record []byte)
+}
+
+var (
+	down = direction{
+		start: func(c *bolt.Cursor, id queue.ID) (key, record []byte) {
+			if id == (queue.ID{}) {
+				return c.Last()
+			}
+			if key, _ = c.Seek(id[:]); key == nil { // it is above all
+				return c.Last()
+			}
+			return c.Prev()
+		},
+		next: (*bolt.Cursor).Prev,
+	}
+	up = direction{
+		start: func(c *bolt.Cursor, id queue.ID) (key, record []byte) {
+			if key, record = c.Seek(id[:]); bytes.Equal(key, id[:]) {
+				return c.Next()
+			}
+			return key, record
+		},
+		next: (*bolt.Cursor).Next,
+	}
+)
+
+// walk yields events beyond an ID.
+func (s *Store) walk(ctx context.Context, from queue.ID, way direction, yield func(*queue.Event) bool) error {
 	if err := s.catchUp(ctx); err != nil {
 		return err
 	}
@@ -22,7 +62,7 @@ func (s *Store) List(ctx context.Context, before queue.ID, yield func(*queue.Eve
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		events, last, err := s.readHeads(before)
+		events, last, err := s.readHeads(from, way)
 		if err != nil {
 			return err
 		}
@@ -34,25 +74,18 @@ func (s *Store) List(ctx context.Context, before queue.ID, yield func(*queue.Eve
 		if last == (queue.ID{}) {
 			return nil
 		}
-		before = last
+		from = last
 	}
 }
 
-// readHeads reads a page of events below an ID. last is where the next page
+// readHeads reads a page of events beyond an ID. last is where the next page
 // begins, zero if there is none.
-func (s *Store) readHeads(before queue.ID) (events []*queue.Event, last queue.ID, err error) {
+func (s *Store) readHeads(from queue.ID, way direction) (events []*queue.Event, last queue.ID, err error) {
 	var damaged []queue.ID
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketHeads).Cursor()
-		var key, record []byte
-		if before == (queue.ID{}) {
-			key, record = c.Last()
-		} else if key, _ = c.Seek(before[:]); key == nil { // it is above all
-			key, record = c.Last()
-		} else {
-			key, record = c.Prev()
-		}
-		for n := 0; key != nil; key, record = c.Prev() {
+		n := 0
+		for key, record := way.start(c, from); key != nil; key, record = way.next(c) {
 			if n++; n > page {
 				return nil
 			}

@@ -98,7 +98,7 @@ func (w *wreck) found(bucket string, page uint64, key, value []byte) {
 
 // copied are the buckets that are copied as they are. The others follow from
 // the events.
-var copied = []string{string(bucketDedup), string(bucketDamaged), string(bucketMeta)}
+var copied = []string{string(bucketDedup), string(bucketDamaged), string(bucketMeta), string(bucketPaused)}
 
 // stray takes note of a record that nothing leads to, if it makes half an event
 // whole. Without a root, nothing leads to anything.

@@ -30,6 +30,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"durability", testDurability},
 		{"update", testUpdate},
 		{"failing update", testFailingUpdate},
+		{"update all", testUpdateAll},
 		{"remove", testRemove},
 		{"due order", testDueOrder},
 		{"lanes", testLanes},
@@ -40,11 +41,13 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"lines", testLines},
 		{"held events", testHeld},
 		{"list", testList},
+		{"ascend", testAscend},
 		{"list while changing", testListWhileChanging},
 		{"oldest", testOldest},
 		{"remembered", testRemembered},
 		{"expire", testExpire},
 		{"expire by size", testExpireBySize},
+		{"paused", testPaused},
 		{"usage", testUsage},
 		{"close", testClose},
 		{"concurrency", testConcurrency},
@@ -281,7 +284,11 @@ func NewEvent(t testing.TB, source string, received time.Time, routes ...string)
 		},
 	}
 	for _, route := range routes {
-		e.Deliveries = append(e.Deliveries, queue.Delivery{Route: route, State: queue.Pending, Queued: received, Due: received})
+		e.Deliveries = append(e.Deliveries, queue.Delivery{
+			Route: route, State: queue.Pending, Queued: received, Due: received,
+			Log:     []queue.Attempt{{At: received, Took: time.Second, Status: 503, Reason: "busy", Outcome: queue.Retry}},
+			Replays: 2, Replayed: received, From: "before",
+		})
 	}
 	return e
 }
@@ -309,7 +316,11 @@ func inUTC(e *queue.Event) *queue.Event {
 	copied.Deliveries = slices.Clone(e.Deliveries)
 	for i := range copied.Deliveries {
 		d := &copied.Deliveries[i]
-		d.Queued, d.Due, d.Ended = d.Queued.UTC(), d.Due.UTC(), d.Ended.UTC()
+		d.Queued, d.Due, d.Ended, d.Replayed = d.Queued.UTC(), d.Due.UTC(), d.Ended.UTC(), d.Replayed.UTC()
+		d.Log = slices.Clone(d.Log)
+		for i := range d.Log {
+			d.Log[i].At = d.Log[i].At.UTC()
+		}
 	}
 	return &copied
 }

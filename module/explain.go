@@ -1,0 +1,292 @@
+package module
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// Explanation says which routes of a source would take a request.
+type Explanation struct {
+	Source string        `json:"source"`
+	Type   string        `json:"event"`
+	ID     string        `json:"id"`
+	Routes []RouteAnswer `json:"routes"`
+}
+
+// RouteAnswer says whether a route would take a request.
+type RouteAnswer struct {
+	Route string `json:"route"`
+	Takes string `json:"takes"`          // yes, no, or failed
+	Rule  string `json:"rule,omitempty"` // none takes all
+	Error string `json:"error,omitempty"`
+}
+
+// explain asks the rules about a request as it comes from the provider. Its
+// proof is not looked at.
+func (h *Handler) explain(raw []byte) (*Explanation, error) {
+	r, body, err := parseRaw(raw)
+	if err != nil {
+		return nil, err
+	}
+	hook := &webhook{Request: r.WithContext(context.Background()), received: time.Now()}
+	hook.proof = provider.Request{
+		Method: r.Method, Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Header: r.Header, Body: body,
+	}
+	h.provider.Strip(&hook.proof)
+	h.identify(hook)
+	defer hook.view.Free()
+
+	x := &Explanation{Source: h.Source, Type: hook.input.Event, ID: hook.input.ID, Routes: []RouteAnswer{}}
+	taken := false
+	for _, route := range h.Routes {
+		answer := RouteAnswer{Route: route.Name, Rule: route.Rule, Takes: "yes"}
+		if route.rule != nil {
+			holds, err := route.rule.Match(hook.view)
+			if err != nil {
+				answer.Takes, answer.Error = "failed", err.Error()
+			} else if !holds {
+				answer.Takes = "no"
+			}
+		}
+		taken = taken || route.Name != otherwise && answer.Takes == "yes"
+		x.Routes = append(x.Routes, answer)
+	}
+	for i := range x.Routes {
+		if x.Routes[i].Route == otherwise && taken {
+			x.Routes[i].Takes = "no"
+		}
+	}
+	return x, nil
+}
+
+// askRules answers for a source of the running configuration.
+func askRules(a *App, r *http.Request) (any, error) {
+	h, err := a.source(r)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRawRequest))
+	if err != nil {
+		return nil, err
+	}
+	x, err := h.explain(raw)
+	if err != nil {
+		return nil, badRequest{err}
+	}
+	return x, nil
+}
+
+func rulesCommand() *cobra.Command {
+	var source string
+	cmd := remoteCommand("rules --source <name> <request file>", "Tells which routes would take a request, and why",
+		`Tells which routes of a source would take a request, and which event type and
+delivery ID are found in it. The file (or - for the standard input) is the raw
+request as the provider sends it: request line, headers, an empty line, and the
+body to the end. Its signature is not checked.
+
+With --config the rules are those of that file: nothing is started, no queue is
+opened, and secrets need not be there. Without it the running gateway answers.
+
+  caddy webhook rules --config Caddyfile --source stripe request.txt
+
+It exits with 1 if no route takes the request.`, 1, 1,
+		func(c *client, r *remote, args []string) error {
+			if source == "" {
+				return usageError{errors.New("name the source: --source <name>")}
+			}
+			raw, err := openRaw(args[0], r.InOrStdin())
+			if err != nil {
+				return usageError{err}
+			}
+			x, err := explainFor(c, r, source, raw)
+			if err != nil {
+				return err
+			}
+			if r.json {
+				err = r.printJSON(x)
+			} else {
+				err = printExplanation(r.OutOrStdout(), x)
+			}
+			if err == nil && len(x.Routes) > 0 && !slices.ContainsFunc(x.Routes, func(a RouteAnswer) bool { return a.Takes == "yes" }) {
+				return errors.New("no route takes it; it would be stored as unrouted")
+			}
+			return err
+		})
+	cmd.Flags().StringVar(&source, "source", "", "The source whose rules are asked")
+	cmd.Flags().Lookup("config").Usage = "The configuration whose rules are asked, instead of the running gateway's"
+	return cmd
+}
+
+// explainFor asks the configuration that is named, or the running gateway.
+func explainFor(c *client, r *remote, source string, raw []byte) (x *Explanation, err error) {
+	if _, _, err := parseRaw(raw); err != nil {
+		return nil, usageError{err}
+	}
+	if r.config == "" {
+		err = c.post(http.MethodPost, sourcePath(source, "rules"), nil, bytes.NewReader(raw), &x)
+		return x, err
+	}
+	h, err := readSource(r.config, r.adapter, source)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return h.explain(raw)
+}
+
+func printExplanation(w io.Writer, x *Explanation) error {
+	fmt.Fprintf(w, "event  %s\nid     %s\n\n", cmp.Or(printable(x.Type), "(none)"), printable(x.ID))
+	if len(x.Routes) == 0 {
+		_, err := fmt.Fprintln(w, "The source has no routes: the next handler of the site gets the request.")
+		return err
+	}
+	table := newTable(w, "ROUTE", "TAKES IT", "RULE")
+	for _, a := range x.Routes {
+		why := a.Rule
+		switch {
+		case a.Error != "":
+			why += ": " + a.Error
+		case a.Route == otherwise && a.Takes == "yes":
+			why = "(no other route takes it)"
+		case a.Route == otherwise:
+			why = "(another route takes it)"
+		case why == "":
+			why = "(takes all)"
+		}
+		if err := table.row(a.Route, a.Takes, why); err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}
+
+// readSource reads a source out of a configuration, as far as its rules need it.
+func readSource(configFile, adapter, name string) (*Handler, error) {
+	config, _, _, err := caddycmd.LoadConfig(configFile, adapter)
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	dec := json.NewDecoder(bytes.NewReader(config))
+	dec.UseNumber() // durations are too long for a float
+	if err := dec.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("reading configuration: %v", err)
+	}
+	sources := make(map[string]*Handler)
+	if err := collectSources(tree, sources); err != nil {
+		return nil, err
+	}
+	h := sources[name]
+	if h == nil {
+		return nil, fmt.Errorf("the configuration has no source %s; it has %d others", name, len(sources))
+	}
+	if err := h.provisionRules(); err != nil {
+		return nil, fmt.Errorf("source %s: %w", name, err)
+	}
+	return h, nil
+}
+
+// collectSources finds the sources wherever they stand in a configuration.
+func collectSources(tree any, found map[string]*Handler) error {
+	switch node := tree.(type) {
+	case []any:
+		for _, child := range node {
+			if err := collectSources(child, found); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if node["handler"] == "webhook_gateway" {
+			raw, err := json.Marshal(node)
+			if err != nil {
+				return err
+			}
+			h := new(Handler)
+			if err := json.Unmarshal(raw, h); err != nil {
+				return fmt.Errorf("reading source: %v", err)
+			}
+			found[cmp.Or(h.Source, inlineName(h.ProviderRaw))] = h
+		}
+		for _, child := range node {
+			if err := collectSources(child, found); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// provisionRules loads the provider and compiles the expressions, nothing else.
+func (h *Handler) provisionRules() (err error) {
+	h.logger = zap.NewNop()
+	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
+		return err
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	if err := h.provisionProvider(ctx); err != nil {
+		return err
+	}
+	if err := h.provisionIdentity(); err != nil {
+		return err
+	}
+	for _, route := range h.Routes {
+		if route.Rule == "" {
+			continue
+		}
+		if route.rule, err = rules.Compile(route.Rule); err != nil {
+			return fmt.Errorf("route %s: %v", route.Name, err)
+		}
+	}
+	return nil
+}
+
+// anySecret stands in for secrets that this machine does not have: rules do
+// not ask for them. It is good as text, as hex and as base64.
+var anySecret = strings.Repeat("0", 64)
+
+// withSecrets replaces placeholders that have no value here.
+func withSecrets(raw json.RawMessage) (json.RawMessage, error) {
+	var tree any
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode(&tree); err != nil {
+		return nil, errors.New("it has no provider")
+	}
+	repl := caddy.NewReplacer()
+	var fill func(any) any
+	fill = func(value any) any {
+		switch v := value.(type) {
+		case string:
+			if _, err := repl.ReplaceOrErr(v, true, false); err != nil {
+				return anySecret
+			}
+		case []any:
+			for i := range v {
+				v[i] = fill(v[i])
+			}
+		case map[string]any:
+			for name := range v {
+				v[name] = fill(v[name])
+			}
+		}
+		return value
+	}
+	return json.Marshal(fill(tree))
+}

@@ -1,0 +1,44 @@
+package disk
+
+import (
+	"context"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// SetPaused implements queue.Store.
+func (s *Store) SetPaused(ctx context.Context, lane queue.Lane, paused bool) error {
+	key := lanePrefix(lane)
+	value, err := seal(key, true, 8)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, func(t *txn) error {
+		if paused {
+			return t.put(bucketPaused, key, value)
+		}
+		return t.delete(bucketPaused, key)
+	})
+}
+
+// Paused implements queue.Store. A damaged record counts as none.
+func (s *Store) Paused() (lanes []queue.Lane, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		lanes = nil
+		return tx.Bucket(bucketPaused).ForEach(func(key, record []byte) error {
+			var paused bool
+			if unseal(key, record, &paused) != nil {
+				return nil
+			}
+			if source, rest, ok := cutName(key); ok {
+				if route, _, ok := cutName(rest); ok {
+					lanes = append(lanes, queue.Lane{Source: source, Route: route})
+				}
+			}
+			return nil
+		})
+	})
+	return lanes, err
+}

@@ -1,0 +1,65 @@
+package queue
+
+import (
+	"context"
+	"time"
+)
+
+// Drop says which deliveries of an event an operator gives up, those that wait
+// and are picked. They become dead letters, and hold no key; nor do those dead
+// letters any longer that do. An event that is held or uncertain
+// is removed instead: a later copy of it is taken for new.
+type Drop struct {
+	Pick func(d *Delivery, state DeliveryState) bool
+}
+
+// Dropped is the reason of deliveries that an operator gave up.
+const Dropped = "dropped by an operator"
+
+func (drop Drop) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
+	left := LeftIdle
+	for i := range e.Deliveries {
+		d, s := &e.Deliveries[i], state(&e.Deliveries[i])
+		switch {
+		case d.State == Dead && d.Holds && drop.Pick(d, s):
+			d.Holds = false
+			lanes = append(lanes, Lane{e.Source, d.Route})
+		case d.State != Pending || !drop.Pick(d, s):
+		case s == Delivering:
+			left = LeftBusy
+		default:
+			d.State, d.Ended, d.Reason = Dead, now, Dropped
+			lanes = append(lanes, Lane{e.Source, d.Route})
+		}
+	}
+	if lanes == nil {
+		return nil, left
+	}
+	return lanes, nil
+}
+
+// unproven reports whether the proof of the event is not known to be good.
+func (e *Event) unproven() bool { return e.State == Held || e.State == Uncertain }
+
+// removeUnproven removes an event that is held or uncertain.
+func (e *Engine) removeUnproven(ctx context.Context, ev *Event) error {
+	t := ticket{Lane{Source: ev.Source}, ev.ID}
+	if !e.begin(t, nil) {
+		return LeftBusy
+	}
+	defer e.end(t)
+	stored, err := e.store.Get(ctx, ev.ID) // as it is now that nobody else may change it
+	switch {
+	case err != nil:
+		return err
+	case !stored.unproven():
+		return LeftIdle
+	}
+	if err := e.store.Remove(ctx, ev.ID); err != nil {
+		return err
+	}
+	if account := e.plan.Load().accounts[ev.Source]; account != nil {
+		account.window.forget(stored.Dedup.Key, ev.ID)
+	}
+	return nil
+}
