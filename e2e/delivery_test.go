@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 )
 
 // idOf returns the delivery ID of an inSigner event that an app gets.
@@ -147,6 +150,26 @@ func TestGivesUp(t *testing.T) {
 	g.mustSend("a400") // what a provider's button to deliver again does
 	if d := g.waitForState("a400", "short", "delivered"); d.Attempts != 1 {
 		t.Errorf("revived, it took %d attempts", d.Attempts)
+	}
+}
+
+// Where nothing answers there is no status, so that none can be given up on.
+func TestNoAnswerIsNeverGivenUpOn(t *testing.T) {
+	t.Parallel()
+	nobody, silent := unstartedApp(t, freeAddress(t), nil), newApp(t, after(500*time.Millisecond))
+	const strict = " {\nretry 1h 50ms 200ms\ntimeout 200ms\ngive_up_on 4xx 5xx\n}"
+	g := start(t, insignerSite("nowhere.invalid:80"+strict, fmt.Sprintf("route refused %s\nroute silent %s\nroute cut %s",
+		nobody.address+strict, silent.address+strict, newApp(t, cut("")).address+strict)))
+	g.mustSend("a")
+	for route, reason := range map[string]string{
+		"app": "nowhere.invalid", "refused": "connection refused", "silent": "no answer within 200ms", "cut": "EOF",
+	} {
+		eventually(t, route+" is tried again", func() bool {
+			e, _ := g.event("a")
+			i := slices.IndexFunc(e.Deliveries, func(d module.DeliveryInfo) bool { return d.Route == route })
+			d := e.Deliveries[i]
+			return d.Attempts > 1 && d.State != "dead" && strings.Contains(d.Reason, reason)
+		})
 	}
 }
 

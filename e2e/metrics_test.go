@@ -40,6 +40,8 @@ func TestMetrics(t *testing.T) {
 		`attempts_total{outcome="delivered",route="app",source="insigner"}`: 2,
 		`attempts_total{outcome="refused",route="app",source="insigner"}`:   1,
 		`attempt_seconds_count{route="app",source="insigner"}`:              3,
+		`delivery_seconds_count{route="app",source="insigner"}`:             2,
+		`route_failing{route="app",source="insigner"}`:                      0,
 		`dead_letters_total{route="app",source="insigner"}`:                 1,
 		`dedup_entries{source="insigner"}`:                                  3,
 	}
@@ -52,6 +54,10 @@ func TestMetrics(t *testing.T) {
 	check()
 	eventually(t, "the failed attempt is counted", func() bool {
 		return g.metric(prefix+`attempts_total{outcome="retry",route="down",source="insigner"}`) >= 1
+	})
+	eventually(t, "the age of what waits is shown", func() bool {
+		n := g.metric(prefix + `queue_oldest_seconds{route="down",source="insigner",state="pending"}`)
+		return n > 0 && n < 60
 	})
 	if n := g.metric(prefix + "queue_bytes"); n < 3*88 || n > 10_000 {
 		t.Errorf("three events take %v bytes", n)
@@ -66,6 +72,7 @@ func TestMetrics(t *testing.T) {
 	want[`queue_deliveries{route="app",source="insigner",state="delivered"}`]++
 	want[`attempts_total{outcome="delivered",route="app",source="insigner"}`]++
 	want[`attempt_seconds_count{route="app",source="insigner"}`]++
+	want[`delivery_seconds_count{route="app",source="insigner"}`]++
 	want[`dedup_entries{source="insigner"}`]++
 	check()
 	checkLabels(t, g)

@@ -23,6 +23,8 @@ import (
 //		give_up_on  <status>...
 //		timeout     <duration>
 //		concurrency <n>
+//		rate        <n>/s|<n>/m|<n>/h
+//		order_by    <expression> [hold]
 //		sign        provider [<secret>] | standard <secret>
 //	}
 func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
@@ -96,8 +98,16 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 			}
 			return syntax.End(d)
 		},
-		"rate":     nil,
-		"order_by": nil,
+		"rate": func(d *caddyfile.Dispenser) error {
+			if err := syntax.String(&r.Rate)(d); err != nil {
+				return err
+			}
+			if !validRate.MatchString(r.Rate) {
+				return d.Errf("%q is no rate such as 10/s, 100/m or 1000/h", r.Rate)
+			}
+			return nil
+		},
+		"order_by": func(d *caddyfile.Dispenser) error { return readOrder(d, r) },
 		"sign": func(d *caddyfile.Dispenser) error {
 			r.Sign = new(Sign)
 			return r.Sign.read(d)
@@ -174,4 +184,20 @@ func readRetry(d *caddyfile.Dispenser, r *Route) (err error) {
 		}
 	}
 	return nil
+}
+
+func readOrder(d *caddyfile.Dispenser, r *Route) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	r.Order = &Order{Key: d.Val()}
+	if err := r.Order.provision(); err != nil {
+		return syntax.At(d, err)
+	}
+	if d.NextArg() {
+		if r.Order.Hold = d.Val() == "hold"; !r.Order.Hold {
+			return d.Errf("%q follows the expression of order_by, where only hold may stand", d.Val())
+		}
+	}
+	return syntax.End(d)
 }

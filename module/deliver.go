@@ -26,7 +26,8 @@ var errNoAnswer = errors.New("no handler of the route answered")
 
 // deliver makes one attempt to deliver an event through the route's handlers.
 func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (result queue.Result) {
-	defer func() { r.logAttempt(e, attempt, &result) }()
+	began := time.Now()
+	defer func() { r.logAttempt(e, attempt, &result, time.Since(began)) }()
 	w := &answer{header: make(http.Header)}
 	defer func() {
 		switch p := recover(); p {
@@ -122,22 +123,20 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// logAttempt logs an attempt for those who debug, and once a minute, for
-// everybody, that attempts fail.
-func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result) {
+// logAttempt logs an attempt: for everybody if it failed, else for those who
+// debug.
+func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result, took time.Duration) {
 	level, message := zap.DebugLevel, "delivery attempted"
-	if result.Outcome == queue.Retry {
-		now, last := time.Now().Unix(), r.warned.Load()
-		if now-last >= 60 && r.warned.CompareAndSwap(last, now) {
-			level, message = zap.WarnLevel, "delivery failed and will be tried again"
-		}
+	if result.Outcome == queue.Retry || result.Outcome == queue.Refused {
+		level, message = zap.WarnLevel, "delivery attempt failed"
 	}
 	entry := r.logger.Check(level, message)
 	if entry == nil {
 		return
 	}
 	entry.Write(zap.String("source", r.source), zap.String("route", r.Name), zap.Stringer("event", e.ID),
-		zap.Int("attempt", attempt), zap.String("outcome", string(result.Outcome)), zap.String("reason", result.Reason))
+		zap.Int("attempt", attempt), zap.String("outcome", string(result.Outcome)), zap.Int("status", result.Status),
+		zap.Duration("duration", took), zap.String("reason", result.Reason))
 }
 
 // newRequest makes the request that an event was, as the site's handlers would

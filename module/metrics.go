@@ -1,6 +1,7 @@
 package module
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -21,10 +22,12 @@ var metrics = struct {
 	ack          *prometheus.HistogramVec
 	unidentified *prometheus.CounterVec
 	ruleErrors   *prometheus.CounterVec
+	unordered    *prometheus.CounterVec
 	conflicts    *prometheus.CounterVec
 	evicted      *prometheus.CounterVec
 	attempts     *prometheus.CounterVec
 	attempt      *prometheus.HistogramVec
+	delivery     *prometheus.HistogramVec
 	deadLetters  *prometheus.CounterVec
 }{
 	requests: counter("requests_total", "Requests by what became of them.", "source", "outcome"),
@@ -33,11 +36,14 @@ var metrics = struct {
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "source"),
 	unidentified: counter("unidentified_total", "Webhooks in which the event type or the delivery ID was not found.", "source", "what"),
 	ruleErrors:   counter("rule_errors_total", "Rules that failed while they ran.", "source", "route"),
+	unordered:    counter("unordered_total", "Deliveries without a key to order them by.", "source", "route"),
 	conflicts:    counter("conflicts_total", "Duplicates with another body than the event.", "source"),
 	evicted:      counter("dedup_evicted_total", "Delivery IDs that were forgotten before their window ended.", "source"),
 	attempts:     counter("attempts_total", "Delivery attempts by outcome.", "source", "route", "outcome"),
 	attempt: histogram("attempt_seconds", "Time that a delivery attempt took.",
 		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "source", "route"),
+	delivery: histogram("delivery_seconds", "Time from acceptance, or from being queued again, until the app had the event.",
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200, 259200}, "source", "route"),
 	deadLetters: counter("dead_letters_total", "Deliveries that will not be tried again by themselves.", "source", "route"),
 }
 
@@ -56,8 +62,8 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 // provisionMetrics adds the collectors to the registry of a configuration.
 func provisionMetrics(ctx caddy.Context) error {
 	for _, c := range []prometheus.Collector{
-		metrics.requests, metrics.matches, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.conflicts,
-		metrics.evicted, metrics.attempts, metrics.attempt, metrics.deadLetters, depth{},
+		metrics.requests, metrics.matches, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
+		metrics.evicted, metrics.attempts, metrics.attempt, metrics.delivery, metrics.deadLetters, depth{},
 	} {
 		err := ctx.GetMetricsRegistry().Register(c)
 		var already prometheus.AlreadyRegisteredError
@@ -114,10 +120,8 @@ func (observer) Attempted(source, route string, outcome queue.Outcome, took time
 	metrics.attempt.WithLabelValues(source, route).Observe(took.Seconds())
 }
 
-func (o observer) Died(e *queue.Event, d *queue.Delivery) {
-	metrics.deadLetters.WithLabelValues(e.Source, d.Route).Inc()
-	o.logger.Warn("dead letter", zap.String("source", e.Source), zap.String("route", d.Route),
-		zap.Stringer("event", e.ID), zap.Int("attempts", d.Attempts), zap.String("reason", d.Reason))
+func (observer) Delivered(source, route string, after time.Duration) {
+	metrics.delivery.WithLabelValues(source, route).Observe(after.Seconds())
 }
 
 func (observer) Evicted(source string, _ int) { metrics.evicted.WithLabelValues(source).Inc() }
@@ -132,6 +136,8 @@ type depth struct{}
 var (
 	deliveriesDesc = desc("queue_deliveries", "Deliveries in the queue.", "source", "route", "state")
 	eventsDesc     = desc("queue_events", "Events in the queue.", "source", "state")
+	oldestDesc     = desc("queue_oldest_seconds", "Age of the oldest event that waits for a route.", "source", "route", "state")
+	failingDesc    = desc("route_failing", "1 while a route gets one attempt at a time, because its upstream fails.", "source", "route")
 	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
 	diskDesc       = desc("queue_disk_bytes", "Bytes of the disk that the queue takes.")
 	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
@@ -143,7 +149,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (depth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, bytesDesc, diskDesc, dedupDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc} {
 		ch <- d
 	}
 }
@@ -171,6 +177,16 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 		for state, tally := range states {
 			gauge(eventsDesc, float64(tally.Count), source, string(state))
 		}
+	}
+	for lane, age := range engine.Oldest(context.Background()) {
+		gauge(oldestDesc, time.Since(age.Since).Seconds(), lane.Source, lane.Route, string(age.State))
+	}
+	for lane, failing := range engine.Failing() {
+		value := 0.
+		if failing {
+			value = 1
+		}
+		gauge(failingDesc, value, lane.Source, lane.Route)
 	}
 	gauge(bytesDesc, float64(usage.Total.Bytes))
 	gauge(diskDesc, float64(usage.Disk))

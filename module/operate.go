@@ -205,7 +205,11 @@ func newReplay(a *App, query url.Values, filter *Filter) (*operation, error) {
 	op := &operation{name: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered: --route <name>"}
 	op.on = func(ctx context.Context, engine *queue.Engine, e *queue.Event) (queue.Operation, error) {
 		routes, err := a.destinations(ctx, engine, e, to, reroute)
-		return queue.Replay{Pick: pick, To: routes}, err
+		if err != nil {
+			return nil, err
+		}
+		keys, err := a.keys(ctx, engine, e, routes)
+		return queue.Replay{Pick: pick, To: routes, Keys: keys}, err
 	}
 	return op, nil
 }
@@ -222,25 +226,57 @@ func (a *App) destinations(ctx context.Context, engine *queue.Engine, e *queue.E
 	}
 	h := registered.handler
 	if to != "" {
-		if !h.hasRoute(to) {
+		if h.routeNamed(to) == nil {
 			return nil, queue.Left("its source has no route " + to)
 		}
 		return []string{to}, nil
 	}
-	if e.Request == nil {
-		whole, err := engine.Get(ctx, e.ID)
-		if err != nil {
-			return nil, err
-		}
-		e.Request = whole.Request
+	if err := loadRequest(ctx, engine, e); err != nil {
+		return nil, err
 	}
 	view := storedView(e)
 	defer view.Free()
 	return append([]string{}, h.route(view)...), nil
 }
 
-func (h *Handler) hasRoute(name string) bool {
-	return slices.ContainsFunc(h.Routes, func(r *Route) bool { return r.Name == name })
+// keys returns what an event is ordered by on its way to those of the routes
+// that keep an order.
+func (a *App) keys(ctx context.Context, engine *queue.Engine, e *queue.Event, routes []string) (map[string]string, error) {
+	keys := make(map[string]string)
+	for _, name := range routes {
+		r := a.sources[e.Source].handler.routeNamed(name)
+		if r == nil || r.Order == nil {
+			continue
+		}
+		if err := loadRequest(ctx, engine, e); err != nil {
+			return nil, err
+		}
+		keys[name] = r.storedKey(e)
+	}
+	return keys, nil
+}
+
+// loadRequest loads the request of an event that comes without it.
+func loadRequest(ctx context.Context, engine *queue.Engine, e *queue.Event) error {
+	if e.Request != nil {
+		return nil
+	}
+	whole, err := engine.Get(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	e.Request = whole.Request
+	return nil
+}
+
+// routeNamed returns the route of that name, or nil.
+func (h *Handler) routeNamed(name string) *Route {
+	for _, r := range h.Routes {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // newDrop makes a drop of what waits. Events that are held or uncertain must

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
-	"sync/atomic"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -51,6 +52,14 @@ type Route struct {
 	// How many attempts may run at once. Default: 64.
 	Concurrency int `json:"concurrency,omitempty"`
 
+	// How many attempts may begin in a second, a minute or an hour, such as
+	// 10/s, 100/m or 1000/h. Default: any number.
+	Rate string `json:"rate,omitempty"`
+
+	// How deliveries that belong together are kept in order. Default: they are
+	// not.
+	Order *Order `json:"order_by,omitempty"`
+
 	// How deliveries are signed again, anew at each attempt. Without it the
 	// original headers go through untouched.
 	Sign *Sign `json:"sign,omitempty"`
@@ -60,7 +69,6 @@ type Route struct {
 	server  *caddyhttp.Server
 	logger  *zap.Logger
 	source  string
-	warned  atomic.Int64 // when a failed attempt was last logged, in Unix seconds
 }
 
 // Retry says for how long, and with which pauses, a delivery is tried again.
@@ -108,6 +116,11 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 		}
 		r.rule = rule
 	}
+	if r.Order != nil {
+		if err := r.Order.provision(); err != nil {
+			return err
+		}
+	}
 	handler, err := ctx.LoadModule(r, "HandlerRaw")
 	if err != nil {
 		return fmt.Errorf("loading handler: %w", err)
@@ -131,6 +144,10 @@ func (r *Route) check() error {
 		return fmt.Errorf("route %s goes nowhere; name an upstream, or add a line: to <upstream>", r.Name)
 	case r.Timeout < 0 || r.Concurrency < 0:
 		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
+	case r.Rate != "" && !validRate.MatchString(r.Rate):
+		return fmt.Errorf("route %s: %q is no rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
+	case r.Order != nil && r.Order.Key == "":
+		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
 	case r.Name == otherwise && r.Rule != "":
 		return errors.New("otherwise takes no rule: it gets the events that no other route took")
 	}
@@ -151,6 +168,19 @@ func (r *Route) check() error {
 		}
 	}
 	return nil
+}
+
+// validRate matches rates that are greater than zero.
+var validRate = regexp.MustCompile(`^([1-9][0-9]{0,8})/([smh])$`)
+
+// perSecond returns the route's rate, 0 if it has none.
+func (r *Route) perSecond() float64 {
+	parts := validRate.FindStringSubmatch(r.Rate)
+	if parts == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(parts[1])
+	return float64(n) / map[string]float64{"s": 1, "m": 60, "h": 3600}[parts[2]]
 }
 
 // checkRoutes holds the routes of a source against each other.
@@ -177,14 +207,19 @@ func checkRoutes(routes []*Route) error {
 
 // engineRoute describes the route to the engine.
 func (r *Route) engineRoute() *queue.Route {
-	return &queue.Route{
+	route := &queue.Route{
 		Deliver:     r.deliver,
 		Concurrency: r.Concurrency,
+		Rate:        r.perSecond(),
 		Timeout:     time.Duration(r.Timeout),
 		For:         time.Duration(r.Retry.For),
 		First:       time.Duration(r.Retry.First),
 		Max:         time.Duration(r.Retry.Max),
 	}
+	if r.Order != nil {
+		route.Key, route.Hold = r.storedKey, r.Order.Hold
+	}
+	return route
 }
 
 // route names the routes that take an event.

@@ -79,6 +79,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 	outcome = accepted
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), hook.received)
+		h.setKeys(event, hook.view)
 		err = engine.Append(hook.Context(), event)
 	} else {
 		outcome, err = h.hold(engine, hook, event)

@@ -107,7 +107,7 @@ func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
 			revived = revived[:0]
 			for i := range ev.Deliveries {
 				if d := &ev.Deliveries[i]; d.State == Dead {
-					*d = newDelivery(d.Route, now)
+					d.requeue(now)
 					revived = append(revived, Lane{ev.Source, d.Route})
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,9 +14,10 @@ import (
 // errEnded says that a delivery is not pending any more.
 var errEnded = errors.New("delivery has ended")
 
-// attempt tries to deliver the event to a route. What it returns records the
-// outcome, and holds on to nothing of the request.
-func (e *Engine) attempt(r *Route, t ticket, ev *Event) (record func()) {
+// attempt tries to deliver the event to the lane's route. What it returns
+// records the outcome, and holds on to nothing of the request.
+func (e *Engine) attempt(l *lane, t ticket, ev *Event, probe bool) (record func()) {
+	r := l.route
 	d := ev.Delivery(t.lane.Route)
 	if d == nil || d.State != Pending {
 		return func() {} // the lease keeps it from coming back at once
@@ -25,12 +27,17 @@ func (e *Engine) attempt(r *Route, t ticket, ev *Event) (record func()) {
 	began := time.Now()
 	result := e.deliver(attempts, r, ev, number)
 	ended := time.Now()
-	e.plan.Load().observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, ended.Sub(began))
+	observer := e.plan.Load().observer
+	observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, ended.Sub(began))
+	if result.Outcome == Succeeded {
+		observer.Delivered(t.lane.Source, t.lane.Route, ended.Sub(d.Queued))
+	}
 	if result.Outcome == Interrupted && attempts.Err() != nil {
 		return func() { e.giveBack(t) } // as if it had not been made
 	}
+	e.examine(l, result, probe, ended)
 	return func() {
-		e.settle(t, func(d *Delivery) { r.settle(d, result, number, ended) })
+		e.settle(t, func(d *Delivery) { r.settle(d, result, number, began, ended) })
 	}
 }
 
@@ -50,8 +57,23 @@ func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number i
 		if result.Outcome == Retry && attempts.Err() != nil {
 			result.Outcome = Interrupted // it had no chance to succeed
 		}
+		if result.Outcome == Succeeded {
+			result.Reason = ""
+		}
+		result.Reason = shortened(result.Reason)
 	}()
 	return r.Deliver(ctx, ev, number)
+}
+
+// maxReason is the longest reason that is stored, in bytes: some quote what an
+// upstream has sent.
+const maxReason = 256
+
+func shortened(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:maxReason], "") + "..."
 }
 
 // attemptsContext returns the context that all attempts are made under. No
@@ -80,11 +102,15 @@ func (e *Engine) settle(t ticket, change func(*Delivery)) {
 		e.unrecorded(t, err)
 		return
 	}
-	switch d := ev.Delivery(t.lane.Route); d.State {
-	case Dead:
+	d := ev.Delivery(t.lane.Route)
+	if d.State == Dead {
 		e.plan.Load().observer.Died(ev, d)
-	case Pending:
+	}
+	switch {
+	case d.State == Pending:
 		e.wake(t.lane, d.Due)
+	case d.Key != "":
+		e.wake(t.lane, time.Now()) // for the next one with the key
 	}
 }
 

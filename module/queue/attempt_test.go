@@ -91,6 +91,34 @@ func TestSlowLaneDelaysNoOther(t *testing.T) {
 	}
 }
 
+// Neither does one whose events take long to read.
+func TestSlowClaimDelaysNoOther(t *testing.T) {
+	hang := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(hang) })
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, claiming: func(lane queue.Lane) {
+			if lane.Route == "slow" {
+				<-hang
+			}
+		}}
+	}}
+	s := newSetup(t, b)
+	t.Cleanup(goOn) // before the engine is closed
+	var slow, fast app
+	s.Attach(s.config(map[string]*queue.Source{"shop": {
+		Routes: map[string]*queue.Route{"slow": slow.route(), "fast": fast.route()},
+	}}))
+	for range 50 {
+		s.append(newEvent(t, "shop", "slow", "fast"))
+	}
+	eventually(t, "the fast lane", func() bool { return fast.count() == 50 })
+	if slow.count() != 0 {
+		t.Errorf("%d attempts in the slow lane", slow.count())
+	}
+	goOn()
+	eventually(t, "the slow lane", func() bool { return slow.count() == 50 })
+}
+
 func TestRetry(t *testing.T) {
 	s := newSetup(t, new(backend))
 	var numbers []int
@@ -108,6 +136,51 @@ func TestRetry(t *testing.T) {
 	}
 	if !slices.Equal(numbers, []int{1, 2, 3, 4}) {
 		t.Errorf("attempts had the numbers %v", numbers)
+	}
+}
+
+// The log of a delivery keeps the last ten attempts, over a revival, too.
+func TestLog(t *testing.T) {
+	s := newSetup(t, new(backend))
+	long := strings.Repeat("é", 1000)
+	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+		switch {
+		case attempt < 12:
+			return unavailable
+		case attempt == 12:
+			time.Sleep(2 * time.Millisecond)
+			return queue.Result{Outcome: queue.Refused, Reason: long}
+		}
+		return queue.Result{Outcome: queue.Succeeded, Status: 200, Reason: "200 OK"}
+	}}
+	s.attach(a.route())
+	began := time.Now()
+	id := s.append(newEvent(t, "shop", "app"))
+	log := s.ended(id).Delivery("app").Log
+	if len(log) != 10 {
+		t.Fatalf("%d attempts in the log", len(log))
+	}
+	for i, at := range log[:9] {
+		if at.Outcome != queue.Retry || at.Status != 503 || at.Reason != unavailable.Reason || !at.At.After(began) {
+			t.Errorf("attempt %d in the log: %+v", i, at)
+		}
+		began = at.At
+	}
+	last := log[9]
+	if last.Outcome != queue.Refused || last.Took < 2*time.Millisecond || !strings.HasPrefix(long, strings.TrimSuffix(last.Reason, "...")) || len(last.Reason) > 300 {
+		t.Errorf("last attempt in the log: %+v", last)
+	}
+
+	a.answer = nil
+	if n, err := s.Revive(t.Context(), id); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	d := s.ended(id).Delivery("app")
+	if n := len(d.Log); n != 10 || !d.Log[8].At.Equal(last.At) || d.Attempts != 1 {
+		t.Fatalf("after a revival: %+v", d)
+	}
+	if at := d.Log[9]; at.Outcome != queue.Succeeded || at.Status != 200 || at.Reason != "" {
+		t.Errorf("attempt that succeeded: %+v", at)
 	}
 }
 
@@ -133,7 +206,7 @@ func TestPauses(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	for _, c := range []struct{ asked, lasts, want time.Duration }{
 		{30 * time.Minute, 72 * time.Hour, 30 * time.Minute},
-		{30 * 24 * time.Hour, 72 * time.Hour, 24 * time.Hour},
+		{30 * 24 * time.Hour, 72 * time.Hour, time.Hour},
 		{30 * time.Minute, 10 * time.Minute, 10 * time.Minute},
 	} {
 		s := newSetup(t, new(backend))

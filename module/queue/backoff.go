@@ -7,29 +7,29 @@ import (
 )
 
 // maxRetryAfter is the longest pause that a destination may ask for.
-const maxRetryAfter = 24 * time.Hour
+const maxRetryAfter = time.Hour
 
 // interruptedPause keeps attempts that say they were interrupted, but not by
 // the engine, from being made over and over.
 const interruptedPause = time.Second
 
 // settle gives a delivery the outcome of an attempt.
-func (r *Route) settle(d *Delivery, result Result, number int, ended time.Time) {
+func (r *Route) settle(d *Delivery, result Result, number int, began, ended time.Time) {
 	if result.Outcome == Interrupted {
 		d.Due = ended.Add(interruptedPause)
 		return
 	}
 	d.Attempts, d.Status, d.Reason = number, result.Status, result.Reason
+	d.note(Attempt{began, ended.Sub(began), result.Status, result.Reason, result.Outcome})
 	switch result.Outcome {
 	case Succeeded:
-		d.State, d.Ended, d.Reason = Delivered, ended, ""
+		d.State, d.Ended = Delivered, ended
 	case Refused:
-		d.State, d.Ended = Dead, ended
+		r.kill(d, result.Reason, ended)
 	default:
 		deadline := d.Queued.Add(r.For)
 		if !ended.Before(deadline) {
-			d.State, d.Ended = Dead, ended
-			d.Reason = fmt.Sprintf("gave up after %v: %s", r.For, result.Reason)
+			r.kill(d, r.gaveUp(result.Reason), ended)
 			return
 		}
 		pause := max(r.pause(number), min(result.RetryAfter, maxRetryAfter))
@@ -39,6 +39,15 @@ func (r *Route) settle(d *Delivery, result Result, number int, ended time.Time) 
 		}
 	}
 }
+
+// kill makes a dead letter of a delivery.
+func (r *Route) kill(d *Delivery, reason string, now time.Time) {
+	d.State, d.Ended, d.Reason = Dead, now, reason
+	d.Holds = r.Hold && d.Key != ""
+}
+
+// gaveUp is the reason of deliveries that were tried for long enough.
+func (r *Route) gaveUp(last string) string { return fmt.Sprintf("gave up after %v: %s", r.For, last) }
 
 // pause returns how long to wait after an attempt: a random part of a time that
 // doubles with each one, so that deliveries that failed together are not tried

@@ -47,11 +47,18 @@ type Route struct {
 	Deliver func(ctx context.Context, e *Event, attempt int) Result
 
 	Concurrency int           // attempts at once
+	Rate        float64       // attempts that begin in a second; 0 = no limit
 	Timeout     time.Duration // of one attempt
 
 	For   time.Duration // how long after it was queued a delivery is tried again
 	First time.Duration // the first pause is at most this long, each further one up to twice the last,
 	Max   time.Duration // and none is longer than this
+
+	// Key returns the key that keeps an event's delivery in order, "" for none.
+	// It is asked for events that were held; others bring their keys along. nil
+	// means that the route keeps no order.
+	Key  func(e *Event) string
+	Hold bool // a dead letter stops its key
 }
 
 // Outcome says how an attempt ended. The zero value counts as Retry.
@@ -104,6 +111,14 @@ type Verdict struct {
 type Observer interface {
 	// Attempted is called after each attempt.
 	Attempted(source, route string, outcome Outcome, took time.Duration)
+	// Delivered is called when a destination took an event, with the time since
+	// the delivery was accepted, or queued again.
+	Delivered(source, route string, after time.Duration)
+	// Failing is called when the upstream of a route has failed repeatedly, so
+	// that the route is only probed from now on.
+	Failing(source, route, reason string)
+	// Recovered is called when a failing route goes back to full speed.
+	Recovered(source, route string)
 	// Died is called when a delivery was stored as dead. The event comes
 	// without its request.
 	Died(e *Event, d *Delivery)
@@ -118,6 +133,9 @@ type Observer interface {
 type nobody struct{}
 
 func (nobody) Attempted(string, string, Outcome, time.Duration) {}
+func (nobody) Delivered(string, string, time.Duration)          {}
+func (nobody) Failing(string, string, string)                   {}
+func (nobody) Recovered(string, string)                         {}
 func (nobody) Died(*Event, *Delivery)                           {}
 func (nobody) Evicted(string, int)                              {}
 func (nobody) Conflicted(string, ID)                            {}

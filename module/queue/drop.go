@@ -6,7 +6,8 @@ import (
 )
 
 // Drop says which deliveries of an event an operator gives up, those that wait
-// and are picked. They become dead letters. An event that is held or uncertain
+// and are picked. They become dead letters, and hold no key; nor do those dead
+// letters any longer that do. An event that is held or uncertain
 // is removed instead: a later copy of it is taken for new.
 type Drop struct {
 	Pick func(d *Delivery, state DeliveryState) bool
@@ -20,6 +21,9 @@ func (drop Drop) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, 
 	for i := range e.Deliveries {
 		d, s := &e.Deliveries[i], state(&e.Deliveries[i])
 		switch {
+		case d.State == Dead && d.Holds && drop.Pick(d, s):
+			d.Holds = false
+			lanes = append(lanes, Lane{e.Source, d.Route})
 		case d.State != Pending || !drop.Pick(d, s):
 		case s == Delivering:
 			left = LeftBusy

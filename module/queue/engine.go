@@ -35,6 +35,7 @@ type Engine struct {
 	die      context.CancelFunc
 	workers  sync.WaitGroup // scheduler and janitor
 	failing  complaint
+	oldest   oldest
 	closing  func() error
 
 	attaching sync.Mutex                    // held while a configuration is being attached

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,10 +40,14 @@ func (b *backend) Open(logger *zap.Logger) (queue.Store, error) {
 type faulty struct {
 	queue.Store
 	update, remembered func() error
-	claimed, updated   func() // run after each claim and update
+	claimed, updated   func()           // run after each claim and update
+	claiming           func(queue.Lane) // run before each claim
 }
 
 func (f *faulty) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease time.Duration, limit int) ([]*queue.Event, time.Time, error) {
+	if f.claiming != nil {
+		f.claiming(lane)
+	}
 	events, next, err := f.Store.Claim(ctx, lane, now, lease, limit)
 	if f.claimed != nil {
 		f.claimed()
@@ -154,6 +159,9 @@ func (s *setup) ended(id queue.ID) (e *queue.Event) {
 type watcher struct {
 	mu        sync.Mutex
 	outcomes  map[queue.Outcome]int
+	delivered []time.Duration
+	failing   []string // reasons
+	recovered int
 	dead      []string // reasons
 	enough    []int
 	conflicts int
@@ -166,6 +174,24 @@ func (w *watcher) Attempted(_, _ string, outcome queue.Outcome, _ time.Duration)
 		w.outcomes = make(map[queue.Outcome]int)
 	}
 	w.outcomes[outcome]++
+}
+
+func (w *watcher) Delivered(_, _ string, after time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.delivered = append(w.delivered, after)
+}
+
+func (w *watcher) Failing(_, _, reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failing = append(w.failing, reason)
+}
+
+func (w *watcher) Recovered(string, string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recovered++
 }
 
 func (w *watcher) Died(_ *queue.Event, d *queue.Delivery) {
@@ -518,5 +544,35 @@ func TestListAndGauges(t *testing.T) {
 	})
 	if err != nil || fmt.Sprint(got) != fmt.Sprint([]queue.ID{want}) {
 		t.Errorf("listed %v, %v", got, err)
+	}
+}
+
+func TestOldest(t *testing.T) {
+	s := newSetup(t, new(backend))
+	door := make(gate)
+	a := app{answer: door.pass}
+	s.attach(a.route())
+	old := newEvent(t, "shop", "app", "gone")
+	s.append(old)
+	time.Sleep(50 * time.Millisecond)
+	s.append(newEvent(t, "shop", "app", "gone"))
+	ages := s.Oldest(t.Context())
+	for route, state := range map[string]queue.DeliveryState{"app": queue.Pending, "gone": queue.Parked} {
+		age := ages[queue.Lane{Source: "shop", Route: route}]
+		if since := old.ReceivedAt.Sub(age.Since); age.State != state || since < 0 || since > 40*time.Millisecond {
+			t.Errorf("%s: %+v, want %s since %v", route, age, state, old.ReceivedAt)
+		}
+	}
+	door.open()
+	var after []time.Duration
+	eventually(t, "deliveries", func() bool {
+		s.watch.see(func() { after = slices.Clone(s.watch.delivered) })
+		return len(after) == 2
+	})
+	if min(after[0], after[1]) <= 0 || max(after[0], after[1]) < 50*time.Millisecond {
+		t.Errorf("delivered after %v", after)
+	}
+	if len(s.Oldest(t.Context())) != 2 {
+		t.Error("the store is asked each time")
 	}
 }

@@ -102,10 +102,12 @@ func (e *Engine) announce(ev *Event) error {
 	})
 }
 
-// ruling is a verdict and, of a genuine event, the routes that take it.
+// ruling is a verdict and, of a genuine event, the routes that take it, with
+// the keys for those that keep an order.
 type ruling struct {
 	Verdict
 	routes []string
+	keys   map[string]string
 }
 
 // call asks the provider, and the rules if the event is genuine.
@@ -122,6 +124,7 @@ func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
 	r.Verdict = src.Check(ctx, ev)
 	if r.Finding == Genuine {
 		r.routes = src.Route(ev)
+		r.keys = src.keys(ev, r.routes)
 	}
 	return r
 }
@@ -133,7 +136,13 @@ func (e *Engine) conclude(t ticket, ev *Event, earlier bool, r ruling) {
 	var err error
 	switch {
 	case r.Finding == Genuine:
-		err = e.updateHeld(t, func(ev *Event) { ev.SetRoutes(r.routes, now); ev.Check = Check{} })
+		err = e.updateHeld(t, func(ev *Event) {
+			ev.SetRoutes(r.routes, now)
+			for i := range ev.Deliveries {
+				ev.Deliveries[i].Key = r.keys[ev.Deliveries[i].Route]
+			}
+			ev.Check = Check{}
+		})
 	case r.Finding == Forged, r.Finding == Used && !earlier:
 		err = e.reject(t, ev, r.Reason)
 	case r.Finding == Used:

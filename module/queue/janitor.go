@@ -41,6 +41,9 @@ func (e *Engine) clean(p *plan, now time.Time) {
 	keep.MaxBytes = p.maxSize
 	err := e.buryParked(p, now)
 	if err == nil {
+		err = e.giveUpFailing(p, now)
+	}
+	if err == nil {
 		err = e.store.Expire(e.life, now, keep)
 	}
 	if err != nil {
@@ -51,17 +54,19 @@ func (e *Engine) clean(p *plan, now time.Time) {
 // buryParked ends what has waited too long for a lane that the configuration
 // does not name.
 func (e *Engine) buryParked(p *plan, now time.Time) error {
+	keep := p.cfg.Retention.Failed
+	reason := fmt.Sprintf("parked for %v", keep)
 	usage := e.store.Usage()
 	for lane, states := range usage.Deliveries {
 		if states[Pending] > 0 && p.lanes[lane] == nil {
-			if err := e.bury(p, lane, now); err != nil {
+			if err := e.bury(p, lane, now, keep, reason); err != nil {
 				return err
 			}
 		}
 	}
 	for source, states := range usage.Events {
 		if lane := (Lane{Source: source}); states[Held].Count > 0 && p.lanes[lane] == nil {
-			if err := e.bury(p, lane, now); err != nil {
+			if err := e.bury(p, lane, now, keep, reason); err != nil {
 				return err
 			}
 		}
@@ -69,10 +74,12 @@ func (e *Engine) buryParked(p *plan, now time.Time) error {
 	return nil
 }
 
-// bury ends what has been due in a lane for longer than failed events are kept.
-func (e *Engine) bury(p *plan, lane Lane, now time.Time) error {
-	keep := p.cfg.Retention.Failed
-	reason := fmt.Sprintf("parked for %v", keep)
+// bury ends what has been due in a lane for longer than it is kept.
+func (e *Engine) bury(p *plan, lane Lane, now time.Time, keep time.Duration, reason string) error {
+	r := new(Route) // of those that are parked nobody knows it any more
+	if l := p.lanes[lane]; l != nil {
+		r = l.route
+	}
 	for e.plan.Load() == p {
 		// Looking that far back, the lease must be as much longer.
 		events, _, err := e.store.Claim(e.life, lane, now.Add(-keep), keep+e.pace.Settle, maxBatch)
@@ -80,15 +87,15 @@ func (e *Engine) bury(p *plan, lane Lane, now time.Time) error {
 			return err
 		}
 		for _, ev := range events {
-			e.buryOne(ticket{lane, ev.ID}, reason, now)
+			e.buryOne(r, ticket{lane, ev.ID}, reason, now)
 		}
 	}
 	return nil
 }
 
-func (e *Engine) buryOne(t ticket, reason string, now time.Time) {
+func (e *Engine) buryOne(r *Route, t ticket, reason string, now time.Time) {
 	if t.lane.Route != "" {
-		e.settle(t, func(d *Delivery) { d.State, d.Ended, d.Reason = Dead, now, reason })
+		e.settle(t, func(d *Delivery) { r.kill(d, reason, now) })
 		return
 	}
 	if err := e.updateHeld(t, func(ev *Event) { ev.doubt(reason, now) }); err != nil {

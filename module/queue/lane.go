@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -16,17 +18,21 @@ const (
 type lane struct {
 	Lane
 	source *Source
-	route  *Route // nil: held events to be checked
-	limit  int    // attempts at once
+	route  *Route        // nil: held events to be checked
+	limit  int           // attempts at once
+	rate   *rate.Limiter // nil: no limit
 	next   atomic.Int64
 	*load
 }
 
-// load counts the attempts of a lane, those that began under an earlier
-// configuration included. Only the scheduler makes it grow.
+// load is what outlives the configuration of a lane: it counts the attempts,
+// those that began under an earlier one included. Only the claim makes these
+// numbers grow.
 type load struct {
+	claiming  atomic.Bool  // a claim runs, the only one of the lane
 	running   atomic.Int64 // attempts that run
 	unsettled atomic.Int64 // attempts whose outcome is not stored yet, running ones included
+	health    health
 }
 
 // never is when a lane that waits for nothing is looked at.
@@ -46,10 +52,35 @@ func (l *lane) wake(at int64) bool {
 	}
 }
 
-// free returns how many more attempts may begin.
-func (l *lane) free() int {
-	idle := l.limit - int(l.running.Load())
-	return min(idle, l.limit+maxUnsettled-int(l.unsettled.Load()))
+// room returns how many more attempts may begin now, and whether they probe a
+// failing route. If there is none, again is when the clock will change that; an
+// attempt that ends may do so, too.
+func (l *lane) room(now time.Time) (n int, probe bool, again int64) {
+	running := int(l.running.Load())
+	n = min(l.limit-running, l.limit+maxUnsettled-int(l.unsettled.Load()))
+	_, from, probe := l.health.failing()
+	if probe {
+		if n = min(n, 1-running); n > 0 && now.Before(from) {
+			return 0, probe, from.UnixNano()
+		}
+	}
+	if n > 0 && l.rate != nil {
+		tokens := l.rate.TokensAt(now)
+		if n = min(n, int(tokens)); n == 0 {
+			wait := (1 - tokens) / float64(l.rate.Limit()) * float64(time.Second)
+			return 0, probe, now.Add(time.Duration(wait) + time.Millisecond).UnixNano()
+		}
+	}
+	return n, probe, never
+}
+
+// newLimiter returns what keeps attempts to so many a second. They may catch up
+// on no more than a second.
+func newLimiter(perSecond float64) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
 }
 
 // timeout is how long an attempt, or a call, may take.

@@ -83,8 +83,16 @@ func (e *Engine) newPlan(cfg *Config) *plan {
 // stopped.
 func (p *plan) addLane(l *lane, before *plan) {
 	l.load = new(load)
-	if old := before.lanes[l.Lane]; old != nil {
+	old := before.lanes[l.Lane]
+	if old != nil {
 		l.load = old.load
+		l.health.hurry()
+	}
+	if l.route != nil {
+		l.rate = newLimiter(l.route.Rate)
+		if old != nil && old.route.Rate == l.route.Rate {
+			l.rate = old.rate
+		}
 	}
 	l.limit = max(l.limit, 1)
 	p.lanes[l.Lane] = l

@@ -111,19 +111,25 @@ type Delivery struct {
 	Attempts int           `cbor:"6,keyasint"`           // tries that count
 	Status   int           `cbor:"7,keyasint,omitempty"` // HTTP status of the last try, 0 when nothing answered
 	Reason   string        `cbor:"8,keyasint,omitempty"` // why the last try failed
-	Log      []Attempt     `cbor:"9,keyasint,omitempty"` // the last ten attempts, the oldest first
+	Log      []Attempt     `cbor:"9,keyasint,omitempty"` // the last tries, those before a revival included, oldest first
+
+	// Key orders: of the deliveries to a route that have the same one, only the
+	// first is handed out until it ends. Without a key there is no order.
+	Key string `cbor:"10,keyasint,omitempty"`
+	// Holds says that this one, dead, stops those behind it all the same.
+	Holds bool `cbor:"11,keyasint,omitempty"`
 
 	Replays  int       `cbor:"12,keyasint,omitempty"` // how often an operator sent it again
 	Replayed time.Time `cbor:"13,keyasint,omitzero"`  // when that was last
 	From     string    `cbor:"14,keyasint,omitempty"` // the route that it was on its way to before a replay
 }
 
-// Attempt is one try of a delivery.
+// Attempt is what came of one try of a delivery.
 type Attempt struct {
 	At      time.Time     `cbor:"1,keyasint"`
 	Took    time.Duration `cbor:"2,keyasint"`
-	Status  int           `cbor:"3,keyasint,omitempty"` // 0 when nothing answered
-	Reason  string        `cbor:"4,keyasint,omitempty"`
+	Status  int           `cbor:"3,keyasint,omitempty"` // HTTP status, 0 when nothing answered
+	Reason  string        `cbor:"4,keyasint,omitempty"` // why it did not succeed
 	Outcome Outcome       `cbor:"5,keyasint"`
 }
 
@@ -166,6 +172,12 @@ func (e *Event) Waiting(yield func(Lane, time.Time) bool) {
 			return
 		}
 	}
+}
+
+// InLine reports whether the delivery stands before later ones with its key: it
+// is pending, or a dead letter that holds the key.
+func (d *Delivery) InLine() bool {
+	return d.Key != "" && (d.State == Pending || d.State == Dead && d.Holds)
 }
 
 // Delivery returns the delivery to a route, or nil.
@@ -238,7 +250,11 @@ type Retention struct {
 	MaxBytes     int64 // above it Done events are evicted, oldest first; 0 = no limit
 }
 
-// Store keeps events. A backend implements this interface and passes the suite
+// Store keeps events. It also keeps deliveries in order: those of a lane that
+// are in line for the same key stand there in the order in which they got in
+// line, by Append or by Update, and keep their places as long as they are.
+//
+// A backend implements this interface and passes the suite
 // of package queuetest. All methods may be called at the same time.
 type Store interface {
 	// Append stores the event with its deliveries and its dedup entry: all of
@@ -273,7 +289,8 @@ type Store interface {
 	Get(ctx context.Context, id ID) (*Event, error)
 
 	// Claim leases up to limit events that are due in a lane, earliest first,
-	// loaded with their requests. Nobody else gets them before the lease ends:
+	// loaded with their requests. Of those in line for a key it takes only the
+	// first one into account, which may be a dead letter. Nobody else gets them before the lease ends:
 	// by an Update as above, by Release, after its time, or when the process
 	// that took it has gone. next is when the lane's next event that is not
 	// leased falls due; zero if there is none.
@@ -286,6 +303,10 @@ type Store interface {
 	// the ID before (the zero ID: at the newest), until yield returns false.
 	// It holds no transaction open while yield runs.
 	List(ctx context.Context, before ID, yield func(*Event) bool) error
+
+	// Oldest returns the smallest ID of the events that wait in each lane, for
+	// their turn with a key, too. It loads no events.
+	Oldest(ctx context.Context) (map[Lane]ID, error)
 
 	// Ascend is List the other way round: oldest first, starting above the ID
 	// after.

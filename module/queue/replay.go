@@ -17,6 +17,10 @@ type Replay struct {
 	// deliveries. Those that were delivered stay beside the new ones. nil stands
 	// for the routes of the chosen deliveries themselves.
 	To []string
+
+	// Keys are what the event is ordered by, on its way to those routes of To
+	// that keep an order.
+	Keys map[string]string
 }
 
 // apply replays the event, and returns the lanes of the deliveries that were
@@ -74,6 +78,7 @@ func (r Replay) redirect(e *Event, state stateFunc, now time.Time) (lanes []Lane
 		switch {
 		case d == nil:
 			fresh := newDelivery(route, now)
+			fresh.Key = r.Keys[route]
 			fresh.Log, fresh.Replays, fresh.From = moved.Log, moved.Replays, moved.Route
 			e.Deliveries = append(e.Deliveries, fresh)
 			d = &e.Deliveries[len(e.Deliveries)-1]
@@ -98,6 +103,7 @@ func (d *Delivery) again(now time.Time) {
 	d.Replayed = now
 	if d.State != Pending {
 		d.State, d.Queued, d.Due, d.Ended, d.Attempts = Pending, now, now, time.Time{}, 0
+		d.Holds = false // it keeps its place
 	} else if d.Due.After(now) {
 		d.Due = now
 	}

@@ -34,20 +34,37 @@ func (e *Engine) pass(p *plan) int64 {
 		return next
 	}
 	for _, l := range p.lanes {
-		free := l.free()
-		if free <= 0 {
-			continue // the attempt that ends first pokes
-		}
-		if l.next.Load() <= now.UnixNano() {
-			e.claim(p, l, now, min(free, maxBatch))
-		}
-		next = min(next, l.next.Load())
+		next = min(next, e.look(p, l, now))
 	}
 	return next
 }
 
-// claim begins up to limit attempts of a lane.
-func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int) {
+// look claims from a lane, and returns when the clock will be reason to look
+// again. Claims have goroutines of their own: reading large events takes a
+// while, and must not hold up the other lanes.
+func (e *Engine) look(p *plan, l *lane, now time.Time) int64 {
+	if due := l.next.Load(); due > now.UnixNano() {
+		return due
+	}
+	if l.claiming.Load() {
+		return never // the end of the claim pokes
+	}
+	room, probe, again := l.room(now)
+	if room <= 0 {
+		return again // so does the end of an attempt
+	}
+	l.claiming.Store(true)
+	e.workers.Go(func() {
+		e.claim(p, l, now, min(room, maxBatch), probe)
+		l.claiming.Store(false)
+		signal(e.poke)
+	})
+	return never
+}
+
+// claim begins up to limit attempts of a lane. probe tells that they are to
+// find out whether its route is failing still.
+func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int, probe bool) {
 	l.next.Store(never) // before the claim: what arrives during it wakes the lane again
 	lease := l.timeout(e.pace) + e.pace.Settle
 	events, next, err := e.store.Claim(e.life, l.Lane, now, lease, limit)
@@ -67,20 +84,23 @@ func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int) {
 		if !e.begin(t, p) {
 			continue
 		}
+		if l.rate != nil {
+			l.rate.AllowN(now, 1)
+		}
 		l.running.Add(1)
 		l.unsettled.Add(1)
-		go e.work(l, t, ev)
+		go e.work(l, t, ev, probe)
 	}
 }
 
 // work makes one attempt at what an event waits for in a lane, and records its
 // outcome. The next attempt of the lane need not wait for the record.
-func (e *Engine) work(l *lane, t ticket, ev *Event) {
+func (e *Engine) work(l *lane, t ticket, ev *Event, probe bool) {
 	var record func()
 	if l.route == nil {
 		record = e.recheck(l.source, t, ev)
 	} else {
-		record = e.attempt(l.route, t, ev)
+		record = e.attempt(l, t, ev, probe)
 	}
 	l.running.Add(-1)
 	signal(e.poke)

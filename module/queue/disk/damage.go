@@ -51,6 +51,9 @@ func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 		}
 		t.ended = append(t.ended, leaseOf(dueKey))
 	}
+	if err := t.leaveAll(id); err != nil {
+		return err
+	}
 	switch err := t.remove(id, false); {
 	case errors.Is(err, queue.ErrNotFound):
 		return nil

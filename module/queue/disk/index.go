@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -17,6 +18,8 @@ var (
 	bucketHeads    = []byte("heads")    // ID -> event without its request
 	bucketRequests = []byte("requests") // ID -> request
 	bucketDue      = []byte("due")      // lane, due time, ID -> nothing
+	bucketOrdered  = []byte("ordered")  // lane, hash of a key, number -> due key; see order.go
+	bucketPlaces   = []byte("places")   // ID, lane -> key in ordered
 	bucketEnded    = []byte("ended")    // class, time, ID -> nothing
 	bucketDedup    = []byte("dedup")    // end of the window, ID -> remembered
 	bucketTally    = []byte("tally")    // tallyKey -> queue.Tally
@@ -25,7 +28,8 @@ var (
 )
 
 var buckets = [][]byte{
-	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketEnded, bucketDedup, bucketTally, bucketDamaged, bucketPaused,
+	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketOrdered, bucketPlaces, bucketEnded, bucketDedup, bucketTally,
+	bucketDamaged, bucketPaused,
 }
 
 const (
@@ -34,15 +38,20 @@ const (
 	maxName  = 1 << 10 // of a source or a route, so that keys stay small
 )
 
-// entry is a key in one of the indexes: due, ended, dedup.
+// entry is a key in one of the indexes: due, ordered, ended, dedup.
 type entry struct {
 	bucket     []byte
 	key, value []byte
 }
 
+func (e entry) in(bucket []byte) bool { return &e.bucket[0] == &bucket[0] }
+
 func (e entry) equals(other entry) bool {
-	return &e.bucket[0] == &other.bucket[0] && bytes.Equal(e.key, other.key)
+	return e.in(other.bucket) && bytes.Equal(e.key, other.key)
 }
+
+// contains reports whether entries has one with the same key.
+func contains(entries []entry, e entry) bool { return slices.ContainsFunc(entries, e.equals) }
 
 // nothing is the value of entries that are all key. It is not nil, which is
 // what bbolt returns for keys that are not there.
@@ -64,7 +73,14 @@ func index(e *queue.Event) (entries []entry, err error) {
 		if len(lane.Route) > maxName {
 			return nil, fmt.Errorf("name of route has %d bytes, the most is %d", len(lane.Route), maxName)
 		}
-		entries = append(entries, entry{bucketDue, dueKey(lane, due, e.ID), nothing})
+		if d := e.Delivery(lane.Route); d == nil || !d.InLine() {
+			entries = append(entries, entry{bucketDue, dueKey(lane, due, e.ID), nothing})
+		}
+	}
+	for i := range e.Deliveries {
+		if d := &e.Deliveries[i]; d.InLine() {
+			entries = append(entries, turn(e, d))
+		}
 	}
 	if class, since := e.Class(); class != queue.Live {
 		entries = append(entries, entry{bucketEnded, endedKey(class, since, e.ID), nothing})

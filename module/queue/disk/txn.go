@@ -46,7 +46,7 @@ func (t *txn) insert(in *insertion) error {
 	if err := t.put(bucketHeads, id, in.head); err != nil {
 		return err
 	}
-	if err := t.reindex(nil, in.entries); err != nil {
+	if err := t.reindex(in.event.ID, nil, in.entries); err != nil {
 		return err
 	}
 	t.changes.count(in.event, 1)
@@ -83,7 +83,7 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	if err := t.put(bucketHeads, id[:], head); err != nil {
 		return err
 	}
-	if err := t.reindex(before, after); err != nil {
+	if err := t.reindex(id, before, after); err != nil {
 		return err
 	}
 	changes.count(e, 1)
@@ -103,7 +103,7 @@ func (t *txn) remove(id queue.ID, keepDedup bool) error {
 		return err
 	}
 	if keepDedup {
-		entries = slices.DeleteFunc(entries, func(e entry) bool { return &e.bucket[0] == &bucketDedup[0] })
+		entries = slices.DeleteFunc(entries, func(e entry) bool { return e.in(bucketDedup) })
 	}
 	if err := t.delete(bucketHeads, id[:]); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (t *txn) remove(id queue.ID, keepDedup bool) error {
 	if err := t.delete(bucketRequests, id[:]); err != nil {
 		return err
 	}
-	if err := t.reindex(entries, nil); err != nil {
+	if err := t.reindex(id, entries, nil); err != nil {
 		return err
 	}
 	t.changes.count(e, -1)
@@ -119,17 +119,30 @@ func (t *txn) remove(id queue.ID, keepDedup bool) error {
 }
 
 // reindex replaces the entries of an event. A lease ends with its due entry.
-func (t *txn) reindex(before, after []entry) error {
+func (t *txn) reindex(id queue.ID, before, after []entry) (err error) {
 	for _, e := range without(before, after) {
-		if err := t.delete(e.bucket, e.key); err != nil {
-			return err
+		switch {
+		case e.in(bucketDue):
+			err = t.exit(e.key)
+		case !e.in(bucketOrdered):
+			err = t.delete(e.bucket, e.key)
+		case !contains(after, e): // else it moves
+			err = t.leave(id, e.key)
 		}
-		if &e.bucket[0] == &bucketDue[0] {
-			t.ended = append(t.ended, leaseOf(e.key))
+		if err != nil {
+			return err
 		}
 	}
 	for _, e := range without(after, before) {
-		if err := t.put(e.bucket, e.key, e.value); err != nil {
+		switch {
+		case !e.in(bucketOrdered):
+			err = t.put(e.bucket, e.key, e.value)
+		case contains(before, e):
+			err = t.move(id, e)
+		default:
+			err = t.join(id, e)
+		}
+		if err != nil {
 			return err
 		}
 	}

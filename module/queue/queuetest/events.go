@@ -15,6 +15,10 @@ func testAppend(h *harness) {
 	full.Deliveries[1] = queue.Delivery{
 		Route: "audit", State: queue.Dead, Queued: start, Due: start.Add(1), Ended: start.Add(2),
 		Attempts: 3, Status: 502, Reason: "bad gateway",
+		Log: []queue.Attempt{
+			{At: start, Took: time.Second, Reason: "timeout", Outcome: queue.Retry},
+			{At: start.Add(1), Took: 5, Status: 502, Reason: "bad gateway", Outcome: queue.Refused},
+		},
 	}
 	full.Check = queue.Check{Due: start, Calls: 2, Sent: true, Ended: start.Add(3), Reason: "timeout"}
 	bare := NewEvent(h, "github", start)

@@ -19,6 +19,45 @@ type model struct {
 	events map[queue.ID]*queue.Event
 	memory map[queue.ID]memory
 	leases map[queue.Lane]map[queue.ID]time.Time
+	lines  map[line][]queue.ID // in order
+}
+
+// line is where deliveries with one key stand.
+type line struct {
+	queue.Lane
+	key string
+}
+
+// linesOf returns the lines that an event stands in; nil has none.
+func linesOf(e *queue.Event) map[line]bool {
+	lines := make(map[line]bool)
+	for i := 0; e != nil && i < len(e.Deliveries); i++ {
+		if d := &e.Deliveries[i]; d.InLine() {
+			lines[line{queue.Lane{Source: e.Source, Route: d.Route}, d.Key}] = true
+		}
+	}
+	return lines
+}
+
+// lineUp has an event that changed leave lines and join others.
+func (m *model) lineUp(before, after *queue.Event) {
+	left, joined := linesOf(before), linesOf(after)
+	for l := range left {
+		if !joined[l] {
+			m.lines[l] = slices.DeleteFunc(m.lines[l], func(id queue.ID) bool { return id == before.ID })
+		}
+	}
+	for l := range joined {
+		if !left[l] {
+			m.lines[l] = append(m.lines[l], after.ID)
+		}
+	}
+}
+
+// onTurn reports whether an event that waits in a lane is first in its line.
+func (m *model) onTurn(e *queue.Event, lane queue.Lane) bool {
+	d := e.Delivery(lane.Route)
+	return d == nil || d.Key == "" || m.lines[line{lane, d.Key}][0] == e.ID
 }
 
 // testModel does things at random, and compares what comes of them.
@@ -32,6 +71,7 @@ func testModel(h *harness) {
 		events:  make(map[queue.ID]*queue.Event),
 		memory:  make(map[queue.ID]memory),
 		leases:  make(map[queue.Lane]map[queue.ID]time.Time),
+		lines:   make(map[line][]queue.ID),
 	}
 	for i := range 500 {
 		m.now = m.now.Add(time.Duration(m.rand.Int64N(int64(time.Minute))))
@@ -90,6 +130,7 @@ func (m *model) appendOne() {
 	m.shuffle(e)
 	e.Dedup.Until = m.minutes(60)
 	m.append(e)
+	m.lineUp(nil, e)
 	m.events[e.ID] = clone(e)
 	m.memory[e.ID] = memory{e.Source, e.ID, e.Dedup}
 }
@@ -110,6 +151,8 @@ func (m *model) shuffle(e *queue.Event) {
 			if d.State != queue.Pending {
 				d.Ended = m.now
 			}
+			d.Key = []string{"", "a", "a", "b"}[m.rand.IntN(4)]
+			d.Holds = d.State == queue.Dead && m.rand.IntN(2) == 0
 			e.Deliveries = append(e.Deliveries, d)
 		}
 	}
@@ -146,6 +189,7 @@ func (m *model) updateOne() {
 	}
 	m.update(e.ID, func(e *queue.Event) { *e = *clone(after) })
 	m.endLeases(e, after)
+	m.lineUp(e, after)
 	m.events[e.ID] = after
 }
 
@@ -155,13 +199,21 @@ func (m *model) endLeases(before, after *queue.Event) {
 		still := false
 		if after != nil {
 			for l, d := range after.Waiting {
-				still = still || l == lane && d.Equal(due)
+				still = still || l == lane && d.Equal(due) && keyIn(before, lane) == keyIn(after, lane)
 			}
 		}
 		if !still {
 			delete(m.leases[lane], before.ID)
 		}
 	}
+}
+
+// keyIn returns the key of an event's delivery in a lane.
+func keyIn(e *queue.Event, lane queue.Lane) string {
+	if d := e.Delivery(lane.Route); d != nil {
+		return d.Key
+	}
+	return ""
 }
 
 func (m *model) removeOne() {
@@ -174,6 +226,7 @@ func (m *model) removeOne() {
 
 func (m *model) forgetEvent(e *queue.Event) {
 	m.endLeases(e, nil)
+	m.lineUp(e, nil)
 	delete(m.events, e.ID)
 }
 
@@ -191,7 +244,7 @@ func (m *model) claimSome() {
 	var free []turn
 	for _, e := range m.events {
 		for l, due := range e.Waiting {
-			if l == lane && !m.leases[lane][e.ID].After(m.now) {
+			if l == lane && m.onTurn(e, lane) && !m.leases[lane][e.ID].After(m.now) {
 				free = append(free, turn{due, e.ID})
 			}
 		}

@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Order is kept while the app fails at random, and over a crash.
+func TestOrderIsKept(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, status(503))
+	g := start(t, insignerSite(app.address+` {
+			retry 1h 10ms 20ms
+			order_by `+"`split(id, \"-\")[0]`"+`
+		}`, ""))
+	var ids []string
+	want := make(map[string][]string)
+	for n := range 60 {
+		key := string(rune('a' + n%4))
+		id := fmt.Sprintf("%s-%d", key, n)
+		ids, want[key] = append(ids, id), append(want[key], id)
+	}
+	g.mustSend(ids[:30]...)
+	g.kill()
+	g.run()
+	var mu sync.Mutex
+	tries, n, taken := 0, 0, make(map[string][]string)
+	app.setAnswer(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if tries++; tries%3 == 0 {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		key, _, _ := strings.Cut(idOf(r), "-")
+		taken[key] = append(taken[key], idOf(r))
+		n++
+	})
+	g.mustSend(ids[30:]...)
+	eventually(t, "the app takes all events", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return n >= len(ids)
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for key, ids := range want {
+		if !slices.Equal(taken[key], ids) {
+			t.Errorf("sent %v, taken %v", ids, taken[key])
+		}
+	}
+}
+
+func TestDeadLetterHoldsItsKey(t *testing.T) {
+	t.Parallel()
+	refuse := func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(idOf(r), "-1") {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}
+	free, held := newApp(t, refuse), newApp(t, refuse)
+	const by = " {\norder_by `split(id, \"-\")[0]`"
+	g := start(t, insignerSite(free.address+by+"\n}", "route held "+held.address+by+" hold\n}\nroute none "+free.address+" {\norder_by `body.missing`\n}"))
+	g.mustSend("a-1", "a-2", "b-2")
+	free.waitForAll(t, []string{"a-2"})
+	held.waitForAll(t, []string{"a-1", "b-2"})
+	g.waitForState("a-1", "held", "dead")
+	time.Sleep(100 * time.Millisecond)
+	if held.counts()["a-2"] > 0 {
+		t.Error("an event overtook a dead letter that holds its key")
+	}
+	if d := g.waitForState("a-2", "held", "pending"); d.Attempts != 0 {
+		t.Errorf("an event behind a dead letter: %+v", d)
+	}
+	if n := g.metric(prefix + `unordered_total{route="none",source="insigner"}`); n != 3 {
+		t.Errorf("%v deliveries are counted as unordered", n)
+	}
+	held.setAnswer(nil)
+	g.mustSend("a-1") // what a provider's button to deliver again does
+	g.waitForState("a-2", "held", "delivered")
+	got := held.deliveries()
+	if id := got[len(got)-2].header.Get("X-Insigner-Deliveryid"); id != "a-1" {
+		t.Errorf("before the event that was held up came %s", id)
+	}
+}
+
+func TestRate(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, insignerSite(app.address+" {\nrate 5/s\n}", ""))
+	began := time.Now()
+	g.mustSend(numbers(12)...)
+	app.waitFor(t, 12)
+	if took := time.Since(began); took < 1300*time.Millisecond || took > 6*time.Second {
+		t.Errorf("12 attempts took %v at 5/s", took)
+	}
+}

@@ -1,0 +1,81 @@
+package disk
+
+import (
+	"bytes"
+	"context"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// keyPage is how many keys are read in one transaction where no record is.
+const keyPage = 16 * page
+
+// Oldest implements queue.Store. It reads the keys that lead to events, no
+// event.
+func (s *Store) Oldest(ctx context.Context) (map[queue.Lane]queue.ID, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	o := oldest{ids: make(map[queue.Lane]queue.ID)}
+	for _, bucket := range [][]byte{bucketDue, bucketOrdered} {
+		for from := []byte{}; from != nil; {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			err := s.view(func(tx *bolt.Tx) error {
+				from = o.read(tx.Bucket(bucket).Cursor(), from)
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return o.ids, nil
+}
+
+// oldest finds the oldest event of each lane.
+type oldest struct {
+	ids    map[queue.Lane]queue.ID
+	prefix []byte // of the lane that the last key belonged to
+	lane   queue.Lane
+}
+
+// read reads a page of due keys: those of bucketDue, or the values of
+// bucketOrdered. It returns where the next page begins, nil if there is none.
+func (o *oldest) read(c *bolt.Cursor, from []byte) (next []byte) {
+	n := 0
+	for key, value := c.Seek(from); key != nil; key, value = c.Next() {
+		if n++; n > keyPage {
+			return bytes.Clone(key)
+		}
+		if len(value) > 0 {
+			o.add(value)
+		} else {
+			o.add(key)
+		}
+	}
+	return nil
+}
+
+// add takes a due key into account. What is none is passed over.
+func (o *oldest) add(dueKey []byte) {
+	at := len(dueKey) - timeSize - idSize
+	if at < 0 {
+		return
+	}
+	if o.prefix == nil || !bytes.Equal(dueKey[:at], o.prefix) {
+		source, rest, ok := cutName(dueKey[:at])
+		route, rest, ok2 := cutName(rest)
+		if !ok || !ok2 || len(rest) > 0 {
+			return
+		}
+		o.prefix, o.lane = bytes.Clone(dueKey[:at]), queue.Lane{Source: source, Route: route}
+	}
+	id := idOf(dueKey)
+	if first, ok := o.ids[o.lane]; !ok || bytes.Compare(id[:], first[:]) < 0 {
+		o.ids[o.lane] = id
+	}
+}

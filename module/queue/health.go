@@ -1,0 +1,137 @@
+package queue
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	tooMany       = 5           // failures in a row that make a route a failing one
+	maxProbePause = time.Minute // between two probes, unless the upstream asks for more
+)
+
+// health is how a route's upstream fares. While the route is failing it gets
+// one attempt at a time, with growing pauses: of a million deliveries that are
+// due, one after the other finds out whether the upstream is back, and the
+// others wait without having been touched.
+type health struct {
+	ailing atomic.Bool // failures > 0
+
+	mu       sync.Mutex
+	failures int       // in a row
+	reason   string    // of the last one
+	probe    time.Time // of a failing route: when the next attempt may begin
+}
+
+// failing reports whether the route is failing, why, and when the next attempt
+// may begin.
+func (h *health) failing() (reason string, probe time.Time, failing bool) {
+	if !h.ailing.Load() {
+		return "", time.Time{}, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reason, h.probe, h.failures >= tooMany
+}
+
+// succeeded notes that the upstream took an event. It reports whether the
+// route was failing until now.
+func (h *health) succeeded() (recovered bool) {
+	if !h.ailing.Load() {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	recovered = h.failures >= tooMany
+	h.failures, h.reason, h.probe = 0, "", time.Time{}
+	h.ailing.Store(false)
+	return recovered
+}
+
+// failed notes that the upstream did not answer, or asked to be left alone. It
+// reports whether that makes the route a failing one. Attempts that were under
+// way when it became one say nothing new.
+func (h *health) failed(r *Route, result Result, probe bool, ended time.Time) (failing bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failures >= tooMany && !probe {
+		return false
+	}
+	h.failures++
+	h.reason = result.Reason
+	h.ailing.Store(true)
+	pause := doubled(r.First, min(r.Max, maxProbePause), h.failures-tooMany)
+	h.probe = ended.Add(max(pause, min(result.RetryAfter, maxRetryAfter)))
+	return h.failures == tooMany
+}
+
+// refused notes that the upstream has judged an event: it is there, but may
+// not be well yet. The next probe need not wait.
+func (h *health) refused() {
+	if !h.ailing.Load() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.probe = (time.Time{}); h.failures < tooMany {
+		h.failures = 0
+		h.ailing.Store(false)
+	}
+}
+
+// hurry has the next probe made at once: a new configuration may have mended
+// what was wrong.
+func (h *health) hurry() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.probe = time.Time{}
+}
+
+// examine notes what an attempt says about its route. probe tells that the
+// route was failing when the attempt began.
+func (e *Engine) examine(l *lane, result Result, probe bool, ended time.Time) {
+	observer := e.plan.Load().observer
+	switch result.Outcome {
+	case Succeeded:
+		if l.health.succeeded() {
+			observer.Recovered(l.Source, l.Lane.Route)
+		}
+	case Retry:
+		if l.health.failed(l.route, result, probe, ended) {
+			observer.Failing(l.Source, l.Lane.Route, result.Reason)
+		}
+	case Refused:
+		l.health.refused()
+	}
+}
+
+// Failing tells of each configured route whether it is failing: whether its
+// upstream has let five attempts in a row fail, and none succeed since.
+func (e *Engine) Failing() map[Lane]bool {
+	routes := make(map[Lane]bool)
+	for _, l := range e.plan.Load().lanes {
+		if l.route != nil {
+			_, _, routes[l.Lane] = l.health.failing()
+		}
+	}
+	return routes
+}
+
+// giveUpFailing ends what has waited for a failing route as long as it may.
+// Elsewhere the last attempt does that, but here most deliveries get none.
+func (e *Engine) giveUpFailing(p *plan, now time.Time) error {
+	for _, l := range p.lanes {
+		if l.route == nil {
+			continue
+		}
+		why, _, failing := l.health.failing()
+		if !failing {
+			continue
+		}
+		if err := e.bury(p, l.Lane, now, l.route.For, l.route.gaveUp(why)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

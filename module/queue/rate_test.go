@@ -1,0 +1,50 @@
+package queue_test
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRate(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var a app
+	r := a.route()
+	r.Rate = 50
+	s.appendMany(120)
+	began := time.Now()
+	s.attach(r)
+	eventually(t, "a second's worth", func() bool { return a.count() >= 50 })
+	if took := time.Since(began); took > 500*time.Millisecond {
+		t.Errorf("50 attempts, allowed at once, took %v", took)
+	}
+	// Reloads do not fill the bucket again.
+	for range 5 {
+		time.Sleep(100 * time.Millisecond)
+		s.attach(r)
+	}
+	elapsed := time.Since(began)
+	if n, most := a.count(), 51+int(50*elapsed.Seconds()); n > most || n < most-15 {
+		t.Errorf("%d attempts after %v, %d are allowed", n, elapsed, most)
+	}
+	// Another rate begins anew.
+	faster := *r
+	faster.Rate = 1000
+	s.attach(&faster)
+	eventually(t, "the rest", func() bool { return a.count() == 120 })
+	if took := time.Since(began) - elapsed; took > 500*time.Millisecond {
+		t.Errorf("the rest took %v at 1000 a second", took)
+	}
+}
+
+func TestSlowRate(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var a app
+	r := a.route()
+	r.Rate = 5. / 3600
+	s.attach(r)
+	s.ended(s.appendMany(3)[0])
+	time.Sleep(50 * time.Millisecond)
+	if n := a.count(); n != 1 {
+		t.Errorf("%d attempts at once, with five in an hour", n)
+	}
+}
