@@ -3,10 +3,8 @@ package module
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -176,94 +174,4 @@ func (s *step) note(ending queue.Ending) {
 	default:
 		s.failed = err
 	}
-}
-
-// newReplay makes a replay. Of the events that a filter selects it means the
-// deliveries that the filter names, dead ones unless it names a state; of an
-// event that the caller named, what has not been delivered, or the route that
-// the caller named.
-func newReplay(a *App, query url.Values, filter *Filter) (*operation, error) {
-	to, route, reroute := query.Get("to"), query.Get("route"), query.Get("reroute") != ""
-	if to != "" && reroute {
-		return nil, errors.New("to and reroute exclude each other")
-	}
-	pick := func(d *queue.Delivery, state queue.DeliveryState) bool {
-		return d.Route == route || route == "" && (to != "" || state != queue.Delivered)
-	}
-	if filter != nil {
-		if filter.State == "" {
-			filter.State = string(queue.Dead)
-		}
-		want := queue.DeliveryState(filter.State)
-		if slices.Contains(eventStates, filter.State) {
-			want = queue.Dead
-		}
-		pick = func(d *queue.Delivery, state queue.DeliveryState) bool {
-			return state == want && (route == "" || route == d.Route)
-		}
-	}
-	op := &operation{name: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered: --route <name>"}
-	op.on = func(ctx context.Context, engine *queue.Engine, e *queue.Event) (queue.Operation, error) {
-		routes, err := a.destinations(ctx, engine, e, to, reroute)
-		return queue.Replay{Pick: pick, To: routes}, err
-	}
-	return op, nil
-}
-
-// destinations returns the routes that a replay is to send an event to, nil
-// for those that it has.
-func (a *App) destinations(ctx context.Context, engine *queue.Engine, e *queue.Event, to string, reroute bool) ([]string, error) {
-	if to == "" && !reroute && e.State == queue.Routed || e.State == queue.Held {
-		return nil, nil
-	}
-	registered := a.sources[e.Source]
-	if registered == nil {
-		return nil, queue.Left("its source is not in the configuration")
-	}
-	h := registered.handler
-	if to != "" {
-		if !h.hasRoute(to) {
-			return nil, queue.Left("its source has no route " + to)
-		}
-		return []string{to}, nil
-	}
-	if e.Request == nil {
-		whole, err := engine.Get(ctx, e.ID)
-		if err != nil {
-			return nil, err
-		}
-		e.Request = whole.Request
-	}
-	view := storedView(e)
-	defer view.Free()
-	return append([]string{}, h.route(view)...), nil
-}
-
-func (h *Handler) hasRoute(name string) bool {
-	return slices.ContainsFunc(h.Routes, func(r *Route) bool { return r.Name == name })
-}
-
-// newDrop makes a drop of what waits. Events that are held or uncertain must
-// be named, or their state must be.
-func newDrop(_ *App, query url.Values, filter *Filter) (*operation, error) {
-	route, state := query.Get("route"), ""
-	if filter != nil {
-		state = filter.State
-	}
-	switch queue.DeliveryState(state) {
-	case queue.Delivered, queue.Dead, queue.DeliveryState(queue.Unrouted):
-		return nil, fmt.Errorf("what is %s waits for nothing; dropped can be what is pending, parked, held or uncertain", state)
-	}
-	pick := func(d *queue.Delivery, s queue.DeliveryState) bool {
-		return (route == "" || route == d.Route) && (state == "" || state == string(queue.Routed) || state == string(s))
-	}
-	op := &operation{name: "drop", idle: "nothing of it waits"}
-	op.on = func(_ context.Context, _ *queue.Engine, e *queue.Event) (queue.Operation, error) {
-		unproven := e.State == queue.Held || e.State == queue.Uncertain
-		if unproven && (route != "" || filter != nil && state != string(e.State)) {
-			return nil, queue.LeftIdle
-		}
-		return queue.Drop{Pick: pick}, nil
-	}
-	return op, nil
 }
