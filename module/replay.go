@@ -132,8 +132,9 @@ was not delivered makes room for the new ones. Events that are unrouted or
 uncertain go through the rules of today, or to the route that --to names.
 
 Replayed deliveries join the end of the queue, the oldest event first. What is
-pending becomes due at once. An event of which an attempt is running is left to that. Recognizing
-copies has no say in it, and caddy webhook show tells that it was replayed.`,
+pending becomes due at once. An event of which an attempt is running is left to
+that. Recognizing copies has no say in it, and caddy webhook show tells that it
+was replayed.`,
 		func(cmd *cobra.Command) func() (url.Values, error) {
 			to := cmd.Flags().String("to", "", "Send to this route instead")
 			reroute := cmd.Flags().Bool("reroute", false, "Send to the routes that take it by the rules of today")
