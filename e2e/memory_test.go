@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -113,6 +114,10 @@ func TestWaitingEventsLieOnDisk(t *testing.T) {
 		t.Fatalf("%v deliveries wait, want %d", n, events)
 	}
 	g.mustSend("one more")
+	if n := len(g.events(url.Values{"where": {"source == 'insigner'"}})); n != events+1 {
+		t.Errorf("%d events are listed, want %d", n, events+1)
+	}
+	g.exits(t, 0, fmt.Sprintf("%d deliveries of", events), "drop", "--state", "pending", "--dry-run")
 	grown := (g.memory() - empty) >> 20
 	t.Logf("%d waiting events of %d bytes cost %d MiB", events, size, grown)
 	if grown > 40 {

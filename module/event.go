@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -108,6 +109,15 @@ func describeDelivery(engine *queue.Engine, e *queue.Event, d *queue.Delivery) D
 		})
 	}
 	return info
+}
+
+// deliveries tells the states of an event's deliveries.
+func (e *EventInfo) deliveries() string {
+	states := make([]string, len(e.Deliveries))
+	for i, d := range e.Deliveries {
+		states[i] = d.Route + ":" + d.State
+	}
+	return strings.Join(states, " ")
 }
 
 // hasDelivery reports whether the event has a delivery to a route in a state;

@@ -4,22 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
 // Explanation says which routes of a source would take a request.
@@ -174,119 +168,4 @@ func printExplanation(w io.Writer, x *Explanation) error {
 		}
 	}
 	return table.Flush()
-}
-
-// readSource reads a source out of a configuration, as far as its rules need it.
-func readSource(configFile, adapter, name string) (*Handler, error) {
-	config, _, _, err := caddycmd.LoadConfig(configFile, adapter)
-	if err != nil {
-		return nil, err
-	}
-	var tree any
-	dec := json.NewDecoder(bytes.NewReader(config))
-	dec.UseNumber() // durations are too long for a float
-	if err := dec.Decode(&tree); err != nil {
-		return nil, fmt.Errorf("reading configuration: %v", err)
-	}
-	sources := make(map[string]*Handler)
-	if err := collectSources(tree, sources); err != nil {
-		return nil, err
-	}
-	h := sources[name]
-	if h == nil {
-		return nil, fmt.Errorf("the configuration has no source %s; it has %d others", name, len(sources))
-	}
-	if err := h.provisionRules(); err != nil {
-		return nil, fmt.Errorf("source %s: %w", name, err)
-	}
-	return h, nil
-}
-
-// collectSources finds the sources wherever they stand in a configuration.
-func collectSources(tree any, found map[string]*Handler) error {
-	switch node := tree.(type) {
-	case []any:
-		for _, child := range node {
-			if err := collectSources(child, found); err != nil {
-				return err
-			}
-		}
-	case map[string]any:
-		if node["handler"] == "webhook_gateway" {
-			raw, err := json.Marshal(node)
-			if err != nil {
-				return err
-			}
-			h := new(Handler)
-			if err := json.Unmarshal(raw, h); err != nil {
-				return fmt.Errorf("reading source: %v", err)
-			}
-			found[cmp.Or(h.Source, inlineName(h.ProviderRaw))] = h
-		}
-		for _, child := range node {
-			if err := collectSources(child, found); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// provisionRules loads the provider and compiles the expressions, nothing else.
-func (h *Handler) provisionRules() (err error) {
-	h.logger = zap.NewNop()
-	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
-		return err
-	}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	defer cancel()
-	if err := h.provisionProvider(ctx); err != nil {
-		return err
-	}
-	if err := h.provisionIdentity(); err != nil {
-		return err
-	}
-	for _, route := range h.Routes {
-		if route.Rule == "" {
-			continue
-		}
-		if route.rule, err = rules.Compile(route.Rule); err != nil {
-			return fmt.Errorf("route %s: %v", route.Name, err)
-		}
-	}
-	return nil
-}
-
-// anySecret stands in for secrets that this machine does not have: rules do
-// not ask for them. It is good as text, as hex and as base64.
-var anySecret = strings.Repeat("0", 64)
-
-// withSecrets replaces placeholders that have no value here.
-func withSecrets(raw json.RawMessage) (json.RawMessage, error) {
-	var tree any
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if err := dec.Decode(&tree); err != nil {
-		return nil, errors.New("it has no provider")
-	}
-	repl := caddy.NewReplacer()
-	var fill func(any) any
-	fill = func(value any) any {
-		switch v := value.(type) {
-		case string:
-			if _, err := repl.ReplaceOrErr(v, true, false); err != nil {
-				return anySecret
-			}
-		case []any:
-			for i := range v {
-				v[i] = fill(v[i])
-			}
-		case map[string]any:
-			for name := range v {
-				v[name] = fill(v[name])
-			}
-		}
-		return value
-	}
-	return json.Marshal(fill(tree))
 }

@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -160,4 +162,31 @@ func (f *Filter) passed(e *queue.Event) bool {
 // timeOf returns the millisecond in which an event got its ID; it ends later.
 func timeOf(id queue.ID) time.Time {
 	return time.Unix(id.Time().UnixTime()).Add(time.Millisecond)
+}
+
+// filterFlags adds the flags that select events.
+func filterFlags(cmd *cobra.Command) {
+	cmd.Flags().String("state", "", "Only events in this state, or with a delivery in it: "+strings.Join(states, ", "))
+	cmd.Flags().String("source", "", "Only events of this source")
+	cmd.Flags().String("route", "", "Only events with a delivery to this route")
+	cmd.Flags().String("event", "", "Only events of this type")
+	cmd.Flags().String("older", "", "Only events older than this: a time, or a duration back from now")
+	cmd.Flags().String("newer", "", "Only events newer than this: a time, or a duration back from now")
+	cmd.Flags().String("where", "", "Only events for which this expression holds, in the names that rules have")
+	cmd.Flags().String("limit", "", "At most so many events")
+}
+
+// filterQuery reads the flags that select events. Those that are wrong are
+// errors before anything is asked.
+func (r *remote) filterQuery() (url.Values, error) {
+	query := url.Values{}
+	for _, name := range filterNames {
+		if f := r.Flag(name); f != nil && f.Value.String() != "" {
+			query.Set(name, f.Value.String())
+		}
+	}
+	if _, err := parseFilter(query); err != nil {
+		return nil, usageError{err}
+	}
+	return query, nil
 }

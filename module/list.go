@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
@@ -98,62 +99,20 @@ func listOf(name string, a *App, r *http.Request, state string, rows func(*queue
 	}}, nil
 }
 
-func listEvents(a *App, r *http.Request) (any, error) {
-	if ids := r.URL.Query()["id"]; len(ids) > 0 {
-		return theseEvents(a, r, ids)
+// pageFlags adds the flags of a list.
+func pageFlags(cmd *cobra.Command) {
+	filterFlags(cmd)
+	cmd.Flags().Lookup("limit").Usage += fmt.Sprintf(" (default %d)", defaultLimit)
+	cmd.Flags().String("before", "", "Where the page begins: the ID that the page before it named")
+}
+
+// endPage prints what is left of a table, and how to get to the next page.
+func (r *remote) endPage(t *table, next string, err error) error {
+	if flushed := t.Flush(); err == nil {
+		err = flushed
 	}
-	return listOf("events", a, r, "", func(engine *queue.Engine, e *queue.Event, _ Filter) []any {
-		return []any{describe(engine, e)}
-	})
-}
-
-// theseEvents lists events by their IDs, those that are there.
-func theseEvents(a *App, r *http.Request, ids []string) (any, error) {
-	engine, err := a.open()
-	if err != nil {
-		return nil, err
+	if err == nil && next != "" {
+		_, err = fmt.Fprintf(r.OutOrStdout(), "There may be more: --before %s\n", next)
 	}
-	return list{"events", func(yield func(any) error) (none queue.ID, err error) {
-		for _, text := range ids {
-			id, err := parseID(text)
-			if err != nil {
-				return none, badRequest{err}
-			}
-			if e, err := engine.Get(r.Context(), id); err == nil {
-				if err := yield(describe(engine, e)); err != nil {
-					return none, err
-				}
-			}
-		}
-		return none, nil
-	}}, nil
-}
-
-// DeadLetter is a dead delivery as the admin API lists it.
-type DeadLetter struct {
-	ID         string    `json:"id"` // of the event
-	Source     string    `json:"source"`
-	Route      string    `json:"route"`
-	Type       string    `json:"event"`
-	ReceivedAt time.Time `json:"received_at"`
-	Ended      time.Time `json:"ended"`
-	Attempts   int       `json:"attempts"`
-	Status     int       `json:"status,omitempty"`
-	Reason     string    `json:"reason"`
-	Replays    int       `json:"replays,omitempty"`
-}
-
-// listDead lists the dead deliveries of the events that the filter selects.
-func listDead(a *App, r *http.Request) (any, error) {
-	return listOf("dead_letters", a, r, string(queue.Dead), func(_ *queue.Engine, e *queue.Event, f Filter) (rows []any) {
-		for i := range e.Deliveries {
-			if d := &e.Deliveries[i]; d.State == queue.Dead && (f.Route == "" || f.Route == d.Route) {
-				rows = append(rows, DeadLetter{
-					ID: e.ID.String(), Source: e.Source, Route: d.Route, Type: e.Type, ReceivedAt: e.ReceivedAt,
-					Ended: d.Ended, Attempts: d.Attempts, Status: d.Status, Reason: d.Reason, Replays: d.Replays,
-				})
-			}
-		}
-		return rows
-	})
+	return err
 }
