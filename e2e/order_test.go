@@ -69,7 +69,12 @@ func TestDeadLetterHoldsItsKey(t *testing.T) {
 	g.mustSend("a-1", "a-2", "b-2")
 	free.waitForAll(t, []string{"a-2"})
 	held.waitForAll(t, []string{"a-1", "b-2"})
-	g.waitForState("a-1", "held", "dead")
+	if d := g.waitForState("a-1", "held", "dead"); d.Key != "a" || !d.Holds {
+		t.Errorf("the dead letter is shown as %+v", d)
+	}
+	if e, _ := g.event("a-1"); !strings.Contains(g.must(t, "show", e.ID), `to held: dead, in order by "a" and stops those behind it`) {
+		t.Errorf("show prints:\n%s", g.must(t, "show", e.ID))
+	}
 	time.Sleep(100 * time.Millisecond)
 	if held.counts()["a-2"] > 0 {
 		t.Error("an event overtook a dead letter that holds its key")

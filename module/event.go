@@ -40,6 +40,8 @@ type DeliveryInfo struct {
 	Route    string        `json:"route"`
 	State    string        `json:"state"`
 	Paused   bool          `json:"paused,omitempty"` // why it is parked; otherwise its route is gone
+	Key      string        `json:"key,omitempty"`    // what it goes in order by
+	Holds    bool          `json:"holds,omitempty"`  // dead, it stops those behind it
 	Attempts int           `json:"attempts"`
 	Status   int           `json:"status,omitempty"`
 	Reason   string        `json:"reason,omitempty"`
@@ -92,7 +94,7 @@ func describe(engine *queue.Engine, e *queue.Event) EventInfo {
 func describeDelivery(engine *queue.Engine, e *queue.Event, d *queue.Delivery) DeliveryInfo {
 	info := DeliveryInfo{
 		Route: d.Route, State: string(engine.State(e, d)), Attempts: d.Attempts, Status: d.Status, Reason: d.Reason,
-		Replays: d.Replays, From: d.From,
+		Replays: d.Replays, From: d.From, Key: d.Key, Holds: d.Holds,
 	}
 	info.Paused = info.State == string(queue.Parked) && engine.IsPaused(queue.Lane{Source: e.Source, Route: d.Route})
 	if d.State == queue.Pending {

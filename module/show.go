@@ -46,6 +46,12 @@ func (d *DeliveryInfo) summary() string {
 	if d.State == string(queue.Parked) {
 		s += map[bool]string{true: " (the route is paused)", false: " (the route is not configured)"}[d.Paused]
 	}
+	if d.Key != "" {
+		s += fmt.Sprintf(", in order by %q", d.Key)
+	}
+	if d.Holds {
+		s += " and stops those behind it"
+	}
 	if d.Attempts > 0 {
 		s += fmt.Sprintf(", attempt %d", d.Attempts)
 	}

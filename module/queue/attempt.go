@@ -38,6 +38,9 @@ func (e *Engine) attempt(l *lane, t ticket, ev *Event, probe bool) (record func(
 	e.examine(l, result, probe, ended)
 	return func() {
 		e.settle(t, func(d *Delivery) { r.settle(d, result, number, began, ended) })
+		if probe && result.Outcome == Retry {
+			e.giveUp(l)
+		}
 	}
 }
 

@@ -98,7 +98,7 @@ func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) 
 	e.closing = sync.OnceValue(e.close)
 	e.life, e.die = context.WithCancel(context.Background())
 	e.attempts, e.cancel = context.WithCancel(e.life)
-	none := &plan{cfg: new(Config), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none := &plan{cfg: new(Config), loads: make(map[Lane]*load), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
 	none.off.Store(true)
 	e.plan.Store(none)
 	e.workers.Go(e.schedule)

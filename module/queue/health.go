@@ -61,7 +61,7 @@ func (h *health) failed(r *Route, result Result, probe bool, ended time.Time) (f
 	h.failures++
 	h.reason = result.Reason
 	h.ailing.Store(true)
-	pause := doubled(r.First, min(r.Max, maxProbePause), h.failures-tooMany)
+	pause := doubled(r.First, min(r.Max, r.For, maxProbePause), h.failures-tooMany)
 	h.probe = ended.Add(max(pause, min(result.RetryAfter, maxRetryAfter)))
 	return h.failures == tooMany
 }
@@ -80,8 +80,8 @@ func (h *health) refused() {
 	}
 }
 
-// hurry has the next probe made at once: a new configuration may have mended
-// what was wrong.
+// hurry has the next probe made at once: a new configuration, or somebody who
+// replays, may have mended what was wrong.
 func (h *health) hurry() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,20 +118,13 @@ func (e *Engine) Failing() map[Lane]bool {
 	return routes
 }
 
-// giveUpFailing ends what has waited for a failing route as long as it may.
-// Elsewhere the last attempt does that, but here most deliveries get none.
-func (e *Engine) giveUpFailing(p *plan, now time.Time) error {
-	for _, l := range p.lanes {
-		if l.route == nil {
-			continue
-		}
-		why, _, failing := l.health.failing()
-		if !failing {
-			continue
-		}
-		if err := e.bury(p, l.Lane, now, l.route.For, l.route.gaveUp(why)); err != nil {
-			return err
+// giveUp ends what has waited for a failing route as long as it may. Elsewhere
+// the last attempt does that, but here most deliveries get none.
+func (e *Engine) giveUp(l *lane) {
+	why, _, failing := l.health.failing()
+	if p := e.plan.Load(); failing && p.lanes[l.Lane] == l {
+		if err := e.bury(p, l.Lane, time.Now(), l.route.For, l.route.gaveUp(why)); err != nil {
+			e.complain("giving up deliveries", err)
 		}
 	}
-	return nil
 }

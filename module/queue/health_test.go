@@ -190,6 +190,22 @@ func TestFailingRouteIsReloaded(t *testing.T) {
 	eventually(t, "all that was untouched", func() bool { return u.count() >= len(ids) })
 }
 
+// Neither does who replays have to wait for the next probe.
+func TestReplayToAFailingRoute(t *testing.T) {
+	s := newSetup(t, new(backend))
+	u := newUpstream()
+	r := u.route()
+	r.First, r.Max = time.Minute, time.Hour
+	s.attach(r)
+	ids := s.appendMany(10)
+	s.waitFailing()
+	u.up.Store(true)
+	if n, err := s.operate(ids[9], queue.Replay{Pick: func(*queue.Delivery, queue.DeliveryState) bool { return true }}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	s.ended(ids[9])
+}
+
 // The upstream decides about the pause between probes, too.
 func TestFailingRouteKeepsRetryAfter(t *testing.T) {
 	s := newSetup(t, new(backend))
@@ -210,11 +226,11 @@ func TestFailingRouteKeepsRetryAfter(t *testing.T) {
 // What nobody has tried is given up after the same time, and who comes after it
 // is tried.
 func TestFailingRouteGivesUp(t *testing.T) {
-	s := newSetup(t, new(backend), tidy)
+	s := newSetup(t, new(backend))
 	ids := s.appendMany(40)
 	u := newUpstream()
 	r := u.route()
-	r.For, r.First, r.Max = 100*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+	r.For, r.First, r.Max = 100*time.Millisecond, 20*time.Millisecond, 200*time.Millisecond
 	s.attach(r)
 	s.waitFailing()
 	untouched := 0
@@ -231,7 +247,6 @@ func TestFailingRouteGivesUp(t *testing.T) {
 		t.Errorf("%d of 40 deliveries were given up without an attempt", untouched)
 	}
 	u.up.Store(true)
-	time.Sleep(r.Max)
 	if d := s.ended(s.append(newEvent(t, "shop", "app"))).Delivery("app"); d.State != queue.Delivered {
 		t.Errorf("later: %+v", d)
 	}

@@ -41,9 +41,6 @@ func (e *Engine) clean(p *plan, now time.Time) {
 	keep.MaxBytes = p.maxSize
 	err := e.buryParked(p, now)
 	if err == nil {
-		err = e.giveUpFailing(p, now)
-	}
-	if err == nil {
 		err = e.store.Expire(e.life, now, keep)
 	}
 	if err != nil {
@@ -80,7 +77,7 @@ func (e *Engine) bury(p *plan, lane Lane, now time.Time, keep time.Duration, rea
 	if l := p.lanes[lane]; l != nil {
 		r = l.route
 	}
-	for e.plan.Load() == p {
+	for e.plan.Load() == p && !p.off.Load() {
 		// Looking that far back, the lease must be as much longer.
 		events, _, err := e.store.Claim(e.life, lane, now.Add(-keep), keep+e.pace.Settle, maxBatch)
 		if err != nil || len(events) == 0 {

@@ -104,8 +104,11 @@ func (e *Engine) Try(task Task) Ending {
 // them nobody looks at.
 func (e *Engine) wakeAll(lanes []Lane, now time.Time) (all, parked int) {
 	for _, lane := range lanes {
-		if e.plan.Load().lanes[lane] == nil {
+		if l := e.plan.Load().lanes[lane]; l == nil {
 			parked++
+		} else {
+			l.health.hurry()
+			signal(e.poke)
 		}
 		e.wake(lane, now)
 	}

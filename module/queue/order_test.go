@@ -139,13 +139,13 @@ func TestDeadLetterHoldsItsKey(t *testing.T) {
 
 // One that nobody kept on trying is a dead letter like any other.
 func TestHoldAfterGivingUp(t *testing.T) {
-	s := newSetup(t, new(backend), tidy)
+	s := newSetup(t, new(backend))
 	a := app{answer: failing(unavailable)}
 	r := a.route()
 	r.Hold, r.For = true, 100*time.Millisecond
 	s.appendMany(20)
 	id := s.append(ordered(t, "a"))
-	r.First, r.Max = time.Minute, time.Minute
+	r.First, r.Max = 20*time.Millisecond, time.Minute
 	s.attach(r)
 	if d := s.ended(id).Delivery("app"); !d.Holds || d.Attempts != 0 {
 		t.Errorf("given up: %+v", d)

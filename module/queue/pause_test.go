@@ -158,3 +158,23 @@ func TestPausedTooLongIsBuried(t *testing.T) {
 		t.Errorf("after %d attempts: %+v", a.count(), d)
 	}
 }
+
+// Attempts that ran when a route was paused count when it is resumed.
+func TestAttemptsOutliveAPause(t *testing.T) {
+	s := newSetup(t, new(backend))
+	door := make(gate)
+	a := app{answer: door.pass}
+	r := a.route()
+	r.Concurrency = 1
+	s.attach(r)
+	ids := s.appendMany(2)
+	eventually(t, "an attempt", func() bool { return a.count() == 1 })
+	s.pause(shopApp)
+	s.resume(shopApp)
+	time.Sleep(20 * time.Millisecond)
+	if a.count() != 1 {
+		t.Errorf("%d attempts at once", a.count())
+	}
+	door.open()
+	s.ended(ids[1])
+}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"maps"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -13,6 +14,7 @@ type plan struct {
 	observer Observer
 	logger   *zap.Logger
 	lanes    map[Lane]*lane
+	loads    map[Lane]*load      // those of earlier configurations, and of paused routes, included
 	accounts map[string]*account // by source, those of earlier configurations included
 	off      atomic.Bool         // nothing is handed out
 }
@@ -51,6 +53,7 @@ func (e *Engine) newPlan(cfg *Config) *plan {
 		observer: cfg.Observer,
 		logger:   cfg.Logger,
 		lanes:    make(map[Lane]*lane),
+		loads:    maps.Clone(before.loads),
 		accounts: make(map[string]*account),
 	}
 	if p.observer == nil {
@@ -79,18 +82,16 @@ func (e *Engine) newPlan(cfg *Config) *plan {
 	return p
 }
 
-// addLane adds a lane that counts on where the same lane of the plan before
-// stopped.
+// addLane adds a lane that goes on where the same lane of earlier plans is.
 func (p *plan) addLane(l *lane, before *plan) {
-	l.load = new(load)
-	old := before.lanes[l.Lane]
-	if old != nil {
-		l.load = old.load
-		l.health.hurry()
+	if p.loads[l.Lane] == nil {
+		p.loads[l.Lane] = new(load)
 	}
+	l.load = p.loads[l.Lane]
+	l.health.hurry()
 	if l.route != nil {
 		l.rate = newLimiter(l.route.Rate)
-		if old != nil && old.route.Rate == l.route.Rate {
+		if old := before.lanes[l.Lane]; old != nil && old.route.Rate == l.route.Rate {
 			l.rate = old.rate
 		}
 	}
