@@ -40,7 +40,9 @@ func TestMain(m *testing.M) {
 		caddycmd.Main()
 		return
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	printFigures()
+	os.Exit(status)
 }
 
 // patience is how long a test waits for something that must happen.
