@@ -242,8 +242,6 @@ func headerValue(s string) string {
 // on has said what it thinks of the event.
 const maxAnswer = 1 << 20
 
-var errLongAnswer = errors.New("the rest of the answer is of no interest")
-
 // answer takes the app's answer: its status and headers count, its body not.
 type answer struct {
 	header http.Header
@@ -260,7 +258,7 @@ func (a *answer) Write(p []byte) (int, error) {
 		a.status = http.StatusOK
 	}
 	if a.size += int64(len(p)); a.size > maxAnswer {
-		return 0, errLongAnswer
+		panic(http.ErrAbortHandler) // an error would be logged by reverse_proxy, with all headers
 	}
 	return len(p), nil
 }
