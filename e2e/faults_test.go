@@ -265,21 +265,3 @@ func (l *load) untilTaken(t *testing.T, began time.Time) time.Duration {
 	eventually(t, "events are acknowledged", func() bool { return l.count() > before })
 	return time.Since(began)
 }
-
-// untilRefused waits until all of the load is answered with 503: for a while
-// nothing else is.
-func (l *load) untilRefused(t *testing.T) {
-	t.Helper()
-	const while = 100 * time.Millisecond
-	l.mu.Lock()
-	acked, busy, since := len(l.acked), l.busy, time.Now()
-	l.mu.Unlock()
-	eventually(t, "events are refused", func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if len(l.acked) != acked {
-			acked, busy, since = len(l.acked), l.busy, time.Now()
-		}
-		return l.busy > busy && time.Since(since) > while
-	})
-}
