@@ -24,8 +24,8 @@ func (e *Engine) attempt(r *Route, t ticket, ev *Event) (record func()) {
 	attempts := e.attemptsContext()
 	began := time.Now()
 	result := e.deliver(attempts, r, ev, number)
-	ended := time.Now()
-	e.plan.Load().observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, ended.Sub(began))
+	took, ended := time.Since(began), Now()
+	e.plan.Load().observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, took)
 	if result.Outcome == Interrupted && attempts.Err() != nil {
 		return func() { e.giveBack(t) } // as if it had not been made
 	}

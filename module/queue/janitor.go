@@ -16,7 +16,7 @@ func (e *Engine) keepClean() {
 				again = e.pace.Pause
 			}
 			e.attaching.Unlock()
-			e.clean(p, time.Now())
+			e.clean(p, Now())
 		}
 		select {
 		case <-e.sweep:
@@ -108,7 +108,7 @@ func (e *Engine) fillWindows(p *plan) bool {
 		}
 		return true
 	}
-	if err := e.store.Remembered(e.life, time.Now(), fill); err != nil {
+	if err := e.store.Remembered(e.life, Now(), fill); err != nil {
 		e.complain("filling dedup windows", err)
 		return false
 	}
