@@ -73,17 +73,13 @@ func TestFaultUpstream(t *testing.T) {
 	apps := newEvilApps(t)
 	g := start(t, apps.sites(""))
 	reloads := g.reloading(apps.sites)
-	var goroutines, memory int64
-	for round := range rounds(2, 20) {
-		apps.round(g, round)
-		if round == 0 {
-			goroutines, memory = int64(g.metric("go_goroutines")), g.memory()
-		}
+	apps.round(g, 0)
+	goroutines, memory := apps.leftBehind(g), g.memory()
+	for round := range rounds(1, 19) {
+		apps.round(g, 1+round)
 	}
 	t.Logf("%d reloads", reloads.stop())
-	eventually(t, "goroutines have ended", func() bool {
-		return int64(g.metric("go_goroutines")) <= goroutines+40 // idle connections come and go
-	})
+	eventually(t, "goroutines have ended", func() bool { return apps.leftBehind(g) <= goroutines+10 })
 	if grown := (g.memory() - memory) >> 20; grown > 64 {
 		t.Errorf("the gateway's memory grew by %d MiB", grown)
 	}
@@ -166,6 +162,16 @@ func (e *evilApps) round(g *gateway, round int) {
 	}
 	e.names.know.Store(false)
 	e.apps["refuses"].Close()
+}
+
+// leftBehind returns how many goroutines the gateway has when the apps have
+// closed all connections.
+func (e *evilApps) leftBehind(g *gateway) int {
+	e.healthy.CloseClientConnections()
+	for _, f := range upstreamFaults {
+		e.apps[f.name].CloseClientConnections()
+	}
+	return int(g.metric("go_goroutines"))
 }
 
 // misbehaves waits until the fault has shown what it does to deliveries.

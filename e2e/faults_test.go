@@ -61,7 +61,8 @@ var found struct {
 func (f figures) report(t *testing.T) {
 	t.Helper()
 	slices.Sort(f.recoveries)
-	t.Logf("%+v", f)
+	t.Logf("%s, %d times: %d events acknowledged, %d missing, %d came twice, %d answers with 503; recovery %s",
+		f.fault, f.times, f.acked, f.missing, f.twice, f.busy, f.recovery())
 	if f.missing > 0 {
 		t.Errorf("%d events of %d acknowledged ones are missing", f.missing, f.acked)
 	}

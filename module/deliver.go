@@ -128,7 +128,7 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result) {
 	level, message := zap.DebugLevel, "delivery attempted"
 	if result.Outcome == queue.Retry {
-		now, last := time.Now().Unix(), r.warned.Load()
+		now, last := queue.Now().Unix(), r.warned.Load()
 		if now-last >= 60 && r.warned.CompareAndSwap(last, now) {
 			level, message = zap.WarnLevel, "delivery failed and will be tried again"
 		}
