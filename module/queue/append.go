@@ -24,6 +24,10 @@ func (e *Engine) Append(ctx context.Context, ev *Event) error {
 	}
 	defer space.free()
 	if err := e.store.Append(context.WithoutCancel(ctx), ev); err != nil {
+		if errors.Is(err, ErrUnavailable) && space.account != nil {
+			space.account.window.doubt()
+			signal(e.sweep)
+		}
 		return fmt.Errorf("storing event: %w", err)
 	}
 	for lane, due := range ev.Waiting {

@@ -39,7 +39,8 @@ func (b *backend) Open(logger *zap.Logger) (queue.Store, error) {
 type faulty struct {
 	queue.Store
 	update, remembered func() error
-	claimed, updated   func() // run after each claim and update
+	appended           func(error) error // what becomes of the outcome of an append
+	claimed, updated   func()            // run after each claim and update
 }
 
 func (f *faulty) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease time.Duration, limit int) ([]*queue.Event, time.Time, error) {
@@ -48,6 +49,14 @@ func (f *faulty) Claim(ctx context.Context, lane queue.Lane, now time.Time, leas
 		f.claimed()
 	}
 	return events, next, err
+}
+
+func (f *faulty) Append(ctx context.Context, e *queue.Event) error {
+	err := f.Store.Append(ctx, e)
+	if f.appended != nil {
+		err = f.appended(err)
+	}
+	return err
 }
 
 func (f *faulty) Update(ctx context.Context, id queue.ID, change func(*queue.Event) error) error {

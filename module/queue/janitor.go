@@ -93,10 +93,11 @@ func (e *Engine) buryOne(t ticket, reason string, now time.Time) {
 // fillWindows gives the plan's dedup windows what the store remembers, those
 // that do not have it yet. It returns false if the store could not be read.
 func (e *Engine) fillWindows(p *plan) bool {
-	empty := make(map[string]*window)
+	empty, doubts := make(map[string]*window), make(map[string]int)
 	for source := range p.cfg.Sources {
-		if w := &p.accounts[source].window; !w.isFilled() {
-			empty[source] = w
+		w := &p.accounts[source].window
+		if filled, n := w.isFilled(); !filled {
+			empty[source], doubts[source] = w, n
 		}
 	}
 	if len(empty) == 0 {
@@ -112,8 +113,8 @@ func (e *Engine) fillWindows(p *plan) bool {
 		e.complain("filling dedup windows", err)
 		return false
 	}
-	for _, w := range empty {
-		w.setFilled()
+	for source, w := range empty {
+		w.setFilled(doubts[source])
 	}
 	return true
 }

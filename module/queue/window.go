@@ -38,6 +38,7 @@ type window struct {
 	length  time.Duration
 	stored  bool // the store remembers its entries, too
 	filled  bool // with what the store knows
+	doubts  int  // how often that has been taken back
 	flights map[DedupKey]*Flight
 	evicted func(enough int)
 }
@@ -247,14 +248,25 @@ func (w *window) size() int {
 	return w.entries.Len()
 }
 
-func (w *window) isFilled() bool {
+func (w *window) isFilled() (filled bool, doubts int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.filled
+	return w.filled, w.doubts
 }
 
-func (w *window) setFilled() {
+// doubt has the window filled from the store once more: a write that failed may
+// turn out to be in the file when that is opened again, and then the next copy
+// is a duplicate. Until then nobody enters.
+func (w *window) doubt() {
 	w.mu.Lock()
-	w.filled = true
+	w.filled = !w.stored
+	w.doubts++
+	w.mu.Unlock()
+}
+
+// setFilled says that the window was filled since isFilled told of so many doubts.
+func (w *window) setFilled(doubts int) {
+	w.mu.Lock()
+	w.filled = w.filled || w.doubts == doubts
 	w.mu.Unlock()
 }

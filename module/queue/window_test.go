@@ -293,6 +293,44 @@ func TestWindowWhileTheStoreIsUnavailable(t *testing.T) {
 	})
 }
 
+// A write that failed may have come as far as the file.
+func TestWindowAfterAWriteThatFailed(t *testing.T) {
+	var broken, closed atomic.Bool
+	b := &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, appended: func(err error) error {
+			if broken.Load() {
+				return errors.Join(err, queue.ErrUnavailable)
+			}
+			return err
+		}, remembered: func() error {
+			if closed.Load() {
+				return queue.ErrUnavailable
+			}
+			return nil
+		}}
+	}}
+	s := newSetup(t, b, func(p *queue.Pace) { p.Pause = 5 * time.Millisecond })
+	s.remembering(10)
+	broken.Store(true)
+	closed.Store(true)
+	_, _, err := s.accept(t.Context(), key(1), 5)
+	if !errors.Is(err, queue.ErrUnavailable) {
+		t.Fatalf("the write failed, and the answer is %v", err)
+	}
+	if _, _, err := s.Enter(t.Context(), "shop", key(1), 5); !errors.Is(err, queue.ErrUnavailable) {
+		t.Errorf("entering before it is known what the store holds: %v", err)
+	}
+	broken.Store(false)
+	closed.Store(false)
+	eventually(t, "the window to be filled", func() bool {
+		flight, seen, err := s.Enter(t.Context(), "shop", key(1), 5)
+		if err == nil && (flight != nil || seen.ID == queue.ID{}) {
+			t.Fatalf("the copy is not a duplicate: %+v", seen)
+		}
+		return err == nil
+	})
+}
+
 func TestNoWindow(t *testing.T) {
 	s := newSetup(t, new(backend))
 	s.Attach(s.config(map[string]*queue.Source{"shop": {}}))
