@@ -38,7 +38,7 @@ func TestFaultDisk(t *testing.T) {
 			g.run()
 			load := g.underLoadOf("load", 8, g.outside().sendLarge)
 			reloads := g.reloading(sites)
-			f := figures{fault: name, times: rounds(2, 50)}
+			f := figures{fault: name, times: rounds(2, 20)}
 			for range f.times {
 				load.untilTaken(t, time.Now())
 				moment()
