@@ -41,7 +41,7 @@ func TestFaultClock(t *testing.T) {
 				g.run()
 			}
 			load.untilTaken(t, began)
-			if off := g.clock().Sub(time.Now()) - by; off.Abs() > time.Minute {
+			if off := time.Until(g.clock()) - by; off.Abs() > time.Minute {
 				t.Fatalf("the clock of the gateway is off by %v", off)
 			}
 			app.refuse(false)

@@ -144,7 +144,7 @@ func (s *Server) Stop() error {
 		s.running = false
 		return nil
 	case <-time.After(30 * time.Second):
-		return errors.Join(errors.New("Caddy did not stop"), s.Kill())
+		return errors.Join(errors.New("stopping Caddy: it does not end"), s.Kill())
 	}
 }
 
