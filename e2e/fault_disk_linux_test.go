@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -36,7 +37,11 @@ func TestFaultDisk(t *testing.T) {
 			begin, end := fault.prepare(t, g)
 			g.write(queueIn, sites(""))
 			g.run()
-			load := g.underLoadOf("load", 8, g.outside().sendLarge)
+			outside := g.outside()
+			load := g.underLoadOf("load", 8, func(id string) (*response, error) {
+				time.Sleep(20 * time.Millisecond) // what was delivered is kept, and must not fill the disk by itself
+				return outside.sendLarge(id)
+			})
 			reloads := g.reloading(sites)
 			f := figures{fault: name, times: rounds(2, 20)}
 			for range f.times {
@@ -68,7 +73,8 @@ func fillsUp(t *testing.T, g *gateway) (begin, end func()) {
 	if err := os.Mkdir(queue, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount("tmpfs", queue, "tmpfs", 0, "size=256m"); err != nil {
+	size := fmt.Sprintf("size=%dm", rounds(256, 1024))
+	if err := unix.Mount("tmpfs", queue, "tmpfs", 0, size); err != nil {
 		t.Logf("no disk of its own (%v): its writes are made to fail instead", err)
 		return func() { g.limitFiles(0) }, func() { g.limitFiles(1 << 40) }
 	}

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -111,10 +110,7 @@ type inbox struct {
 func newInbox(t *testing.T) *inbox {
 	t.Helper()
 	i := &inbox{address: freeAddress(t), counts: make(map[string]int)}
-	l, err := net.Listen("tcp", i.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenAt(t, i.address)
 	server := &http.Server{Handler: i}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { server.Close() })
