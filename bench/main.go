@@ -39,11 +39,13 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/bench/internal/rig"
 )
 
 func main() {
-	if os.Getenv(asServer) != "" {
-		serve()
+	if rig.IsServer() {
+		rig.Serve()
 		return
 	}
 	var b bench
@@ -77,55 +79,58 @@ type bench struct {
 	rounds, connections int
 	length              time.Duration
 	dir, profile        string
-	*server
-	*client
+	server              *rig.Server
+	client              *rig.Client
 }
 
 // run prints both comparisons and returns the median ratio of the first.
 func (b *bench) run(ctx context.Context) (ratio float64, err error) {
-	upstream, err := newUpstream()
+	if b.server, err = rig.NewServer(b.dir, "RESPOND", "ACCEPT", "PROXY", "DELIVER", "UPSTREAM"); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, b.server.Remove()) }()
+	upstream, err := rig.NewUpstream(b.server.Sites["UPSTREAM"])
 	if err != nil {
 		return 0, err
 	}
 	defer upstream.Close()
-	if b.server, err = startServer(b.dir, upstream.Addr().String()); err != nil {
+	if err := b.server.Start(caddyfile); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, b.server.stop()) }()
-	b.client = newClient(b.connections)
-	defer b.client.close()
-	pause, err := syncTime(b.server.dir)
+	b.client = rig.NewClient(b.connections)
+	defer b.client.Close()
+	pause, err := rig.SyncTime(b.server.Dir)
 	if err != nil {
 		return 0, err
 	}
 	fmt.Printf("%d cores, %s, %d connections, webhooks of %d bytes, turns of %v; a sync of the disk takes %v\n",
-		runtime.NumCPU(), runtime.Version(), b.connections, bodySize, b.length, pause)
+		runtime.NumCPU(), runtime.Version(), b.connections, rig.BodySize, b.length, pause)
 
 	fmt.Println("\naccepting")
 	ratio, err = b.compare(ctx,
-		site{"respond 200", b.server.respond, b.post},
-		site{"gateway", b.server.accept, b.post})
+		site{"respond 200", b.server.Sites["RESPOND"], b.post},
+		site{"gateway", b.server.Sites["ACCEPT"], b.post})
 	if err != nil {
 		return 0, err
 	}
 	if err := b.record(ctx); err != nil {
 		return 0, err
 	}
-	deliver := func(ctx context.Context, address string) (turn, error) {
-		before := upstream.requests.Load()
+	deliver := func(ctx context.Context, address string) (rig.Turn, error) {
+		before := upstream.Requests.Load()
 		began := time.Now()
 		t, err := b.post(ctx, address)
 		if err != nil {
 			return t, err
 		}
-		err = upstream.waitFor(ctx, before+int64(t.requests))
-		t.took = time.Since(began)
+		err = b.waitFor(ctx, upstream, before+int64(t.Requests))
+		t.Took = time.Since(began)
 		return t, err
 	}
 	fmt.Println("\ndelivering")
 	_, err = b.compare(ctx,
-		site{"reverse_proxy", b.server.proxy, b.post},
-		site{"gateway", b.server.deliver, deliver})
+		site{"reverse_proxy", b.server.Sites["PROXY"], b.post},
+		site{"gateway", b.server.Sites["DELIVER"], deliver})
 	if err != nil {
 		return 0, err
 	}
@@ -136,19 +141,8 @@ func (b *bench) run(ctx context.Context) (ratio float64, err error) {
 type site struct {
 	name    string
 	address string
-	load    func(ctx context.Context, address string) (turn, error)
+	load    func(ctx context.Context, address string) (rig.Turn, error)
 }
-
-// turn is what a site did while it had its turn.
-type turn struct {
-	requests  int
-	took, cpu time.Duration // cpu is that of the server alone
-}
-
-func (t turn) rate() float64 { return float64(t.requests) / t.took.Seconds() }
-
-// cost is the server's CPU time per request, in microseconds.
-func (t turn) cost() float64 { return float64(t.cpu.Microseconds()) / float64(t.requests) }
 
 // compare gives the sites their turns, and returns the median ratio of the
 // second to the first.
@@ -165,12 +159,12 @@ func (b *bench) compare(ctx context.Context, base, gateway site) (float64, error
 		if err != nil {
 			return 0, err
 		}
-		name, ratio := "warm-up", second.rate()/first.rate()
+		name, ratio := "warm-up", second.Rate()/first.Rate()
 		if round > 0 {
 			name, ratios = strconv.Itoa(round), append(ratios, ratio)
 		}
 		fmt.Fprintf(out, "%s\t%.0f/s\t%.0f µs\t%.0f/s\t%.0f µs\t%.2f\t\n",
-			name, first.rate(), first.cost(), second.rate(), second.cost(), ratio)
+			name, first.Rate(), first.Cost(), second.Rate(), second.Cost(), ratio)
 	}
 	median := median(ratios)
 	fmt.Fprintf(out, "median\t\t\t\t\t%.2f\t\n", median)
@@ -178,17 +172,17 @@ func (b *bench) compare(ctx context.Context, base, gateway site) (float64, error
 }
 
 // turn gives a site its turn.
-func (b *bench) turn(ctx context.Context, s site) (turn, error) {
-	before, err := b.server.cpu()
+func (b *bench) turn(ctx context.Context, s site) (rig.Turn, error) {
+	before, err := b.server.CPU()
 	if err != nil {
-		return turn{}, err
+		return rig.Turn{}, err
 	}
 	t, err := s.load(ctx, s.address)
 	if err != nil {
-		return turn{}, fmt.Errorf("%s: %w", s.name, err)
+		return rig.Turn{}, fmt.Errorf("%s: %w", s.name, err)
 	}
-	after, err := b.server.cpu()
-	t.cpu = after - before
+	after, err := b.server.CPU()
+	t.CPU = after - before
 	return t, err
 }
 
@@ -202,8 +196,15 @@ func median(values []float64) float64 {
 }
 
 // post has the client post webhooks for a turn.
-func (b *bench) post(ctx context.Context, address string) (turn, error) {
-	return b.client.post(ctx, address, b.length)
+func (b *bench) post(ctx context.Context, address string) (rig.Turn, error) {
+	return b.client.Post(ctx, address, b.length)
+}
+
+// waitFor waits until the upstream has got so many requests.
+func (b *bench) waitFor(ctx context.Context, upstream *rig.Upstream, requests int64) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return upstream.WaitFor(ctx, requests)
 }
 
 // record writes the CPU profile of one more turn of accepting.
@@ -212,8 +213,8 @@ func (b *bench) record(ctx context.Context) error {
 		return nil
 	}
 	written := make(chan error, 1)
-	go func() { written <- b.server.cpuProfile(b.profile, b.length) }()
-	_, err := b.post(ctx, b.server.accept)
+	go func() { written <- b.server.CPUProfile(b.profile, b.length) }()
+	_, err := b.post(ctx, b.server.Sites["ACCEPT"])
 	return errors.Join(err, <-written)
 }
 
@@ -221,14 +222,14 @@ func (b *bench) record(ctx context.Context) error {
 func (b *bench) checkStored() error {
 	fmt.Println()
 	for _, source := range []struct{ name, address string }{
-		{acceptSource, b.server.accept},
-		{deliverSource, b.server.deliver},
+		{acceptSource, b.server.Sites["ACCEPT"]},
+		{deliverSource, b.server.Sites["DELIVER"]},
 	} {
-		stored, err := b.server.stored(source.name)
+		stored, err := b.server.Stored(source.name)
 		if err != nil {
 			return err
 		}
-		if answered := b.client.answered[source.address]; stored != answered {
+		if answered := b.client.Answered[source.address]; stored != answered {
 			return fmt.Errorf("source %s has stored %d events, and answered %d with 200", source.name, stored, answered)
 		}
 		fmt.Printf("%s: %d answers, each of them 200 and each with its event in the queue\n", source.name, stored)

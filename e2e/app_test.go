@@ -47,16 +47,21 @@ func unstartedApp(t *testing.T, address string, answer http.HandlerFunc) *app {
 // listen starts the app.
 func (a *app) listen(t *testing.T) {
 	t.Helper()
-	var l net.Listener
-	// A process that is just being forked may hold a closed listener open.
-	eventually(t, a.address+" is free", func() bool {
-		var err error
-		l, err = net.Listen("tcp", a.address)
-		return err == nil
-	})
-	a.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: a}}
+	a.Server = &httptest.Server{Listener: listenAt(t, a.address), Config: &http.Server{Handler: a}}
 	a.Server.Start()
 	t.Cleanup(a.Server.Close)
+}
+
+// listenAt listens on an address. A process that is just being forked may still
+// hold the listener open that showed that the address is free.
+func listenAt(t *testing.T, address string) (l net.Listener) {
+	t.Helper()
+	eventually(t, address+" is free", func() bool {
+		var err error
+		l, err = net.Listen("tcp", address)
+		return err == nil
+	})
+	return l
 }
 
 // ServeHTTP keeps a delivery and answers it.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -78,44 +77,6 @@ func TestKilledBeforeDelivery(t *testing.T) {
 	}
 	if n := len(app.deliveries()); n != 3 {
 		t.Errorf("the app got %d deliveries of 3 events", n)
-	}
-}
-
-func TestKilledUnderLoad(t *testing.T) {
-	t.Parallel()
-	app := newApp(t, nil)
-	g := start(t, insignerSite(app.address, ""))
-	load := g.underLoad("load", 8)
-	for range 4 {
-		before := load.count()
-		eventually(t, "events are acknowledged", func() bool { return load.count() > before })
-		time.Sleep(rand.N(300 * time.Millisecond)) // the moment must be a random one
-		g.kill()
-		g.run()
-	}
-	acked := load.stop()
-	app.waitForAll(t, acked)
-	g.settle("insigner", "app")
-	delivered := len(app.deliveries())
-	t.Logf("%d events acknowledged, %d delivered in %d deliveries", len(acked), len(app.counts()), delivered)
-
-	stored := make(map[string]bool)
-	for _, e := range g.events(nil) {
-		if stored[e.DeliveryID] {
-			t.Errorf("event %s is stored twice: its copy was not recognized after a restart", e.DeliveryID)
-		}
-		stored[e.DeliveryID] = true
-	}
-	again := acked[max(0, len(acked)-500):]
-	g.mustSend(again...)
-	if n := g.metric(`caddy_webhook_gateway_requests_total{outcome="duplicate",source="insigner"}`); n < float64(len(again)) {
-		t.Errorf("%v requests count as duplicates, want %d at least", n, len(again))
-	}
-	g.mustSend("afterwards")
-	app.waitForAll(t, []string{"afterwards"})
-	g.settle("insigner", "app")
-	if n := len(app.deliveries()); n != delivered+1 {
-		t.Errorf("copies of acknowledged events led to %d deliveries", n-delivered-1)
 	}
 }
 

@@ -40,7 +40,9 @@ func TestMain(m *testing.M) {
 		caddycmd.Main()
 		return
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	printFigures()
+	os.Exit(status)
 }
 
 // patience is how long a test waits for something that must happen.
@@ -300,12 +302,20 @@ func (g *gateway) adminCall(method, path string) []byte {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
+	var resp *http.Response
+	var body []byte
+	ask := func() bool {
+		if resp, err = http.DefaultClient.Do(req); err == nil {
+			defer resp.Body.Close()
+			body, err = io.ReadAll(resp.Body)
+		}
+		return err == nil
+	}
+	if method == http.MethodGet {
+		eventually(g.t, "the admin endpoint answers", ask) // each reload replaces it
+	} else if !ask() {
 		g.t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
 	if resp.StatusCode != http.StatusOK {
 		g.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, body)
 	}

@@ -21,10 +21,15 @@ func (g *gateway) send(id string) (*response, error) {
 	return g.do(http.MethodPost, "https://"+g.https+"/hook", header, bytes.NewReader(body))
 }
 
+// large is the body of an event of 64 KiB.
+func large(id string) []byte {
+	return fmt.Appendf(nil, `{"id":%q,"event":"document.completed","pad":"%065536d"}`, id, 0)
+}
+
 // sendLarge posts an event of 64 KiB.
 func (g *gateway) sendLarge(id string) (*response, error) {
 	header, _ := insigner(id)
-	body := fmt.Appendf(nil, `{"id":%q,"event":"document.completed","pad":"%065536d"}`, id, 0)
+	body := large(id)
 	header.Set("X-Insigner-Signature", "sha256="+hmacHex(insignerSecret, body))
 	return g.do(http.MethodPost, "https://"+g.https+"/hook", header, bytes.NewReader(body))
 }
@@ -64,6 +69,7 @@ func (g *gateway) outside() *gateway {
 // load is a provider that sends without a break. What is not acknowledged is
 // sent again, like any good provider does.
 type load struct {
+	send    func(id string) (*response, error)
 	quit    chan struct{}
 	senders sync.WaitGroup
 
@@ -75,11 +81,15 @@ type load struct {
 
 // underLoad sends events until the load is stopped.
 func (g *gateway) underLoad(name string, senders int) *load {
-	l := &load{quit: make(chan struct{})}
-	g = g.outside()
+	return g.underLoadOf(name, senders, g.outside().send)
+}
+
+// underLoadOf sends events in a way until the load is stopped.
+func (g *gateway) underLoadOf(name string, senders int, send func(id string) (*response, error)) *load {
+	l := &load{send: send, quit: make(chan struct{})}
 	for sender := range senders {
 		l.senders.Go(func() {
-			for n := 0; l.sendUntilTaken(g, fmt.Sprintf("%s-%d-%d", name, sender, n)); n++ {
+			for n := 0; l.sendUntilTaken(fmt.Sprintf("%s-%d-%d", name, sender, n)); n++ {
 			}
 		})
 	}
@@ -87,14 +97,14 @@ func (g *gateway) underLoad(name string, senders int) *load {
 	return l
 }
 
-func (l *load) sendUntilTaken(g *gateway, id string) bool {
+func (l *load) sendUntilTaken(id string) bool {
 	for {
 		select {
 		case <-l.quit:
 			return false
 		default:
 		}
-		resp, err := g.send(id)
+		resp, err := l.send(id)
 		if err == nil && l.note(id, resp.status) {
 			return true
 		}

@@ -87,7 +87,7 @@ func alertQueries(t *testing.T) (queries []query) {
 			if rule.Annotations.Summary == "" || rule.Annotations.Description == "" || !slices.Contains([]string{"warning", "critical"}, rule.Labels.Severity) {
 				t.Errorf("%s lacks summary, description or severity", rule.Alert)
 			}
-			queries = append(queries, query{rule.Alert, rule.Expr, names(alertLabel, texts)})
+			queries = append(queries, query{rule.Alert, rule.Expr, foundBy(alertLabel, texts)})
 		}
 	}
 	return queries
@@ -119,7 +119,7 @@ func dashboardQueries(t *testing.T) (queries []query) {
 			t.Errorf("panel %s lacks description or targets", panel.Title)
 		}
 		for _, target := range panel.Targets {
-			queries = append(queries, query{panel.Title, target.Expr, names(legendLabel, target.LegendFormat)})
+			queries = append(queries, query{panel.Title, target.Expr, foundBy(legendLabel, target.LegendFormat)})
 		}
 	}
 	return queries
@@ -135,8 +135,8 @@ var (
 	labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 )
 
-// names returns what the group of a pattern finds in a text.
-func names(pattern *regexp.Regexp, text string) (found []string) {
+// foundBy returns what the group of a pattern finds in a text.
+func foundBy(pattern *regexp.Regexp, text string) (found []string) {
 	for _, match := range pattern.FindAllStringSubmatch(text, -1) {
 		found = append(found, match[1])
 	}
@@ -153,7 +153,7 @@ func checkQueries(t *testing.T, metrics map[string][]string, queries []query) {
 			t.Errorf("%s asks for no metric: %s", q.where, q.expr)
 		}
 		var by []string
-		for _, list := range names(grouping, q.expr) {
+		for _, list := range foundBy(grouping, q.expr) {
 			by = append(by, strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })...)
 		}
 		for _, shown := range q.shown {

@@ -33,6 +33,10 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 		switch p := recover(); p {
 		case nil:
 		case http.ErrAbortHandler: // reverse_proxy's way to say it
+			if w.size > maxAnswer { // it was we who broke it off
+				result = r.judge(w)
+				return
+			}
 			result = queue.Result{Outcome: queue.Retry, Status: w.status, Reason: "the upstream broke its answer off"}
 		default:
 			panic(p)
@@ -236,10 +240,15 @@ func headerValue(s string) string {
 	}, s)
 }
 
+// maxAnswer is how much of an answer's body is awaited. An app that goes on and
+// on has said what it thinks of the event.
+const maxAnswer = 1 << 20
+
 // answer takes the app's answer: its status and headers count, its body not.
 type answer struct {
 	header http.Header
 	status int
+	size   int64 // of the body
 }
 
 // Header implements http.ResponseWriter.
@@ -249,6 +258,9 @@ func (a *answer) Header() http.Header { return a.header }
 func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
+	}
+	if a.size += int64(len(p)); a.size > maxAnswer {
+		panic(http.ErrAbortHandler) // an error would be logged by reverse_proxy, with all headers
 	}
 	return len(p), nil
 }

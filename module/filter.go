@@ -79,7 +79,7 @@ func parseMoment(text string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-01-02T15:04:05Z nor a duration such as 2h", text)
 	}
-	return time.Now().Add(-ago), nil
+	return queue.Now().Add(-ago), nil
 }
 
 // scan yields the events that the filter selects, newest first below Before, or

@@ -33,7 +33,7 @@ func (h *Handler) pass(w http.ResponseWriter, hook *webhook, next caddyhttp.Hand
 		h.answerFor(rec, err)
 	}
 	if status := rec.Status(); status == 0 || status >= 200 && status < 300 {
-		flight.Keep(queue.ID{}, hook.received.Add(h.window))
+		flight.Keep(queue.ID{}, queue.Now().Add(h.window))
 	}
 	h.requests.count(passed)
 }

@@ -78,7 +78,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 	}
 	outcome = accepted
 	if h.checker == nil {
-		event.SetRoutes(h.route(hook.view), hook.received)
+		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
 		h.setKeys(event, hook.view)
 		err = engine.Append(hook.Context(), event)
 	} else {
@@ -87,7 +87,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 	if err != nil {
 		return "", err
 	}
-	flight.Keep(event.ID, hook.received.Add(h.window))
+	flight.Keep(event.ID, event.ReceivedAt.Add(h.window))
 	h.requests.ack.Observe(time.Since(hook.received).Seconds())
 	if entry := h.logger.Check(zap.DebugLevel, "webhook accepted"); entry != nil {
 		entry.Write(zap.String("source", h.Source), zap.Stringer("event", event.ID), zap.String("type", event.Type))

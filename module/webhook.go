@@ -195,13 +195,14 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 	if hook.proof.RawQuery != "" || hook.URL.ForceQuery {
 		uri += "?" + hook.proof.RawQuery
 	}
+	now := queue.Now()
 	event := &queue.Event{
 		ID:         id,
 		Source:     h.Source,
 		Provider:   h.providerName,
 		Type:       hook.input.Event,
 		DeliveryID: hook.input.ID,
-		ReceivedAt: hook.received,
+		ReceivedAt: now,
 		Request: &queue.Request{
 			Method:     hook.Method,
 			Host:       hook.Host,
@@ -219,7 +220,7 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 		event.Request.PublicURL = h.strippedURL(hook.proof.Public)
 	}
 	if h.window > 0 {
-		event.Dedup = queue.Dedup{Key: hook.key, Body: hook.bodyHash, Until: hook.received.Add(h.window)}
+		event.Dedup = queue.Dedup{Key: hook.key, Body: hook.bodyHash, Until: now.Add(h.window)}
 	}
 	return event, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // Append stores an event: its deliveries are handed out from then on. All of
@@ -101,7 +100,7 @@ func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
 		return 0, nil
 	}
 	var revived []Lane
-	now := time.Now()
+	now := Now()
 	if err == nil {
 		err = e.store.Update(context.WithoutCancel(ctx), id, func(ev *Event) error {
 			revived = revived[:0]

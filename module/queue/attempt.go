@@ -26,9 +26,9 @@ func (e *Engine) attempt(l *lane, t ticket, ev *Event, probe bool) (record func(
 	attempts := e.attemptsContext()
 	began := time.Now()
 	result := e.deliver(attempts, r, ev, number)
-	ended := time.Now()
+	took, ended := time.Since(began), Now()
 	observer := e.plan.Load().observer
-	observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, ended.Sub(began))
+	observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, took)
 	if result.Outcome == Succeeded {
 		observer.Delivered(t.lane.Source, t.lane.Route, ended.Sub(d.Queued))
 	}
@@ -113,7 +113,7 @@ func (e *Engine) settle(t ticket, change func(*Delivery)) {
 	case d.State == Pending:
 		e.wake(t.lane, d.Due)
 	case d.Key != "":
-		e.wake(t.lane, time.Now()) // for the next one with the key
+		e.wake(t.lane, Now()) // for the next one with the key
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 type complaint struct{ last atomic.Int64 }
 
 func (c *complaint) due() bool {
-	now, last := time.Now().UnixNano(), c.last.Load()
+	now, last := Now().UnixNano(), c.last.Load()
 	return now-last >= int64(time.Minute) && c.last.CompareAndSwap(last, now)
 }
 

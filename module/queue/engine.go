@@ -95,6 +95,11 @@ func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) 
 		sweep:  make(chan struct{}, 1),
 		open:   make(map[ticket]bool),
 	}
+	// The clock may have been set back while nobody had the store open.
+	_ = store.List(context.Background(), ID{}, func(newest *Event) bool {
+		steady.resume(newest.ID)
+		return false
+	})
 	e.closing = sync.OnceValue(e.close)
 	e.life, e.die = context.WithCancel(context.Background())
 	e.attempts, e.cancel = context.WithCancel(e.life)

@@ -123,7 +123,7 @@ func (e *Engine) Failing() map[Lane]bool {
 func (e *Engine) giveUp(l *lane) {
 	why, _, failing := l.health.failing()
 	if p := e.plan.Load(); failing && p.lanes[l.Lane] == l {
-		if err := e.bury(p, l.Lane, time.Now(), l.route.For, l.route.gaveUp(why)); err != nil {
+		if err := e.bury(p, l.Lane, Now(), l.route.For, l.route.gaveUp(why)); err != nil {
 			e.complain("giving up deliveries", err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"go.uber.org/zap"
 )
@@ -30,7 +29,7 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 	src := e.plan.Load().source(ev.Source)
 	callable := src != nil && src.Check != nil
 	ev.State, ev.Deliveries = Held, nil
-	ev.Check = Check{Due: time.Now().Add(e.pace.Recheck)}
+	ev.Check = Check{Due: Now().Add(e.pace.Recheck)}
 	if callable {
 		ev.Check.Sent, ev.Check.Calls = true, 1
 	}
@@ -132,7 +131,7 @@ func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
 // conclude stores what a call means for a held event; earlier says that the
 // outcome of an earlier call is unknown.
 func (e *Engine) conclude(t ticket, ev *Event, earlier bool, r ruling) {
-	now := time.Now()
+	now := Now()
 	var err error
 	switch {
 	case r.Finding == Genuine:

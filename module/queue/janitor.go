@@ -21,7 +21,7 @@ func (e *Engine) keepClean() {
 			}
 			e.attaching.Unlock()
 			if known {
-				e.clean(p, time.Now())
+				e.clean(p, Now())
 			}
 		}
 		select {
@@ -118,7 +118,7 @@ func (e *Engine) fillWindows(p *plan) bool {
 		}
 		return true
 	}
-	if err := e.store.Remembered(e.life, time.Now(), fill); err != nil {
+	if err := e.store.Remembered(e.life, Now(), fill); err != nil {
 		e.complain("filling dedup windows", err)
 		return false
 	}

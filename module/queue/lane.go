@@ -137,7 +137,7 @@ func (e *Engine) end(t ticket) {
 // giveBack ends a lease and has the lane looked at again.
 func (e *Engine) giveBack(t ticket) {
 	e.store.Release(t.lane, t.id)
-	e.wake(t.lane, time.Now())
+	e.wake(t.lane, Now())
 }
 
 // wake has the scheduler look at a lane at a time. Lanes that no configuration

@@ -63,7 +63,7 @@ func (e *Engine) Operate(ctx context.Context, tasks []Task) []Ending {
 		return endings
 	}
 	touched := make(map[ID][]Lane)
-	now := time.Now()
+	now := Now()
 	err := e.store.UpdateAll(ctx, ids, func(stored *Event) (err error) {
 		i := index[stored.ID]
 		if stored.State != Routed && !mine[ticket{Lane{Source: stored.Source}, stored.ID}] {
@@ -95,7 +95,7 @@ func (e *Engine) Try(task Task) Ending {
 		return Ending{}
 	}
 	state := func(d *Delivery) DeliveryState { return e.State(task.Event, d) }
-	lanes, err := task.apply(task.Event, state, time.Now())
+	lanes, err := task.apply(task.Event, state, Now())
 	return Ending{Deliveries: len(lanes), Err: err}
 }
 

@@ -18,9 +18,6 @@ import (
 // which their events were accepted.
 type ID = uuid.UUID
 
-// NewID returns an ID that is greater than any that this process made before.
-func NewID() (ID, error) { return uuid.NewV7() }
-
 // Errors that a Store or an Engine answers with. All but ErrNotFound mean "not
 // now": nothing was stored and the sender should try again.
 var (

@@ -12,7 +12,7 @@ func (e *Engine) schedule() {
 	clock := time.NewTimer(0)
 	defer clock.Stop()
 	for e.life.Err() == nil {
-		wait := time.Until(time.Unix(0, e.pass(e.plan.Load())))
+		wait := time.Unix(0, e.pass(e.plan.Load())).Sub(Now())
 		if wait <= 0 {
 			continue
 		}
@@ -28,7 +28,7 @@ func (e *Engine) schedule() {
 // pass claims once from each lane that has something due and an attempt free.
 // It returns when the next pass is to be made, if nothing happens before.
 func (e *Engine) pass(p *plan) int64 {
-	now := time.Now()
+	now := Now()
 	next := now.Add(e.pace.Poll).UnixNano()
 	if p.off.Load() {
 		return next

@@ -89,7 +89,7 @@ func (w *window) enter(ctx context.Context, key DedupKey, body uint64) (*Flight,
 		}
 		// Peek and not Get: entries stay in the order of time.
 		if r, ok := w.entries.Peek(key); ok {
-			if time.Now().UnixNano() < r.until {
+			if Now().UnixNano() < r.until {
 				w.mu.Unlock()
 				return nil, r.seen(body), nil
 			}
@@ -157,7 +157,7 @@ func (f *Flight) end(how func(*window) int) {
 // returns the number of entries that would have kept that one, else 0.
 func (w *window) add(key DedupKey, r remembered) (enough int) {
 	if w.entries.Len() >= w.limit && !w.entries.Contains(key) {
-		enough = w.evict(time.Now())
+		enough = w.evict(Now())
 	}
 	w.entries.Add(key, r)
 	return enough
@@ -201,7 +201,7 @@ func (w *window) configure(src *Source) {
 
 // resize returns what add does.
 func (w *window) resize(limit int, length time.Duration) (enough int) {
-	for now := time.Now(); w.entries.Len() > limit; {
+	for now := Now(); w.entries.Len() > limit; {
 		enough = max(enough, w.evict(now))
 	}
 	w.entries.Resize(limit)

@@ -23,10 +23,8 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if last := s.acknowledged.Load(); last > 0 {
-		// What this process has refused is not to turn up after all.
-		frames = slices.DeleteFunc(frames, func(f frame) bool { return f.seq > last })
-	}
+	// What this process has refused is not to turn up after all.
+	frames = slices.DeleteFunc(frames, func(f frame) bool { return f.seq > s.acknowledged.Load() })
 	for len(frames) > 0 && err == nil {
 		n, size := 0, 0
 		for ; n < len(frames) && (n == 0 || size < maxBytes); n++ {
@@ -52,6 +50,7 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 		}
 	}
 	j.applied.Store(j.seq)
+	s.acknowledged.Store(j.seq)
 	return j, nil
 }
 

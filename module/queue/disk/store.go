@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -36,7 +37,8 @@ type Store struct {
 	intake  *intake                 // of the committer
 	sums    ledger
 	leases  leases
-	// The last frame of the journal that this process has acknowledged.
+	// The last frame of the journal that was acknowledged; before the first
+	// opening nobody knows, and all may have been.
 	acknowledged atomic.Uint64
 	neverSync    atomic.Bool
 	commits      atomic.Int64  // transactions so far
@@ -74,6 +76,7 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 		journalled: make(chan struct{}),
 		stopped:    make(chan struct{}),
 	}
+	s.acknowledged.Store(math.MaxUint64)
 	if err := s.open(); err != nil {
 		switch {
 		case errors.Is(err, errBroken): // it is mended at once

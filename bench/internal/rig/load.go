@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"bufio"
@@ -19,10 +19,11 @@ import (
 	"time"
 )
 
-const (
-	secret   = "bench-secret"
-	bodySize = 2 << 10
-)
+// Secret is what webhooks are signed with.
+const Secret = "bench-secret"
+
+// BodySize is how many bytes the body of a webhook has.
+const BodySize = 2 << 10
 
 // A webhook is written once and then changed in place: event ID and signature
 // have a fixed length.
@@ -31,43 +32,101 @@ const (
 	noSignature = "0000000000000000000000000000000000000000000000000000000000000000"
 )
 
-// client posts webhooks. It costs as little as it can, because it runs on the
+// Client posts webhooks. It costs as little as it can, because it runs on the
 // server's cores: one goroutine for each connection writes a prepared request,
 // waits for the answer, and looks at no more of that than it must.
-type client struct {
+type Client struct {
+	// Answered is how many requests each address has answered with 200.
+	Answered map[string]int
+
 	connections int
 	ids         atomic.Uint64
-	answered    map[string]int       // requests, by the address of the site
 	senders     map[string][]*sender // by the address of the site
 }
 
-func newClient(connections int) *client {
-	return &client{
+// NewClient returns a client with so many keep-alive connections to each site.
+func NewClient(connections int) *Client {
+	return &Client{
+		Answered:    make(map[string]int),
 		connections: connections,
-		answered:    make(map[string]int),
 		senders:     make(map[string][]*sender),
 	}
 }
 
-func (c *client) close() {
+// Close closes all connections. The next webhooks go over new ones.
+func (c *Client) Close() {
 	for _, senders := range c.senders {
 		for _, s := range senders {
 			s.conn.Close()
 		}
 	}
+	clear(c.senders)
 }
 
-// post posts webhooks to a site until the time is over.
-func (c *client) post(ctx context.Context, address string, length time.Duration) (turn, error) {
+// Turn is what came of posting webhooks.
+type Turn struct {
+	Requests int
+	Took     time.Duration
+	CPU      time.Duration // of the server alone; the client does not know it
+}
+
+// Rate returns the requests per second.
+func (t Turn) Rate() float64 { return float64(t.Requests) / t.Took.Seconds() }
+
+// Cost returns the server's CPU time per request, in microseconds.
+func (t Turn) Cost() float64 { return float64(t.CPU.Microseconds()) / float64(t.Requests) }
+
+// Post posts webhooks to a site until the time is over.
+func (c *Client) Post(ctx context.Context, address string, length time.Duration) (Turn, error) {
+	limited, cancel := context.WithTimeout(ctx, length)
+	defer cancel()
+	t, err := c.postWhile(limited, address, func() bool { return true })
+	if err == nil {
+		err = ctx.Err()
+	}
+	return t, err
+}
+
+// PostCount posts a number of webhooks to a site.
+func (c *Client) PostCount(ctx context.Context, address string, requests int) (Turn, error) {
+	var left atomic.Int64
+	left.Store(int64(requests))
+	t, err := c.postWhile(ctx, address, func() bool { return left.Add(-1) >= 0 })
+	if err == nil {
+		err = ctx.Err()
+	}
+	return t, err
+}
+
+// PostFirst posts one webhook, again and again until it is answered with 200.
+func (c *Client) PostFirst(ctx context.Context, address string) error {
+	for id := c.ids.Add(1); ; {
+		s, err := newSender(address)
+		if err == nil {
+			err = s.send(id)
+			s.conn.Close()
+		}
+		if err == nil {
+			c.Answered[address]++
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// postWhile posts webhooks as long as there are more and the context has not ended.
+func (c *Client) postWhile(ctx context.Context, address string, more func() bool) (Turn, error) {
 	for len(c.senders[address]) < c.connections {
 		s, err := newSender(address)
 		if err != nil {
-			return turn{}, err
+			return Turn{}, err
 		}
 		c.senders[address] = append(c.senders[address], s)
 	}
-	ctx, cancel := context.WithTimeout(ctx, length)
-	defer cancel()
 	var over atomic.Bool
 	defer context.AfterFunc(ctx, func() { over.Store(true) })()
 
@@ -77,7 +136,7 @@ func (c *client) post(ctx context.Context, address string, length time.Duration)
 	began := time.Now()
 	for i, s := range senders {
 		wg.Go(func() {
-			for !over.Load() && errs[i] == nil {
+			for !over.Load() && errs[i] == nil && more() {
 				if errs[i] = s.send(c.ids.Add(1)); errs[i] == nil {
 					counts[i]++
 				}
@@ -85,16 +144,12 @@ func (c *client) post(ctx context.Context, address string, length time.Duration)
 		})
 	}
 	wg.Wait()
-	t := turn{took: time.Since(began)}
+	t := Turn{Took: time.Since(began)}
 	for _, n := range counts {
-		t.requests += n
+		t.Requests += n
 	}
-	c.answered[address] += t.requests
-	err := errors.Join(errs...)
-	if err == nil && ctx.Err() == context.Canceled {
-		err = ctx.Err()
-	}
-	return t, err
+	c.Answered[address] += t.Requests
+	return t, errors.Join(errs...)
 }
 
 // sender posts webhooks over one connection.
@@ -113,13 +168,13 @@ func newSender(address string) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sender{conn: conn, answers: bufio.NewReader(conn), mac: hmac.New(sha256.New, []byte(secret))}
+	s := &sender{conn: conn, answers: bufio.NewReader(conn), mac: hmac.New(sha256.New, []byte(Secret))}
 	s.request = webhook(address)
 	part := func(offset int, text string) []byte { return s.request[offset : offset+len(text)] }
 	s.headID = part(bytes.Index(s.request, []byte(noID)), noID)
 	s.signature = part(bytes.Index(s.request, []byte(noSignature)), noSignature)
 	s.bodyID = part(bytes.LastIndex(s.request, []byte(noID)), noID)
-	s.body = s.request[len(s.request)-bodySize:]
+	s.body = s.request[len(s.request)-BodySize:]
 	return s, nil
 }
 
@@ -185,7 +240,7 @@ func webhook(host string) []byte {
 		"\r\n" + body)
 }
 
-// payload returns a body of bodySize: a document with as many signers as it
+// payload returns a body of BodySize: a document with as many signers as it
 // takes, and a comment that fills up the rest.
 func payload() string {
 	var signers []string
@@ -197,21 +252,22 @@ func payload() string {
 		`"created_at":"2026-05-28T12:00:00Z","data":{"document":{"id":"doc_abc123","title":"NDA for Acme",` +
 		`"status":"completed","completedAt":"2026-05-28T12:00:00Z"},"signers":[` + strings.Join(signers, ",") + `],"comment":"`
 	tail := `"}}`
-	return head + strings.Repeat("x", bodySize-len(head)-len(tail)) + tail
+	return head + strings.Repeat("x", BodySize-len(head)-len(tail)) + tail
 }
 
-// upstream is the app that webhooks are delivered to. It takes them all.
-type upstream struct {
+// Upstream is the app that webhooks are delivered to. It takes them all.
+type Upstream struct {
 	net.Listener
-	requests atomic.Int64
+	Requests atomic.Int64
 }
 
-func newUpstream() (*upstream, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// NewUpstream starts an upstream at an address.
+func NewUpstream(address string) (*Upstream, error) {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{Listener: l}
+	u := &Upstream{Listener: l}
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -224,28 +280,26 @@ func newUpstream() (*upstream, error) {
 	return u, nil
 }
 
-func (u *upstream) serve(conn net.Conn) {
+func (u *Upstream) serve(conn net.Conn) {
 	defer conn.Close()
 	requests := bufio.NewReader(conn)
 	for {
 		if _, err := readMessage(requests); err != nil {
 			return
 		}
-		u.requests.Add(1)
+		u.Requests.Add(1)
 		if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
 			return
 		}
 	}
 }
 
-// waitFor waits until the upstream has got so many requests.
-func (u *upstream) waitFor(ctx context.Context, requests int64) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for u.requests.Load() < requests {
+// WaitFor waits until the upstream has got so many requests.
+func (u *Upstream) WaitFor(ctx context.Context, requests int64) error {
+	for u.Requests.Load() < requests {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the upstream got %d requests of %d: %w", u.requests.Load(), requests, ctx.Err())
+			return fmt.Errorf("the upstream got %d requests of %d: %w", u.Requests.Load(), requests, ctx.Err())
 		case <-time.After(time.Millisecond):
 		}
 	}
