@@ -145,23 +145,27 @@ func (h *Handler) identify(hook *webhook) {
 	if len(event) > maxIdentity {
 		event = strings.ToValidUTF8(event[:maxIdentity], "")
 	}
-	sum := sha256.New()
 	if id == "" {
-		for _, part := range []string{h.Source, hook.proof.Path, hook.proof.RawQuery} {
-			io.WriteString(sum, part)
-			sum.Write([]byte{0})
-		}
-		sum.Write(hook.proof.Body)
+		digest := h.digest(hook)
+		id = hex.EncodeToString(digest[:])
+		hook.key = digest
 	} else {
-		io.WriteString(sum, id)
+		digest := sha256.Sum256([]byte(id))
+		hook.key = queue.DedupKey(digest[:])
 	}
-	digest := sum.Sum(nil)
-	if id == "" {
-		id = hex.EncodeToString(digest[:16])
-	}
-	hook.key = queue.DedupKey(digest)
 	hook.bodyHash = xxhash.Sum64(hook.proof.Body)
 	h.viewOf(hook).SetIdentity(event, id)
+}
+
+// digest stands in for the delivery ID of a webhook that has none.
+func (h *Handler) digest(hook *webhook) queue.DedupKey {
+	sum := sha256.New()
+	for _, part := range []string{h.Source, hook.proof.Path, hook.proof.RawQuery} {
+		io.WriteString(sum, part)
+		sum.Write([]byte{0})
+	}
+	sum.Write(hook.proof.Body)
+	return queue.DedupKey(sum.Sum(nil))
 }
 
 // text evaluates an expression that finds the event type or the delivery ID.

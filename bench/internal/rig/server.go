@@ -84,7 +84,7 @@ func (s *Server) config(caddyfile string) string {
 	return strings.NewReplacer(replace...).Replace(caddyfile)
 }
 
-// Start starts the server with a Caddyfile, and waits until its last site serves.
+// Start starts the server with a Caddyfile, and waits until its last site and its admin endpoint serve.
 func (s *Server) Start(caddyfile string) error {
 	path := filepath.Join(s.Dir, "Caddyfile")
 	if err := os.WriteFile(path, []byte(s.config(caddyfile)), 0o600); err != nil {
@@ -113,11 +113,20 @@ func (s *Server) Start(caddyfile string) error {
 			return fmt.Errorf("starting Caddy: %v\n%s", err, s.log.Bytes())
 		case <-time.After(5 * time.Millisecond):
 		}
-		if conn, err := net.Dial("tcp", s.ready); err == nil {
-			return conn.Close()
+		if listens(s.ready) && listens(s.admin) {
+			return nil
 		}
 	}
 	return errors.New("starting Caddy: it does not serve")
+}
+
+func listens(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // Load gives the running server another Caddyfile.

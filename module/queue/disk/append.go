@@ -118,9 +118,10 @@ func (s *Store) record(batch []*operation) error {
 	if s.frame = frame; cap(frame) > maxBytes {
 		s.frame = nil
 	}
-	inserts := make([]*operation, len(batch))
+	inserts, memory := make([]*operation, len(batch)), make([]operation, len(batch))
 	for i, op := range batch {
-		inserts[i] = &operation{insert: op.insert, size: op.size}
+		inserts[i] = &memory[i]
+		inserts[i].insert, inserts[i].size = op.insert, op.size
 	}
 	inserts[len(inserts)-1].insert.seq = seq
 	if s.intake.push(inserts...) != nil { // it is in the journal all the same

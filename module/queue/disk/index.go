@@ -69,6 +69,7 @@ func index(e *queue.Event) (entries []entry, err error) {
 	if len(e.Source) > maxName {
 		return nil, fmt.Errorf("name of source has %d bytes, the most is %d", len(e.Source), maxName)
 	}
+	entries = make([]entry, 0, len(e.Deliveries)+2)
 	for lane, due := range e.Waiting {
 		if len(lane.Route) > maxName {
 			return nil, fmt.Errorf("name of route has %d bytes, the most is %d", len(lane.Route), maxName)
@@ -87,7 +88,7 @@ func index(e *queue.Event) (entries []entry, err error) {
 	}
 	if e.Dedup != (queue.Dedup{}) {
 		key := dedupKey(e.Dedup.Until, e.ID)
-		value, err := seal(key, remembered{e.Source, e.Dedup.Key, e.Dedup.Body}, 128)
+		value, err := seal(key, remembered{e.Source, e.Dedup.Key, e.Dedup.Body}, 64)
 		if err != nil {
 			return nil, err
 		}

@@ -26,6 +26,9 @@ type operation struct {
 	done   chan error // nil: nobody waits
 }
 
+// answers are channels that nobody waits on. Each has room for one answer.
+var answers = sync.Pool{New: func() any { return make(chan error, 1) }}
+
 const (
 	waiting int32 = iota
 	taken
@@ -59,12 +62,14 @@ func (in *intake) do(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	op.done = make(chan error, 1)
+	op.done = answers.Get().(chan error)
 	if err := in.push(op); err != nil {
 		return err
 	}
 	if ctx.Done() == nil {
-		return <-op.done
+		err := <-op.done
+		answers.Put(op.done)
+		return err
 	}
 	select {
 	case err := <-op.done:

@@ -58,7 +58,7 @@ type Store struct {
 const (
 	// How long a batch may wait for company. Those who append wait themselves.
 	appendPatience = 2 * time.Millisecond
-	commitPatience = 25 * time.Millisecond
+	commitPatience = 40 * time.Millisecond
 )
 
 // Open opens the store in a directory, which is made if it does not exist.
@@ -199,8 +199,7 @@ func (s *Store) Usage() queue.Usage {
 
 // Undelivered implements queue.Store.
 func (s *Store) Undelivered(source string) (ofSource, ofAll int64) {
-	ofSource = s.sums.get(tallyKey{kind: countUndelivered, source: source}).Bytes
-	return ofSource, s.sums.get(tallyKey{kind: countAllUndone}).Bytes
+	return s.sums.undelivered(source)
 }
 
 // Close implements queue.Store.

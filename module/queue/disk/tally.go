@@ -104,6 +104,12 @@ func (l *ledger) get(k tallyKey) queue.Tally {
 	return l.sum[k]
 }
 
+func (l *ledger) undelivered(source string) (ofSource, ofAll int64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.sum[tallyKey{kind: countUndelivered, source: source}].Bytes, l.sum[tallyKey{kind: countAllUndone}].Bytes
+}
+
 func (l *ledger) copy() tallies {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
