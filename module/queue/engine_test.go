@@ -150,7 +150,7 @@ func (s *setup) ended(id queue.ID) (e *queue.Event) {
 	eventually(s.t, "the event's end", func() bool {
 		e = s.get(id)
 		class, _ := e.Class()
-		return class != queue.Live
+		return class != queue.Live && !s.Busy(e)
 	})
 	return e
 }

@@ -20,3 +20,16 @@ func NewPacedEngine(backend Backend, logger *zap.Logger, pace Pace) (*Engine, er
 }
 
 func (r *Route) Pause(number int) time.Duration { return r.pause(number) }
+
+// Busy reports whether something works on an event still: it lets go of it a
+// moment after the outcome was stored.
+func (e *Engine) Busy(ev *Event) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for t := range e.open {
+		if t.id == ev.ID {
+			return true
+		}
+	}
+	return false
+}
