@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// retryPause is the time between attempts to open the files.
+// retryPause is the time between attempts to open the file.
 const retryPause = time.Second
 
 // do has an operation committed, together with others.
@@ -156,11 +156,10 @@ func (s *Store) write(db *bolt.DB, work func(*txn) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v", errBroken, p)
+			err = fmt.Errorf("panic: %v", p)
 		}
 		rollback(tx)
 	}()
-	listFreePages(db)
 	if tx, err = db.Begin(true); err != nil {
 		return err
 	}
@@ -213,7 +212,6 @@ func (s *Store) fail(cause error) error {
 	if db == nil {
 		return err // somebody was faster
 	}
-	s.suspect.Store(errors.Is(cause, errBroken))
 	s.refuse(err)
 	s.logger.Error("writing to the queue store failed", zap.String("dir", s.dir), zap.Error(cause))
 	j.mu.Lock()

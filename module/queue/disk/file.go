@@ -46,9 +46,8 @@ var (
 )
 
 // openFile opens the queue file in a directory, creating both if they are not
-// there, and proves with a synced write that it can be written to. A thorough
-// opening looks at every page, which takes a while.
-func openFile(dir string, thorough bool) (db *bolt.DB, err error) {
+// there, and proves with a synced write that it can be written to.
+func openFile(dir string) (db *bolt.DB, err error) {
 	path := filepath.Join(dir, fileName)
 	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("creating queue directory: %w", err)
@@ -58,7 +57,7 @@ func openFile(dir string, thorough bool) (db *bolt.DB, err error) {
 			return nil, fmt.Errorf("creating queue file: %w", err)
 		}
 	}
-	if err := inspect(path, thorough); err != nil {
+	if err := inspect(path); err != nil {
 		if errors.Is(err, errForeign) && hasEvents(path) {
 			err = fmt.Errorf("%w: %w", errBroken, err)
 		}
@@ -67,19 +66,10 @@ func openFile(dir string, thorough bool) (db *bolt.DB, err error) {
 	if db, err = openBolt(path, false); err != nil {
 		return nil, fmt.Errorf("opening queue file: %w", err)
 	}
-	listFreePages(db)
 	if err := db.Update(stamp); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing to queue file: %w: %w", errIO, err), db.Close())
 	}
 	return db, nil
-}
-
-// listFreePages has the transactions that follow write down which pages are
-// free. That spares the next opening a walk over all others, but after a large
-// backlog it would be a megabyte in each transaction.
-func listFreePages(db *bolt.DB) {
-	const most = 8 << 10
-	db.NoFreelistSync = db.Stats().FreePageN > most
 }
 
 // passing tells whether an error of openFile may go away by itself.
@@ -196,11 +186,10 @@ func stamp(tx *bolt.Tx) error {
 	return tx.Bucket(bucketMeta).Put(keyOpened, []byte(time.Now().UTC().Format(time.RFC3339Nano)))
 }
 
-// inspect finds out whether the file is a queue that this code can read. If the
-// file does not list its free pages it walks all the others: bbolt does so, too,
-// when it opens such a file for writing, but in a goroutine whose panic at a
-// damaged page nobody could recover from.
-func inspect(path string, thorough bool) (err error) {
+// inspect finds out whether the file is a queue that this code can read. It
+// walks all pages first: bbolt does so, too, when it opens a file for writing,
+// but in a goroutine whose panic at a damaged page nobody could recover from.
+func inspect(path string) (err error) {
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
 		return fmt.Errorf("%s is %w: it is empty", path, errForeign)
 	}
@@ -219,23 +208,10 @@ func inspect(path string, thorough bool) (err error) {
 		} else if v > format {
 			return fmt.Errorf("%s has format %d, and this version of the gateway knows formats up to %d", path, v, format)
 		}
-		if !thorough && listsFreePages(path) {
-			return nil
-		}
 		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
 			return b.ForEach(func(_, _ []byte) error { return nil })
 		})
 	})
-}
-
-func listsFreePages(path string) bool {
-	file, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	t, err := openTree(file)
-	return err == nil && t.listed
 }
 
 // hasEvents tells whether any event is in a file, however damaged.

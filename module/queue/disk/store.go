@@ -48,9 +48,8 @@ type Store struct {
 	journalled   chan struct{} // closed when the journal's goroutine has ended
 	stopped      chan struct{} // closed when the committer has ended
 
-	opening sync.Mutex  // held while the files are opened, and closed after a failure
-	broken  bool        // the queue file is to be mended; the committer's own
-	suspect atomic.Bool // the queue file is to be looked at page by page
+	opening sync.Mutex // held while the files are opened, and closed after a failure
+	broken  bool       // the queue file is to be mended; the committer's own
 
 	mu        sync.Mutex
 	abandoned []func() // to be called when the files have been opened again
@@ -99,12 +98,11 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 func (s *Store) open() error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
-	db, err := openFile(s.dir, s.suspect.Load())
+	db, err := openFile(s.dir)
 	if err != nil {
 		s.broken = errors.Is(err, errBroken)
 		return err
 	}
-	s.suspect.Store(false)
 	if db, err = s.compact(db); err != nil {
 		return err
 	}

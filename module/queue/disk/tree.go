@@ -19,7 +19,6 @@ const (
 	leafPage   = 2
 	boltMagic  = 0xED0CDAED
 	isBucket   = 1 // of a leaf element
-	noFreelist = 1<<64 - 1
 )
 
 var native = binary.NativeEndian
@@ -30,7 +29,6 @@ type tree struct {
 	pageSize int64
 	pages    uint64 // in the file
 	root     uint64 // 0: nothing leads to the buckets
-	listed   bool   // the file lists its free pages
 	reached  map[uint64]bool
 	lost     int // pages that should have been there
 }
@@ -56,7 +54,6 @@ func openTree(file *os.File) (*tree, error) {
 		}
 		if txid := native.Uint64(meta[48:]); t.root == 0 || txid > newest {
 			t.root, newest = native.Uint64(meta[16:]), txid
-			t.listed = native.Uint64(meta[32:]) != noFreelist
 		}
 	}
 	return t, nil
