@@ -78,11 +78,12 @@ func (s *Store) reopen() bool {
 
 // mend opens the files, after damage to the queue file has been repaired.
 func (s *Store) mend() error {
-	if s.broken {
+	// What salvaging does not mend it will not mend a second later.
+	if s.broken && time.Since(s.salvaged) > time.Minute {
 		if err := s.salvage(); err != nil {
 			return err
 		}
-		s.broken = false
+		s.salvaged = time.Now()
 	}
 	return s.open()
 }
@@ -156,7 +157,7 @@ func (s *Store) write(db *bolt.DB, work func(*txn) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = fmt.Errorf("%w: panic: %v", errBroken, p)
 		}
 		rollback(tx)
 	}()

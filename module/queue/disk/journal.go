@@ -73,9 +73,10 @@ func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, 
 	slices.SortFunc(frames, func(a, b frame) int { return cmp.Compare(a.seq, b.seq) })
 	before := applied
 	for i, f := range frames {
-		// The last frame is the one that a crash may have cut off. It was not
+		// Where it is not known how far the queue file has got, earlier frames may
+		// have been written over. The last frame is the one that a crash may have cut off. It was not
 		// acknowledged then.
-		if last := i == len(frames)-1; !f.whole && !last || f.seq != before+1 {
+		if last := i == len(frames)-1; !f.whole && !last || applied > 0 && f.seq != before+1 {
 			damaged = append(damaged, holding[f.seq])
 		}
 		before = f.seq

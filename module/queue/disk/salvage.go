@@ -223,7 +223,7 @@ func empty(tx *bolt.Tx) error {
 func (t *txn) copyOthers(entries []entry) error {
 	for _, e := range entries {
 		isMeta := bytes.Equal(e.bucket, bucketMeta)
-		if isMeta && !bytes.Equal(e.key, keySalt) && !bytes.Equal(e.key, keyApplied) {
+		if isMeta && !bytes.Equal(e.key, keySalt) { // all of the journal is read again
 			continue
 		}
 		if (isMeta || bytes.Equal(e.bucket, bucketDedup)) && checkSeal(e.key, e.value) != nil {

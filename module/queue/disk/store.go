@@ -51,6 +51,8 @@ type Store struct {
 	opening sync.Mutex // held while the files are opened, and closed after a failure
 	broken  bool       // the queue file is to be mended; the committer's own
 
+	salvaged time.Time // when that was done last; the committer's own
+
 	mu        sync.Mutex
 	abandoned []func() // to be called when the files have been opened again
 }
@@ -98,9 +100,16 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 func (s *Store) open() error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
+	err := s.openFiles()
+	s.broken = errors.Is(err, errBroken)
+	return err
+}
+
+// openFiles opens queue file and journal, and reads what the store keeps in
+// memory.
+func (s *Store) openFiles() error {
 	db, err := openFile(s.dir)
 	if err != nil {
-		s.broken = errors.Is(err, errBroken)
 		return err
 	}
 	if db, err = s.compact(db); err != nil {
