@@ -121,7 +121,7 @@ func syncDir(dir string) error {
 // disk or a crash leaves none that is half made.
 func createFile(path string) error {
 	draft := fmt.Sprintf("%s.%d.new", path, os.Getpid())
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := ignoreMissing(os.Remove(draft)); err != nil {
 		return err
 	}
 	defer os.Remove(draft)
