@@ -97,8 +97,8 @@ func newGateway(t *testing.T) *gateway {
 		"GORACE=atexit_sleep_ms=0")
 	t.Cleanup(func() {
 		g.stop()
-		if hasOwnRace(g.log.String()) {
-			t.Error("the race detector complained, see the gateway's log")
+		if race := ownRace(g.log.String()); race != "" {
+			t.Errorf("the race detector complained:\n%s", race)
 		}
 		if t.Failed() {
 			t.Logf("gateway's log:\n%s", g.log.tail(6000))
