@@ -77,9 +77,6 @@ func (s *Store) keepJournal() {
 		if batch = begin(batch); len(batch) > 0 {
 			s.waitForBacklog()
 			err := s.record(batch)
-			if err != nil {
-				err = s.fail(err)
-			}
 			for _, op := range batch {
 				op.done <- err
 			}
@@ -97,20 +94,27 @@ func (s *Store) waitForBacklog() {
 
 // record makes a batch of insertions durable, and hands them to the committer.
 func (s *Store) record(batch []*operation) error {
-	j := s.journal.Load()
-	if j == nil {
+	f := s.files.Load()
+	if f == nil {
 		return s.refusal()
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if s.journal.Load() != j { // it was closed a moment ago
+	if err := s.journalize(f, batch); err != nil {
+		return s.fail(f, err)
+	}
+	return nil
+}
+
+func (s *Store) journalize(f *files, batch []*operation) error {
+	f.journal.mu.Lock()
+	defer f.journal.mu.Unlock()
+	if s.files.Load() != f { // closed a moment ago
 		return s.refusal()
 	}
 	frame := append(s.frame[:0], make([]byte, frameHeader)...)
 	for _, op := range batch {
 		frame = appendRecord(frame, op.insert)
 	}
-	seq, err := j.write(frame, !s.neverSync.Load())
+	seq, err := f.journal.write(frame, !s.neverSync.Load())
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func TestBackendOpens(t *testing.T) {
 	s := store.(*Store)
 	t.Cleanup(func() { _ = s.Close() })
 	appendNew(t, s)
-	if !s.db.Load().NoSync {
+	if !s.files.Load().db.NoSync {
 		t.Error("sync never is not applied to a store that was just opened")
 	}
 }

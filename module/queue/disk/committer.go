@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -31,7 +30,7 @@ func (s *Store) catchUp(ctx context.Context) error {
 func (s *Store) run() {
 	defer close(s.stopped)
 	for target := 0; ; {
-		if s.db.Load() == nil && !s.reopen() {
+		if s.files.Load() == nil && !s.reopen() {
 			return
 		}
 		batch := s.intake.next(target)
@@ -39,6 +38,7 @@ func (s *Store) run() {
 			return
 		}
 		s.commit(begin(batch))
+		s.examine()
 		target = s.intake.expect(len(batch))
 		s.advance()
 	}
@@ -88,17 +88,37 @@ func (s *Store) mend() error {
 	return s.open()
 }
 
+// examine looks for damage to the queue file after an operation has panicked:
+// it may have met some, or be at fault itself. Pages that only writes touch are
+// read by nobody else.
+func (s *Store) examine() {
+	f := s.files.Load()
+	if f == nil || !s.suspect || time.Since(s.examined) < time.Minute {
+		return
+	}
+	s.suspect = false
+	if err := view(f.db, walk); err != nil {
+		_ = s.fail(f, err)
+	}
+	s.examined = time.Now()
+}
+
 // commit gives each operation of a batch its answer.
 func (s *Store) commit(batch []*operation) {
+	f := s.files.Load()
+	if f == nil { // the journal failed
+		s.finish(batch, s.refusal())
+		return
+	}
 	for len(batch) > 0 {
-		spoiler, err := s.transact(batch)
+		spoiler, err := s.transact(f, batch)
 		if spoiler != nil { // the others go again, without it
 			spoiler.done <- err
 			batch = slices.DeleteFunc(batch, func(op *operation) bool { return op == spoiler })
 			continue
 		}
 		if err != nil {
-			err = s.fail(err)
+			err = s.fail(f, err)
 		}
 		s.finish(batch, err)
 		return
@@ -126,13 +146,9 @@ func (s *Store) finish(batch []*operation, err error) {
 // transact runs a batch as one transaction. An operation that fails after it
 // has written something is returned as the spoiler of a transaction that was
 // rolled back. Any other error means that the outcome is unknown.
-func (s *Store) transact(batch []*operation) (spoiler *operation, err error) {
-	db := s.db.Load()
-	if db == nil { // the journal failed
-		return nil, s.refusal()
-	}
-	db.NoSync = s.neverSync.Load()
-	err = s.write(db, func(t *txn) error {
+func (s *Store) transact(f *files, batch []*operation) (spoiler *operation, err error) {
+	f.db.NoSync = s.neverSync.Load()
+	err = s.write(f, func(t *txn) error {
 		for _, op := range batch {
 			if op.insert != nil {
 				if err := t.insert(op.insert); err != nil {
@@ -152,49 +168,36 @@ func (s *Store) transact(batch []*operation) (spoiler *operation, err error) {
 }
 
 // write runs a transaction.
-func (s *Store) write(db *bolt.DB, work func(*txn) error) (err error) {
-	var tx *bolt.Tx
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v", errBroken, p)
+func (s *Store) write(f *files, work func(*txn) error) error {
+	t := &txn{sums: &s.sums, changes: make(tallies)}
+	err := update(f.db, func(tx *bolt.Tx) error {
+		t.tx = tx
+		if err := work(t); err != nil {
+			return err
 		}
-		rollback(tx)
-	}()
-	if tx, err = db.Begin(true); err != nil {
-		return err
-	}
-	t := &txn{tx: tx, sums: &s.sums, changes: make(tallies)}
-	if err := work(t); err != nil || t.writes == 0 && t.applied == 0 {
-		return err
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
+		if t.unchanged() {
+			return errUnchanged
+		}
+		return t.flush()
+	})
+	if err != nil || t.unchanged() {
 		return err
 	}
 	s.commits.Add(1)
 	s.sums.apply(t.changes)
 	s.leases.end(t.ended...)
-	if j := s.journal.Load(); j != nil && t.applied > 0 {
-		j.applied.Store(t.applied)
+	if f.journal != nil && t.applied > 0 {
+		f.journal.applied.Store(t.applied)
 	}
 	return nil
 }
 
-// rollback frees bbolt's lock. After a commit it does nothing.
-func rollback(tx *bolt.Tx) {
-	defer func() { _ = recover() }()
-	if tx != nil {
-		_ = tx.Rollback()
-	}
-}
-
-// guard applies an operation such that its panic is its own failure only.
+// guard applies an operation such that its panic is its own failure only, until
+// examine has looked.
 func (s *Store) guard(op *operation, t *txn) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			s.suspect = true
 			s.logger.Error("panic in the queue store", zap.Any("panic", p), zap.StackSkip("stack", 1))
 			err = fmt.Errorf("panic in the queue store: %v", p)
 		}
@@ -202,22 +205,21 @@ func (s *Store) guard(op *operation, t *txn) (err error) {
 	return op.apply(t)
 }
 
-// fail takes the store out of service after a failed write: what the page cache
+// fail takes the files out of service after a failed write: what the page cache
 // says about a file need not be what the disk holds. Nothing is acknowledged
 // before the files have been opened, and written to, again.
-func (s *Store) fail(cause error) error {
+func (s *Store) fail(f *files, cause error) error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
 	err := unavailable(cause)
-	db, j := s.db.Swap(nil), s.journal.Swap(nil)
-	if db == nil {
+	if !s.files.CompareAndSwap(f, nil) {
 		return err // somebody was faster
 	}
 	s.refuse(err)
 	s.logger.Error("writing to the queue store failed", zap.String("dir", s.dir), zap.Error(cause))
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if err := errors.Join(db.Close(), j.close()); err != nil {
+	f.journal.mu.Lock()
+	defer f.journal.mu.Unlock()
+	if err := errors.Join(f.db.Close(), f.journal.close()); err != nil {
 		s.logger.Warn("closing the queue store failed", zap.String("dir", s.dir), zap.Error(err))
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
 	"go.uber.org/zap"
@@ -20,36 +21,33 @@ const (
 // compact gives the disk back the space that a backlog has taken: bbolt's files
 // never shrink. It returns the file as it is open then.
 func (s *Store) compact(db *bolt.DB) (*bolt.DB, error) {
+	path := db.Path()
 	var size int64
-	if err := view(db, func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil {
+	err := view(db, func(tx *bolt.Tx) error { size = tx.Size(); return nil })
+	if err = errors.Join(err, discardDraft(path)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	free := int64(db.Stats().FreePageN) * filePageSize
 	if free < freeToCompact || free < size/2 || size-free > mostToCompact {
 		return db, nil
 	}
-	path := db.Path()
-	draft := path + ".compact"
-	if err := copyCompactly(db, draft); err != nil {
+	if err = copyCompactly(db, path+draftSuffix); err == nil {
+		err = os.Rename(path+draftSuffix, path)
+	}
+	if err != nil {
 		// A full disk, for instance: the file is as good as it was.
 		s.logger.Warn("making the queue file smaller failed", zap.Error(err))
-		return db, ignoreMissing(os.Remove(draft))
+		return db, discardDraft(path)
 	}
-	if err := errors.Join(db.Close(), replaceFile(path, draft)); err != nil {
+	if err := errors.Join(db.Close(), syncDir(filepath.Dir(path))); err != nil {
 		return nil, fmt.Errorf("replacing queue file: %w: %w", errIO, err)
 	}
-	smaller, err := openBolt(path, false)
-	if err == nil {
-		s.logger.Info("queue file was made smaller", zap.Int64("bytes", size), zap.Int64("used", size-free))
-	}
-	return smaller, err
+	s.logger.Info("queue file was made smaller", zap.Int64("bytes", size), zap.Int64("used", size-free))
+	return openBolt(path, false)
 }
 
 // copyCompactly copies what a file holds to a new one.
 func copyCompactly(db *bolt.DB, path string) (err error) {
-	if err := ignoreMissing(os.Remove(path)); err != nil {
-		return err
-	}
 	to, err := openBolt(path, false)
 	if err != nil {
 		return err
@@ -60,11 +58,4 @@ func copyCompactly(db *bolt.DB, path string) (err error) {
 		return err
 	}
 	return to.Sync()
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }

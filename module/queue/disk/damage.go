@@ -110,7 +110,7 @@ func readTallies(db *bolt.DB) (tallies, error) {
 
 // recount replaces the stored numbers by what there is.
 func (s *Store) recount(db *bolt.DB) (sum tallies, err error) {
-	err = db.Update(func(tx *bolt.Tx) (err error) {
+	err = update(db, func(tx *bolt.Tx) (err error) {
 		if sum, err = countAgain(tx); err != nil {
 			return err
 		}

@@ -24,6 +24,9 @@ const (
 	application = "caddy-webhook-gateway queue"
 
 	filePageSize = 16 << 10
+
+	// draftSuffix marks a file that is to replace the queue file.
+	draftSuffix = ".draft"
 )
 
 var (
@@ -42,6 +45,8 @@ var (
 	errIO = errors.New("the disk does not take it")
 	// errBroken marks damage to the file's structure.
 	errBroken = errors.New("queue file is damaged")
+	// errUnchanged has update keep the file as it is.
+	errUnchanged = errors.New("nothing was written")
 	// errForeign marks a file that does not look like a queue.
 	errForeign = errors.New("no queue of the webhook gateway")
 )
@@ -67,10 +72,14 @@ func openFile(dir string) (db *bolt.DB, err error) {
 	if db, err = openBolt(path, false); err != nil {
 		return nil, fmt.Errorf("opening queue file: %w", err)
 	}
-	if err := db.Update(stamp); err != nil {
+	switch err := update(db, stamp); {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, errBroken):
+		return nil, errors.Join(err, db.Close())
+	default:
 		return nil, errors.Join(fmt.Errorf("writing to queue file: %w: %w", errIO, err), db.Close())
 	}
-	return db, nil
 }
 
 // passing tells whether an error of openFile may go away by itself.
@@ -129,7 +138,7 @@ func createFile(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(db.Update(furnish), db.Close()); err != nil {
+	if err := errors.Join(update(db, furnish), db.Close()); err != nil {
 		return fmt.Errorf("%w: %w", errIO, err)
 	}
 	// Unlike a rename, a link cannot replace the file of a process that was
@@ -150,12 +159,14 @@ func keep(path, name string) error {
 	return os.Rename(path, name) // not every file system has links
 }
 
-// replaceFile puts the file draft in the place of path, in one step.
-func replaceFile(path, draft string) error {
-	if err := os.Rename(draft, path); err != nil {
-		return err
+// discardDraft removes what an interrupted attempt to replace a file left.
+func discardDraft(path string) error { return ignoreMissing(os.Remove(path + draftSuffix)) }
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	return syncDir(filepath.Dir(path))
+	return err
 }
 
 func furnish(tx *bolt.Tx) error {
@@ -210,9 +221,14 @@ func inspect(path string) (err error) {
 		} else if v > format {
 			return fmt.Errorf("%s has format %d, and this version of the gateway knows formats up to %d", path, v, format)
 		}
-		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
-			return b.ForEach(func(_, _ []byte) error { return nil })
-		})
+		return walk(tx)
+	})
+}
+
+// walk visits all pages that lead to anything.
+func walk(tx *bolt.Tx) error {
+	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
+		return b.ForEach(func(_, _ []byte) error { return nil })
 	})
 }
 
@@ -243,7 +259,9 @@ func hasEvents(path string) (found bool) {
 	return found
 }
 
-// openBolt opens a bbolt file, which panics at some kinds of damage.
+// openBolt opens a bbolt file, which panics at some kinds of damage. Whoever
+// replaces a file keeps it locked until that is done; one that was replaced
+// while this process waited for its lock is left alone.
 func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	var file *os.File
 	options := &bolt.Options{
@@ -277,17 +295,53 @@ func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return nil, fmt.Errorf("%s is damaged, or %w: %w", path, errForeign, err)
 	}
+	if err == nil && !isFile(file, path) {
+		return nil, errors.Join(fmt.Errorf("%w: %s was replaced a moment ago", errIO, path), db.Close())
+	}
 	return db, err
+}
+
+// isFile reports whether an open file is the one at a path.
+func isFile(file *os.File, path string) bool {
+	open, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(open, there)
 }
 
 // view runs a read transaction. Damage to the file, which bbolt answers with a
 // panic or a fault, becomes an error.
 func view(db *bolt.DB, read func(*bolt.Tx) error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %s: %v", errBroken, db.Path(), p)
-		}
-	}()
+	defer orBroken(db, &err)()
 	return db.View(read)
+}
+
+// update runs a write transaction, with damage as in view. Unlike db.Update it
+// does not walk the whole file when it rolls back.
+func update(db *bolt.DB, write func(*bolt.Tx) error) (err error) {
+	defer orBroken(db, &err)()
+	tx, err := db.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := write(tx); errors.Is(err, errUnchanged) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// orBroken returns what turns a panic into an error.
+func orBroken(db *bolt.DB, err *error) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		if p := recover(); p != nil {
+			*err = fmt.Errorf("%w: %s: %v", errBroken, db.Path(), p)
+		}
+	}
 }

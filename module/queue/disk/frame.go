@@ -22,6 +22,7 @@ const (
 
 // frame is what is known of a frame that was found in a journal.
 type frame struct {
+	salt    uint64 // tells whose it is
 	seq     uint64
 	offset  int64
 	records []byte
@@ -52,14 +53,14 @@ func finishFrame(buf []byte, salt, seq uint64) []byte {
 func padding(n int) int { return (blockSize - n%blockSize) % blockSize }
 
 // parseFrame reads the frame that data begins with. Without a header that is
-// intact, and of this queue, there is none.
-func parseFrame(data []byte, salt uint64) (f frame, ok bool) {
+// intact there is none.
+func parseFrame(data []byte) (f frame, ok bool) {
 	if len(data) < frameHeader ||
 		binary.LittleEndian.Uint32(data) != frameMagic ||
-		saltOf(data) != salt ||
 		binary.LittleEndian.Uint32(data[28:]) != crc32.Checksum(data[:28], castagnoli) {
 		return frame{}, false
 	}
+	f.salt = binary.LittleEndian.Uint64(data[4:])
 	f.seq = binary.LittleEndian.Uint64(data[12:])
 	end := min(frameHeader+int64(binary.LittleEndian.Uint32(data[20:])), int64(len(data)))
 	f.records = data[frameHeader:end]
@@ -67,14 +68,11 @@ func parseFrame(data []byte, salt uint64) (f frame, ok bool) {
 	return f, true
 }
 
-// saltOf returns the salt in the header that data begins with.
-func saltOf(data []byte) uint64 { return binary.LittleEndian.Uint64(data[4:]) }
-
 // scanFrames finds the frames in the content of a journal file: those written
 // last, and behind them what is left of older ones.
-func scanFrames(data []byte, salt uint64) (frames []frame) {
+func scanFrames(data []byte) (frames []frame) {
 	for at := 0; at < len(data); {
-		f, ok := parseFrame(data[at:], salt)
+		f, ok := parseFrame(data[at:])
 		next := at + blockSize
 		if ok {
 			f.offset = int64(at)

@@ -51,8 +51,12 @@ type journalFile struct {
 // queue file does not have, in order. damaged names the files in which one of
 // them is unreadable.
 func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, damaged []string, err error) {
-	paths, err := filepath.Glob(filepath.Join(dir, journalPrefix+"*"))
+	paths, err := journalFiles(dir)
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	// The process before may have made a file, and died before its name was durable.
+	if err := syncDir(dir); err != nil {
 		return nil, nil, nil, err
 	}
 	j = &journal{dir: dir, salt: salt, seq: applied}
@@ -85,13 +89,25 @@ func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, 
 	return j, frames, slices.Compact(damaged), nil
 }
 
+// journalFiles returns the paths of a journal's files. Those that were set aside
+// are none.
+func journalFiles(dir string) ([]string, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, journalPrefix+"*"))
+	return slices.DeleteFunc(paths, func(path string) bool { return journalNumber(path) < 0 }), err
+}
+
+// journalNumber returns the number in the name of a journal's file, or -1.
+func journalNumber(path string) int {
+	n, err := strconv.ParseUint(strings.TrimPrefix(filepath.Base(path), journalPrefix), 10, 31)
+	if err != nil {
+		return -1
+	}
+	return int(n)
+}
+
 // read opens a file of the journal and finds the frames in it.
 func (j *journal) read(path string) ([]frame, error) {
-	number, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), journalPrefix))
-	if err != nil {
-		return nil, nil // set aside, or somebody else's
-	}
-	j.made = max(j.made, number)
+	j.made = max(j.made, journalNumber(path))
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -100,7 +116,7 @@ func (j *journal) read(path string) ([]frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	frames := scanFrames(data, j.salt)
+	frames := slices.DeleteFunc(scanFrames(data), func(f frame) bool { return f.salt != j.salt })
 	file := &journalFile{File: f, size: int64(len(data)), end: int64(len(data))}
 	for _, found := range frames {
 		file.last = max(file.last, found.seq)

@@ -40,7 +40,7 @@ func journalOf(t *testing.T, dir string) (path string, data []byte, frames []fra
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path, data, scanFrames(data, saltOf(data))
+	return path, data, scanFrames(data)
 }
 
 func TestCrashedJournal(t *testing.T) {
@@ -141,7 +141,7 @@ func TestJournalIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if size := s.journal.Load().disk(); size > (spareFiles+2)*journalSize {
+	if size := s.files.Load().journal.disk(); size > (spareFiles+2)*journalSize {
 		t.Errorf("the journal takes %d bytes", size)
 	}
 	if count := s.Usage().Total.Count; count != n+2*spareFiles*journalSize/(1<<20) {

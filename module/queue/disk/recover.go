@@ -15,7 +15,8 @@ import (
 
 // recover opens the journal and brings what the queue file lacks into it.
 func (s *Store) recover(db *bolt.DB) (*journal, error) {
-	salt, applied, err := s.journalPosition(db)
+	f := &files{db: db} // replay needs no journal
+	salt, applied, err := s.journalPosition(f)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the journal: %w", err)
 	}
@@ -30,7 +31,7 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 		for ; n < len(frames) && (n == 0 || size < maxBytes); n++ {
 			size += len(frames[n].records)
 		}
-		err = s.write(db, func(t *txn) error { return s.replay(t, frames[:n]) })
+		err = s.write(f, func(t *txn) error { return s.replay(t, frames[:n]) })
 		frames = frames[n:]
 	}
 	for _, path := range damaged {
@@ -44,7 +45,7 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 		return nil, errors.Join(fmt.Errorf("reading journal: %w", err), j.close())
 	}
 	if j.seq > applied { // a refused frame may be the last one
-		err = s.write(db, func(t *txn) error { t.applied = j.seq; return nil })
+		err = s.write(f, func(t *txn) error { t.applied = j.seq; return nil })
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("emptying journal: %w", err), j.close())
 		}
@@ -56,8 +57,8 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 
 // journalPosition returns what the queue file knows of its journal. A file that
 // knows nothing yet gets a salt.
-func (s *Store) journalPosition(db *bolt.DB) (salt, applied uint64, err error) {
-	err = s.write(db, func(t *txn) error {
+func (s *Store) journalPosition(f *files) (salt, applied uint64, err error) {
+	err = s.write(f, func(t *txn) error {
 		meta := t.tx.Bucket(bucketMeta)
 		if err := readMeta(meta, keySalt, &salt); err != nil || salt == 0 {
 			var random [8]byte

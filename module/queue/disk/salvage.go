@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -37,16 +36,22 @@ func (s *Store) salvage() error {
 	}
 	w := &wreck{tree: tree, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
 	w.survey()
-	draft := path + ".salvage"
+	// Its lock keeps other processes from doing the same.
+	draft, err := openBolt(path+draftSuffix, false)
+	if err != nil {
+		return fmt.Errorf("preparing a new queue file: %w", err)
+	}
+	defer draft.Close()
 	events, err := s.rebuild(draft, w)
 	if err != nil {
 		return fmt.Errorf("copying from the damaged queue file: %w: %w", errIO, err)
 	}
 	kept := fmt.Sprintf("%s.damaged-%d", path, time.Now().Unix())
-	if err = keep(path, kept); err == nil {
-		err = replaceFile(path, draft)
+	err = keep(path, kept)
+	if err == nil {
+		err = os.Rename(path+draftSuffix, path)
 	}
-	if err != nil {
+	if err = errors.Join(err, syncDir(s.dir)); err != nil {
 		return fmt.Errorf("replacing the damaged queue file: %w: %w", errIO, err)
 	}
 	s.logger.Error("queue file was damaged: what reads was copied into a new one", zap.String("kept", kept),
@@ -159,15 +164,9 @@ func isRequest(key, record []byte) bool {
 	return len(key) == idSize && unseal(key, record, new(queue.Request)) == nil
 }
 
-// rebuild makes a new queue file of what was found. Its lock keeps other
-// processes from doing the same.
-func (s *Store) rebuild(path string, w *wreck) (events int, err error) {
-	db, err := openBolt(path, false)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.Update(empty); err != nil {
+// rebuild fills a new queue file with what was found.
+func (s *Store) rebuild(db *bolt.DB, w *wreck) (events int, err error) {
+	if err := update(db, empty); err != nil {
 		return 0, err
 	}
 	heads, requests := &loader{tree: w.tree}, &loader{tree: w.tree}
@@ -175,7 +174,7 @@ func (s *Store) rebuild(path string, w *wreck) (events int, err error) {
 	sums := new(ledger)
 	sums.reset(make(tallies))
 	for first := true; first || len(ids) > 0; first = false {
-		err := db.Update(func(tx *bolt.Tx) error {
+		err := update(db, func(tx *bolt.Tx) error {
 			t := &txn{tx: tx, sums: sums, changes: make(tallies)}
 			if first {
 				if err := t.copyOthers(w.others); err != nil {
@@ -239,33 +238,46 @@ func (t *txn) copyOthers(entries []entry) error {
 // adoptJournal gives the new file the journal that the old one had, if nothing
 // in it says which that is: what was acknowledged last may be there only.
 func (s *Store) adoptJournal(db *bolt.DB) error {
-	var newest frame
-	var salt uint64
-	paths, err := filepath.Glob(filepath.Join(s.dir, journalPrefix+"*"))
-	if err != nil {
-		return err
-	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return update(db, func(tx *bolt.Tx) error {
+		if tx.Bucket(bucketMeta).Get(keySalt) != nil {
+			return errUnchanged
+		}
+		salt, err := findSalt(s.dir)
+		if err != nil {
 			return err
 		}
-		for at := 0; at+frameHeader <= len(data); at += blockSize {
-			theirs := saltOf(data[at:])
-			if f, ok := parseFrame(data[at:], theirs); ok && f.seq > newest.seq {
-				newest, salt = f, theirs
-			}
-		}
-	}
-	if salt == 0 {
-		return nil
-	}
-	return db.Update(func(tx *bolt.Tx) error {
-		if tx.Bucket(bucketMeta).Get(keySalt) != nil {
-			return nil
+		if salt == 0 {
+			return errUnchanged
 		}
 		return (&txn{tx: tx}).putMeta(keySalt, salt)
 	})
+}
+
+// findSalt returns the salt of most frames in a journal: files of another queue
+// may lie beside it. 0 means that there are no frames.
+func findSalt(dir string) (salt uint64, err error) {
+	paths, err := journalFiles(dir)
+	if err != nil {
+		return 0, err
+	}
+	frames := make(map[uint64]int)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range scanFrames(data) {
+			if f.whole {
+				frames[f.salt]++
+			}
+		}
+	}
+	for theirs, n := range frames {
+		if n > frames[salt] {
+			salt = theirs
+		}
+	}
+	return salt, nil
 }
 
 // loader loads records from a tree, one page of which it remembers: neighbours

@@ -31,10 +31,9 @@ type Store struct {
 	dir    string
 	logger *zap.Logger
 
-	db      atomic.Pointer[bolt.DB] // nil while the files are not usable
-	journal atomic.Pointer[journal] // like db
-	appends *intake                 // of the journal
-	intake  *intake                 // of the committer
+	files   atomic.Pointer[files] // nil while they are not usable
+	appends *intake               // of the journal
+	intake  *intake               // of the committer
 	sums    ledger
 	leases  leases
 	// The last frame of the journal that was acknowledged; before the first
@@ -49,12 +48,20 @@ type Store struct {
 	stopped      chan struct{} // closed when the committer has ended
 
 	opening sync.Mutex // held while the files are opened, and closed after a failure
-	broken  bool       // the queue file is to be mended; the committer's own
 
-	salvaged time.Time // when that was done last; the committer's own
+	// The committer's own:
+	broken             bool // the queue file is to be mended
+	suspect            bool // an operation panicked
+	salvaged, examined time.Time
 
 	mu        sync.Mutex
 	abandoned []func() // to be called when the files have been opened again
+}
+
+// files are what a store works on.
+type files struct {
+	db      *bolt.DB
+	journal *journal
 }
 
 const (
@@ -128,8 +135,7 @@ func (s *Store) openFiles() error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	s.db.Store(db)
-	s.journal.Store(j)
+	s.files.Store(&files{db, j})
 	s.refuse(nil)
 	s.recovered()
 	return nil
@@ -137,15 +143,15 @@ func (s *Store) openFiles() error {
 
 // view runs a short read transaction.
 func (s *Store) view(read func(*bolt.Tx) error) error {
-	db := s.db.Load()
-	if db == nil {
+	f := s.files.Load()
+	if f == nil {
 		return s.refusal()
 	}
-	switch err := view(db, read); {
+	switch err := view(f.db, read); {
 	case errors.Is(err, berrors.ErrDatabaseNotOpen): // it was closed a moment ago
 		return s.refusal()
 	case errors.Is(err, errBroken):
-		return s.fail(err)
+		return s.fail(f, err)
 	default:
 		return err
 	}
@@ -200,8 +206,8 @@ func (s *Store) Usage() queue.Usage {
 	if info, err := os.Stat(filepath.Join(s.dir, fileName)); err == nil {
 		usage.Disk = info.Size()
 	}
-	if j := s.journal.Load(); j != nil {
-		usage.Disk += j.disk()
+	if f := s.files.Load(); f != nil {
+		usage.Disk += f.journal.disk()
 	}
 	return usage
 }
@@ -220,11 +226,11 @@ func (s *Store) Close() error {
 	s.intake.close()
 	<-s.stopped
 	s.recovered() // nobody else will tell them
-	db, j := s.db.Swap(nil), s.journal.Swap(nil)
-	if db == nil {
+	f := s.files.Swap(nil)
+	if f == nil {
 		return nil
 	}
-	if err := errors.Join(j.close(), db.Sync(), db.Close()); err != nil {
+	if err := errors.Join(f.journal.close(), f.db.Sync(), f.db.Close()); err != nil {
 		return fmt.Errorf("closing queue file: %w", err)
 	}
 	return nil

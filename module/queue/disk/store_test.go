@@ -167,7 +167,7 @@ func TestFailuresWithinBatch(t *testing.T) {
 
 func TestContextWithdrawsUntilTaken(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	j := s.journal.Load()
+	j := s.files.Load().journal
 	j.mu.Lock() // holds the journal's goroutine
 	release := sync.OnceFunc(j.mu.Unlock)
 	defer release()
@@ -226,9 +226,9 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 // it has not taken is refused.
 func TestFailedWrites(t *testing.T) {
 	for name, fail := range map[string]func(*Store) error{
-		"queue file": func(s *Store) error { return s.db.Load().Close() },
+		"queue file": func(s *Store) error { return s.files.Load().db.Close() },
 		"journal": func(s *Store) error {
-			j := s.journal.Load()
+			j := s.files.Load().journal
 			return j.files[len(j.files)-1].Close()
 		},
 	} {
@@ -275,7 +275,7 @@ func TestSyncSetting(t *testing.T) {
 		if err := s.catchUp(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := s.db.Load().NoSync, sync == syncNever; got != want {
+		if got, want := s.files.Load().db.NoSync, sync == syncNever; got != want {
 			t.Errorf("sync %s: NoSync is %t", sync, got)
 		}
 	}
@@ -297,7 +297,7 @@ func TestSpaceIsReused(t *testing.T) {
 		}
 	}
 	var size int64
-	if err := view(s.db.Load(), func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil {
+	if err := view(s.files.Load().db, func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if size > 8<<20 {

@@ -20,6 +20,9 @@ type txn struct {
 	writes  int
 }
 
+// unchanged reports whether there is nothing to commit.
+func (t *txn) unchanged() bool { return t.writes == 0 && t.applied == 0 }
+
 func (t *txn) put(bucket, key, value []byte) error {
 	t.writes++
 	b := t.tx.Bucket(bucket)
