@@ -34,7 +34,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
 	"strconv"
 	"syscall"
 	"text/tabwriter"
@@ -166,7 +165,7 @@ func (b *bench) compare(ctx context.Context, base, gateway site) (float64, error
 		fmt.Fprintf(out, "%s\t%.0f/s\t%.0f µs\t%.0f/s\t%.0f µs\t%.2f\t\n",
 			name, first.Rate(), first.Cost(), second.Rate(), second.Cost(), ratio)
 	}
-	median := median(ratios)
+	median := rig.Median(ratios)
 	fmt.Fprintf(out, "median\t\t\t\t\t%.2f\t\n", median)
 	return median, out.Flush()
 }
@@ -184,15 +183,6 @@ func (b *bench) turn(ctx context.Context, s site) (rig.Turn, error) {
 	after, err := b.server.CPU()
 	t.CPU = after - before
 	return t, err
-}
-
-func median(values []float64) float64 {
-	slices.Sort(values)
-	middle := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[middle]
-	}
-	return (values[middle-1] + values[middle]) / 2
 }
 
 // post has the client post webhooks for a turn.

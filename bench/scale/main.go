@@ -8,7 +8,8 @@
 // and a new start, how fast everything is delivered once the app is up, and what
 // becomes of the space on the disk. Rates stand next to those of an empty queue
 // in the same run: accepting while the app is down, and accepting and delivering
-// while it is up.
+// while it is up. Full and empty queue accept by turns: the ratio is the median
+// over the rounds.
 //
 // Client, app and gateway share the cores. The queue lies in the directory for
 // temporary files: name another one with -dir if that is kept in memory.
@@ -39,13 +40,14 @@ func main() {
 	var s scale
 	events := flag.String("events", "10000,100000,1000000", "`numbers` of waiting events")
 	flag.IntVar(&s.connections, "connections", 64, "keep-alive connections")
-	flag.DurationVar(&s.turn, "turn", 5*time.Second, "`length` of the turns in which rates are measured")
+	flag.DurationVar(&s.turn, "turn", 3*time.Second, "`length` of the turns in which rates are measured")
+	flag.IntVar(&s.rounds, "rounds", 5, "rounds in which full and empty queue accept by turns")
 	flag.DurationVar(&s.limit, "limit", 15*time.Minute, "the longest `time` for one number of events")
 	flag.StringVar(&s.dir, "dir", "", "`directory` to keep the queue in (default: the one for temporary files)")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write CPU profiles of the gateway to `prefix`.fill and prefix.drain")
 	flag.Parse()
 	numbers, err := parseNumbers(*events)
-	if err != nil || flag.NArg() > 0 || s.connections < 1 || s.turn <= 0 {
+	if err != nil || flag.NArg() > 0 || s.connections < 1 || s.rounds < 1 || s.turn <= 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -71,18 +73,19 @@ func parseNumbers(list string) (numbers []int, err error) {
 // scale is a run of the benchmark.
 type scale struct {
 	connections  int
+	rounds       int
 	turn, limit  time.Duration
 	dir, profile string
 }
 
 // figures are what was measured with so many events.
 type figures struct {
-	events                  int
-	accepting, acceptingAt0 float64 // events per second
-	start                   time.Duration
-	delivering, passingAt0  float64 // events per second
-	memory                  memory
-	peak, drained, started  int64 // bytes on the disk
+	events                         int
+	accepting, acceptingAt0, ratio float64 // events per second, and the median of the ratios
+	start                          time.Duration
+	delivering, passingAt0         float64 // events per second
+	memory                         memory
+	peak, drained, started         int64 // bytes on the disk
 }
 
 // memory is the most anonymous memory, in bytes, by what the gateway was doing.
@@ -110,7 +113,7 @@ func print(all []figures) error {
 	for _, f := range all {
 		fmt.Fprintf(out, "%d\t%d\t%d\t%d\t%.2f s\t%.0f/s\t%.0f/s\t%.2f\t%.0f/s\t%.0f/s\t%.2f\t%d\t%d\t%d\t\n",
 			f.events, f.memory.filling/mib, f.memory.started/mib, f.memory.draining/mib, f.start.Seconds(),
-			f.accepting, f.acceptingAt0, f.accepting/f.acceptingAt0,
+			f.accepting, f.acceptingAt0, f.ratio,
 			f.delivering, f.passingAt0, f.delivering/f.passingAt0,
 			f.peak/mib, f.drained/mib, f.started/mib)
 	}
@@ -122,7 +125,7 @@ func (s *scale) measure(ctx context.Context, events int) (f figures, err error) 
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	f.events = events
-	if f.acceptingAt0, f.passingAt0, err = s.empty(ctx); err != nil {
+	if f.passingAt0, err = s.passing(ctx); err != nil {
 		return f, fmt.Errorf("with an empty queue: %w", err)
 	}
 	q, err := s.newQueue()
@@ -134,7 +137,7 @@ func (s *scale) measure(ctx context.Context, events int) (f figures, err error) 
 		name string
 		do   func(context.Context, *figures) error
 	}{
-		{"filling", q.fill}, {"starting again", q.restart}, {"draining", q.drain}, {"clearing away", q.clear},
+		{"filling", q.fill}, {"accepting more", q.accept}, {"starting again", q.restart}, {"draining", q.drain}, {"clearing away", q.clear},
 	} {
 		began := time.Now()
 		if err := step.do(ctx, &f); err != nil {
@@ -145,27 +148,35 @@ func (s *scale) measure(ctx context.Context, events int) (f figures, err error) 
 	return f, nil
 }
 
-// empty returns how many events per second a queue accepts that is empty at
-// first and whose app is down, and how many pass through it while the app is up.
-func (s *scale) empty(ctx context.Context) (accepting, passing float64, err error) {
+// passing returns how many events per second pass through a queue whose app is
+// up.
+func (s *scale) passing(ctx context.Context) (perSecond float64, err error) {
 	q, err := s.newQueue()
 	if err != nil {
-		return 0, 0, err
-	}
-	accepted, err := q.post(ctx)
-	if err := errors.Join(err, q.remove()); err != nil {
-		return 0, 0, err
-	}
-	if q, err = s.newQueue(); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, q.remove()) }()
 	if err := q.raiseApp(); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if _, err := q.pass(ctx); err != nil { // to warm up
-		return 0, 0, err
+		return 0, err
 	}
 	passed, err := q.pass(ctx)
-	return accepted.Rate(), passed.Rate(), err
+	return passed.Rate(), err
+}
+
+// acceptingEmpty returns how many events per second a queue accepts that was
+// empty a moment ago and whose app is down.
+func (s *scale) acceptingEmpty(ctx context.Context) (perSecond float64, err error) {
+	q, err := s.newQueue()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, q.remove()) }()
+	if _, err := q.client.PostCount(ctx, q.server.Sites["SITE"], 5000); err != nil { // to warm up
+		return 0, err
+	}
+	turn, err := q.post(ctx)
+	return turn.Rate(), err
 }

@@ -100,19 +100,34 @@ func (q *queue) pass(ctx context.Context) (rig.Turn, error) {
 	return t, err
 }
 
-// fill fills the queue, and measures how fast it takes more then.
-func (q *queue) fill(ctx context.Context, f *figures) (err error) {
+// fill fills the queue.
+func (q *queue) fill(ctx context.Context, f *figures) error {
 	defer q.watch(&f.memory.filling)()
-	_, err = q.client.PostCount(ctx, q.server.Sites["SITE"], f.events)
-	if err != nil {
-		return err
+	_, err := q.client.PostCount(ctx, q.server.Sites["SITE"], f.events)
+	return err
+}
+
+// accept measures how fast the full queue takes more, by turns with an empty
+// one.
+func (q *queue) accept(ctx context.Context, f *figures) error {
+	defer q.watch(&f.memory.filling)()
+	var full, empty, ratios []float64
+	for range q.rounds {
+		perSecond, err := q.acceptingEmpty(ctx)
+		if err != nil {
+			return fmt.Errorf("an empty queue: %w", err)
+		}
+		wait := q.record("fill")
+		turn, err := q.post(ctx)
+		if err != nil {
+			return err
+		}
+		wait()
+		full, empty = append(full, turn.Rate()), append(empty, perSecond)
+		ratios = append(ratios, turn.Rate()/perSecond)
 	}
-	defer q.record("fill")()
-	turn, err := q.post(ctx)
-	if err != nil {
-		return err
-	}
-	f.accepting = turn.Rate()
+	f.accepting, f.acceptingAt0, f.ratio = rig.Median(full), rig.Median(empty), rig.Median(ratios)
+	var err error
 	f.peak, err = q.server.Disk()
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -304,4 +305,14 @@ func (u *Upstream) WaitFor(ctx context.Context, requests int64) error {
 		}
 	}
 	return nil
+}
+
+// Median returns the median of values, which it sorts.
+func Median(values []float64) float64 {
+	slices.Sort(values)
+	middle := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[middle]
+	}
+	return (values[middle-1] + values[middle]) / 2
 }
