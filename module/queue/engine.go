@@ -40,7 +40,7 @@ type Engine struct {
 
 	attaching sync.Mutex                    // held while a configuration is being attached
 	attached  []*Config                     // not detached yet, the newest last
-	paused    atomic.Pointer[map[Lane]bool] // changes under attaching; nil = not known yet
+	paused    atomic.Pointer[map[Lane]bool] // changes under attaching; nil = not recalled yet
 
 	mu       sync.Mutex      // guards what follows, and changes of plan
 	open     map[ticket]bool // what is being worked on; true = claimed again meanwhile
@@ -95,15 +95,10 @@ func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) 
 		sweep:  make(chan struct{}, 1),
 		open:   make(map[ticket]bool),
 	}
-	// The clock may have been set back while nobody had the store open.
-	_ = store.List(context.Background(), ID{}, func(newest *Event) bool {
-		steady.resume(newest.ID)
-		return false
-	})
 	e.closing = sync.OnceValue(e.close)
 	e.life, e.die = context.WithCancel(context.Background())
 	e.attempts, e.cancel = context.WithCancel(e.life)
-	none := &plan{cfg: new(Config), loads: make(map[Lane]*load), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none := &plan{cfg: new(Config), loads: make(map[Lane]*load), accounts: make(map[string]*account), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
 	none.off.Store(true)
 	e.plan.Store(none)
 	e.workers.Go(e.schedule)
@@ -126,7 +121,7 @@ func (e *Engine) Attach(cfg *Config) {
 // workBy makes cfg the configuration that the engine works by.
 func (e *Engine) workBy(cfg *Config) {
 	cfg.Backend.Apply(e.store)
-	e.readPaused()
+	e.recall()
 	p := e.newPlan(cfg)
 	e.mu.Lock()
 	if e.attempts.Err() != nil {

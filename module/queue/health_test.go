@@ -256,3 +256,36 @@ func TestFailingRouteGivesUp(t *testing.T) {
 		t.Errorf("later: %+v", d)
 	}
 }
+
+// Neither what was tried, which stands behind all that was not, nor what was
+// not waits for a probe that is a long time coming.
+func TestFailingRouteGivesUpInTime(t *testing.T) {
+	s := newSetup(t, new(backend), tidy)
+	answer := unavailable
+	answer.RetryAfter = 900 * time.Millisecond // probes come after 0.9 and 1.8 seconds
+	a := app{answer: failing(answer)}
+	r := a.route()
+	r.For = time.Second
+	ids := s.appendMany(40)
+	other := s.append(newEvent(t, "shop", "other"))
+	s.attach(r)
+	s.waitFailing()
+	tried := 0
+	for _, id := range ids {
+		d := s.ended(id).Delivery("app")
+		took := d.Ended.Sub(d.Queued)
+		if d.State != queue.Dead || d.Reason != "gave up after 1s: 503 Service Unavailable" ||
+			took < time.Second || took > 1600*time.Millisecond {
+			t.Errorf("after %v: %+v", took, d)
+		}
+		if d.Attempts > 0 {
+			tried++
+		}
+	}
+	if tried < 5 || tried > 20 {
+		t.Errorf("%d of 40 deliveries were tried", tried)
+	}
+	if d := s.get(other).Delivery("other"); d.State != queue.Pending {
+		t.Errorf("of another route: %+v", d)
+	}
+}
