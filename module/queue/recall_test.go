@@ -47,8 +47,10 @@ func TestClockResumesWhenTheStoreIsBack(t *testing.T) {
 		"bank":   {Routes: routes, Window: time.Hour, Entries: 10},
 		"verify": {Window: time.Hour, Entries: 10},
 	}))
+	var key queue.DedupKey
 	enter := func(source string) error {
-		_, _, err := s.Enter(t.Context(), source, queue.DedupKey{}, 0)
+		key[0]++ // a new delivery
+		_, _, err := s.Enter(t.Context(), source, key, 0)
 		return err
 	}
 	time.Sleep(50 * time.Millisecond)
