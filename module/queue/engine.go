@@ -98,7 +98,8 @@ func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) 
 	e.closing = sync.OnceValue(e.close)
 	e.life, e.die = context.WithCancel(context.Background())
 	e.attempts, e.cancel = context.WithCancel(e.life)
-	none := &plan{cfg: new(Config), loads: make(map[Lane]*load), accounts: make(map[string]*account), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none := &plan{cfg: new(Config), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none.loads, none.accounts = make(map[Lane]*load), make(map[string]*account)
 	none.off.Store(true)
 	e.plan.Store(none)
 	e.workers.Go(e.schedule)
@@ -284,6 +285,17 @@ func within(done <-chan struct{}, limit time.Duration) bool {
 	case <-time.After(limit):
 		return false
 	}
+}
+
+// update changes a stored event as persist does, and returns it.
+func (e *Engine) update(id ID, change func(*Event) error) (ev *Event, err error) {
+	err = e.persist(func() error {
+		return e.store.Update(context.Background(), id, func(stored *Event) error {
+			ev = stored
+			return change(stored)
+		})
+	})
+	return ev, err
 }
 
 // persist has write change the store, again and again while the store is

@@ -42,7 +42,7 @@ func (e *Engine) giveUpTried(p *plan, l *lane, reason string, now time.Time) err
 	}
 	clear(oldest[8:]) // the walk starts above it
 	return e.store.Ascend(e.life, oldest, func(ev *Event) bool {
-		if timeOf(ev.ID).After(deadline) || e.plan.Load() != p {
+		if timeOf(ev.ID).After(deadline) || !e.inForce(p) {
 			return false
 		}
 		d, t := ev.Delivery(l.Route), ticket{l.Lane, ev.ID}

@@ -77,7 +77,7 @@ func (e *Engine) buryParked(p *plan, now time.Time) error {
 // bury ends what has been due in a lane for longer than it is kept.
 func (e *Engine) bury(p *plan, lane Lane, now time.Time, keep time.Duration, reason string) error {
 	hold := p.holds(lane)
-	for e.plan.Load() == p && !p.off.Load() {
+	for e.inForce(p) {
 		// Looking that far back, the lease must be as much longer.
 		events, _, err := e.store.Claim(e.life, lane, now.Add(-keep), keep+e.pace.Settle, maxBatch)
 		if err != nil || len(events) == 0 {

@@ -111,7 +111,7 @@ type ticket struct {
 func (e *Engine) begin(t ticket, p *plan) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p != nil && (p.off.Load() || e.plan.Load() != p) {
+	if p != nil && !e.inForce(p) {
 		e.giveBack(t)
 		return false
 	}

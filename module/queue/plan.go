@@ -79,6 +79,9 @@ func (e *Engine) newPlan(cfg *Config) *plan {
 	return p
 }
 
+// inForce reports whether the engine works by the plan.
+func (e *Engine) inForce(p *plan) bool { return e.plan.Load() == p && !p.off.Load() }
+
 // addLane adds a lane that goes on where the same lane of earlier plans is.
 func (p *plan) addLane(l *lane) {
 	if p.loads[l.Lane] == nil {
