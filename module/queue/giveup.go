@@ -30,7 +30,8 @@ func (e *Engine) giveUpAll(p *plan, now time.Time) error {
 }
 
 // giveUpTried looks through the events that are old enough: what was tried has
-// been put off, and is due only behind all that was not.
+// been put off, and is due only behind all that was not. The rest is left to
+// giveUp: it may stand behind a dead letter that holds its key.
 func (e *Engine) giveUpTried(p *plan, l *lane, reason string, now time.Time) error {
 	oldest, waits := e.oldestIDs(e.life)[l.Lane]
 	if !waits {
