@@ -236,7 +236,7 @@ func TestDrop(t *testing.T) {
 		t.Errorf("delivery: %+v", d)
 	}
 	g.exits(t, 2, "Error: what is delivered waits for nothing", "drop", "--state", "delivered", "--yes")
-	g.exits(t, 2, "ends 2 deliveries of 2 events. Add --yes", "drop", "--source", "insigner")
+	g.exits(t, 2, "drops 2 deliveries of 2 events. Add --yes", "drop", "--source", "insigner")
 	g.exits(t, 0, "drop: 2 deliveries of 2 events", "drop", "--source", "insigner", "--yes")
 	g.waitForState("3", "app", "dead")
 	if d := g.waitForState("3", "other", "delivered"); d.Reason != "" {

@@ -94,6 +94,45 @@ func TestDeadLetterHoldsItsKey(t *testing.T) {
 	}
 }
 
+// Dropped, a dead letter lets go of its key.
+func TestDropOfDeadLetters(t *testing.T) {
+	t.Parallel()
+	refuse := func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(idOf(r), "-1") {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}
+	free, held := newApp(t, refuse), newApp(t, refuse)
+	g := start(t, insignerSite(free.address, "route held "+held.address+" {\norder_by `split(id, \"-\")[0]` hold\n}"))
+	g.mustSend("a-1", "a-2", "b-1", "b-2")
+	for _, id := range []string{"a-1", "b-1"} {
+		g.waitForState(id, "app", "dead")
+		g.waitForState(id, "held", "dead")
+	}
+	died := g.waitForState("a-1", "held", "dead").Ended
+	g.exits(t, 0, "drop would do: 1 delivery of 1 event", "drop", "--state", "dead", "--route", "held", "--dry-run", "--where", "id == 'a-1'")
+	g.exits(t, 0, "drop: 1 delivery of 1 event", "drop", "--state", "dead", "--route", "held", "--yes", "--where", "id == 'a-1'")
+	g.waitForState("a-2", "held", "delivered")
+	if d := g.waitForState("a-1", "held", "dead"); d.Holds || d.Reason != "dropped by an operator" || d.Attempts != 1 || !d.Ended.Equal(*died) {
+		t.Errorf("dropped: %+v", d)
+	}
+	if d := g.waitForState("b-2", "held", "pending"); d.Attempts != 0 {
+		t.Errorf("behind a dead letter of another key: %+v", d)
+	}
+
+	// What waits and what stops others need no state to be named, but the rest.
+	b1, _ := g.event("b-1")
+	g.exits(t, 0, "drop: 1 delivery of 1 event", "drop", b1.ID)
+	g.waitForState("b-2", "held", "delivered")
+	g.exits(t, 1, "nothing of it waits", "drop", b1.ID)
+	g.exits(t, 0, "drop: 0 deliveries of 0 events", "drop", "--source", "insigner", "--yes")
+	g.exits(t, 0, "drop: 2 deliveries of 2 events", "drop", "--state", "dead", "--yes")
+	g.exits(t, 0, "drop: 0 deliveries of 0 events", "drop", "--state", "dead", "--yes")
+	if n := len(g.deadLetters(t, 10)); n != 4 {
+		t.Errorf("%d dead letters, want 4", n)
+	}
+}
+
 func TestRate(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)

@@ -32,7 +32,9 @@ func init() { caddy.RegisterModule(Admin{}) }
 //
 // A filter is made of state, source, route, event, older, newer, where and limit.
 // Lists go on with before, and replay and drop, which begin with the oldest
-// event, with after: each is what the answer before names as next.
+// event, with after: each is what the answer before names as next. Without a
+// state, replay means dead letters, and drop what waits and dead letters that
+// stop those behind them.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -45,7 +45,11 @@ func deadCommand() *cobra.Command {
 themselves. They are kept for retain_dead. To send them again:
 
   caddy webhook replay <id>
-  caddy webhook replay --state dead --source stripe --newer 24h`, 0, 0,
+  caddy webhook replay --state dead --source stripe --newer 24h
+
+To have those go on that a dead letter stops (order_by with hold):
+
+  caddy webhook drop --state dead --route app`, 0, 0,
 		func(c *client, r *remote, _ []string) error {
 			const path = "/webhook_gateway/dead"
 			query, err := r.filterQuery()

@@ -89,17 +89,13 @@ func (e *Engine) attemptsContext() context.Context {
 
 // settle stores what came of a pending delivery.
 func (e *Engine) settle(t ticket, change func(*Delivery)) {
-	var ev *Event
-	err := e.persist(func() error {
-		return e.store.Update(context.Background(), t.id, func(stored *Event) error {
-			d := stored.Delivery(t.lane.Route)
-			if d == nil || d.State != Pending {
-				return errEnded // somebody else has decided about it
-			}
-			change(d)
-			ev = stored
-			return nil
-		})
+	ev, err := e.update(t.id, func(ev *Event) error {
+		d := ev.Delivery(t.lane.Route)
+		if d == nil || d.State != Pending {
+			return errEnded // somebody else has decided about it
+		}
+		change(d)
+		return nil
 	})
 	if err != nil {
 		e.unrecorded(t, err)

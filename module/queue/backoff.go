@@ -25,11 +25,11 @@ func (r *Route) settle(d *Delivery, result Result, number int, began, ended time
 	case Succeeded:
 		d.State, d.Ended = Delivered, ended
 	case Refused:
-		r.kill(d, result.Reason, ended)
+		d.kill(result.Reason, r.Hold, ended)
 	default:
 		deadline := d.Queued.Add(r.For)
 		if !ended.Before(deadline) {
-			r.kill(d, r.gaveUp(result.Reason), ended)
+			d.kill(r.gaveUp(result.Reason), r.Hold, ended)
 			return
 		}
 		pause := max(r.pause(number), min(result.RetryAfter, maxRetryAfter))
@@ -38,12 +38,6 @@ func (r *Route) settle(d *Delivery, result Result, number int, began, ended time
 			d.Due = deadline
 		}
 	}
-}
-
-// kill makes a dead letter of a delivery.
-func (r *Route) kill(d *Delivery, reason string, now time.Time) {
-	d.State, d.Ended, d.Reason = Dead, now, reason
-	d.Holds = r.Hold && d.Key != ""
 }
 
 // gaveUp is the reason of deliveries that were tried for long enough.

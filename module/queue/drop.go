@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// Drop says which deliveries of an event an operator gives up, those that wait
-// and are picked. They become dead letters, and hold no key; nor do those dead
-// letters any longer that do. An event that is held or uncertain
-// is removed instead: a later copy of it is taken for new.
+// Drop says which deliveries of an event an operator gives up, of those that
+// wait and those that are dead. They are dead letters then that hold no key. An
+// event that is held or uncertain is removed instead: a later copy of it is taken
+// for new.
 type Drop struct {
+	// Pick chooses deliveries by their state as an operator sees it.
 	Pick func(d *Delivery, state DeliveryState) bool
 }
 
@@ -20,17 +21,18 @@ func (drop Drop) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, 
 	left := LeftIdle
 	for i := range e.Deliveries {
 		d, s := &e.Deliveries[i], state(&e.Deliveries[i])
+		ended := now
 		switch {
-		case d.State == Dead && d.Holds && drop.Pick(d, s):
-			d.Holds = false
-			lanes = append(lanes, Lane{e.Source, d.Route})
-		case d.State != Pending || !drop.Pick(d, s):
+		case s == Delivered, !drop.Pick(d, s), s == Dead && d.Reason == Dropped:
+			continue
 		case s == Delivering:
 			left = LeftBusy
-		default:
-			d.State, d.Ended, d.Reason = Dead, now, Dropped
-			lanes = append(lanes, Lane{e.Source, d.Route})
+			continue
+		case s == Dead:
+			ended = d.Ended
 		}
+		d.kill(Dropped, false, ended)
+		lanes = append(lanes, Lane{e.Source, d.Route})
 	}
 	if lanes == nil {
 		return nil, left

@@ -40,7 +40,7 @@ type Engine struct {
 
 	attaching sync.Mutex                    // held while a configuration is being attached
 	attached  []*Config                     // not detached yet, the newest last
-	paused    atomic.Pointer[map[Lane]bool] // changes under attaching; nil = not known yet
+	paused    atomic.Pointer[map[Lane]bool] // changes under attaching; nil = not recalled yet
 
 	mu       sync.Mutex      // guards what follows, and changes of plan
 	open     map[ticket]bool // what is being worked on; true = claimed again meanwhile
@@ -95,15 +95,11 @@ func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) 
 		sweep:  make(chan struct{}, 1),
 		open:   make(map[ticket]bool),
 	}
-	// The clock may have been set back while nobody had the store open.
-	_ = store.List(context.Background(), ID{}, func(newest *Event) bool {
-		steady.resume(newest.ID)
-		return false
-	})
 	e.closing = sync.OnceValue(e.close)
 	e.life, e.die = context.WithCancel(context.Background())
 	e.attempts, e.cancel = context.WithCancel(e.life)
-	none := &plan{cfg: new(Config), loads: make(map[Lane]*load), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none := &plan{cfg: new(Config), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none.loads, none.accounts = make(map[Lane]*load), make(map[string]*account)
 	none.off.Store(true)
 	e.plan.Store(none)
 	e.workers.Go(e.schedule)
@@ -126,7 +122,7 @@ func (e *Engine) Attach(cfg *Config) {
 // workBy makes cfg the configuration that the engine works by.
 func (e *Engine) workBy(cfg *Config) {
 	cfg.Backend.Apply(e.store)
-	e.readPaused()
+	e.recall()
 	p := e.newPlan(cfg)
 	e.mu.Lock()
 	if e.attempts.Err() != nil {
@@ -289,6 +285,17 @@ func within(done <-chan struct{}, limit time.Duration) bool {
 	case <-time.After(limit):
 		return false
 	}
+}
+
+// update changes a stored event as persist does, and returns it.
+func (e *Engine) update(id ID, change func(*Event) error) (ev *Event, err error) {
+	err = e.persist(func() error {
+		return e.store.Update(context.Background(), id, func(stored *Event) error {
+			ev = stored
+			return change(stored)
+		})
+	})
+	return ev, err
 }
 
 // persist has write change the store, again and again while the store is

@@ -17,6 +17,12 @@ func (d *Delivery) requeue(now time.Time) {
 	d.Log, d.Key = log, key
 }
 
+// kill makes a dead letter of a delivery. If it has a key, hold has it stop that.
+func (d *Delivery) kill(reason string, hold bool, now time.Time) {
+	d.State, d.Ended, d.Reason = Dead, now, reason
+	d.Holds = hold && d.Key != ""
+}
+
 // maxLog is how many attempts a delivery remembers.
 const maxLog = 10
 

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"testing"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,6 +21,15 @@ func NewPacedEngine(backend Backend, logger *zap.Logger, pace Pace) (*Engine, er
 }
 
 func (r *Route) Pause(number int) time.Duration { return r.pause(number) }
+
+// KeepClock undoes at the end of a test what it does to the queue's time.
+func KeepClock(t *testing.T) {
+	state, stamp := steady.state.Load(), lastStamp.Load()
+	t.Cleanup(func() {
+		steady.state.Store(state)
+		lastStamp.Store(stamp)
+	})
+}
 
 // Busy reports whether something works on an event still: it lets go of it a
 // moment after the outcome was stored.

@@ -117,14 +117,3 @@ func (e *Engine) Failing() map[Lane]bool {
 	}
 	return routes
 }
-
-// giveUp ends what has waited for a failing route as long as it may. Elsewhere
-// the last attempt does that, but here most deliveries get none.
-func (e *Engine) giveUp(l *lane) {
-	why, _, failing := l.health.failing()
-	if p := e.plan.Load(); failing && p.lanes[l.Lane] == l {
-		if err := e.bury(p, l.Lane, Now(), l.route.For, l.route.gaveUp(why)); err != nil {
-			e.complain("giving up deliveries", err)
-		}
-	}
-}

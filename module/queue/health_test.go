@@ -256,3 +256,36 @@ func TestFailingRouteGivesUp(t *testing.T) {
 		t.Errorf("later: %+v", d)
 	}
 }
+
+// That needs no probe, and what was tried, which is due behind all that was not,
+// waits no longer.
+func TestFailingRouteGivesUpInTime(t *testing.T) {
+	s := newSetup(t, new(backend), tidy)
+	answer := unavailable
+	answer.RetryAfter = time.Hour
+	a := app{answer: failing(answer)}
+	r := a.route()
+	r.For = 2 * time.Second
+	ids := s.appendMany(40)
+	other := s.append(newEvent(t, "shop", "other"))
+	s.attach(r)
+	s.waitFailing()
+	tried := 0
+	for _, id := range ids {
+		d := s.ended(id).Delivery("app")
+		took := d.Ended.Sub(d.Queued)
+		if d.State != queue.Dead || d.Reason != "gave up after 2s: 503 Service Unavailable" ||
+			took < r.For || took >= 2*r.For {
+			t.Errorf("after %v: %+v", took, d)
+		}
+		if d.Attempts > 0 {
+			tried++
+		}
+	}
+	if tried < 5 || tried > 20 {
+		t.Errorf("%d of 40 deliveries were tried", tried)
+	}
+	if d := s.get(other).Delivery("other"); d.State != queue.Pending {
+		t.Errorf("of another route: %+v", d)
+	}
+}

@@ -165,16 +165,12 @@ func (e *Engine) conclude(t ticket, ev *Event, earlier bool, r ruling) {
 // updateHeld changes an event that is held, and wakes the lanes it waits in
 // then.
 func (e *Engine) updateHeld(t ticket, change func(*Event)) error {
-	var ev *Event
-	err := e.persist(func() error {
-		return e.store.Update(context.Background(), t.id, func(stored *Event) error {
-			if stored.State != Held {
-				return errEnded
-			}
-			change(stored)
-			ev = stored
-			return nil
-		})
+	ev, err := e.update(t.id, func(ev *Event) error {
+		if ev.State != Held {
+			return errEnded
+		}
+		change(ev)
+		return nil
 	})
 	if err != nil {
 		return err

@@ -12,8 +12,8 @@ func (e *Engine) keepClean() {
 		again := e.pace.Sweep
 		if p := e.plan.Load(); !p.off.Load() {
 			e.attaching.Lock()
-			known := e.paused.Load() != nil
-			if !known && e.readPaused() {
+			known := e.recalled()
+			if !known && e.recall() {
 				e.replan()
 			}
 			if !e.fillWindows(p) || !known {
@@ -40,6 +40,9 @@ func (e *Engine) clean(p *plan, now time.Time) {
 	keep := p.cfg.Retention
 	keep.MaxBytes = p.maxSize
 	err := e.buryParked(p, now)
+	if err == nil {
+		err = e.giveUpAll(p, now)
+	}
 	if err == nil {
 		err = e.store.Expire(e.life, now, keep)
 	}
@@ -73,26 +76,23 @@ func (e *Engine) buryParked(p *plan, now time.Time) error {
 
 // bury ends what has been due in a lane for longer than it is kept.
 func (e *Engine) bury(p *plan, lane Lane, now time.Time, keep time.Duration, reason string) error {
-	r := new(Route) // of those that are parked nobody knows it any more
-	if l := p.lanes[lane]; l != nil {
-		r = l.route
-	}
-	for e.plan.Load() == p && !p.off.Load() {
+	hold := p.holds(lane)
+	for e.inForce(p) {
 		// Looking that far back, the lease must be as much longer.
 		events, _, err := e.store.Claim(e.life, lane, now.Add(-keep), keep+e.pace.Settle, maxBatch)
 		if err != nil || len(events) == 0 {
 			return err
 		}
 		for _, ev := range events {
-			e.buryOne(r, ticket{lane, ev.ID}, reason, now)
+			e.buryOne(ticket{lane, ev.ID}, reason, hold, now)
 		}
 	}
 	return nil
 }
 
-func (e *Engine) buryOne(r *Route, t ticket, reason string, now time.Time) {
+func (e *Engine) buryOne(t ticket, reason string, hold bool, now time.Time) {
 	if t.lane.Route != "" {
-		e.settle(t, func(d *Delivery) { r.kill(d, reason, now) })
+		e.settle(t, func(d *Delivery) { d.kill(reason, hold, now) })
 		return
 	}
 	if err := e.updateHeld(t, func(ev *Event) { ev.doubt(reason, now) }); err != nil {

@@ -20,19 +20,20 @@ type lane struct {
 	source *Source
 	route  *Route        // nil: held events to be checked
 	limit  int           // attempts at once
-	rate   *rate.Limiter // nil: no limit
+	rate   *rate.Limiter // the load's; nil: no limit
 	next   atomic.Int64
 	*load
 }
 
-// load is what outlives the configuration of a lane: it counts the attempts,
-// those that began under an earlier one included. Only the claim makes these
-// numbers grow.
+// load is what outlives the configuration of a lane, and its pauses: it counts
+// the attempts, those that began under an earlier one included. Only the claim
+// makes these numbers grow.
 type load struct {
 	claiming  atomic.Bool  // a claim runs, the only one of the lane
 	running   atomic.Int64 // attempts that run
 	unsettled atomic.Int64 // attempts whose outcome is not stored yet, running ones included
 	health    health
+	limiter   *rate.Limiter // made with the first limit; only addLane asks for it
 }
 
 // never is when a lane that waits for nothing is looked at.
@@ -74,13 +75,21 @@ func (l *lane) room(now time.Time) (n int, probe bool, again int64) {
 	return n, probe, never
 }
 
-// newLimiter returns what keeps attempts to so many a second. They may catch up
-// on no more than a second.
-func newLimiter(perSecond float64) *rate.Limiter {
+// limitTo returns what keeps attempts to so many a second, nil if nothing is to.
+// They may catch up on no more than a second, and those that began under an
+// earlier limit count.
+func (l *load) limitTo(perSecond float64) *rate.Limiter {
 	if perSecond <= 0 {
 		return nil
 	}
-	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
+	limit, burst := rate.Limit(perSecond), max(1, int(perSecond))
+	if l.limiter == nil {
+		l.limiter = rate.NewLimiter(limit, burst)
+	}
+	now := Now()
+	l.limiter.SetLimitAt(now, limit)
+	l.limiter.SetBurstAt(now, burst)
+	return l.limiter
 }
 
 // timeout is how long an attempt, or a call, may take.
@@ -102,7 +111,7 @@ type ticket struct {
 func (e *Engine) begin(t ticket, p *plan) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p != nil && (p.off.Load() || e.plan.Load() != p) {
+	if p != nil && !e.inForce(p) {
 		e.giveBack(t)
 		return false
 	}

@@ -32,7 +32,7 @@ func (e *Engine) Oldest(ctx context.Context) map[Lane]Age {
 		if lane.Route == "" {
 			continue // a held event
 		}
-		age := Age{State: Pending, Since: time.Unix(id.Time().UnixTime())}
+		age := Age{State: Pending, Since: timeOf(id)}
 		if lanes[lane] == nil {
 			age.State = Parked
 		}
@@ -40,6 +40,9 @@ func (e *Engine) Oldest(ctx context.Context) map[Lane]Age {
 	}
 	return ages
 }
+
+// timeOf returns when an ID was made, to the millisecond.
+func timeOf(id ID) time.Time { return time.Unix(id.Time().UnixTime()) }
 
 func (e *Engine) oldestIDs(ctx context.Context) map[Lane]ID {
 	o := &e.oldest

@@ -152,6 +152,26 @@ func TestHoldAfterGivingUp(t *testing.T) {
 	}
 }
 
+// So is one that was tried. What stands behind it is left to the operator, too.
+func TestHoldAfterTryingLongEnough(t *testing.T) {
+	s := newSetup(t, new(backend), tidy)
+	answer := unavailable
+	answer.RetryAfter = time.Hour
+	a := app{answer: failing(answer)}
+	r := a.route()
+	r.Hold, r.For = true, 500*time.Millisecond
+	first, second := s.append(ordered(t, "a")), s.append(ordered(t, "a"))
+	last := s.appendMany(20)[19]
+	s.attach(r)
+	if d := s.ended(first).Delivery("app"); d.State != queue.Dead || !d.Holds || d.Attempts != 1 {
+		t.Errorf("tried, and given up: %+v", d)
+	}
+	s.ended(last)
+	if d := s.get(second).Delivery("app"); d.State != queue.Pending || d.Attempts != 0 {
+		t.Errorf("behind it: %+v", d)
+	}
+}
+
 func TestHeldEventGetsItsKey(t *testing.T) {
 	s := newSetup(t, new(backend))
 	a := api{answers: []queue.Verdict{genuine}}

@@ -36,8 +36,8 @@ func (e *Engine) IsPaused(lane Lane) bool {
 	return paused != nil && (*paused)[lane]
 }
 
-// mayRun reports whether a route is not paused for certain: as long as the
-// store has not said what is, nothing runs.
+// mayRun reports whether a route is not paused for certain: until the engine
+// recalls what is, nothing runs.
 func (e *Engine) mayRun(lane Lane) bool {
 	paused := e.paused.Load()
 	return paused != nil && !(*paused)[lane]
@@ -48,7 +48,7 @@ func (e *Engine) mayRun(lane Lane) bool {
 func (e *Engine) setPaused(ctx context.Context, paused bool, lanes []Lane) (err error) {
 	e.attaching.Lock()
 	defer e.attaching.Unlock()
-	if !e.readPaused() {
+	if !e.recall() {
 		return ErrUnavailable
 	}
 	known := maps.Clone(*e.paused.Load())
@@ -66,25 +66,6 @@ func (e *Engine) setPaused(ctx context.Context, paused bool, lanes []Lane) (err 
 	e.paused.Store(&known)
 	e.replan()
 	return err
-}
-
-// readPaused reads from the store what is paused, once. It returns false if
-// the store could not be read.
-func (e *Engine) readPaused() bool {
-	if e.paused.Load() != nil {
-		return true
-	}
-	lanes, err := e.store.Paused()
-	if err != nil {
-		e.complain("reading which routes are paused", err)
-		return false
-	}
-	paused := make(map[Lane]bool, len(lanes))
-	for _, lane := range lanes {
-		paused[lane] = true
-	}
-	e.paused.Store(&paused)
-	return true
 }
 
 // replan makes the plan in force anew, unless its configuration is being

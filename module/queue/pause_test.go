@@ -159,6 +159,40 @@ func TestPausedTooLongIsBuried(t *testing.T) {
 	}
 }
 
+// What its route says about keys is known while it is paused.
+func TestPausedTooLongHoldsItsKey(t *testing.T) {
+	s := newSetup(t, new(backend), tidy)
+	r := new(app).route()
+	r.Hold = true
+	s.attach(r)
+	s.pause(shopApp)
+	old := ordered(t, "a")
+	old.Deliveries[0].Due = time.Now().Add(-2 * time.Hour)
+	if d := s.ended(s.append(old)).Delivery("app"); d.State != queue.Dead || !d.Holds {
+		t.Errorf("delivery that was parked for two hours: %+v", d)
+	}
+}
+
+// A pause mends nothing: a failing route gets one attempt when it is resumed.
+func TestFailingRouteIsPaused(t *testing.T) {
+	s := newSetup(t, new(backend))
+	s.appendMany(40)
+	u := newUpstream()
+	r := u.route()
+	r.First, r.Max = 20*time.Second, time.Hour
+	s.attach(r)
+	s.waitFailing()
+	eventually(t, "the attempts that ran", func() bool { return s.Usage().Deliveries[shopApp][queue.Delivering] == 0 })
+	before := u.count()
+	s.pause(shopApp)
+	s.resume(shopApp)
+	eventually(t, "a probe", func() bool { return u.count() > before })
+	time.Sleep(20 * time.Millisecond)
+	if n := u.count() - before; n != 1 || !s.Failing()[shopApp] {
+		t.Errorf("%d attempts; the route is failing: %v", n, s.Failing())
+	}
+}
+
 // Attempts that ran when a route was paused count when it is resumed.
 func TestAttemptsOutliveAPause(t *testing.T) {
 	s := newSetup(t, new(backend))

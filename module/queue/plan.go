@@ -54,16 +54,13 @@ func (e *Engine) newPlan(cfg *Config) *plan {
 		logger:   cfg.Logger,
 		lanes:    make(map[Lane]*lane),
 		loads:    maps.Clone(before.loads),
-		accounts: make(map[string]*account),
+		accounts: maps.Clone(before.accounts),
 	}
 	if p.observer == nil {
 		p.observer = nobody{}
 	}
 	if p.logger == nil {
 		p.logger = e.logger
-	}
-	for name, a := range before.accounts {
-		p.accounts[name] = a
 	}
 	for name, src := range cfg.Sources {
 		if p.accounts[name] == nil {
@@ -72,31 +69,37 @@ func (e *Engine) newPlan(cfg *Config) *plan {
 		p.accounts[name].window.configure(src)
 		for route, r := range src.Routes {
 			if e.mayRun(Lane{name, route}) {
-				p.addLane(&lane{Lane: Lane{name, route}, source: src, route: r, limit: r.Concurrency}, before)
+				p.addLane(&lane{Lane: Lane{name, route}, source: src, route: r, limit: r.Concurrency})
 			}
 		}
 		if src.Check != nil {
-			p.addLane(&lane{Lane: Lane{Source: name}, source: src, limit: maxChecks}, before)
+			p.addLane(&lane{Lane: Lane{Source: name}, source: src, limit: maxChecks})
 		}
 	}
 	return p
 }
 
+// inForce reports whether the engine works by the plan.
+func (e *Engine) inForce(p *plan) bool { return e.plan.Load() == p && !p.off.Load() }
+
 // addLane adds a lane that goes on where the same lane of earlier plans is.
-func (p *plan) addLane(l *lane, before *plan) {
+func (p *plan) addLane(l *lane) {
 	if p.loads[l.Lane] == nil {
 		p.loads[l.Lane] = new(load)
 	}
 	l.load = p.loads[l.Lane]
 	l.health.hurry()
 	if l.route != nil {
-		l.rate = newLimiter(l.route.Rate)
-		if old := before.lanes[l.Lane]; old != nil && old.route.Rate == l.route.Rate {
-			l.rate = old.rate
-		}
+		l.rate = l.load.limitTo(l.route.Rate)
 	}
 	l.limit = max(l.limit, 1)
 	p.lanes[l.Lane] = l
+}
+
+// holds reports whether a dead letter of a lane stops its key.
+func (p *plan) holds(lane Lane) bool {
+	src := p.source(lane.Source)
+	return src != nil && src.Routes[lane.Route] != nil && src.Routes[lane.Route].Hold
 }
 
 // source returns the source of that name, nil if the configuration has none.

@@ -26,7 +26,7 @@ func TestRate(t *testing.T) {
 	if n, most := a.count(), 51+int(50*elapsed.Seconds()); n > most || n < most-15 {
 		t.Errorf("%d attempts after %v, %d are allowed", n, elapsed, most)
 	}
-	// Another rate begins anew.
+	// Another rate goes on with what is in it.
 	faster := *r
 	faster.Rate = 1000
 	s.attach(&faster)
@@ -34,6 +34,32 @@ func TestRate(t *testing.T) {
 	if took := time.Since(began) - elapsed; took > 500*time.Millisecond {
 		t.Errorf("the rest took %v at 1000 a second", took)
 	}
+}
+
+// Neither does a pause, or a source that leaves and comes back.
+func TestRateOutlivesItsLane(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var a app
+	r := a.route()
+	r.Rate = 40
+	s.appendMany(200)
+	began := time.Now()
+	s.attach(r)
+	eventually(t, "a second's worth", func() bool { return a.count() >= 40 })
+	s.pause(shopApp)
+	s.resume(shopApp)
+	s.Attach(s.config(nil))
+	slower := *r
+	slower.Rate = 20
+	s.attach(&slower)
+	time.Sleep(200 * time.Millisecond)
+	if n, most := a.count(), 41+int(40*time.Since(began).Seconds()); n > most {
+		t.Errorf("%d attempts, %d are allowed", n, most)
+	}
+	unlimited := *r
+	unlimited.Rate = 0
+	s.attach(&unlimited)
+	eventually(t, "the rest", func() bool { return a.count() == 200 })
 }
 
 func TestSlowRate(t *testing.T) {

@@ -60,16 +60,16 @@ var noFlight = new(Flight)
 // gets no Flight but what was seen; if it was released, one of the copies is
 // the first now.
 //
-// The error is the context's, or ErrUnavailable while the source's window
-// cannot be filled from the store.
+// The error is the context's, or ErrUnavailable: until the store has been read,
+// nobody knows what it remembers nor, if the clock was set back, what time it is.
 func (e *Engine) Enter(ctx context.Context, source string, key DedupKey, body uint64) (*Flight, Seen, error) {
 	p := e.plan.Load()
-	if src := p.source(source); src != nil && src.Window <= 0 {
-		return noFlight, Seen{}, nil
-	}
-	account := p.accounts[source]
-	if account == nil {
+	src, account := p.source(source), p.accounts[source]
+	switch {
+	case account == nil, src != nil && src.stored() && !e.recalled():
 		return nil, Seen{}, ErrUnavailable
+	case src != nil && src.Window <= 0:
+		return noFlight, Seen{}, nil
 	}
 	flight, seen, err := account.window.enter(ctx, key, body)
 	if seen.Conflict {

@@ -1,0 +1,32 @@
+package queue
+
+// recall reads from the store, once, where an earlier process left off: which
+// routes are paused, and what time it was, because the clock may have been set
+// back while nobody had the store open. It returns false if the store could not
+// be read.
+func (e *Engine) recall() bool {
+	if e.recalled() {
+		return true
+	}
+	err := e.store.List(e.life, ID{}, func(newest *Event) bool {
+		steady.resume(newest.ID)
+		return false
+	})
+	var lanes []Lane
+	if err == nil {
+		lanes, err = e.store.Paused()
+	}
+	if err != nil {
+		e.complain("reading where the queue left off", err)
+		return false
+	}
+	paused := make(map[Lane]bool, len(lanes))
+	for _, lane := range lanes {
+		paused[lane] = true
+	}
+	e.paused.Store(&paused)
+	return true
+}
+
+// recalled reports whether the store has been read.
+func (e *Engine) recalled() bool { return e.paused.Load() != nil }
