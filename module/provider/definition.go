@@ -105,9 +105,6 @@ func (d *Definition) with(values map[string]string, lists map[string][]string) (
 		pairs = append(pairs, `"{option.`+name+`}"`, quote(append([]string{}, list...)))
 	}
 	for name, value := range values {
-		if strings.ContainsAny(value, "{}") {
-			return nil, fmt.Errorf("%s must not contain braces", name)
-		}
 		pairs = append(pairs, "{option."+name+"}", quote(value))
 	}
 	full := new(Definition)

@@ -40,8 +40,14 @@ func newEnv(r *Request, external *url.URL) *env {
 	return e
 }
 
+// maxScratch is the largest buffer that is kept.
+const maxScratch = 16 << 10
+
 func (e *env) free() {
 	*e = env{scratch: e.scratch}
+	if cap(e.scratch) > maxScratch {
+		e.scratch = nil
+	}
 	envs.Put(e)
 }
 
@@ -141,6 +147,9 @@ func (e *env) soundJSON() bool {
 	return e.jsonSound
 }
 
+// maxDepth is how deep arrays and objects may stand in each other.
+const maxDepth = 256
+
 // soundJSON reports whether a text is JSON in which no object names a field
 // twice. Of two, the app may take the one that was not signed.
 func soundJSON(text []byte) bool {
@@ -148,10 +157,15 @@ func soundJSON(text []byte) bool {
 	d.UseNumber()
 	var objects []map[string]bool // one for each open object, nil for an array
 	name := false                 // whether the next token is a field's name
-	for {
+	for first := true; ; first = false {
 		token, err := d.Token()
-		if err != nil {
-			return err == io.EOF && len(objects) == 0
+		switch {
+		case err != nil:
+			return err == io.EOF && len(objects) == 0 && !first
+		case len(objects) == 0 && !first: // a second text behind the first
+			return false
+		case len(objects) > maxDepth:
+			return false
 		}
 		switch delim, _ := token.(json.Delim); {
 		case delim == '{':

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type Proof struct {
 	When map[string]string `json:"when,omitempty"`
 
 	scheme    scheme
+	external  *url.URL
 	positions []int // of the secrets, among all that are configured
 	when      [][2]template
 	own       []string // the headers in which no other proof stands
@@ -97,7 +99,7 @@ func (p *Proof) compile() (err error) {
 // that proves before it had for themselves.
 func (p *Proof) provision(c *Common, own *int) (counts bool, err error) {
 	mine := *c
-	mine.secrets, p.positions = nil, nil
+	mine.secrets, p.positions, p.external = nil, nil, c.external
 	if p.Secrets != nil && !c.oneSecret {
 		given := slices.DeleteFunc(slices.Clone(p.Secrets), func(s string) bool { return s == "" })
 		if mine.secrets, err = resolve("secret", given); err != nil {
@@ -135,7 +137,7 @@ func (p *Proof) applies(r *Request) bool {
 	if p.when == nil {
 		return true
 	}
-	e := newEnv(r, nil)
+	e := newEnv(r, p.external)
 	defer e.free()
 	for _, pair := range p.when {
 		if pair[0].text(e) != pair[1].text(e) {
@@ -161,7 +163,7 @@ func (p *Proof) verify(r *Request, now time.Time) error {
 
 // sign makes the proof, and sets the headers that tell when it counts.
 func (p *Proof) sign(r *Request, now time.Time) error {
-	e := newEnv(r, nil)
+	e := newEnv(r, p.external)
 	defer e.free()
 	for _, pair := range p.when {
 		if place := pair[0]; len(place) == 1 && place[0].name == "header" && place[0].steps == nil {
@@ -190,7 +192,7 @@ func (p *Proof) offered(r *Request) bool {
 // made reports whether a request seems to hold the proof.
 func (p *Proof) made(r *Request) bool {
 	if h, ok := p.scheme.(*HMAC); ok {
-		e := newEnv(r, nil)
+		e := newEnv(r, p.external)
 		defer e.free()
 		return p.applies(r) && len(h.candidates(e, nil)) > 0
 	}

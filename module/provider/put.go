@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net/url"
-	"strings"
 
 	"github.com/tidwall/gjson"
 )
@@ -39,6 +38,11 @@ func (e *env) put(place template, text string) error {
 		return nil
 	case "query":
 		e.r.RawQuery = withPair(e.r.RawQuery, p.text, text)
+		if e.r.Public != nil {
+			called := *e.r.Public
+			called.RawQuery = withPair(called.RawQuery, p.text, text)
+			e.r.Public = &called
+		}
 		return nil
 	case "json":
 		return e.putJSON(p.text, text)
@@ -82,5 +86,5 @@ func withPair(pairs, name, value string) string {
 			kept = append(kept, pair)
 		}
 	}
-	return strings.Join(append(kept, url.QueryEscape(name)+"="+url.QueryEscape(value)), "&")
+	return joinPairs(append(kept, url.QueryEscape(name)+"="+url.QueryEscape(value)))
 }

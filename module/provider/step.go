@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -86,11 +88,11 @@ var steps = map[string]struct {
 	"no_query": {0, 0, textual(func(s string, _ []string) string { s, _, _ = strings.Cut(s, "?"); return s })},
 
 	// These are for name=value pairs, as in a query and a form.
-	"sort":    {0, 0, textual(func(s string, _ []string) string { return sortPairs(s) })},
-	"unique":  {0, 0, textual(func(s string, _ []string) string { return strings.Join(slices.Compact(splitPairs(s)), "&") })},
-	"without": {1, 1, textual(without)},
+	"sort":    {0, 0, pairwise(func(pairs, _ []string) string { return sortPairs(pairs) })},
+	"unique":  {0, 0, pairwise(func(pairs, _ []string) string { return joinPairs(slices.Compact(pairs)) })},
+	"without": {1, 1, pairwise(without)},
 	// concat decodes the pairs and writes names and values with nothing between.
-	"concat": {0, 0, concat},
+	"concat": {0, 0, pairwise(concat)},
 
 	// json reads a value of a JSON text.
 	"json": {1, 1, func(_ *env, b []byte, args []string) ([]byte, bool) {
@@ -108,6 +110,18 @@ func plain(do func([]byte) []byte) stepFunc {
 
 func textual(do func(string, []string) string) stepFunc {
 	return func(_ *env, text []byte, args []string) ([]byte, bool) { return []byte(do(string(text), args)), true }
+}
+
+// maxPairs bounds the work that a query or form can ask for.
+const maxPairs = 10_000
+
+func pairwise(do func(pairs, args []string) string) stepFunc {
+	return func(_ *env, text []byte, args []string) ([]byte, bool) {
+		if bytes.Count(text, []byte("&")) >= maxPairs {
+			return nil, false
+		}
+		return []byte(do(splitPairs(string(text)), args)), true
+	}
 }
 
 // parseStep reads a function's name and its arguments.
@@ -159,6 +173,8 @@ func splitPairs(s string) []string {
 	return strings.Split(s, "&")
 }
 
+func joinPairs(pairs []string) string { return strings.Join(pairs, "&") }
+
 // decodePair returns name and value of a pair; what cannot be decoded stays.
 func decodePair(pair string) (name, value string) {
 	name, value, _ = strings.Cut(pair, "=")
@@ -172,40 +188,37 @@ func decodePair(pair string) (name, value string) {
 }
 
 // sortPairs sorts by name, then by value, both decoded.
-func sortPairs(s string) string {
+func sortPairs(pairs []string) string {
 	type decoded struct{ name, value, pair string }
-	var pairs []decoded
-	for _, pair := range splitPairs(s) {
+	list := make([]decoded, len(pairs))
+	for i, pair := range pairs {
 		name, value := decodePair(pair)
-		pairs = append(pairs, decoded{name, value, pair})
+		list[i] = decoded{name, value, pair}
 	}
-	slices.SortStableFunc(pairs, func(a, b decoded) int {
-		if c := strings.Compare(a.name, b.name); c != 0 {
-			return c
-		}
-		return strings.Compare(a.value, b.value)
+	slices.SortStableFunc(list, func(a, b decoded) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
-	sorted := make([]string, len(pairs))
-	for i := range pairs {
-		sorted[i] = pairs[i].pair
+	for i := range list {
+		pairs[i] = list[i].pair
 	}
-	return strings.Join(sorted, "&")
+	return joinPairs(pairs)
 }
 
-func without(s string, args []string) string {
-	return strings.Join(slices.DeleteFunc(splitPairs(s), func(pair string) bool {
+func without(pairs, args []string) string {
+	return joinPairs(slices.DeleteFunc(pairs, func(pair string) bool {
 		name, _ := decodePair(pair)
 		return name == args[0]
-	}), "&")
+	}))
 }
 
-func concat(_ *env, text []byte, _ []string) ([]byte, bool) {
-	var out []byte
-	for _, pair := range splitPairs(string(text)) {
+func concat(pairs, _ []string) string {
+	var b strings.Builder
+	for _, pair := range pairs {
 		name, value := decodePair(pair)
-		out = append(append(out, name...), value...)
+		b.WriteString(name)
+		b.WriteString(value)
 	}
-	return out, true
+	return b.String()
 }
 
 // maxSignedHeaders bounds how many headers a request can have looked up.

@@ -179,6 +179,9 @@ func (t template) text(e *env) string {
 
 // append appends the text of a piece.
 func (p *piece) append(to []byte, e *env) ([]byte, bool) {
+	if p.name == "json" && !e.soundJSON() {
+		return to, false
+	}
 	if p.steps == nil {
 		return e.append(to, p), true
 	}
