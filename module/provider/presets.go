@@ -1,6 +1,9 @@
 package provider
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // presets are the providers that need no code of their own.
 var presets = slices.Concat(
@@ -11,3 +14,12 @@ var presets = slices.Concat(
 	presetsGeneric,
 	presetsPayments,
 )
+
+// eitherHeader is the expression of the first header that is there, else of what
+// an expression gives.
+func eitherHeader(otherwise string, names ...string) string {
+	for _, name := range slices.Backward(names) {
+		otherwise = fmt.Sprintf(`header(%[1]q) != "" ? header(%[1]q) : (%[2]s)`, name, otherwise)
+	}
+	return otherwise
+}

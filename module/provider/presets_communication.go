@@ -61,7 +61,7 @@ var presetsCommunication = []Preset{
 			},
 			Need:    needFirst,
 			Event:   `body.EventType ?? body.SmsStatus ?? body.CallStatus`,
-			ID:      `header("I-Twilio-Idempotency-Token") ?? body.MessageSid ?? body.CallSid`,
+			ID:      eitherHeader(`body.MessageSid ?? body.CallSid`, "I-Twilio-Idempotency-Token"),
 			Methods: []string{"POST", "GET"},
 		},
 	},
