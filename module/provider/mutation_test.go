@@ -2,11 +2,12 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
+	"unicode"
 )
 
 // mutation is a change to something that a proof covers.
@@ -114,7 +115,8 @@ func (h *HMAC) mutations(r *Request) (list []mutation) {
 		case "url", "path":
 			add("another path", func(r *Request) { r.Public.Path += "x" })
 		case "query":
-			add("another query", func(r *Request) { r.Public.RawQuery += "&added=1" })
+			name := cmp.Or(p.text, "added")
+			add("another query", func(r *Request) { r.Public.RawQuery += "&" + name + "=1" })
 		case "timestamp":
 			if t := h.Timestamp; t.Header != "" {
 				add("another time", func(r *Request) { shift(r, canonical(t.Header)) })
@@ -140,11 +142,14 @@ func (h *HMAC) mutations(r *Request) (list []mutation) {
 	return list
 }
 
-// shift moves a time by its last digit, as far as it has one.
+// shift moves a time by its last digit.
 func shift(r *Request, name string) {
 	text := []byte(r.header(name))
-	i := bytes.LastIndexFunc(text, func(c rune) bool { return strings.ContainsRune("0123456789", c) })
-	text[i] = '0' + (text[i]-'0'+1)%10
+	if i := bytes.LastIndexFunc(text, unicode.IsDigit); i >= 0 {
+		text[i] = '0' + (text[i]-'0'+1)%10
+	} else {
+		text = append(text, '1') // not every vector has a real time
+	}
 	r.Header[name] = []string{string(text)}
 }
 

@@ -23,6 +23,7 @@ import (
 
 // step is something that is done to the text of a placeholder: {body|sha256}.
 type step struct {
+	name string
 	do   stepFunc
 	args []string
 }
@@ -54,10 +55,8 @@ var steps = map[string]struct {
 		b, err := hex.AppendDecode(nil, b)
 		return b, err == nil
 	}},
-	"unbase64": {0, 0, func(_ *env, b []byte, _ []string) ([]byte, bool) { // canonical base64 only
-		b, err := base64.RawStdEncoding.Strict().AppendDecode(nil, []byte(strings.TrimRight(string(b), "=")))
-		return b, err == nil
-	}},
+	// unbase64 takes both alphabets; strict refuses what is not canonical.
+	"unbase64": {0, 1, unbase64},
 	// atleast refuses what has fewer bytes.
 	"atleast": {1, 1, func(_ *env, b []byte, args []string) ([]byte, bool) {
 		n, err := strconv.Atoi(args[0])
@@ -71,7 +70,15 @@ var steps = map[string]struct {
 	"nfkd":  {0, 0, textual(func(s string, _ []string) string { return norm.NFKD.String(s) })},
 	// The media type of a Content-Type.
 	"type": {0, 0, textual(func(s string, _ []string) string { return mediaType(s) })},
-	// wrap puts text before and after what is not empty.
+	// or gives another placeholder's text, such as header.X-Time, for what is empty.
+	"or": {1, 1, or},
+	// wrap puts text before and after what is not empty, then only after it.
+	"then": {1, 1, textual(func(s string, args []string) string {
+		if s == "" {
+			return ""
+		}
+		return s + args[0]
+	})},
 	"wrap": {1, 2, textual(func(s string, args []string) string {
 		if s == "" {
 			return ""
@@ -135,7 +142,7 @@ func parseStep(text string) (step, error) {
 	if len(args) < known.least || len(args) > known.most {
 		return step{}, fmt.Errorf("%s takes %d arguments, not %d", name, known.most, len(args))
 	}
-	return step{do: known.do, args: args}, nil
+	return step{name, known.do, args}, nil
 }
 
 func unescape(s, characters string) string {
@@ -219,6 +226,28 @@ func concat(pairs, _ []string) string {
 		b.WriteString(value)
 	}
 	return b.String()
+}
+
+var toStandard = strings.NewReplacer("-", "+", "_", "/", "=", "")
+
+func unbase64(_ *env, text []byte, args []string) ([]byte, bool) {
+	encoding := base64.RawStdEncoding
+	if len(args) > 0 {
+		encoding = encoding.Strict()
+	}
+	decoded, err := encoding.DecodeString(toStandard.Replace(string(text)))
+	return decoded, err == nil
+}
+
+func or(e *env, text []byte, args []string) ([]byte, bool) {
+	name, of, _ := strings.Cut(args[0], ".")
+	if len(text) > 0 || !slices.Contains(named, name) || name == "value" {
+		return text, true
+	}
+	if name == "header" {
+		of = canonical(of)
+	}
+	return (&piece{name: name, text: of}).append(nil, e)
 }
 
 // maxSignedHeaders bounds how many headers a request can have looked up.

@@ -39,7 +39,15 @@ func TestTemplate(t *testing.T) {
 		{"{body|crc32}", hook("123456789"), "3421780262"},
 		{"{body|base64url}", hook("\xff\xfe"), "__4"},
 		{"{body|unhex}{body|upper|lower}", hook("6a"), "j6a"},
-		{"{body|unbase64}", hook("YR=="), ""}, // not canonical
+		{"{body|unbase64 strict}", hook("YQ=="), "a"},
+		{"{body|unbase64 strict}", hook("YR=="), ""}, // not canonical
+		{"{body|unbase64}", hook("YR=="), "a"},
+		{"{body|unbase64|hex}", hook("_-8"), "ffef"},
+		{"{body|atleast 3}", hook("ab"), ""},
+		{"{body|atleast 2}", hook("ab"), "ab"},
+		{"{query|then .}{header.B|then .}", at("https://e.com/?a"), "a."},
+		{"{json.t|or header.T}", hook(`{"t":1}`, "T: 2"), "1"},
+		{"{json.t|or header.T}", hook(`{}`, "T: 2"), "2"},
 		{"{body|cut v1.}", hook("v1.x"), "x"},
 		{"{header.A|wrap id: ;}{header.B|wrap x}", hook("", "A: 1"), "id:1;"},
 		{"{query|escape|escape|wrap ?}", at("https://e.com/?a=1&b=x y"), "?a%253D1%2526b%253Dx%2520y"},
