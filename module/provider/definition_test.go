@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // block writes a Caddyfile block.
@@ -182,5 +184,93 @@ func TestOptions(t *testing.T) {
 	}
 	if d, err = p.with(map[string]string{"key": "", "ids": ""}); err != nil || len(d.Proofs[0].Secrets) != 0 {
 		t.Errorf("%v, and %d secrets of an option that is not given", err, len(d.Proofs[0].Secrets))
+	}
+}
+
+// TestOptionsAreChecked has a preset that needs what it cannot know.
+func TestOptionsAreChecked(t *testing.T) {
+	t.Setenv("HASH", "sha512")
+	t.Setenv("OTHER", "crc32")
+	t.Setenv("EMPTY", "")
+	preset := Preset{
+		Name: "acme", Title: "Acme",
+		Definition: Definition{Proofs: []Proof{{
+			HMAC: &HMAC{Header: "X-{option.name}", Hash: "{option.hash}"},
+		}}},
+		Options: []Option{
+			{Name: "name", Required: true},
+			{Name: "hash", Default: "sha1", Choices: hashNames},
+		},
+	}
+	for _, test := range []struct {
+		options map[string]string
+		want    string // the error, or the length of a signature
+	}{
+		{map[string]string{"name": "A"}, "40"},
+		{map[string]string{"name": "A", "hash": "sha256"}, "64"},
+		{map[string]string{"name": "A", "hash": "{env.HASH}"}, "128"},
+		{map[string]string{"name": "A", "hash": "{env.OTHER}"}, `hash: "crc32" is none of md5, sha1`},
+		{map[string]string{"name": "{env.EMPTY}"}, "name 1 is empty"},
+		{map[string]string{"name": "{envv.NAME}"}, "there is no placeholder {envv.NAME}"},
+		{map[string]string{"hash": "sha1"}, "Acme needs a line: name <value>"},
+		{map[string]string{"name": "A", "colour": "red"}, "provider acme takes no option colour"},
+	} {
+		k := &Known{preset: &preset, Common: Common{Secrets: []string{"s"}}, Options: test.options}
+		if err := k.Provision(caddy.Context{}); err != nil {
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v: got %v, want %s", test.options, err, test.want)
+			}
+			continue
+		}
+		r := hook("body")
+		if err := k.Sign(r, now); err != nil || fmt.Sprint(len(r.header("X-A"))) != test.want {
+			t.Errorf("%v: %v, signed %v, want %s", test.options, err, r.Header, test.want)
+		}
+	}
+}
+
+// TestNeed has two proofs, of which a request holds none, one or both.
+func TestNeed(t *testing.T) {
+	const proofs = "custom a {\ntoken header X-One\ntoken header X-Two {\nsecret b\n}\nneed "
+	for need, want := range map[string][]error{
+		//       nothing, one,   two,    both, one wrong, two wrong
+		"all":   {Missing, Missing, Missing, nil, Wrong, Wrong},
+		"first": {Missing, nil, nil, nil, Wrong, nil},
+		"any":   {Missing, nil, nil, nil, nil, nil},
+	} {
+		p := mustParse(t, proofs+need+"\n}")
+		if n := p.Profile().Secrets; n != 2 {
+			t.Errorf("announces %d secrets", n)
+		}
+		for i, headers := range [][]string{nil, {"X-One: a"}, {"X-Two: b"}, {"X-One: a", "X-Two: b"},
+			{"X-One: x", "X-Two: b"}, {"X-One: a", "X-Two: a"}} {
+			r := hook("", headers...)
+			if err := p.Verify(r, now); err != want[i] {
+				t.Errorf("need %s, %v: got %v, want %v", need, headers, err, want[i])
+			}
+		}
+	}
+	r := hook("", "X-Two: b")
+	if err := mustParse(t, proofs+"first\n}").Verify(r, now); err != nil || r.Matched != 2 {
+		t.Errorf("%v, and secret %d of the second proof", err, r.Matched)
+	}
+}
+
+// TestWhen holds that a proof counts only for the requests that it is for.
+func TestWhen(t *testing.T) {
+	p := mustParse(t, "box a {\nsecret_secondary b\n}")
+	for name, change := range map[string]func(*Request){
+		"":          func(*Request) {},
+		"version":   func(r *Request) { r.Header["Box-Signature-Version"] = []string{"2"} },
+		"algorithm": func(r *Request) { delete(r.Header, "Box-Signature-Algorithm") },
+	} {
+		r := hook("{}")
+		if err := p.Sign(r, now); err != nil {
+			t.Fatal(err)
+		}
+		change(r)
+		if err := p.Verify(r, now); (err == nil) != (name == "") {
+			t.Errorf("another %q: %v", name, err)
+		}
 	}
 }
