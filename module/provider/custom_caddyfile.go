@@ -244,9 +244,9 @@ func basicAuth() *Token {
 	return &Token{In: "header", Name: "Authorization", Prefix: "Basic ", Encoding: "base64"}
 }
 
-func (c *Custom) answer() *Answer {
+func (c *Custom) answer() *Reply {
 	if c.Answer == nil {
-		c.Answer = new(Answer)
+		c.Answer = new(Reply)
 	}
 	return c.Answer
 }
@@ -260,7 +260,7 @@ func (c *Custom) ranges() *Ranges {
 
 func (c *Custom) readAnswer(d *caddyfile.Dispenser) error {
 	a := c.answer()
-	if err := readStatus(d, &a.Status); err != nil {
+	if err := readStatusCode(d, &a.Status); err != nil {
 		return err
 	}
 	d.Args(&a.Body)
@@ -269,13 +269,13 @@ func (c *Custom) readAnswer(d *caddyfile.Dispenser) error {
 }
 
 func (c *Custom) readRefused(d *caddyfile.Dispenser) error {
-	if err := readStatus(d, &c.answer().Refused); err != nil {
+	if err := readStatusCode(d, &c.answer().Refused); err != nil {
 		return err
 	}
 	return syntax.End(d)
 }
 
-func readStatus(d *caddyfile.Dispenser, to *int) error {
+func readStatusCode(d *caddyfile.Dispenser, to *int) error {
 	if !d.NextArg() {
 		return d.ArgErr()
 	}

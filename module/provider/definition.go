@@ -34,7 +34,7 @@ type Definition struct {
 
 	// What the provider wants to be answered. Default: status 200, and 401 where
 	// the proof is not right.
-	Answer *Answer `json:"answer,omitempty"`
+	Answer *Reply `json:"answer,omitempty"`
 
 	// The largest body that the provider sends, in bytes. Default: 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
@@ -53,8 +53,8 @@ type Definition struct {
 	Masked []string `json:"masked,omitempty"`
 }
 
-// Answer is what a provider wants to be answered.
-type Answer struct {
+// Reply is what a provider wants to be answered.
+type Reply struct {
 	// The status for accepted webhooks, 200 to 299. Default: 200.
 	Status int `json:"status,omitempty"`
 
@@ -218,7 +218,7 @@ func (d *Definition) newProfile() Profile {
 		NeverRetries:  d.NeverRetries,
 		Ranges:        d.Ranges,
 		SecretHeaders: slices.Clone(d.Masked),
-		Answer:        Answer{Status: http.StatusOK, Refused: http.StatusUnauthorized},
+		Answer:        Reply{Status: http.StatusOK, Refused: http.StatusUnauthorized},
 	}
 	if len(p.Methods) == 0 {
 		p.Methods = []string{http.MethodPost}

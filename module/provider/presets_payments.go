@@ -74,7 +74,7 @@ var presetsPayments = []Preset{
 			Event: `body.notificationItems[0].NotificationRequestItem.eventCode`,
 			ID: `body.notificationItems[0].NotificationRequestItem.pspReference + "." + ` +
 				`body.notificationItems[0].NotificationRequestItem.eventCode`,
-			Answer: &Answer{Body: "[accepted]"},
+			Answer: &Reply{Body: "[accepted]"},
 		},
 	},
 	{

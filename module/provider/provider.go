@@ -137,7 +137,7 @@ type Profile struct {
 	// Matched can have.
 	Secrets int
 	// Answer is what the provider wants to be answered; its statuses are set.
-	Answer Answer
+	Answer Reply
 	// Ranges are the addresses that the provider publishes; nil where it
 	// publishes none.
 	Ranges *Ranges
