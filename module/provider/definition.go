@@ -136,28 +136,30 @@ func (d *Definition) resigns() bool {
 	return true
 }
 
-// carriesTime reports whether requests carry a timestamp.
-func (d *Definition) carriesTime() bool {
+// anyScheme reports whether a scheme of the definition, as far as it is of a
+// kind, has a property.
+func anyScheme[T any](d *Definition, has func(T) bool) bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool {
 		return slices.ContainsFunc(p.schemes(), func(s scheme) bool {
-			timed, ok := s.(interface{ carriesTime() bool })
-			return ok && timed.carriesTime()
+			kind, ok := s.(T)
+			return ok && has(kind)
 		})
 	})
 }
 
+// carriesTime reports whether requests carry a timestamp.
+func (d *Definition) carriesTime() bool {
+	return anyScheme(d, func(s interface{ carriesTime() bool }) bool { return s.carriesTime() })
+}
+
 // signsTime reports whether a proof covers a timestamp.
 func (d *Definition) signsTime() bool {
-	return slices.ContainsFunc(d.Proofs, func(p Proof) bool {
-		return p.HMAC != nil && p.HMAC.timed() || p.Digest != nil && p.Digest.timed()
-	})
+	return anyScheme(d, func(s interface{ timed() bool }) bool { return s.timed() })
 }
 
 // signs reports whether a proof covers what a placeholder stands for.
 func (d *Definition) signs(placeholder string) bool {
-	return slices.ContainsFunc(d.Proofs, func(p Proof) bool {
-		return p.HMAC != nil && p.HMAC.signs(placeholder) || p.Digest != nil && p.Digest.signs(placeholder)
-	})
+	return anyScheme(d, func(s interface{ signs(string) bool }) bool { return s.signs(placeholder) })
 }
 
 // check holds the parts against each other, as far as they can be told without

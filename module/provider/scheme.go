@@ -3,7 +3,9 @@ package provider
 import "time"
 
 // scheme is a way of proving who sent a request. Its exported fields are its
-// configuration.
+// configuration. What it says of itself in these methods is asked where it has
+// them: compile() error, carriesTime() bool, timed() bool, signs(string) bool,
+// places() []string (the headers in which the proof stands) and inHeader() bool.
 type scheme interface {
 	// provision compiles the configuration and makes the keys. Secrets, tolerance
 	// and external URL of c are resolved.
