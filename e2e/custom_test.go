@@ -241,3 +241,53 @@ func TestTokenBesideSignature(t *testing.T) {
 	g.settled("custom", 1)
 	g.checkLeaks([]string{"token-one-d0a3", "token-two-77c1", customSecret})
 }
+
+// TestProviderAnswers has a provider that wants to be answered in its own way.
+func TestProviderAnswers(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, fmt.Sprintf(`{$HTTPS} {
+	webhook_gateway /own {
+		source own
+		provider custom {env.CUSTOM_SECRET} {
+			hmac {
+				header X-Sig
+			}
+			answer 202 "{\"taken\":true}" application/json
+			refused 412
+			max_body 20
+		}
+		route app %[1]s
+	}
+	webhook_gateway /set {
+		source set
+		provider custom {env.CUSTOM_SECRET} {
+			hmac {
+				header X-Sig
+			}
+			answer 202 thanks
+		}
+		respond 204
+		route app %[1]s
+	}
+}
+`, app.address), "CUSTOM_SECRET="+customSecret)
+	for _, test := range []struct {
+		path, body string
+		header     http.Header
+		want       int
+		answer     string
+	}{
+		{"/own", "1", signature("1"), 202, `{"taken":true}`},
+		{"/own", "1", signature("1"), 202, `{"taken":true}`}, // a duplicate
+		{"/own", "2", signature("1"), 412, "Precondition Failed\n"},
+		{"/own", strings.Repeat("x", 21), signature("1"), 413, "Request Entity Too Large\n"},
+		{"/set", "1", signature("1"), 204, ""},
+		{"/set", "2", signature("1"), 401, "Unauthorized\n"},
+	} {
+		if status, answer := g.post(test.path, test.header, []byte(test.body)); status != test.want || answer != test.answer {
+			t.Errorf("%s %.5s: answer %d %q, want %d %q", test.path, test.body, status, answer, test.want, test.answer)
+		}
+	}
+	app.waitFor(t, 2)
+}

@@ -92,6 +92,7 @@ func TestStrictJSON(t *testing.T) {
 	custom := func(content string) string {
 		return handler(`, "provider": {"name": "custom", ` + content + `}`)
 	}
+	proof := func(content string) string { return custom(`"secrets": ["s"], "proofs": [` + content + `]`) }
 	app := func(content string) string { return `{"apps": {"webhook_gateway": ` + content + `}}` }
 	for name, test := range map[string]struct{ config, want string }{
 		"loads":                   {github(`, "routes": [` + route + `]`), ""},
@@ -103,8 +104,8 @@ func TestStrictJSON(t *testing.T) {
 		"preset":                  {handler(`, "provider": {"name": "github", "secret": "s"}`), `unknown field "secret"`},
 		"ignisign":                {handler(`, "provider": {"name": "ignisign", "api_key": "s"}`), `unknown field "api_key"`},
 		"custom":                  {custom(`"jwt": {}`), `unknown field "jwt"`},
-		"hmac":                    {custom(`"hmac": {"algorithm": "sha256"}`), `unknown field "algorithm"`},
-		"timestamp":               {custom(`"hmac": {"timestamp": {"in": "header"}}`), `unknown field "in"`},
+		"hmac":                    {proof(`{"hmac": {"algorithm": "sha256"}}`), `unknown field "algorithm"`},
+		"timestamp":               {proof(`{"hmac": {"timestamp": {"in": "header"}}}`), `unknown field "in"`},
 		"token":                   {custom(`"token": {"where": "path"}`), `unknown field "where"`},
 		"app":                     {app(`{"keep": "1h"}`), `unknown field "keep"`},
 		"queue":                   {app(`{"queue": {"backend": "disk", "dir": "x"}}`), `unknown field "dir"`},
@@ -120,13 +121,20 @@ func TestStrictJSON(t *testing.T) {
 		"no provider's name":      {handler(`, "provider": {}`), `module name not specified`},
 		"no secret":               {handler(`, "provider": {"name": "github"}`), `GitHub needs a secret`},
 		"secret that is not used": {custom(`"none": true, "secrets": ["s"]`), `has a secret but no hmac that uses it`},
-		"hash":                    {custom(`"secrets": ["s"], "hmac": {"header": "X", "hash": "crc32"}`), `unknown hash "crc32"`},
-		"key":                     {custom(`"secrets": ["s"], "hmac": {"header": "X", "key": "pem"}`), `unknown key encoding "pem"`},
-		"encoding":                {custom(`"secrets": ["s"], "hmac": {"header": "X", "encoding": "z85"}`), `unknown encoding "z85"`},
-		"unit":                    {custom(`"secrets": ["s"], "hmac": {"header": "X", "timestamp": {"header": "T", "unit": "days"}}`), `unknown timestamp unit "days"`},
-		"no header":               {custom(`"secrets": ["s"], "hmac": {}`), `hmac needs the header`},
-		"option of another":       {handler(`, "provider": {"name": "github", "secrets": ["s"], "hash": "md5"}`), `takes no option hash`},
-		"token's place":           {custom(`"token": {"in": "body", "secrets": ["s"]}`), `header, query or path, not in "body"`},
+		"hash":                    {proof(`{"hmac": {"header": "X", "hash": "crc32"}}`), `unknown hash "crc32"`},
+		"key":                     {proof(`{"hmac": {"header": "X", "key": "pem"}}`), `unknown key encoding "pem"`},
+		"encoding":                {proof(`{"hmac": {"header": "X", "encoding": "z85"}}`), `unknown encoding "z85"`},
+		"unit":                    {proof(`{"hmac": {"header": "X", "timestamp": {"header": "T", "unit": "days"}}}`), `unknown timestamp unit "days"`},
+		"two schemes":             {proof(`{"hmac": {"header": "X"}, "token": {"in": "path"}}`), `exactly one scheme`},
+		"no scheme":               {proof(`{"when": {}}`), `exactly one scheme`},
+		"secrets of a token":      {proof(`{"token": {"in": "path", "secrets": ["s"]}}`), `stand beside it`},
+		"need":                    {proof(`{"hmac": {"header": "X"}}], "need": "most", "masked": [`), `need is all, first or any, not "most"`},
+		"answer 500":              {custom(`"none": true, "answer": {"status": 500}`), `status is from 200 to 299, not 500`},
+		"ranges":                  {custom(`"none": true, "ranges": {"list": ["10.0.0.0/33"]}`), `"10.0.0.0/33" is neither`},
+		"ranges' path":            {custom(`"none": true, "ranges": {"url": "https://example.com", "path": "x"}`), `only ranges in JSON have a path`},
+		"no header":               {proof(`{"hmac": {}}`), `hmac needs the header`},
+		"option of another":       {handler(`, "provider": {"name": "github", "secrets": ["s"], "options": {"hash": "md5"}}`), `takes no option hash`},
+		"token's place":           {custom(`"token": {"in": "body", "secrets": ["s"]}`), `json or form, not in "body"`},
 		"token without name":      {custom(`"token": {"in": "header", "secrets": ["s"]}`), `token header needs a name`},
 		"token path with name":    {custom(`"token": {"in": "path", "name": "x", "secrets": ["s"]}`), `token path takes no name`},
 		"token without secret":    {custom(`"token": {"in": "path"}`), `token needs a secret`},

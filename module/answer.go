@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -64,32 +65,36 @@ func refusalOf(err error) *refusal {
 // refuse answers a request that was not accepted, and says why in the log.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	answer := refusalOf(err)
+	status := answer.status
+	if status == http.StatusUnauthorized {
+		status = h.profile.Answer.Refused
+	}
 	h.requests.count(answer.outcome)
 	level := zap.InfoLevel
-	if answer.status >= 500 {
+	if status >= 500 {
 		level = zap.WarnLevel
 	}
 	if entry := h.logger.Check(level, "webhook refused"); entry != nil {
-		entry.Write(zap.String("source", h.Source), zap.Int("status", answer.status),
+		entry.Write(zap.String("source", h.Source), zap.Int("status", status),
 			zap.String("outcome", answer.outcome), zap.String("detail", answer.detail),
 			zap.String("client_ip", clientIP(r)), zap.String("method", r.Method))
 	}
-	switch answer.status {
+	switch status {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", h.methods)
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(answer.status)
-	io.WriteString(w, http.StatusText(answer.status)+"\n")
+	w.WriteHeader(status)
+	io.WriteString(w, cmp.Or(http.StatusText(status), http.StatusText(answer.status))+"\n")
 }
 
 // acknowledge answers a request that was accepted now or before.
 func (h *Handler) acknowledge(w http.ResponseWriter, outcome string) {
 	h.requests.count(outcome)
 	if h.Respond.Body != "" && w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Content-Type", cmp.Or(h.Respond.contentType, "text/plain; charset=utf-8"))
 	}
 	w.WriteHeader(h.Respond.Status)
 	if h.Respond.Body != "" {

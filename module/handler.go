@@ -38,7 +38,8 @@ type Handler struct {
 	// How duplicates are recognized.
 	Dedup *Dedup `json:"dedup,omitempty"`
 
-	// What accepted webhooks and duplicates are answered. Default: status 200.
+	// What accepted webhooks and duplicates are answered. Default: what the
+	// provider wants, else status 200.
 	Respond *Response `json:"respond,omitempty"`
 
 	// Where events go. Each route whose rule holds gets a delivery; the one
@@ -83,6 +84,8 @@ type Response struct {
 
 	// The body.
 	Body string `json:"body,omitempty"`
+
+	contentType string // of the body; "" = text/plain
 }
 
 // CaddyModule returns the Caddy module information.
@@ -161,7 +164,8 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		}
 	}
 	if h.Respond == nil {
-		h.Respond = new(Response)
+		answer := &h.profile.Answer
+		h.Respond = &Response{Status: answer.Status, Body: answer.Body, contentType: answer.ContentType}
 	}
 	if h.Respond.Status == 0 {
 		h.Respond.Status = http.StatusOK

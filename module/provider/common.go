@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type Common struct {
 	secrets   []string
 	tolerance time.Duration
 	external  *url.URL
+	oneSecret bool // the first secret makes all proofs
 }
 
 // provision resolves secrets and URL.
@@ -62,7 +64,7 @@ func (c *Common) provision(defaultTolerance time.Duration) (err error) {
 	if len(tokens) == 0 {
 		return fmt.Errorf("token needs a secret")
 	}
-	return c.Token.provision(tokens)
+	return c.Token.provision(&Common{secrets: tokens})
 }
 
 // resolve replaces placeholders in secrets and refuses empty ones.
@@ -98,8 +100,8 @@ func parseURL(text string) (*url.URL, error) {
 
 // checkTolerance refuses a tolerance where nothing carries the time. With a
 // scheme, its requests would all be refused.
-func (c *Common) checkTolerance(h *HMAC) error {
-	if c.Tolerance > 0 && (h == nil || !h.carriesTime()) {
+func (c *Common) checkTolerance(carriesTime bool) error {
+	if c.Tolerance > 0 && !carriesTime {
 		return errors.New("tolerance has no meaning here: the provider sends no timestamp")
 	}
 	return nil
@@ -107,13 +109,11 @@ func (c *Common) checkTolerance(h *HMAC) error {
 
 // verifyToken checks the guarding token, if there is one. It matches for the
 // time being: the provider's own secrets come after it.
-func (c *Common) verifyToken(r *Request) error {
+func (c *Common) verifyToken(r *Request, now time.Time) error {
 	if c.Token == nil {
 		return nil
 	}
-	matched, err := c.Token.verify(r)
-	r.Matched = matched
-	return err
+	return c.Token.verify(r, now)
 }
 
 // Strip implements Provider.
@@ -129,9 +129,7 @@ func (c *Common) guard(p *Profile) {
 		return
 	}
 	p.Secrets = len(c.Token.secrets)
-	if c.Token.In == "header" {
-		p.SecretHeaders = append(p.SecretHeaders, c.Token.Name)
-	}
+	c.Token.profile(p)
 }
 
 // options returns the readers of the subdirectives that every provider has.
@@ -181,23 +179,35 @@ func (c *Common) readTolerance(d *caddyfile.Dispenser) error {
 
 // read reads the arguments of a token line:
 //
-//	token header|query <name> <secret>...
+//	token header|query|json|form <name> <secret>...
 //	token path <secret>...
 func (t *Token) read(d *caddyfile.Dispenser) error {
+	if err := t.readPlace(d); err != nil {
+		return err
+	}
+	if t.Secrets == nil {
+		return d.Errf("token %s needs %s", t.In, map[bool]string{true: "a secret", false: "a name and a secret"}[t.In == "path"])
+	}
+	return nil
+}
+
+// readPlace reads where a token stands, and its secrets if there are any.
+func (t *Token) readPlace(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
 		return d.ArgErr()
 	}
 	t.In, args = args[0], args[1:]
 	switch {
-	case t.In != "header" && t.In != "query" && t.In != "path":
-		return d.Errf("token stands in header, query or path, not in %q", t.In)
-	case t.In != "path" && len(args) > 0:
+	case !slices.Contains(tokenPlaces, t.In):
+		return d.Errf("token stands in header, query, path, json or form, not in %q", t.In)
+	case t.In != "path" && len(args) == 0:
+		return d.Errf("token %s needs a name", t.In)
+	case t.In != "path":
 		t.Name, args = args[0], args[1:]
 	}
-	if len(args) == 0 {
-		return d.Errf("token %s needs %s", t.In, map[bool]string{true: "a secret", false: "a name and a secret"}[t.In == "path"])
+	if len(args) > 0 {
+		t.Secrets = args
 	}
-	t.Secrets = args
 	return nil
 }

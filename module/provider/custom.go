@@ -2,36 +2,25 @@ package provider
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 func init() { caddy.RegisterModule(Custom{}) }
 
-// Custom is a provider that the configuration describes, made of the same
-// schemes as the presets.
+// Custom is a provider that the configuration describes, with the same words as
+// the presets.
 type Custom struct {
 	Common
-
-	// The provider signs with an HMAC, made with the secrets.
-	HMAC *HMAC `json:"hmac,omitempty"`
+	Definition
 
 	// The provider proves nothing. The source must be guarded by a token or by
 	// addresses.
 	None bool `json:"none,omitempty"`
 
-	// The expression for the event type.
-	Event string `json:"event,omitempty"`
-
-	// The expression for the delivery ID.
-	ID string `json:"id,omitempty"`
-
+	proofs  proofs
 	profile Profile
 }
 
@@ -46,205 +35,89 @@ func (Custom) CaddyModule() caddy.ModuleInfo {
 // customTolerance is for schemes that sign a timestamp.
 const customTolerance = 5 * time.Minute
 
-// Provision resolves the secrets and sets up the scheme.
+// Provision resolves the secrets and makes the proofs ready.
 func (c *Custom) Provision(caddy.Context) error {
+	d, err := c.check()
+	if err != nil {
+		return err
+	}
 	var tolerance time.Duration
-	if c.HMAC != nil {
-		c.HMAC.defaults()
-		if signed, err := parseSigned(c.HMAC.Signed); err == nil && signed.has("timestamp") {
-			tolerance = customTolerance
-		}
+	if d.signsTime() {
+		tolerance = customTolerance
 	}
 	if err := c.Common.provision(tolerance); err != nil {
 		return err
 	}
-	c.profile = Profile{
-		Methods: []string{"POST"},
-		MaxBody: DefaultMaxBody,
-		Event:   c.Event,
-		ID:      c.ID,
-	}
+	c.profile = d.newProfile()
 	c.guard(&c.profile)
-	if err := c.check(); err != nil || c.HMAC == nil {
-		return err
-	}
-	if err := c.HMAC.provision(&c.Common); err != nil {
-		return fmt.Errorf("hmac: %v", err)
-	}
-	c.HMAC.profile(&c.profile)
-	return nil
+	return c.proofs.provision(d, &c.Common, &c.profile)
 }
 
-// check holds the parts of the configuration against each other.
-func (c *Custom) check() error {
+// check holds the parts of the configuration against each other, and returns a
+// copy of the definition that is compiled.
+func (c *Custom) check() (*Definition, error) {
+	d, err := c.Definition.with(nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	given, needed := len(c.Secrets) > 0, c.needsSecret()
 	switch {
-	case c.HMAC != nil && c.None:
-		return errors.New("provider custom is either hmac or none")
-	case c.HMAC == nil && c.Token == nil && !c.None:
-		return errors.New("provider custom needs a scheme: hmac, token or none")
-	case c.HMAC == nil && len(c.Secrets) > 0:
-		return errors.New("provider custom has a secret but no hmac that uses it")
-	case c.HMAC != nil && len(c.Secrets) == 0:
-		return errors.New("hmac needs a secret")
+	case c.proves() && c.None:
+		return nil, errors.New("provider custom either has a proof or is none")
+	case !c.proves() && c.Token == nil && !c.None:
+		return nil, errors.New("provider custom needs a proof: hmac, digest, token, basic_auth or none")
+	case given && !c.proves():
+		return nil, errors.New("provider custom has a secret but no hmac that uses it")
+	case given && !needed:
+		return nil, errors.New("provider custom has secrets that no proof uses")
+	case !given && needed:
+		return nil, errors.New(d.Proofs[0].kind() + " needs a secret")
+	case d.signs("id") && c.ID == "":
+		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
 	}
-	if err := c.checkTolerance(c.HMAC); err != nil || c.HMAC == nil {
-		return err
-	}
-	scheme := *c.HMAC // compiling fills in defaults
-	if err := scheme.compile(); err != nil {
-		return err
-	}
-	if scheme.signed.has("id") && c.ID == "" {
-		return errors.New("hmac signs {id}, so the provider needs a line: id <expression>")
-	}
-	return nil
+	return d, c.checkTolerance(d.carriesTime())
 }
 
 // Proves implements Provider.
-func (c *Custom) Proves() bool { return c.HMAC != nil || c.Token != nil }
+func (c *Custom) Proves() bool { return c.proves() || c.Token != nil }
 
 // Profile implements Provider.
 func (c *Custom) Profile() *Profile { return &c.profile }
 
 // Verify implements Provider.
 func (c *Custom) Verify(r *Request, now time.Time) error {
-	if err := c.verifyToken(r); err != nil || c.HMAC == nil {
+	if err := c.verifyToken(r, now); err != nil {
 		return err
 	}
-	return c.HMAC.verify(r, now)
+	return c.proofs.verify(r, now)
 }
 
 // Sign implements Provider.
 func (c *Custom) Sign(r *Request, now time.Time) error {
-	if c.Token != nil {
-		defer c.Token.sign(r)
+	if err := c.proofs.sign(r, now); err != nil || c.Token == nil {
+		return err
 	}
-	if c.HMAC == nil {
-		return nil
-	}
-	return c.HMAC.sign(r, now)
+	return c.Token.sign(r, now)
+}
+
+// Strip implements Provider.
+func (c *Custom) Strip(r *Request) {
+	c.Common.Strip(r)
+	c.proofs.strip(r)
 }
 
 // Resigns implements Resigner. A token of its own stays where it is, or was
 // cut from the URL.
-func (c *Custom) Resigns() bool { return c.HMAC != nil }
+func (c *Custom) Resigns() bool { return c.resigns() }
 
 // SignerWith implements Resigner.
 func (c *Custom) SignerWith(secret string) (Signer, error) {
-	own, scheme := *c, *c.HMAC
-	own.HMAC = &scheme
+	own := *c
 	own.signWith(secret)
 	return &own, own.Provision(caddy.Context{})
-}
-
-// UnmarshalCaddyfile reads the custom provider. Syntax:
-//
-//	custom [<secret>...] {
-//		hmac [<hash>] {
-//			header    <name>
-//			value     <template>...
-//			encoding  hex|base64|base64url
-//			signed    <template>
-//			key       raw|hex|base64
-//			timestamp header <name> [unix|unix_ms|rfc3339]
-//			timestamp value [unix|unix_ms|rfc3339]
-//			secret    <secret>...
-//		}
-//		token header|query <name> <secret>...
-//		token path <secret>...
-//		none
-//		secret       <secret>...
-//		tolerance    <duration>|off
-//		external_url <url>
-//		event        <expression>
-//		id           <expression>
-//	}
-func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // custom
-	c.Secrets = d.RemainingArgs()
-	options := c.options()
-	options["hmac"] = c.readHMAC
-	options["none"] = syntax.Flag(&c.None)
-	options["event"] = syntax.String(&c.Event)
-	options["id"] = syntax.String(&c.ID)
-	for _, scheme := range []string{"ed25519", "ecdsa", "rsa", "jwt", "basic_auth"} {
-		options[scheme] = nil
-	}
-	if err := syntax.Block(d, options); err != nil {
-		return err
-	}
-	return syntax.At(d, c.check())
-}
-
-func (c *Custom) readHMAC(d *caddyfile.Dispenser) error {
-	c.HMAC = new(HMAC)
-	if d.NextArg() {
-		c.HMAC.Hash = d.Val()
-		if _, ok := hashes[c.HMAC.Hash]; !ok {
-			return d.Errf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", c.HMAC.Hash)
-		}
-	}
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	err := syntax.Block(d, syntax.Options{
-		"header":    syntax.String(&c.HMAC.Header),
-		"value":     c.readValue,
-		"encoding":  syntax.OneOf(&c.HMAC.Encoding, encodings...),
-		"signed":    c.readSigned,
-		"key":       syntax.OneOf(&c.HMAC.Key, "raw", "hex", "base64"),
-		"timestamp": c.readTimestamp,
-		"secret":    c.options()["secret"],
-	})
-	if err == nil && c.HMAC.Header == "" {
-		return d.Err("hmac needs the header that carries the signature")
-	}
-	return err
-}
-
-// readSigned reads what is signed, in the spelling that the user wrote.
-func (c *Custom) readSigned(d *caddyfile.Dispenser) error {
-	if err := syntax.String(&c.HMAC.Signed)(d); err != nil {
-		return err
-	}
-	c.HMAC.Signed = shorthands.Replace(c.HMAC.Signed)
-	_, err := parseSigned(c.HMAC.Signed)
-	return syntax.At(d, err)
-}
-
-func (c *Custom) readValue(d *caddyfile.Dispenser) error {
-	if err := syntax.Strings(&c.HMAC.Value)(d); err != nil {
-		return err
-	}
-	for _, template := range c.HMAC.Value {
-		if _, err := parseValue(template, c.HMAC.Hash); err != nil {
-			return syntax.At(d, err)
-		}
-	}
-	return nil
-}
-
-func (c *Custom) readTimestamp(d *caddyfile.Dispenser) error {
-	t := new(Timestamp)
-	c.HMAC.Timestamp = t
-	args := d.RemainingArgs()
-	switch {
-	case len(args) >= 2 && args[0] == "header":
-		t.Header, args = args[1], args[2:]
-	case len(args) >= 1 && args[0] == "value":
-		args = args[1:]
-	default:
-		return d.Err("timestamp wants: header <name> [unix|unix_ms|rfc3339], or value [unix|unix_ms|rfc3339]")
-	}
-	switch {
-	case len(args) > 1:
-		return d.ArgErr()
-	case len(args) == 1 && !slices.Contains(units, args[0]):
-		return d.Errf("unknown timestamp unit %q: want unix, unix_ms or rfc3339", args[0])
-	case len(args) == 1:
-		t.Unit = args[0]
-	}
-	return nil
 }
 
 // Interface guards

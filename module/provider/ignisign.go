@@ -91,14 +91,12 @@ func (g *Ignisign) Provision(caddy.Context) error {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
 	}
-	g.profile = Profile{
-		Methods:      []string{"POST"},
-		MaxBody:      DefaultMaxBody,
+	g.profile = (&Definition{
 		Event:        `body.topic + "." + body.action`,
 		ID:           `body.verificationToken`,
 		NeverRetries: true,
-		Samples:      func() []Sample { return samples("ignisign") },
-	}
+	}).newProfile()
+	g.profile.Samples = func() []Sample { return samples("ignisign") }
 	g.guard(&g.profile)
 	g.profile.Secrets = len(g.keys)
 	return nil
@@ -114,7 +112,7 @@ func (g *Ignisign) check() error {
 	case len(g.APIKeys) == 0 && len(g.Secrets) == 0:
 		return errors.New("ignisign needs a line: api_key <key>, or secret <secret> for keys of the older kind")
 	}
-	return g.checkTolerance(nil)
+	return g.checkTolerance(false)
 }
 
 // Cleanup closes the idle connections to the API.
@@ -142,8 +140,8 @@ type ignisignEvent struct {
 }
 
 // Verify implements Provider with what can be told without a call.
-func (g *Ignisign) Verify(r *Request, _ time.Time) error {
-	if err := g.verifyToken(r); err != nil {
+func (g *Ignisign) Verify(r *Request, now time.Time) error {
+	if err := g.verifyToken(r, now); err != nil {
 		return err
 	}
 	r.Matched = 0 // Check will tell
@@ -166,9 +164,9 @@ func (g *Ignisign) Verify(r *Request, _ time.Time) error {
 
 // Sign implements Provider. Ignisign's tokens cannot be made, so a sample is
 // accepted only where api_url points to a stand-in.
-func (g *Ignisign) Sign(r *Request, _ time.Time) error {
+func (g *Ignisign) Sign(r *Request, now time.Time) error {
 	if g.Token != nil {
-		g.Token.sign(r)
+		return g.Token.sign(r, now)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,24 +15,29 @@ import (
 
 // Preset is what is known about a provider, as data.
 type Preset struct {
-	Name, Title string
+	Name, Title, Category string
 	// Source says where the facts come from, Confidence how sure they are:
-	// docs (the provider's own), code (read in the provider's own code), or
-	// unspecified (the provider leaves something open, and the preset guesses).
+	// docs (the provider's own), code (read in the provider's own code), secondary
+	// (a third party says so), or unspecified (the provider leaves something open,
+	// and the preset guesses or asks).
 	Source, Confidence string
+	Notes              string // for users
 
-	HMAC  *HMAC  // one of these two, or none where the provider proves nothing
-	Token *Token // with the provider's secrets as its tokens
+	// Definition has each {option.name} replaced by the option's value.
+	Definition
 
-	// Legacy are weaker forms of HMAC, strongest first, which only count where
-	// the header of HMAC is absent.
-	Legacy []HMAC
+	Tolerance time.Duration // of the timestamp
+	Options   []Option
+}
 
-	Tolerance    time.Duration // of the signed timestamp
-	Options      []string      // what else may be configured: hash, encoding
-	Event, ID    string        // expressions
-	Horizon      time.Duration // how long the provider retries
-	NeverRetries bool
+// Option is something that a preset cannot know.
+type Option struct {
+	Name     string   // its subdirective
+	Help     string   // a sentence
+	Required bool     // whether the preset loads without it
+	Default  string   // its value if it is not given
+	Choices  []string // the values that it can have; nil: any
+	Several  bool     // whether it may have several values
 }
 
 // Presets returns the presets, by name.
@@ -47,16 +53,13 @@ func init() {
 type Known struct {
 	Common
 
-	// The hash function, for providers whose documents leave it open.
-	Hash string `json:"hash,omitempty"`
-
-	// The encoding of the signature, for providers whose documents leave it open.
-	Encoding string `json:"encoding,omitempty"`
+	// The options of the preset, by name. Placeholders are resolved when the
+	// configuration loads. Where there may be several values, white space stands
+	// between them.
+	Options map[string]string `json:"options,omitempty"`
 
 	preset  *Preset
-	hmac    *HMAC
-	legacy  []HMAC
-	token   *Token
+	proofs  proofs
 	profile Profile
 }
 
@@ -69,83 +72,85 @@ func (k Known) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision resolves the secrets and sets up the preset's scheme.
+// Provision resolves secrets and options and makes the proofs ready.
 func (k *Known) Provision(caddy.Context) error {
 	p := k.preset
 	if err := k.Common.provision(p.Tolerance); err != nil {
 		return err
 	}
-	if err := k.checkOptions(); err != nil {
+	if err := k.check(); err != nil {
 		return err
 	}
-	k.profile = Profile{
-		Methods:      []string{"POST"},
-		MaxBody:      DefaultMaxBody,
-		Event:        p.Event,
-		ID:           p.ID,
-		Horizon:      p.Horizon,
-		NeverRetries: p.NeverRetries,
-		Samples:      func() []Sample { return samples(p.Name) },
+	values, err := k.resolveOptions()
+	if err != nil {
+		return err
 	}
+	d, err := p.with(values)
+	if err != nil {
+		return err
+	}
+	if err := d.check(); err != nil {
+		return err
+	}
+	k.profile = d.newProfile()
+	k.profile.Samples = func() []Sample { return samples(p.Name) }
 	k.guard(&k.profile)
-	return k.provisionScheme()
+	return k.proofs.provision(d, &k.Common, &k.profile)
 }
 
-func (k *Known) provisionScheme() error {
-	p := k.preset
-	if err := k.check(); err != nil || !p.proves() {
-		return err
-	}
-	if p.Token != nil {
-		token := *p.Token
-		k.token = &token
-		k.profile.Secrets = len(k.secrets)
-		k.profile.SecretHeaders = append(k.profile.SecretHeaders, token.Name)
-		return k.token.provision(k.secrets)
-	}
-	hmac := *p.HMAC
-	k.hmac = &hmac
-	if k.Hash != "" {
-		k.hmac.Hash = k.Hash
-	}
-	if k.Encoding != "" {
-		k.hmac.Encoding = k.Encoding
-	}
-	if err := k.hmac.provision(&k.Common); err != nil {
-		return err
-	}
-	k.hmac.profile(&k.profile)
-	k.legacy = slices.Clone(p.Legacy)
-	for i := range k.legacy {
-		if err := k.legacy[i].provision(&k.Common); err != nil {
-			return err
+// resolveOptions returns the values of all options that the preset has.
+func (k *Known) resolveOptions() (map[string]string, error) {
+	values := make(map[string]string)
+	for _, o := range k.preset.Options {
+		value := k.Options[o.Name]
+		if value == "" {
+			values[o.Name] = o.Default
+			continue
+		}
+		resolved, err := resolve(o.Name, []string{value})
+		if err != nil {
+			return nil, err
+		}
+		values[o.Name] = resolved[0]
+		if o.Choices != nil && !slices.Contains(o.Choices, resolved[0]) {
+			return nil, fmt.Errorf("%s: %q is none of %s", o.Name, resolved[0], strings.Join(o.Choices, ", "))
 		}
 	}
-	return nil
+	return values, nil
 }
 
-// proves reports whether the provider proves that it sent a request.
-func (p *Preset) proves() bool { return p.HMAC != nil || p.Token != nil }
+// with returns the definition with the values of its options. An option with
+// several values makes as many elements of a list.
+func (p *Preset) with(values map[string]string) (*Definition, error) {
+	lists := make(map[string][]string)
+	for _, o := range p.Options {
+		if o.Several {
+			lists[o.Name] = strings.Fields(values[o.Name])
+		}
+	}
+	return p.Definition.with(values, lists)
+}
 
 // check holds the configuration against what the preset is made of.
 func (k *Known) check() error {
 	p, given := k.preset, len(k.Secrets) > 0
 	switch {
-	case p.proves() && !given:
+	case p.needsSecret() && !given:
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
 	case !p.proves() && given:
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
 	}
-	return k.checkTolerance(p.HMAC)
-}
-
-func (k *Known) checkOptions() error {
-	for name, value := range map[string]string{"hash": k.Hash, "encoding": k.Encoding} {
-		if value != "" && !slices.Contains(k.preset.Options, name) {
-			return fmt.Errorf("provider %s takes no option %s", k.preset.Name, name)
+	for _, name := range slices.Sorted(maps.Keys(k.Options)) {
+		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Name == name }) {
+			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
 		}
 	}
-	return nil
+	for _, o := range p.Options {
+		if o.Required && k.Options[o.Name] == "" {
+			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
+		}
+	}
+	return k.checkTolerance(p.carriesTime())
 }
 
 // Proves implements Provider.
@@ -156,72 +161,28 @@ func (k *Known) Profile() *Profile { return &k.profile }
 
 // Verify implements Provider.
 func (k *Known) Verify(r *Request, now time.Time) error {
-	if err := k.verifyToken(r); err != nil {
+	if err := k.verifyToken(r, now); err != nil {
 		return err
 	}
-	switch {
-	case k.hmac != nil:
-		return k.verifyHMAC(r, now)
-	case k.token != nil:
-		matched, err := k.token.verify(r)
-		r.Matched = matched
-		return err
-	}
-	return nil
-}
-
-// verifyHMAC goes by the strongest signature that the request offers. What is
-// wrong with that one no weaker one makes good.
-func (k *Known) verifyHMAC(r *Request, now time.Time) error {
-	refusal := k.hmac.verify(r, now)
-	if _, offered := r.Header[k.hmac.header]; offered {
-		return refusal
-	}
-	for i := range k.legacy {
-		if refusal = k.legacy[i].verify(r, now); refusal != Missing {
-			return refusal
-		}
-	}
-	return refusal
+	return k.proofs.verify(r, now)
 }
 
 // Sign implements Provider.
 func (k *Known) Sign(r *Request, now time.Time) error {
-	if k.hmac != nil {
-		if err := k.signHMAC(r, now); err != nil {
-			return err
-		}
+	if err := k.proofs.sign(r, now); err != nil || k.Token == nil {
+		return err
 	}
-	for _, token := range []*Token{k.token, k.Token} {
-		if token != nil {
-			token.sign(r)
-		}
-	}
-	return nil
+	return k.Token.sign(r, now)
 }
 
-// signHMAC makes the signature, and again those weaker ones that the request
-// has: an old one must not stay beside a new one.
-func (k *Known) signHMAC(r *Request, now time.Time) error {
-	schemes := []*HMAC{k.hmac}
-	for i := range k.legacy {
-		if k.legacy[i].form(r) != nil {
-			schemes = append(schemes, &k.legacy[i])
-		}
-	}
-	for i := range k.legacy {
-		delete(r.Header, k.legacy[i].header)
-	}
-	for _, scheme := range schemes {
-		if err := scheme.sign(r, now); err != nil {
-			return err
-		}
-	}
-	return nil
+// Strip implements Provider.
+func (k *Known) Strip(r *Request) {
+	k.Common.Strip(r)
+	k.proofs.strip(r)
 }
 
 // Resigns implements Resigner.
-func (k *Known) Resigns() bool { return k.preset.proves() }
+func (k *Known) Resigns() bool { return k.preset.resigns() }
 
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {
@@ -236,7 +197,7 @@ func (k *Known) SignerWith(secret string) (Signer, error) {
 //		secret       <secret>...
 //		tolerance    <duration>|off
 //		external_url <url>
-//		token        header|query <name> <secret>...
+//		token        header|query|json|form <name> <secret>...
 //		token        path <secret>...
 //		<option>     <value>
 //	}
@@ -244,16 +205,42 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the provider's name
 	k.Secrets = d.RemainingArgs()
 	options := k.options()
-	if slices.Contains(k.preset.Options, "hash") {
-		options["hash"] = syntax.OneOf(&k.Hash, slices.Sorted(maps.Keys(hashes))...)
-	}
-	if slices.Contains(k.preset.Options, "encoding") {
-		options["encoding"] = syntax.OneOf(&k.Encoding, encodings...)
+	for _, o := range k.preset.Options {
+		options[o.Name] = k.readOption(&o)
 	}
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}
 	return syntax.At(d, k.check())
+}
+
+// readOption reads the value of an option. One with placeholders is checked
+// when they are resolved.
+func (k *Known) readOption(o *Option) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		var value string
+		if err := o.read(d, &value); err != nil {
+			return err
+		}
+		if o.Choices != nil && !strings.Contains(value, "{") && !slices.Contains(o.Choices, value) {
+			return d.Errf("%q is none of %s", value, strings.Join(o.Choices, ", "))
+		}
+		if k.Options == nil {
+			k.Options = make(map[string]string)
+		}
+		k.Options[o.Name] = value
+		return nil
+	}
+}
+
+func (o *Option) read(d *caddyfile.Dispenser, to *string) error {
+	if !o.Several {
+		return syntax.String(to)(d)
+	}
+	var values []string
+	err := syntax.Strings(&values)(d)
+	*to = strings.Join(values, " ")
+	return err
 }
 
 // Interface guards

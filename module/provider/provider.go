@@ -1,9 +1,9 @@
 // Package provider knows who sends webhooks and how they sign them.
 //
-// A few schemes ([HMAC], [Token], none) do the work. A [Preset] is data that
-// says which scheme a provider uses and how; the custom provider is the same
-// data written by a user. Only what no data can express is code of its own:
-// Ignisign, whose proof is checked by a call.
+// A few schemes ([HMAC], [Token], none) do the work. A [Definition] is data that
+// says which of them a provider uses and how. A [Preset] has one, and the custom
+// provider is the same data written by a user. Only what no data can express is
+// code of its own: Ignisign, whose proof is checked by a call.
 //
 //	request -> Verify -> (Check, where the proof needs a call) -> Strip
 package provider
@@ -136,6 +136,11 @@ type Profile struct {
 	// Secrets is how many of them are configured: the largest position that
 	// Matched can have.
 	Secrets int
+	// Answer is what the provider wants to be answered; its statuses are set.
+	Answer Reply
+	// Ranges are the addresses that the provider publishes; nil where it
+	// publishes none.
+	Ranges *Ranges
 	// SecretHeaders carry credentials of the configuration, and are masked in
 	// whatever the gateway shows.
 	SecretHeaders []string

@@ -69,11 +69,11 @@ func hook(body string, headers ...string) *Request {
 
 func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
 	for _, p := range Presets() {
-		if p.Title == "" || !strings.HasPrefix(p.Source, "https://") || p.Event == "" {
-			t.Errorf("%s lacks title, source or event", p.Name)
+		if p.Title == "" || p.Category == "" || !strings.HasPrefix(p.Source, "https://") || p.Event == "" {
+			t.Errorf("%s lacks title, category, source or event", p.Name)
 		}
 		switch p.Confidence {
-		case "docs", "code", "unspecified":
+		case "docs", "code", "secondary", "unspecified":
 		default:
 			t.Errorf("%s: unknown confidence %q", p.Name, p.Confidence)
 		}

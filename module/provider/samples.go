@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"embed"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/textproto"
@@ -22,6 +23,7 @@ type Sample struct {
 	Event  string            `json:"event"`
 	Header map[string]string `json:"headers"`
 	Body   json.RawMessage   `json:"body"`
+	Text   string            `json:"text"` // the body if it is not JSON
 }
 
 // samples returns the samples of a preset, read anew: only commands ask.
@@ -37,8 +39,8 @@ func samples(preset string) []Sample {
 	return list
 }
 
-// Request fills the gaps: a fresh {id}, the times {time}, {unix} and {unix_ms},
-// the {event}, and whatever more the provider knows.
+// Request fills the gaps: a fresh {id}, a fresh {#number}, the times {time},
+// {unix} and {unix_ms}, the {event}, and whatever more the provider knows.
 func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error) {
 	id, err := uuid.NewRandom()
 	if err != nil {
@@ -46,7 +48,7 @@ func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error
 	}
 	seconds, millis := strconv.FormatInt(now.Unix(), 10), strconv.FormatInt(now.UnixMilli(), 10)
 	gaps := []string{
-		`"{#unix}"`, seconds, `"{#unix_ms}"`, millis,
+		`"{#number}"`, strconv.Itoa(int(binary.BigEndian.Uint32(id[:4]))), `"{#unix}"`, seconds, `"{#unix_ms}"`, millis,
 		"{event}", s.Event, "{id}", id.String(), "{unix}", seconds, "{unix_ms}", millis,
 		"{time}", now.UTC().Format("2006-01-02T15:04:05.000Z"),
 	}
@@ -61,6 +63,10 @@ func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error
 	r := &Request{Method: "POST", Header: make(map[string][]string)}
 	for name, value := range s.Header {
 		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{fill.Replace(value)}
+	}
+	if s.Text != "" {
+		r.Body = []byte(fill.Replace(s.Text))
+		return r, nil
 	}
 	var body bytes.Buffer
 	if err := json.Compact(&body, s.Body); err != nil {

@@ -1,7 +1,9 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/json"
+	"net/url"
 	"regexp"
 	"testing"
 
@@ -11,6 +13,11 @@ import (
 // gap is a gap of a sample that nothing has filled.
 var gap = regexp.MustCompile(`\{#?[a-z_]+\}`)
 
+// secretsOf has the secrets of presets that cannot take just any.
+var secretsOf = map[string]string{
+	"adyen": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+}
+
 // configs has a configuration of each provider that has samples.
 func configs() map[string]string {
 	all := map[string]string{
@@ -19,7 +26,7 @@ func configs() map[string]string {
 	for _, p := range Presets() {
 		all[p.Name] = p.Name
 		if p.proves() {
-			all[p.Name] += " whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+			all[p.Name] += " " + cmp.Or(secretsOf[p.Name], ownSecret)
 		}
 	}
 	return all
@@ -46,6 +53,7 @@ func TestSamples(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a"}
 					if err := p.Sign(r, now); err != nil {
 						t.Fatal(err)
 					}
@@ -60,7 +68,7 @@ func TestSamples(t *testing.T) {
 }
 
 func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids map[string]bool) {
-	if !json.Valid(r.Body) || gap.Match(r.Body) {
+	if sample.Text == "" && !json.Valid(r.Body) || gap.Match(r.Body) {
 		t.Errorf("%s: not complete: %s", sample.Event, r.Body)
 	}
 	for name, values := range r.Header {

@@ -32,7 +32,7 @@ type Resigner interface {
 func (c *Common) signWith(secret string) {
 	c.Token = nil
 	if secret != "" {
-		c.Secrets = []string{secret}
+		c.Secrets, c.oneSecret = []string{secret}, true
 	}
 }
 

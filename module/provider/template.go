@@ -2,189 +2,194 @@ package provider
 
 import (
 	"fmt"
-	"iter"
+	"hash"
 	"net/textproto"
+	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // shorthands are the placeholders of templates as Caddy spells them after it
 // has expanded its own shorthands in a site block.
 var shorthands = strings.NewReplacer(
 	"{http.request.method}", "{method}",
+	"{http.request.host}", "{host}",
+	"{http.request.scheme}", "{scheme}",
 	"{http.request.uri.path}", "{path}",
 	"{http.request.uri.query}", "{query}",
+	"{http.request.uri.query.", "{query.",
 	"{http.request.header.", "{header.",
 )
 
-// piece is a part of a template: a placeholder's name, or literal text.
+// piece is a part of a template: a placeholder, or literal text.
 type piece struct {
-	name string // "" for literal text
-	text string // the text, or the header of a {header.…}
+	name  string // "" for literal text
+	text  string // the text, or what follows the dot in {header.X-Name}
+	steps []step // what is done to the placeholder's text, in this order
 }
 
-// splitTemplate cuts a template into literals and placeholders.
+// splitTemplate cuts a template into literals and placeholders such as {body},
+// {header.X-Name} and {body|sha256|hex}. A doubled brace stands for itself.
 func splitTemplate(template string) ([]piece, error) {
 	var pieces []piece
-	rest := shorthands.Replace(template)
+	literal, rest := "", shorthands.Replace(template)
 	for rest != "" {
-		literal, after, found := strings.Cut(rest, "{")
-		if literal != "" {
-			pieces = append(pieces, piece{text: literal})
+		text, after, found := strings.Cut(rest, "{")
+		literal += text
+		if after, doubled := strings.CutPrefix(after, "{"); doubled {
+			literal, rest = literal+"{", after
+			continue
 		}
 		if !found {
 			break
 		}
-		name, tail, closed := strings.Cut(after, "}")
+		inside, tail, closed := strings.Cut(after, "}")
 		if !closed {
 			return nil, fmt.Errorf("template %q: a { is not closed", template)
 		}
-		p := piece{name: name}
-		if header, ok := strings.CutPrefix(name, "header."); ok {
-			p = piece{name: "header", text: textproto.CanonicalMIMEHeaderKey(header)}
+		p, err := parsePlaceholder(inside)
+		if err != nil {
+			return nil, fmt.Errorf("template %q: %v", template, err)
+		}
+		if literal != "" {
+			pieces = append(pieces, piece{text: literal})
 		}
 		pieces = append(pieces, p)
-		rest = tail
+		literal, rest = "", tail
+	}
+	if literal != "" {
+		pieces = append(pieces, piece{text: literal})
 	}
 	return pieces, nil
 }
 
-// signedTemplate says what a signature covers.
-type signedTemplate []piece
+func parsePlaceholder(inside string) (piece, error) {
+	source, functions, piped := strings.Cut(inside, "|")
+	name, of, _ := strings.Cut(source, ".")
+	if name == "header" {
+		of = textproto.CanonicalMIMEHeaderKey(of)
+	}
+	p := piece{name: name, text: of}
+	if name == "" {
+		return p, fmt.Errorf("{%s} has no name", inside)
+	}
+	if !piped {
+		return p, nil
+	}
+	for text := range strings.SplitSeq(functions, "|") {
+		s, err := parseStep(text)
+		if err != nil {
+			return p, fmt.Errorf("{%s}: %v", inside, err)
+		}
+		p.steps = append(p.steps, s)
+	}
+	return p, nil
+}
 
-func parseSigned(template string) (signedTemplate, error) {
-	pieces, err := splitTemplate(template)
+// String returns the placeholder as it is written, without what is done to it.
+func (p piece) String() string {
+	if p.text == "" {
+		return "{" + p.name + "}"
+	}
+	return "{" + p.name + "." + p.text + "}"
+}
+
+// template is made into text from what a request holds.
+type template []piece
+
+// The placeholders that stand alone, and those that need a name after a dot.
+var (
+	wholes = []string{"body", "timestamp", "method", "url", "scheme", "host", "path", "query", "form", "id", "secret"}
+	named  = []string{"header", "query", "json", "form", "value"}
+)
+
+// parseTemplate compiles a template of what is signed.
+func parseTemplate(text string) (template, error) {
+	pieces, err := splitTemplate(text)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range pieces {
-		switch p.name {
-		case "", "body", "timestamp", "method", "url", "path", "query", "id", "header":
-		default:
-			return nil, fmt.Errorf("template %q: unknown placeholder {%s}; there are {body}, {timestamp}, {method}, {url}, {path}, {query}, {id} and {header.X-Name}", template, p.name)
+		known := wholes
+		if p.text != "" {
+			known = named
+		}
+		if p.name != "" && !slices.Contains(known, p.name) {
+			return nil, fmt.Errorf("template %q: unknown placeholder %s; there are {body}, {timestamp}, {method}, {url}, {scheme}, {host}, {path}, {query}, {form}, {id}, {secret}, "+
+				"{header.X-Name}, {query.name}, {form.name}, {json.path} and {value.name}", text, p)
 		}
 	}
 	return pieces, nil
 }
 
+// parseTemplates compiles several.
+func parseTemplates(texts []string) ([]template, error) {
+	templates := make([]template, len(texts))
+	for i, text := range texts {
+		var err error
+		if templates[i], err = parseTemplate(text); err != nil {
+			return nil, err
+		}
+	}
+	return templates, nil
+}
+
 // has reports whether the template contains a placeholder.
-func (t signedTemplate) has(name string) bool {
-	for _, p := range t {
-		if p.name == name {
-			return true
-		}
-	}
-	return false
+func (t template) has(names ...string) bool {
+	return slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && slices.Contains(names, p.name) })
 }
 
-// valueTemplate says how a header's value is made up: items such as
-// t={timestamp} and v1={signature}, each any number of times.
-type valueTemplate struct {
-	items     []valueItem
-	separator string // "" = white space, and commas where no prefix has one
+// profile tells a profile what the template will ask of a request.
+func (t template) profile(p *Profile) {
+	p.SignsID = p.SignsID || t.has("id")
+	p.SignsURL = p.SignsURL || t.has("url", "scheme", "host", "path", "query")
 }
 
-type valueItem struct {
-	prefix, name string // name: signature or timestamp
-}
-
-func parseValue(template, hash string) (valueTemplate, error) {
-	pieces, err := splitTemplate(strings.ReplaceAll(template, "{hash}", hash))
-	if err != nil {
-		return valueTemplate{}, err
-	}
-	var v valueTemplate
-	prefix, signatures := "", 0
-	for i, p := range pieces {
-		switch p.name {
-		case "":
-			prefix = p.text
-			if i == len(pieces)-1 {
-				return v, fmt.Errorf("template %q: text after the last placeholder", template)
-			}
+// hash feeds the template's text to a hash. It reports whether the request has
+// what the template needs.
+func (t template) hash(to hash.Hash, e *env) bool {
+	for i := range t {
+		p := &t[i]
+		if p.name == "body" && p.steps == nil {
+			to.Write(e.r.Body) // never copied
 			continue
-		case "signature":
-			signatures++
-		case "timestamp":
-		default:
-			return v, fmt.Errorf("template %q: unknown placeholder {%s}; there are {signature}, {timestamp} and {hash}", template, p.name)
 		}
-		if len(v.items) > 0 {
-			if prefix == "" {
-				return v, fmt.Errorf("template %q: nothing stands between two placeholders", template)
-			}
-			_, n := utf8.DecodeRuneInString(prefix)
-			v.separator, prefix = prefix[:n], strings.TrimSpace(prefix[n:])
+		var ok bool
+		if e.scratch, ok = p.append(e.scratch[:0], e); !ok {
+			return false
 		}
-		for _, item := range v.items {
-			if item.prefix == prefix {
-				return v, fmt.Errorf("template %q: two placeholders look alike; write something before them, as in t={timestamp},v1={signature}", template)
-			}
-		}
-		v.items = append(v.items, valueItem{prefix, p.name})
-		prefix = ""
+		to.Write(e.scratch)
 	}
-	if signatures != 1 {
-		return v, fmt.Errorf("template %q: {signature} must stand in it once", template)
-	}
-	return v, nil
+	return true
 }
 
-// split yields the items of a header's value.
-func (v *valueTemplate) split(value string) iter.Seq[string] {
-	if v.separator != "" {
-		return strings.SplitSeq(value, v.separator)
+// text returns the template's text, "" where the request lacks what it needs.
+func (t template) text(e *env) string {
+	if len(t) == 1 && t[0].steps == nil && t[0].name == "header" {
+		return e.r.header(t[0].text)
 	}
-	comma := !strings.Contains(v.items[0].prefix, ",")
-	return strings.FieldsFuncSeq(value, func(r rune) bool {
-		return r == ' ' || r == '\t' || comma && r == ','
-	})
+	var text []byte
+	for i := range t {
+		var ok bool
+		if text, ok = t[i].append(text, e); !ok {
+			return ""
+		}
+	}
+	return string(text)
 }
 
-// maxSignatures bounds the work that one header can ask for.
-const maxSignatures = 16
-
-// parse finds timestamp and signatures in a header's value, appending the
-// latter to signatures.
-func (v *valueTemplate) parse(value string, signatures []string) (timestamp string, _ []string) {
-	for item := range v.split(value) {
-		switch name, text := v.read(strings.TrimSpace(item)); {
-		case text == "":
-		case name == "timestamp" && timestamp == "":
-			timestamp = text
-		case name == "signature" && len(signatures) < maxSignatures:
-			signatures = append(signatures, text)
+// append appends the text of a piece.
+func (p *piece) append(to []byte, e *env) ([]byte, bool) {
+	if p.name == "json" && !e.soundJSON() {
+		return to, false
+	}
+	if p.steps == nil {
+		return e.append(to, p), true
+	}
+	text, ok := e.append(nil, p), true
+	for i := range p.steps {
+		if text, ok = p.steps[i].apply(e, text); !ok {
+			return to, false
 		}
 	}
-	return timestamp, signatures
-}
-
-// read tells which placeholder an item stands for, the longest prefix deciding,
-// and what it says.
-func (v *valueTemplate) read(item string) (name, text string) {
-	longest := -1
-	for i := range v.items {
-		rest, ok := strings.CutPrefix(item, v.items[i].prefix)
-		if ok && len(v.items[i].prefix) > longest {
-			longest, name, text = len(v.items[i].prefix), v.items[i].name, rest
-		}
-	}
-	return name, text
-}
-
-// format makes a header's value.
-func (v *valueTemplate) format(signature, timestamp string) string {
-	var b strings.Builder
-	for i, item := range v.items {
-		if i > 0 {
-			b.WriteString(v.separator)
-		}
-		b.WriteString(item.prefix)
-		if item.name == "timestamp" {
-			b.WriteString(timestamp)
-		} else {
-			b.WriteString(signature)
-		}
-	}
-	return b.String()
+	return append(to, text...), true
 }

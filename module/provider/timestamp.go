@@ -2,9 +2,68 @@ package provider
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
+
+// Timestamp says where a request carries the time of its signature.
+type Timestamp struct {
+	// The header that carries the time. Empty if it stands elsewhere.
+	Header string `json:"header,omitempty"`
+
+	// What gives the time if it is neither in a header nor beside the signature:
+	// {query.name}, {json.path} or {form.name}.
+	From string `json:"from,omitempty"`
+
+	// How the time is written: unix (seconds, the default), unix_ms or rfc3339.
+	Unit string `json:"unit,omitempty"`
+
+	template template
+}
+
+var units = []string{"unix", "unix_ms", "rfc3339"}
+
+func (t *Timestamp) compile() (err error) {
+	switch {
+	case !slices.Contains(units, t.Unit):
+		return fmt.Errorf("unknown timestamp unit %q: want unix, unix_ms or rfc3339", t.Unit)
+	case t.Header != "" && t.From != "":
+		return fmt.Errorf("the timestamp is either in a header or from %s", t.From)
+	case t.Header != "":
+		t.template = template{{name: "header", text: canonical(t.Header)}}
+	case t.From != "":
+		t.template, err = parseTemplate(t.From)
+	}
+	return err
+}
+
+// find returns the time that a request carries beside its signature.
+func (t *Timestamp) find(e *env) string {
+	if t.template == nil {
+		return ""
+	}
+	return t.template.text(e)
+}
+
+// check refuses a time that is further from now than the tolerance, if there
+// is one.
+func (t *Timestamp) check(timestamp string, now time.Time, tolerance time.Duration) error {
+	if tolerance <= 0 {
+		return nil
+	}
+	at, err := t.parse(timestamp)
+	switch {
+	case err != nil:
+		return NoTime
+	case now.Sub(at) > tolerance:
+		return TooOld
+	case at.Sub(now) > tolerance:
+		return TooNew
+	}
+	return nil
+}
 
 // parse reads a time in the unit's form.
 func (t *Timestamp) parse(text string) (time.Time, error) {
@@ -12,7 +71,7 @@ func (t *Timestamp) parse(text string) (time.Time, error) {
 		return time.Parse(time.RFC3339Nano, text)
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || strings.HasPrefix(text, "+") {
 		return time.Time{}, fmt.Errorf("not a timestamp")
 	}
 	if t.Unit == "unix_ms" {

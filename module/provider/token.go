@@ -2,85 +2,158 @@ package provider
 
 import (
 	"crypto/subtle"
+	"encoding/base64"
 	"fmt"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // Token is a fixed value that the sender passes along: a provider's own scheme,
 // or the gateway's guard for a provider that proves nothing. It covers nothing
 // of the content.
 type Token struct {
-	// Where the token stands: header, query, or path (the last segment).
+	// Where the token stands: header, query, path (the last segment), json, or
+	// form.
 	In string `json:"in"`
 
-	// The name of the header or query parameter.
+	// The name of the header, query parameter or form field, or the path of the
+	// JSON value. Where that path gives several values, each must be the token.
 	Name string `json:"name,omitempty"`
 
-	// The tokens that are accepted. Placeholders are resolved when the
-	// configuration loads.
+	// What stands before the token, such as Bearer and a space. Letters may be
+	// in either case.
+	Prefix string `json:"prefix,omitempty"`
+
+	// How the token is written: as it is (the default), or base64, as user and
+	// password of Basic authentication are.
+	Encoding string `json:"encoding,omitempty"`
+
+	// The tokens that are accepted, if they are not the provider's secrets.
+	// Placeholders are resolved when the configuration loads.
 	Secrets []string `json:"secrets,omitempty"`
 
 	secrets [][]byte
 }
 
-// provision checks the token's place and takes the resolved secrets.
-func (t *Token) provision(secrets []string) error {
-	switch t.In {
-	case "header", "query":
-		if t.Name == "" {
-			return fmt.Errorf("token %s needs a name", t.In)
-		}
-	case "path":
-		if t.Name != "" {
-			return fmt.Errorf("token path takes no name")
-		}
-	default:
-		return fmt.Errorf("token stands in header, query or path, not in %q", t.In)
+// tokenPlaces are where a token can stand.
+var tokenPlaces = []string{"header", "query", "path", "json", "form"}
+
+// provision implements scheme.
+func (t *Token) provision(c *Common) error {
+	switch {
+	case !slices.Contains(tokenPlaces, t.In):
+		return fmt.Errorf("token stands in header, query, path, json or form, not in %q", t.In)
+	case t.In == "path" && t.Name != "":
+		return fmt.Errorf("token path takes no name")
+	case t.In != "path" && t.Name == "":
+		return fmt.Errorf("token %s needs a name", t.In)
+	case t.Encoding != "" && t.Encoding != "base64":
+		return fmt.Errorf("unknown encoding %q of a token: want base64, or none", t.Encoding)
 	}
 	if t.In == "header" {
-		t.Name = textproto.CanonicalMIMEHeaderKey(t.Name)
+		t.Name = canonical(t.Name)
 	}
 	t.secrets = nil
-	for _, secret := range secrets {
+	for _, secret := range c.secrets {
+		if t.Encoding == "base64" {
+			secret = base64.StdEncoding.EncodeToString([]byte(secret))
+		}
 		t.secrets = append(t.secrets, []byte(secret))
 	}
 	return nil
 }
 
-// verify returns the position of the token that the request carries.
-func (t *Token) verify(r *Request) (position int, err error) {
-	got, found := t.find(r)
-	if !found || got == "" {
-		return 0, Missing
+// profile implements scheme.
+func (t *Token) profile(p *Profile) {
+	if t.In == "header" {
+		p.SecretHeaders = append(p.SecretHeaders, t.Name)
 	}
-	for i, secret := range slices.Backward(t.secrets) {
-		same := subtle.ConstantTimeCompare(secret, []byte(got))
-		position = subtle.ConstantTimeSelect(same, i+1, position)
-	}
-	if position == 0 {
-		return 0, Wrong
-	}
-	return position, nil
 }
 
-func (t *Token) find(r *Request) (string, bool) {
-	switch t.In {
-	case "header":
-		return r.header(t.Name), true
-	case "path":
-		segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
-		token, err := url.PathUnescape(segment)
-		return token, err == nil
+// places are the headers that carry the token.
+func (t *Token) places() []string {
+	if t.In == "header" {
+		return []string{canonical(t.Name)}
 	}
-	for pair := range strings.SplitSeq(r.RawQuery, "&") {
-		if value, ok := t.inPair(pair); ok {
-			return value, true
+	return nil
+}
+
+// inHeader reports whether the token stands in a header.
+func (t *Token) inHeader() bool { return t.In == "header" }
+
+// verify implements scheme.
+func (t *Token) verify(r *Request, _ time.Time) error {
+	r.Matched = 0
+	found := t.find(r)
+	if len(found) == 0 {
+		return Missing
+	}
+	for _, text := range found {
+		token, ok := cutPrefixFold(text, t.Prefix)
+		if !ok || token == "" {
+			return Missing
+		}
+		position := 0
+		for i, secret := range slices.Backward(t.secrets) {
+			same := subtle.ConstantTimeCompare(secret, []byte(token))
+			position = subtle.ConstantTimeSelect(same, i+1, position)
+		}
+		if r.Matched = position; position == 0 {
+			return Wrong
 		}
 	}
-	return "", false
+	return nil
+}
+
+func cutPrefixFold(s, prefix string) (after string, ok bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// find returns the texts that must hold the token.
+func (t *Token) find(r *Request) []string {
+	switch t.In {
+	case "header":
+		return r.Header[t.Name][:min(1, len(r.Header[t.Name]))]
+	case "path":
+		segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
+		if token, err := url.PathUnescape(segment); err == nil {
+			return []string{token}
+		}
+	case "json":
+		return t.findJSON(r)
+	case "form":
+		e := newEnv(r, nil)
+		defer e.free()
+		return []string{only(e.formValues(), t.Name)}
+	case "query":
+		for pair := range strings.SplitSeq(r.RawQuery, "&") {
+			if value, ok := t.inPair(pair); ok {
+				return []string{value}
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Token) findJSON(r *Request) (found []string) {
+	if !soundJSON(r.Body) {
+		return nil
+	}
+	value := gjson.GetBytes(r.Body, t.Name)
+	if !value.IsArray() {
+		return []string{textOf(value)}
+	}
+	for _, item := range value.Array() {
+		found = append(found, textOf(item))
+	}
+	return found
 }
 
 // inPair returns the token if a query's name=value pair is the token's.
@@ -115,19 +188,22 @@ func (t *Token) named(escaped string) bool {
 	return err == nil && name == t.Name
 }
 
-// sign adds the first token to a request.
-func (t *Token) sign(r *Request) {
+// sign implements scheme: it adds the first token to a request.
+func (t *Token) sign(r *Request, _ time.Time) error {
 	token := string(t.secrets[0])
 	switch t.In {
-	case "header":
-		r.Header[t.Name] = []string{token}
 	case "path":
 		r.Path = strings.TrimSuffix(r.Path, "/") + "/" + url.PathEscape(token)
+		return nil
 	case "query":
-		pair := url.QueryEscape(t.Name) + "=" + url.QueryEscape(token)
+		pair := url.QueryEscape(t.Name) + "=" + url.QueryEscape(t.Prefix+token)
 		if r.RawQuery != "" {
 			pair = r.RawQuery + "&" + pair
 		}
 		r.RawQuery = pair
+		return nil
 	}
+	e := newEnv(r, nil)
+	defer e.free()
+	return e.put(template{{name: t.In, text: t.Name}}, t.Prefix+token)
 }

@@ -1,0 +1,241 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Definition says how a provider sends webhooks and how it proves them. It is
+// what presets and the custom provider are made of.
+type Definition struct {
+	// The ways in which the provider proves that it sent a request.
+	Proofs []Proof `json:"proofs,omitempty"`
+
+	// What several proofs mean: all (the default) of them must be there, the first
+	// that a request offers decides, or any is enough.
+	Need string `json:"need,omitempty"`
+
+	// The expression for the event type.
+	Event string `json:"event,omitempty"`
+
+	// The expression for the delivery ID.
+	ID string `json:"id,omitempty"`
+
+	// The HTTP methods that the provider uses. Default: POST.
+	Methods []string `json:"methods,omitempty"`
+
+	// What the provider wants to be answered. Default: status 200, and 401 where
+	// the proof is not right.
+	Answer *Reply `json:"answer,omitempty"`
+
+	// The largest body that the provider sends, in bytes. Default: 10 MiB.
+	MaxBody int64 `json:"max_body,omitempty"`
+
+	// How long the provider goes on sending an event again.
+	Horizon caddy.Duration `json:"horizon,omitempty"`
+
+	// The provider sends each event once.
+	NeverRetries bool `json:"never_retries,omitempty"`
+
+	// The addresses that the provider sends from.
+	Ranges *Ranges `json:"ranges,omitempty"`
+
+	// The headers that carry credentials, which are masked in whatever the gateway
+	// shows. Those of tokens need not be named.
+	Masked []string `json:"masked,omitempty"`
+}
+
+// Reply is what a provider wants to be answered.
+type Reply struct {
+	// The status for accepted webhooks, 200 to 299. Default: 200.
+	Status int `json:"status,omitempty"`
+
+	// The body for accepted webhooks.
+	Body string `json:"body,omitempty"`
+
+	// The media type of that body. Default: text/plain.
+	ContentType string `json:"content_type,omitempty"`
+
+	// The status for webhooks whose proof is not right. Default: 401.
+	Refused int `json:"refused,omitempty"`
+}
+
+// Ranges are the addresses that a provider publishes.
+type Ranges struct {
+	// The addresses and networks.
+	List []string `json:"list,omitempty"`
+
+	// Where the provider publishes them.
+	URL string `json:"url,omitempty"`
+
+	// How they are written there: text (one a line, the default) or json.
+	Format string `json:"format,omitempty"`
+
+	// The path of the addresses in JSON.
+	Path string `json:"path,omitempty"`
+}
+
+const (
+	minute = caddy.Duration(time.Minute)
+	hour   = caddy.Duration(time.Hour)
+)
+
+// with returns a copy in which each {option.name} has its value; one that is a
+// whole element of a list has its list. What the definition does not share with
+// the copy, Provision may change.
+func (d *Definition) with(values map[string]string, lists map[string][]string) (*Definition, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("copying the definition: %v", err)
+	}
+	var pairs []string
+	quote := func(v any) string {
+		quoted, _ := json.Marshal(v) // strings only
+		return string(quoted[1 : len(quoted)-1])
+	}
+	for name, list := range lists {
+		pairs = append(pairs, `"{option.`+name+`}"`, quote(append([]string{}, list...)))
+	}
+	for name, value := range values {
+		pairs = append(pairs, "{option."+name+"}", quote(value))
+	}
+	full := new(Definition)
+	return full, json.Unmarshal([]byte(strings.NewReplacer(pairs...).Replace(string(text))), full)
+}
+
+// proves reports whether the provider proves that it sent a request.
+func (d *Definition) proves() bool { return len(d.Proofs) > 0 }
+
+// needsSecret reports whether a proof is made with the provider's secrets.
+func (d *Definition) needsSecret() bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.needsSecret() && p.Secrets == nil })
+}
+
+// resigns reports whether the gateway can make the proofs for an app.
+func (d *Definition) resigns() bool {
+	if !d.proves() {
+		return false
+	}
+	for _, p := range d.Proofs {
+		set := p.schemes()
+		if len(set) != 1 {
+			return false
+		}
+		if p.scheme = set[0]; !p.resigns() {
+			return false
+		}
+	}
+	return true
+}
+
+// anyScheme reports whether a scheme of the definition, as far as it is of a
+// kind, has a property.
+func anyScheme[T any](d *Definition, has func(T) bool) bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool {
+		return slices.ContainsFunc(p.schemes(), func(s scheme) bool {
+			kind, ok := s.(T)
+			return ok && has(kind)
+		})
+	})
+}
+
+// carriesTime reports whether requests carry a timestamp.
+func (d *Definition) carriesTime() bool {
+	return anyScheme(d, func(s interface{ carriesTime() bool }) bool { return s.carriesTime() })
+}
+
+// signsTime reports whether a proof covers a timestamp.
+func (d *Definition) signsTime() bool {
+	return anyScheme(d, func(s interface{ timed() bool }) bool { return s.timed() })
+}
+
+// signs reports whether a proof covers what a placeholder stands for.
+func (d *Definition) signs(placeholder string) bool {
+	return anyScheme(d, func(s interface{ signs(string) bool }) bool { return s.signs(placeholder) })
+}
+
+// check holds the parts against each other, as far as they can be told without
+// secrets and options.
+func (d *Definition) check() error {
+	for i := range d.Proofs {
+		if err := d.Proofs[i].compile(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case d.Need != "" && !slices.Contains([]string{needAll, needFirst, needAny}, d.Need):
+		return fmt.Errorf("need is all, first or any, not %q", d.Need)
+	case d.MaxBody < 0 || d.Horizon < 0:
+		return errors.New("max_body and horizon must be greater than zero")
+	case d.Horizon > 0 && d.NeverRetries:
+		return errors.New("a provider that never retries has no horizon")
+	}
+	if a := d.Answer; a != nil {
+		if a.Status != 0 && (a.Status < 200 || a.Status > 299) {
+			return fmt.Errorf("the answer's status is from 200 to 299, not %d", a.Status)
+		}
+		if a.Refused != 0 && (a.Refused < 200 || a.Refused > 499) {
+			return fmt.Errorf("the status for what is refused is from 200 to 499, not %d", a.Refused)
+		}
+	}
+	return d.Ranges.check()
+}
+
+func (r *Ranges) check() error {
+	if r == nil {
+		return nil
+	}
+	for _, text := range r.List {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			if _, err := netip.ParseAddr(text); err != nil {
+				return fmt.Errorf("%q is neither an address nor a network such as 192.0.2.0/24", text)
+			}
+		}
+	}
+	switch {
+	case r.URL != "" && r.Format != "" && r.Format != "text" && r.Format != "json":
+		return fmt.Errorf("the format of ranges is text or json, not %q", r.Format)
+	case r.Path != "" && r.Format != "json":
+		return errors.New("only ranges in JSON have a path")
+	}
+	return nil
+}
+
+// newProfile returns what the gateway must know about the provider.
+func (d *Definition) newProfile() Profile {
+	p := Profile{
+		Methods:       d.Methods,
+		MaxBody:       d.MaxBody,
+		Event:         d.Event,
+		ID:            d.ID,
+		Horizon:       time.Duration(d.Horizon),
+		NeverRetries:  d.NeverRetries,
+		Ranges:        d.Ranges,
+		SecretHeaders: slices.Clone(d.Masked),
+		Answer:        Reply{Status: http.StatusOK, Refused: http.StatusUnauthorized},
+	}
+	if len(p.Methods) == 0 {
+		p.Methods = []string{http.MethodPost}
+	}
+	if p.MaxBody == 0 {
+		p.MaxBody = DefaultMaxBody
+	}
+	if a := d.Answer; a != nil {
+		p.Answer.Body, p.Answer.ContentType = a.Body, a.ContentType
+		if a.Status != 0 {
+			p.Answer.Status = a.Status
+		}
+		if a.Refused != 0 {
+			p.Answer.Refused = a.Refused
+		}
+	}
+	return p
+}

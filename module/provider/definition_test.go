@@ -1,0 +1,276 @@
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// block writes a Caddyfile block.
+type block struct{ strings.Builder }
+
+func (b *block) line(name string, values ...string) {
+	if len(values) == 0 || slices.Equal(values, []string{""}) {
+		return
+	}
+	fmt.Fprintf(b, "%s `%s`\n", name, strings.Join(values, "` `"))
+}
+
+func (b *block) proof(p *Proof) {
+	switch h := p.HMAC; {
+	case p.Token != nil:
+		fmt.Fprintf(b, "token %s %s {\n", p.Token.In, p.Token.Name)
+		b.line("prefix", p.Token.Prefix)
+		b.line("encoding", p.Token.Encoding)
+	case p.Digest != nil:
+		h = p.Digest
+		b.WriteString("digest ")
+		b.hmac(h)
+	default:
+		b.WriteString("hmac ")
+		b.hmac(h)
+	}
+	b.line("secret", p.Secrets...)
+	b.line("secret_prefix", p.SecretPrefix)
+	for _, place := range slices.Sorted(maps.Keys(p.When)) {
+		b.line("when", place, p.When[place])
+	}
+	b.WriteString("}\n")
+}
+
+func (b *block) hmac(h *HMAC) {
+	b.WriteString(h.Hash + " {\n")
+	b.line("header", h.Header)
+	b.line("from", h.From)
+	b.line("value", h.Value...)
+	b.line("separators", h.Separators)
+	b.line("encoding", h.Encoding)
+	b.line("signed", h.Signed...)
+	b.line("each", h.Each)
+	b.line("key", h.Key)
+	if t := h.Timestamp; t != nil {
+		where := []string{"value"}
+		switch {
+		case t.Header != "":
+			where = []string{"header", t.Header}
+		case t.From != "":
+			where = []string{"from", t.From}
+		}
+		if t.Unit != "" {
+			where = append(where, t.Unit)
+		}
+		b.line("timestamp", where...)
+	}
+}
+
+// custom writes a definition as a provider custom.
+func (b *block) custom(d *Definition) {
+	b.WriteString("custom {\n")
+	if d.needsSecret() {
+		b.line("secret", secretFor(d))
+	}
+	if !d.proves() {
+		b.WriteString("none\n")
+	}
+	for i := range d.Proofs {
+		b.proof(&d.Proofs[i])
+	}
+	b.line("need", d.Need)
+	b.line("event", d.Event)
+	b.line("id", d.ID)
+	b.line("methods", d.Methods...)
+	if a := d.Answer; a != nil {
+		if a.Status != 0 || a.Body != "" {
+			b.line("answer", fmt.Sprint(max(a.Status, 200)), a.Body)
+		}
+		if a.Refused != 0 {
+			b.line("refused", fmt.Sprint(a.Refused))
+		}
+	}
+	if d.MaxBody != 0 {
+		b.line("max_body", fmt.Sprint(d.MaxBody))
+	}
+	if d.Horizon != 0 {
+		b.line("horizon", fmt.Sprintf("%dns", d.Horizon))
+	}
+	if d.NeverRetries {
+		b.WriteString("never_retries\n")
+	}
+	if r := d.Ranges; r != nil {
+		b.line("ranges", r.List...)
+		switch {
+		case r.Format == "json":
+			b.line("ranges_from", r.URL, "json", r.Path)
+		case r.URL != "":
+			b.line("ranges_from", r.URL)
+		}
+	}
+	b.line("masked", d.Masked...)
+	b.WriteString("}")
+}
+
+// secretFor returns a secret that every proof of a definition takes.
+func secretFor(d *Definition) string {
+	if len(d.Proofs) > 0 && d.Proofs[0].HMAC != nil && d.Proofs[0].HMAC.Key == "hex" {
+		return secretsOf["adyen"]
+	}
+	return ownSecret
+}
+
+// TestCustomSaysWhatPresetsSay writes each preset as a provider custom, which
+// must be read as the same definition and load.
+func TestCustomSaysWhatPresetsSay(t *testing.T) {
+	for _, preset := range Presets() {
+		values := make(map[string]string)
+		for _, o := range preset.Options {
+			if values[o.Name] = o.Default; o.Default == "" {
+				values[o.Name] = "value"
+			}
+		}
+		want, err := preset.with(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want.Answer != nil && want.Answer.Status == 0 {
+			want.Answer.Status = 200 // which a line cannot leave out
+		}
+		var b block
+		b.custom(want)
+		text := b.String()
+		if !want.proves() {
+			text = strings.Replace(text, "none\n", "none\ntoken path s\n", 1)
+		}
+		custom, ok := mustParse(t, text).(*Custom)
+		if !ok {
+			t.Fatalf("%s is not read as a provider custom", preset.Name)
+		}
+		if got, want := asJSON(t, &custom.Definition), asJSON(t, want); got != want {
+			t.Errorf("%s as\n%s\ngot  %s\nwant %s", preset.Name, text, got, want)
+		}
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestOptions fills the gaps of a definition.
+func TestOptions(t *testing.T) {
+	p := Preset{
+		Definition: Definition{Proofs: []Proof{{
+			HMAC:    &HMAC{Header: "X", Value: []string{"{option.key}|{signature}"}},
+			Secrets: []string{"{option.ids}"},
+		}}},
+		Options: []Option{{Name: "key"}, {Name: "ids", Several: true}},
+	}
+	d, err := p.with(map[string]string{"key": `a"b`, "ids": "one two"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Proofs[0]; got.HMAC.Value[0] != `a"b|{signature}` || !slices.Equal(got.Secrets, []string{"one", "two"}) {
+		t.Errorf("got %+v with %q", got.Secrets, got.HMAC.Value)
+	}
+	if p.Proofs[0].HMAC.Value[0] != "{option.key}|{signature}" {
+		t.Error("the preset itself was changed")
+	}
+	if d, err = p.with(map[string]string{"key": "", "ids": ""}); err != nil || len(d.Proofs[0].Secrets) != 0 {
+		t.Errorf("%v, and %d secrets of an option that is not given", err, len(d.Proofs[0].Secrets))
+	}
+}
+
+// TestOptionsAreChecked has a preset that needs what it cannot know.
+func TestOptionsAreChecked(t *testing.T) {
+	t.Setenv("HASH", "sha512")
+	t.Setenv("OTHER", "crc32")
+	t.Setenv("EMPTY", "")
+	preset := Preset{
+		Name: "acme", Title: "Acme",
+		Definition: Definition{Proofs: []Proof{{
+			HMAC: &HMAC{Header: "X-{option.name}", Hash: "{option.hash}"},
+		}}},
+		Options: []Option{
+			{Name: "name", Required: true},
+			{Name: "hash", Default: "sha1", Choices: hashNames},
+		},
+	}
+	for _, test := range []struct {
+		options map[string]string
+		want    string // the error, or the length of a signature
+	}{
+		{map[string]string{"name": "A"}, "40"},
+		{map[string]string{"name": "A", "hash": "sha256"}, "64"},
+		{map[string]string{"name": "A", "hash": "{env.HASH}"}, "128"},
+		{map[string]string{"name": "A", "hash": "{env.OTHER}"}, `hash: "crc32" is none of md5, sha1`},
+		{map[string]string{"name": "{env.EMPTY}"}, "name 1 is empty"},
+		{map[string]string{"name": "{envv.NAME}"}, "there is no placeholder {envv.NAME}"},
+		{map[string]string{"hash": "sha1"}, "Acme needs a line: name <value>"},
+		{map[string]string{"name": "A", "colour": "red"}, "provider acme takes no option colour"},
+	} {
+		k := &Known{preset: &preset, Common: Common{Secrets: []string{"s"}}, Options: test.options}
+		if err := k.Provision(caddy.Context{}); err != nil {
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v: got %v, want %s", test.options, err, test.want)
+			}
+			continue
+		}
+		r := hook("body")
+		if err := k.Sign(r, now); err != nil || fmt.Sprint(len(r.header("X-A"))) != test.want {
+			t.Errorf("%v: %v, signed %v, want %s", test.options, err, r.Header, test.want)
+		}
+	}
+}
+
+// TestNeed has two proofs, of which a request holds none, one or both.
+func TestNeed(t *testing.T) {
+	const proofs = "custom a {\ntoken header X-One\ntoken header X-Two {\nsecret b\n}\nneed "
+	for need, want := range map[string][]error{
+		//       nothing, one,   two,    both, one wrong, two wrong
+		"all":   {Missing, Missing, Missing, nil, Wrong, Wrong},
+		"first": {Missing, nil, nil, nil, Wrong, nil},
+		"any":   {Missing, nil, nil, nil, nil, nil},
+	} {
+		p := mustParse(t, proofs+need+"\n}")
+		if n := p.Profile().Secrets; n != 2 {
+			t.Errorf("announces %d secrets", n)
+		}
+		for i, headers := range [][]string{nil, {"X-One: a"}, {"X-Two: b"}, {"X-One: a", "X-Two: b"},
+			{"X-One: x", "X-Two: b"}, {"X-One: a", "X-Two: a"}} {
+			r := hook("", headers...)
+			if err := p.Verify(r, now); err != want[i] {
+				t.Errorf("need %s, %v: got %v, want %v", need, headers, err, want[i])
+			}
+		}
+	}
+	r := hook("", "X-Two: b")
+	if err := mustParse(t, proofs+"first\n}").Verify(r, now); err != nil || r.Matched != 2 {
+		t.Errorf("%v, and secret %d of the second proof", err, r.Matched)
+	}
+}
+
+// TestWhen holds that a proof counts only for the requests that it is for.
+func TestWhen(t *testing.T) {
+	p := mustParse(t, "box a {\nsecret_secondary b\n}")
+	for name, change := range map[string]func(*Request){
+		"":          func(*Request) {},
+		"version":   func(r *Request) { r.Header["Box-Signature-Version"] = []string{"2"} },
+		"algorithm": func(r *Request) { delete(r.Header, "Box-Signature-Algorithm") },
+	} {
+		r := hook("{}")
+		if err := p.Sign(r, now); err != nil {
+			t.Fatal(err)
+		}
+		change(r)
+		if err := p.Verify(r, now); (err == nil) != (name == "") {
+			t.Errorf("another %q: %v", name, err)
+		}
+	}
+}

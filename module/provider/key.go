@@ -1,0 +1,65 @@
+package provider
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// decodeKey makes a secret into a key. Its errors do not quote the secret.
+func decodeKey(encoding, secret string) (key []byte, err error) {
+	switch encoding {
+	case "raw":
+		return []byte(secret), nil
+	case "hex":
+		key, err = hex.DecodeString(secret)
+	case "base64":
+		text := strings.TrimRight(strings.TrimPrefix(secret, "whsec_"), "=")
+		key, err = base64.RawStdEncoding.DecodeString(text)
+	default:
+		return deriveKey(encoding, secret)
+	}
+	if err != nil || len(key) == 0 {
+		return nil, fmt.Errorf("not a key in %s", encoding)
+	}
+	return key, nil
+}
+
+// parseKey compiles a template over {secret}.
+func parseKey(text string) (template, error) {
+	if !strings.Contains(text, "{secret") {
+		return nil, fmt.Errorf("unknown key encoding %q: want raw, hex, base64, or a template such as {secret|sha1}", text)
+	}
+	t, err := parseTemplate(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t {
+		if p.name != "" && p.name != "secret" {
+			return nil, fmt.Errorf("key %q: only {secret} is known before a request", text)
+		}
+	}
+	return t, nil
+}
+
+// deriveKey makes a key by a template.
+func deriveKey(text, secret string) (key []byte, err error) {
+	t, err := parseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	e := newEnv(new(Request), nil)
+	defer e.free()
+	e.secret = []byte(secret)
+	for i := range t {
+		var ok bool
+		if key, ok = t[i].append(key, e); !ok {
+			return nil, fmt.Errorf("not a key for %s", text)
+		}
+	}
+	if len(key) == 0 {
+		return nil, fmt.Errorf("an empty key by %s", text)
+	}
+	return key, nil
+}

@@ -1,0 +1,81 @@
+package provider
+
+import "testing"
+
+// TestIdentify finds event type and delivery ID where a provider has more than
+// one place for them.
+func TestIdentify(t *testing.T) {
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	for _, test := range []struct {
+		config    string
+		request   *Request
+		event, id string
+	}{
+		{"shopify s", hook("{}", "X-Shopify-Topic: a", "X-Shopify-Webhook-Id: b"), "a", "b"},
+		{"shopify s", hook("{}", "Shopify-Topic: a", "Shopify-Webhook-Id: b"), "a", "b"},
+		{"gitlab s", hook("{}", "X-Gitlab-Event: a", "Idempotency-Key: b", "Webhook-Id: c"), "a", "b"},
+		{"gitlab s", hook(`{"object_kind":"a"}`, "Webhook-Id: c", "X-Gitlab-Event-Uuid: d"), "a", "c"},
+		{"gitlab s", hook("{}", "X-Gitlab-Event: a", "X-Gitlab-Event-Uuid: d"), "a", "d"},
+		{"twilio s", hook("SmsStatus=a&MessageSid=b", form, "I-Twilio-Idempotency-Token: c"), "a", "c"},
+		{"twilio s", hook("CallStatus=a&CallSid=b", form), "a", "b"},
+		{"slack s", hook(`{"type":"url_verification"}`), "url_verification", ""},
+		{"slack s", hook(`{"type":"event_callback","event":{"type":"a"},"event_id":"b"}`), "a", "b"},
+		{"mailgun s", hook("event=a&Message-Id=b", form), "a", "b"},
+		{"telegram s", hook(`{"update_id":17,"message":{}}`), "message", "17"},
+		{"telegram s", hook(`{"poll":{},"update_id":17}`), "poll", "17"},
+	} {
+		profile := mustParse(t, test.config).Profile()
+		event, id := evaluate(t, profile.Event, test.request), evaluate(t, profile.ID, test.request)
+		if event != test.event || id != test.id {
+			t.Errorf("%s, %s: event %q and ID %q, want %q and %q", test.config, test.request.Body, event, id, test.event, test.id)
+		}
+	}
+}
+
+// TestGitLabGoesByTheSignature holds that a right token does not make good a
+// wrong signature, where there is a key to check it.
+func TestGitLabGoesByTheSignature(t *testing.T) {
+	for _, test := range []struct {
+		config, signature string
+		want              error
+	}{
+		{"gitlab tok " + ownSecret, "", nil},
+		{"gitlab tok " + ownSecret, "v1,AAAA", Wrong},
+		{"gitlab tok " + ownSecret, "v1a,AAAA", Missing},
+		{"gitlab tok", "v1,AAAA", nil}, // a token is all that is configured
+		{"gitlab " + ownSecret, "", Wrong},
+	} {
+		r := hook("{}", "X-Gitlab-Token: tok", "Webhook-Id: m", "Webhook-Timestamp: 1760000000")
+		if test.signature != "" {
+			r.Header["Webhook-Signature"] = []string{test.signature}
+		}
+		if err := mustParse(t, test.config).Verify(r, now); err != test.want {
+			t.Errorf("%s, %q: got %v, want %v", test.config, test.signature, err, test.want)
+		}
+	}
+}
+
+// TestTwilio signs by what a request is: a form, JSON with its hash in the
+// query, or a GET.
+func TestTwilio(t *testing.T) {
+	p := mustParse(t, "twilio s {\nexternal_url https://example.com/a?b=c\n}")
+	for name, test := range map[string]struct {
+		request *Request
+		change  func(*Request)
+	}{
+		"form":         {hook("b=2&a=1", "Content-Type: application/x-www-form-urlencoded; charset=UTF-8"), func(r *Request) { r.Body = []byte("b=2&a=2") }},
+		"empty":        {hook(""), func(r *Request) { r.Body = []byte("{}") }},
+		"another kind": {hook("a=1", "Content-Type: application/x-www-form-urlencoded"), func(r *Request) { r.Header["Content-Type"] = []string{"text/plain"} }},
+	} {
+		r := test.request
+		if err := p.Sign(r, now); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Verify(r, now); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if test.change(r); p.Verify(r, now) == nil {
+			t.Errorf("%s: changed, and still valid", name)
+		}
+	}
+}

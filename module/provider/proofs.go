@@ -1,0 +1,143 @@
+package provider
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The ways in which several proofs count.
+const (
+	needAll   = "all"   // each must be there
+	needFirst = "first" // the first that the request offers decides
+	needAny   = "any"   // one of them is enough
+)
+
+// proofs are the proofs of a provider, ready for use.
+type proofs struct {
+	need string
+	list []*Proof
+}
+
+// provision makes the proofs ready. Those without a secret do not count.
+func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
+	*ps = proofs{need: d.Need}
+	own := 0
+	for i := range d.Proofs {
+		p := &d.Proofs[i]
+		if err := p.compile(); err != nil {
+			return err
+		}
+		counts, err := p.provision(c, &own)
+		if err != nil {
+			return err
+		}
+		if !counts && ps.need != needFirst && ps.need != needAny {
+			return fmt.Errorf("proof %d of %d has no secret", i+1, len(d.Proofs))
+		}
+		if counts {
+			p.profile(profile)
+			ps.list = append(ps.list, p)
+		}
+	}
+	if len(ps.list) == 0 && len(d.Proofs) > 0 {
+		return fmt.Errorf("none of the secrets fits a proof")
+	}
+	profile.Secrets = max(profile.Secrets, len(c.secrets)+own)
+	ps.findOwn()
+	return nil
+}
+
+// findOwn tells each proof the headers that it shares with no other.
+func (ps *proofs) findOwn() {
+	users := make(map[string]int)
+	for _, p := range ps.list {
+		for _, name := range p.places() {
+			users[name]++
+		}
+	}
+	for _, p := range ps.list {
+		p.own = slices.DeleteFunc(slices.Clone(p.places()), func(name string) bool { return users[name] > 1 })
+	}
+}
+
+// verify implements Provider.Verify.
+func (ps *proofs) verify(r *Request, now time.Time) error {
+	if len(ps.list) == 1 {
+		return ps.list[0].verify(r, now)
+	}
+	switch ps.need {
+	case needFirst:
+		return ps.verifyFirst(r, now)
+	case needAny:
+		return ps.verifyAny(r, now)
+	}
+	for _, p := range ps.list {
+		if err := p.verify(r, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyFirst goes by the first proof that the request offers. What is wrong
+// with that one no weaker one makes good.
+func (ps *proofs) verifyFirst(r *Request, now time.Time) error {
+	for _, p := range ps.list {
+		if err := p.verify(r, now); err != Missing || p.offered(r) {
+			return err
+		}
+	}
+	return Missing
+}
+
+func (ps *proofs) verifyAny(r *Request, now time.Time) error {
+	refusal := error(Missing)
+	for _, p := range ps.list {
+		err := p.verify(r, now)
+		if err == nil {
+			return nil
+		}
+		if refusal == Missing {
+			refusal = err
+		}
+	}
+	return refusal
+}
+
+// sign makes the proof that comes first, and again those others that the request
+// has or needs: an old one must not stay beside a new one.
+func (ps *proofs) sign(r *Request, now time.Time) error {
+	if len(ps.list) == 0 {
+		return nil
+	}
+	first := max(0, slices.IndexFunc(ps.list, func(p *Proof) bool { return p.applies(r) }))
+	var chosen []*Proof
+	for i, p := range ps.list {
+		if i == first || ps.need == needAll || ps.need == "" || p.made(r) {
+			chosen = append(chosen, p)
+		}
+	}
+	for _, p := range ps.list {
+		for _, name := range p.places() {
+			if !slices.ContainsFunc(chosen, func(c *Proof) bool { return slices.Contains(c.places(), name) }) {
+				delete(r.Header, name)
+			}
+		}
+	}
+	for _, p := range chosen {
+		if err := p.sign(r, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strip cuts what stands in the URL and is worth as much as a secret.
+func (ps *proofs) strip(r *Request) {
+	for _, p := range ps.list {
+		if p.Token != nil {
+			p.Token.strip(r)
+		}
+	}
+}

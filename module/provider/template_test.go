@@ -1,0 +1,98 @@
+package provider
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestTemplate(t *testing.T) {
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	at := func(text string) *Request {
+		r := hook("")
+		r.Public, _ = url.Parse(text)
+		return r
+	}
+	for _, test := range []struct {
+		template string
+		request  *Request
+		want     string
+	}{
+		{"{{{method}}", hook(""), "{POST}"},
+		{"{{\"a\":{body|quote}}", hook(`x"y`), `{"a":"x\"y"}`},
+		{"{host} {scheme} {path}", at("https://example.com:8443/a%2Fb?c"), "example.com:8443 https /a%2Fb"},
+		{"{query.a}|{query.b}|{query.c}", at("https://e.com/?a=1+2&b=1&b=2"), "1 2||"},
+		{"{json.a}{json.b.c}{json.d}{json.e}", hook(`{"a":"x\n","b":{"c":1.50},"d":null}`), "x\n1.50"},
+		{"{json.a}", hook(`{"a":1,"a":2}`), ""},
+		{"{json.a}", hook(`{"a":1,"\u0061":2}`), ""},
+		{"{json.a}", hook(`{"a":1}{"a":2}`), ""},
+		{"{json.a}", hook(`{"a":1`), ""},
+		{"{json.a}", hook(strings.Repeat("[", 300) + strings.Repeat("]", 300)), ""},
+		{"{json.a.0.b}", hook(`{"a":[{"b":true}]}`), "true"},
+		{"{form.a},{form.b},{form}", hook("a=%41&b=1&b=2", form), "A,,a=%41&b=1&b=2"},
+		{"{form.a}{form}", hook("a=1", "Content-Type: text/plain"), ""},
+		{"{form.a}", hook("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n--x--\r\n", "Content-Type: multipart/form-data; boundary=x"), "v"},
+		{"{form.a|json b.c}", hook("a=%7B%22b%22%3A%7B%22c%22%3A7%7D%7D", form), "7"},
+		{"{body|sha256|hex}", hook(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		{"{body|md5|base64}", hook(""), "1B2M2Y8AsgTpgAmY7PhCfg=="},
+		{"{body|crc32}", hook("123456789"), "3421780262"},
+		{"{body|base64url}", hook("\xff\xfe"), "__4"},
+		{"{body|unhex}{body|upper|lower}", hook("6a"), "j6a"},
+		{"{body|unbase64 strict}", hook("YQ=="), "a"},
+		{"{body|unbase64 strict}", hook("YR=="), ""}, // not canonical
+		{"{body|unbase64}", hook("YR=="), "a"},
+		{"{body|unbase64|hex}", hook("_-8"), "ffef"},
+		{"{body|atleast 3}", hook("ab"), ""},
+		{"{body|atleast 2}", hook("ab"), "ab"},
+		{"{query|then .}{header.B|then .}", at("https://e.com/?a"), "a."},
+		{"{json.t|or header.T}", hook(`{"t":1}`, "T: 2"), "1"},
+		{"{json.t|or header.T}", hook(`{}`, "T: 2"), "2"},
+		{"{body|cut v1.}", hook("v1.x"), "x"},
+		{"{header.A|wrap id: ;}{header.B|wrap x}", hook("", "A: 1"), "id:1;"},
+		{"{query|escape|escape|wrap ?}", at("https://e.com/?a=1&b=x y"), "?a%253D1%2526b%253Dx%2520y"},
+		{"{url|unescape :,}", at("https://e.com/?a=%3a%2C%20"), "https://e.com/?a=:,%20"},
+		{"{url|port} {url|no_port} {url|no_query}", at("https://e.com/a?b"), "https://e.com:443/a?b https://e.com/a?b https://e.com/a"},
+		{"{url|port} {url|no_port}", at("http://[::1]:81/a"), "http://[::1]:81/a http://[::1]/a"},
+		{"{query|without b|sort}", at("https://e.com/?c=3&b=2&a=2&a=1&%61=0"), "%61=0&a=1&a=2&c=3"},
+		{"{form|sort|unique|concat}", hook("b=%26&a=2&a=1&a=1", form), "a1a2b&"},
+		{"{header.H|headers ; :}", hook("", "H: a,b", "A: 1", "B: 2"), "a:1;b:2"},
+		{"{header.H|headers .}", hook("", "H: a b", "A: 1", "B: 2"), "1.2"},
+		{"{header.H|headers .}", hook("", "H: a b", "A: 1"), ""},
+		{"{header.H|type}", hook("", "H: Text/Plain; charset=x"), "text/plain"},
+		{"{body|nfkd}", hook("\u00e9"), "e\u0301"},
+	} {
+		compiled, err := parseTemplate(test.template)
+		if err != nil {
+			t.Errorf("%s: %v", test.template, err)
+			continue
+		}
+		e := newEnv(test.request, nil)
+		if got := compiled.text(e); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.template, got, test.want)
+		}
+		e.free()
+	}
+}
+
+// TestLimits holds that what is beyond a limit makes a proof fail, instead of
+// counting as empty.
+func TestLimits(t *testing.T) {
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	p := mustParse(t, custom("signed {form|sort|concat}"))
+	empty := hook("", form)
+	if err := p.Sign(empty, now); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]error{0: nil, maxPairs: Wrong} {
+		r := hook(strings.Repeat("&", n), form)
+		r.Header["X-Signature"] = empty.Header["X-Signature"]
+		if err := p.Verify(r, now); err != want {
+			t.Errorf("%d pairs: got %v, want %v", n+1, err, want)
+		}
+	}
+	parts := bytes.Repeat([]byte("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n"), maxParts+1)
+	if values, err := parseMultipart("multipart/form-data; boundary=x", append(parts, "--x--\r\n"...)); err == nil {
+		t.Errorf("%d parts were read", len(values["a"]))
+	}
+}

@@ -1,0 +1,175 @@
+package provider
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// valueTemplate says how the text that carries a signature is made up: items
+// such as t={timestamp} and v1={signature}, each any number of times.
+type valueTemplate struct {
+	items      []valueItem
+	separators string // "" = white space and commas, as far as no prefix has them
+	positional bool   // prefixes tell nothing, so the order does
+}
+
+type valueItem struct {
+	prefix  string
+	name    string // signature, timestamp or value
+	capture int    // of {value.name}: its position among the captures
+}
+
+// parseValue compiles a template. The names of what it captures are added to
+// captured.
+func parseValue(template, hash, separators string, captured *[]string) (valueTemplate, error) {
+	v := valueTemplate{separators: separators}
+	pieces, err := splitTemplate(strings.ReplaceAll(template, "{hash}", hash))
+	if err != nil {
+		return v, err
+	}
+	prefix, signatures := "", 0
+	for i, p := range pieces {
+		item := valueItem{name: p.name}
+		switch {
+		case p.name == "":
+			prefix = p.text
+			if i == len(pieces)-1 {
+				return v, fmt.Errorf("template %q: text after the last placeholder", template)
+			}
+			continue
+		case p.steps != nil:
+			return v, fmt.Errorf("template %q: a value takes no functions", template)
+		case p.name == "signature" && p.text == "":
+			signatures++
+		case p.name == "timestamp" && p.text == "":
+		case p.name == "value" && p.text != "":
+			item.capture = capturePosition(captured, p.text)
+			if item.capture >= len(captures{}) {
+				return v, fmt.Errorf("template %q: more than %d different {value.…}", template, len(captures{}))
+			}
+		default:
+			return v, fmt.Errorf("template %q: unknown placeholder %s; there are {signature}, {timestamp}, {hash} and {value.name}", template, p)
+		}
+		if len(v.items) > 0 {
+			if prefix == "" {
+				return v, fmt.Errorf("template %q: nothing stands between two placeholders", template)
+			}
+			_, n := utf8.DecodeRuneInString(prefix)
+			v.separators, prefix = prefix[:n], strings.TrimSpace(prefix[n:])
+		}
+		v.positional = v.positional || slices.ContainsFunc(v.items, func(other valueItem) bool { return other.prefix == prefix })
+		item.prefix = prefix
+		v.items = append(v.items, item)
+		prefix = ""
+	}
+	if signatures != 1 {
+		return v, fmt.Errorf("template %q: {signature} must stand in it once", template)
+	}
+	if v.separators == "" {
+		v.separators = v.defaultSeparators()
+	}
+	return v, nil
+}
+
+func capturePosition(captured *[]string, name string) int {
+	if i := slices.Index(*captured, name); i >= 0 {
+		return i
+	}
+	*captured = append(*captured, name)
+	return len(*captured) - 1
+}
+
+// defaultSeparators are those that no prefix has.
+func (v *valueTemplate) defaultSeparators() string {
+	separators := ""
+	for _, set := range []string{" \t", ","} {
+		if !strings.ContainsAny(v.items[0].prefix, set) {
+			separators += set
+		}
+	}
+	return separators
+}
+
+// split yields the items of a text.
+func (v *valueTemplate) split(value string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(v.separators, r) })
+}
+
+// candidate is a signature with what came along with it.
+type candidate struct {
+	signature, timestamp string
+	captured             captures
+}
+
+const (
+	maxSignatures = 16  // in one text
+	maxCandidates = 128 // in one request
+)
+
+// parse appends the signatures that stand in a text.
+func (v *valueTemplate) parse(value string, to []candidate) []candidate {
+	first, position := len(to), 0
+	var common candidate
+	for text := range v.split(value) {
+		item, text := v.read(strings.TrimSpace(text), position)
+		position++
+		switch {
+		case text == "":
+		case item.name == "timestamp" && common.timestamp == "":
+			common.timestamp = text
+		case item.name == "value" && common.captured[item.capture] == "":
+			common.captured[item.capture] = text
+		case item.name == "signature" && len(to)-first < maxSignatures && len(to) < maxCandidates:
+			to = append(to, candidate{signature: text})
+		}
+	}
+	for i := range to[first:] {
+		to[first+i].timestamp, to[first+i].captured = common.timestamp, common.captured
+	}
+	return to
+}
+
+// read tells which placeholder an item stands for and what it says. The longest
+// prefix decides; where they are the same, the position does, and the last
+// placeholder may come more than once.
+func (v *valueTemplate) read(text string, position int) (item valueItem, said string) {
+	if v.positional {
+		item = v.items[min(position, len(v.items)-1)]
+		said, ok := strings.CutPrefix(text, item.prefix)
+		if !ok {
+			return item, ""
+		}
+		return item, said
+	}
+	longest := -1
+	for i := range v.items {
+		rest, ok := strings.CutPrefix(text, v.items[i].prefix)
+		if ok && len(v.items[i].prefix) > longest {
+			longest, item, said = len(v.items[i].prefix), v.items[i], rest
+		}
+	}
+	return item, said
+}
+
+// format makes the text that carries a signature.
+func (v *valueTemplate) format(c *candidate) string {
+	var b strings.Builder
+	for i, item := range v.items {
+		if i > 0 {
+			b.WriteString(v.separators)
+		}
+		b.WriteString(item.prefix)
+		switch item.name {
+		case "timestamp":
+			b.WriteString(c.timestamp)
+		case "value":
+			b.WriteString(c.captured[item.capture])
+		default:
+			b.WriteString(c.signature)
+		}
+	}
+	return b.String()
+}
