@@ -161,6 +161,7 @@ func (e *evilApps) round(g *gateway, round int) {
 		e.found[f.name].count(e.apps[f.name].counts(), ids[f.name], last.Sub(began))
 	}
 	e.names.know.Store(false)
+	e.apps["dns-fails"].CloseClientConnections() // one that is open needs no name
 	e.apps["refuses"].Close()
 }
 
