@@ -4,8 +4,8 @@
 //
 // For each number of events it posts as many webhooks of 2 KiB to a source whose
 // app refuses connections, and then looks at the gateway: how much anonymous
-// memory it takes, how fast it accepts more, how soon it answers after a SIGKILL
-// and a new start, how fast everything is delivered once the app is up, and what
+// memory it takes, how soon it answers after a SIGKILL and a new start, how fast
+// it accepts more, how fast everything is delivered once the app is up, and what
 // becomes of the space on the disk. Rates stand next to those of an empty queue
 // in the same run: accepting while the app is down, and accepting and delivering
 // while it is up. Full and empty queue accept by turns: the ratio is the median
@@ -137,7 +137,7 @@ func (s *scale) measure(ctx context.Context, events int) (f figures, err error) 
 		name string
 		do   func(context.Context, *figures) error
 	}{
-		{"filling", q.fill}, {"accepting more", q.accept}, {"starting again", q.restart}, {"draining", q.drain}, {"clearing away", q.clear},
+		{"filling", q.fill}, {"starting again", q.restart}, {"accepting more", q.accept}, {"draining", q.drain}, {"clearing away", q.clear},
 	} {
 		began := time.Now()
 		if err := step.do(ctx, &f); err != nil {

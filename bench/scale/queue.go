@@ -110,7 +110,7 @@ func (q *queue) fill(ctx context.Context, f *figures) error {
 // accept measures how fast the full queue takes more, by turns with an empty
 // one.
 func (q *queue) accept(ctx context.Context, f *figures) error {
-	defer q.watch(&f.memory.filling)()
+	defer q.watch(&f.memory.started)()
 	var full, empty, ratios []float64
 	for range q.rounds {
 		perSecond, err := q.acceptingEmpty(ctx)
