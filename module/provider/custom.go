@@ -3,6 +3,7 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +22,21 @@ type Custom struct {
 
 	// The provider signs with an HMAC, made with the secrets.
 	HMAC *HMAC `json:"hmac,omitempty"`
+
+	// The provider signs with Ed25519.
+	Ed25519 *Ed25519 `json:"ed25519,omitempty"`
+
+	// The provider signs with ECDSA.
+	ECDSA *ECDSA `json:"ecdsa,omitempty"`
+
+	// The provider signs with RSA.
+	RSA *RSA `json:"rsa,omitempty"`
+
+	// The provider sends a signed JSON Web Token.
+	JWT *JWT `json:"jwt,omitempty"`
+
+	// The provider signs by RFC 9421, HTTP Message Signatures.
+	MessageSignature *MessageSignature `json:"message_signature,omitempty"`
 
 	// The provider proves nothing. The source must be guarded by a token or by
 	// addresses.
@@ -48,7 +64,7 @@ const customTolerance = 5 * time.Minute
 
 // Provision resolves the secrets and sets up the scheme.
 func (c *Custom) Provision(caddy.Context) error {
-	var tolerance time.Duration
+	tolerance := c.keyedTolerance()
 	if c.HMAC != nil {
 		c.HMAC.defaults()
 		if signed, err := parseSigned(c.HMAC.Signed); err == nil && signed.has("timestamp") {
@@ -65,6 +81,12 @@ func (c *Custom) Provision(caddy.Context) error {
 		ID:      c.ID,
 	}
 	c.guard(&c.profile)
+	if name, s := c.keyed(); s != nil {
+		if err := c.provisionKeyed(s, &c.profile); err != nil {
+			return fmt.Errorf("%s: %v", name, err)
+		}
+		return nil
+	}
 	if err := c.check(); err != nil || c.HMAC == nil {
 		return err
 	}
@@ -77,6 +99,9 @@ func (c *Custom) Provision(caddy.Context) error {
 
 // check holds the parts of the configuration against each other.
 func (c *Custom) check() error {
+	if name, s := c.keyed(); s != nil {
+		return c.checkAlone(name)
+	}
 	switch {
 	case c.HMAC != nil && c.None:
 		return errors.New("provider custom is either hmac or none")
@@ -101,15 +126,24 @@ func (c *Custom) check() error {
 }
 
 // Proves implements Provider.
-func (c *Custom) Proves() bool { return c.HMAC != nil || c.Token != nil }
+func (c *Custom) Proves() bool {
+	_, s := c.keyed()
+	return c.HMAC != nil || c.Token != nil || s != nil
+}
 
 // Profile implements Provider.
 func (c *Custom) Profile() *Profile { return &c.profile }
 
 // Verify implements Provider.
 func (c *Custom) Verify(r *Request, now time.Time) error {
-	if err := c.verifyToken(r); err != nil || c.HMAC == nil {
+	if err := c.verifyToken(r); err != nil {
 		return err
+	}
+	if _, s := c.keyed(); s != nil {
+		return s.verify(r, now)
+	}
+	if c.HMAC == nil {
+		return nil
 	}
 	return c.HMAC.verify(r, now)
 }
@@ -119,6 +153,9 @@ func (c *Custom) Sign(r *Request, now time.Time) error {
 	if c.Token != nil {
 		defer c.Token.sign(r)
 	}
+	if _, s := c.keyed(); s != nil {
+		return s.sign(r, now)
+	}
 	if c.HMAC == nil {
 		return nil
 	}
@@ -127,12 +164,22 @@ func (c *Custom) Sign(r *Request, now time.Time) error {
 
 // Resigns implements Resigner. A token of its own stays where it is, or was
 // cut from the URL.
-func (c *Custom) Resigns() bool { return c.HMAC != nil }
+func (c *Custom) Resigns() bool {
+	if _, s := c.keyed(); s != nil {
+		return signsKeyed(s)
+	}
+	return c.HMAC != nil
+}
 
 // SignerWith implements Resigner.
 func (c *Custom) SignerWith(secret string) (Signer, error) {
-	own, scheme := *c, *c.HMAC
-	own.HMAC = &scheme
+	own := *c
+	if c.HMAC != nil {
+		own.HMAC = copyOf(c.HMAC)
+	}
+	if c.JWT != nil {
+		own.JWT = copyOf(c.JWT)
+	}
 	own.signWith(secret)
 	return &own, own.Provision(caddy.Context{})
 }
@@ -167,9 +214,8 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["none"] = syntax.Flag(&c.None)
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
-	for _, scheme := range []string{"ed25519", "ecdsa", "rsa", "jwt", "basic_auth"} {
-		options[scheme] = nil
-	}
+	options["basic_auth"] = nil
+	maps.Copy(options, c.keyedOptions())
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}

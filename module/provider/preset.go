@@ -23,6 +23,16 @@ type Preset struct {
 	HMAC  *HMAC  // one of these two, or none where the provider proves nothing
 	Token *Token // with the provider's secrets as its tokens
 
+	// Or one of these, which verify with public keys or with tokens of claims.
+	Ed25519          *Ed25519
+	ECDSA            *ECDSA
+	RSA              *RSA
+	JWT              *JWT
+	MessageSignature *MessageSignature
+	SNS              *SNS
+	PayPal           *PayPal
+	EBay             *EBay
+
 	// Legacy are weaker forms of HMAC, strongest first, which only count where
 	// the header of HMAC is absent.
 	Legacy []HMAC
@@ -57,6 +67,7 @@ type Known struct {
 	hmac    *HMAC
 	legacy  []HMAC
 	token   *Token
+	keyed   scheme
 	profile Profile
 }
 
@@ -78,6 +89,9 @@ func (k *Known) Provision(caddy.Context) error {
 	if err := k.checkOptions(); err != nil {
 		return err
 	}
+	if err := k.checkGiven(); err != nil {
+		return err
+	}
 	k.profile = Profile{
 		Methods:      []string{"POST"},
 		MaxBody:      DefaultMaxBody,
@@ -93,6 +107,9 @@ func (k *Known) Provision(caddy.Context) error {
 
 func (k *Known) provisionScheme() error {
 	p := k.preset
+	if k.keyed = p.keyed(); k.keyed != nil {
+		return k.provisionKeyed(k.keyed, &k.profile)
+	}
 	if err := k.check(); err != nil || !p.proves() {
 		return err
 	}
@@ -125,12 +142,14 @@ func (k *Known) provisionScheme() error {
 }
 
 // proves reports whether the provider proves that it sent a request.
-func (p *Preset) proves() bool { return p.HMAC != nil || p.Token != nil }
+func (p *Preset) proves() bool { return p.HMAC != nil || p.Token != nil || p.keyed() != nil }
 
 // check holds the configuration against what the preset is made of.
 func (k *Known) check() error {
 	p, given := k.preset, len(k.Secrets) > 0
 	switch {
+	case p.keyed() != nil:
+		return nil // the scheme says what it needs
 	case p.proves() && !given:
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
 	case !p.proves() && given:
@@ -160,6 +179,8 @@ func (k *Known) Verify(r *Request, now time.Time) error {
 		return err
 	}
 	switch {
+	case k.keyed != nil:
+		return k.keyed.verify(r, now)
 	case k.hmac != nil:
 		return k.verifyHMAC(r, now)
 	case k.token != nil:
@@ -187,6 +208,11 @@ func (k *Known) verifyHMAC(r *Request, now time.Time) error {
 
 // Sign implements Provider.
 func (k *Known) Sign(r *Request, now time.Time) error {
+	if k.keyed != nil {
+		if err := k.keyed.sign(r, now); err != nil {
+			return err
+		}
+	}
 	if k.hmac != nil {
 		if err := k.signHMAC(r, now); err != nil {
 			return err
@@ -221,7 +247,12 @@ func (k *Known) signHMAC(r *Request, now time.Time) error {
 }
 
 // Resigns implements Resigner.
-func (k *Known) Resigns() bool { return k.preset.proves() }
+func (k *Known) Resigns() bool {
+	if s := k.preset.keyed(); s != nil {
+		return signsKeyed(s)
+	}
+	return k.preset.proves()
+}
 
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {
@@ -250,6 +281,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if slices.Contains(k.preset.Options, "encoding") {
 		options["encoding"] = syntax.OneOf(&k.Encoding, encodings...)
 	}
+	maps.Copy(options, k.keyOptions(k.preset.Options))
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}

@@ -1,0 +1,171 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// Keys is what can be configured where the provider signs with a key that only
+// it has. Each provider takes those of the options that its scheme knows.
+type Keys struct {
+	// The public keys that the provider may sign with; any may match, which
+	// allows rotation. As PEM, base64 DER, JWK or JWK set, X.509 certificate, or
+	// the 32 bytes of an Ed25519 key in hex or base64. Placeholders are resolved
+	// when the configuration loads.
+	PublicKeys []string `json:"public_keys,omitempty"`
+
+	// Certificates to verify with in place of those that requests name, as PEM
+	// or base64 DER. They are trusted as they are, even when they have expired.
+	Certificates []string `json:"certificates,omitempty"`
+
+	// The https URL of the provider's public keys, a JWK set or PEM. They are
+	// fetched when the first request comes, again each hour, and when a request
+	// names a key that is not among them.
+	KeysURL string `json:"keys_url,omitempty"`
+
+	// The ID that the provider gave to the webhook, where it is signed.
+	WebhookID string `json:"webhook_id,omitempty"`
+
+	// The signature algorithm, where the provider leaves it open.
+	Algorithm string `json:"algorithm,omitempty"`
+
+	// The label of the signature to verify, where a request may have several.
+	Label string `json:"label,omitempty"`
+
+	// What a signature must cover, where the provider leaves it open.
+	Components []string `json:"components,omitempty"`
+
+	// The topics whose messages are accepted. Default: all.
+	Topics []string `json:"topics,omitempty"`
+
+	// The client ID to ask the provider's API for public keys with.
+	ClientID string `json:"client_id,omitempty"`
+
+	// The client secret to ask the provider's API for public keys with.
+	ClientSecret string `json:"client_secret,omitempty"`
+
+	// The address of the provider's API, to ask for public keys.
+	APIURL string `json:"api_url,omitempty"`
+
+	// transport makes the calls for keys. Tests put their own trust into it.
+	transport http.RoundTripper
+}
+
+// publicKeys returns the configured keys and certificates, in the order in
+// which they are counted.
+func (k *Keys) publicKeys() (keys []publicKey, err error) {
+	for _, list := range []struct {
+		name       string
+		configured []string
+	}{{"public_key", k.PublicKeys}, {"certificate", k.Certificates}} {
+		texts, err := resolve(list.name, list.configured)
+		if err != nil {
+			return nil, err
+		}
+		for i, text := range texts {
+			parsed, err := parsePublicKeys(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s %d: %v", list.name, i+1, err)
+			}
+			keys = append(keys, parsed...)
+		}
+	}
+	return keys, nil
+}
+
+// keyring returns what verifies signatures of an algorithm: the configured
+// keys, else those at keys_url.
+func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
+	keys, err := k.publicKeys()
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if !fitsAny(algorithms, key) {
+			return nil, fmt.Errorf("public key %d is a %T, which the signature algorithm does not use", i+1, key.PublicKey)
+		}
+	}
+	ring := &keyring{fixed: keys}
+	if len(keys) > 0 || k.KeysURL == "" {
+		return ring, nil
+	}
+	address, err := parseHTTPS("keys_url", k.KeysURL)
+	if err != nil {
+		return nil, err
+	}
+	ring.fetched = newKeyCache(k.transport, get(address.String()))
+	return ring, nil
+}
+
+func fitsAny(algorithms []algorithm, key publicKey) bool {
+	for i := range algorithms {
+		if algorithms[i].fits(key.PublicKey) {
+			return true
+		}
+	}
+	return false
+}
+
+// given returns the names of the options that are set.
+func (k *Keys) given() (names []string) {
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"public_key", len(k.PublicKeys) > 0},
+		{"certificate", len(k.Certificates) > 0},
+		{"keys_url", k.KeysURL != ""},
+		{"webhook_id", k.WebhookID != ""},
+		{"algorithm", k.Algorithm != ""},
+		{"label", k.Label != ""},
+		{"components", len(k.Components) > 0},
+		{"topic", len(k.Topics) > 0},
+		{"client_id", k.ClientID != ""},
+		{"client_secret", k.ClientSecret != ""},
+		{"api_url", k.APIURL != ""},
+	} {
+		if option.set {
+			names = append(names, option.name)
+		}
+	}
+	return names
+}
+
+// keyOptions returns the readers of those of the options that a provider takes.
+func (k *Keys) keyOptions(taken []string) syntax.Options {
+	all := syntax.Options{
+		"public_key":    syntax.Strings(&k.PublicKeys),
+		"certificate":   syntax.Strings(&k.Certificates),
+		"keys_url":      readURL(&k.KeysURL),
+		"webhook_id":    syntax.String(&k.WebhookID),
+		"algorithm":     syntax.String(&k.Algorithm),
+		"label":         syntax.String(&k.Label),
+		"components":    syntax.Strings(&k.Components),
+		"topic":         syntax.Strings(&k.Topics),
+		"client_id":     syntax.String(&k.ClientID),
+		"client_secret": syntax.String(&k.ClientSecret),
+		"api_url":       readURL(&k.APIURL),
+	}
+	options := make(syntax.Options)
+	for _, name := range taken {
+		if read := all[name]; read != nil {
+			options[name] = read
+		}
+	}
+	return options
+}
+
+// resolved returns an option's value with its placeholders resolved; "" if it
+// is not set.
+func resolved(name, configured string) (string, error) {
+	if configured == "" {
+		return "", nil
+	}
+	values, err := resolve(name, []string{configured})
+	if err != nil {
+		return "", err
+	}
+	return values[0], nil
+}
