@@ -38,7 +38,7 @@ func newCertificates(c *Common, genuine func(*url.URL) bool, names func(*url.URL
 	}
 	ring := &certificates{keyring{fixed: fixed, byName: true}, genuine}
 	if len(fixed) == 0 {
-		ring.fetched = newKeyCache(c.transport, fetchCertificate(names))
+		ring.fetched = newKeyCache(fetchCertificate(names))
 	}
 	return ring, nil
 }

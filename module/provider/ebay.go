@@ -36,7 +36,7 @@ func (e *EBay) provision(c *Common) (err error) {
 	if err != nil {
 		return err
 	}
-	e.keys.fetched, e.keys.byName = newKeyCache(c.transport, api.key), true
+	e.keys.fetched, e.keys.byName = newKeyCache(api.key), true
 	return nil
 }
 

@@ -57,9 +57,9 @@ type JWT struct {
 	// The claim with the SHA-256 of the URL that the provider called, in hex.
 	URLHash string `json:"url_hash,omitempty"`
 
-	// keySource gets the key of an ID from the provider's API. Without it keys
-	// are configured, or come from keys_url.
-	keySource func(*Common) (keyFetch, error)
+	// The provider's API to ask for the public key of an ID: plaid. Default: the
+	// public keys are configured, or come from keys_url.
+	KeysFrom string `json:"keys_from,omitempty"`
 
 	header    string
 	secrets   [][]byte
@@ -84,6 +84,9 @@ var jwtAlgorithms = map[string]algorithm{
 	"ES512": {kind: "ecdsa", hash: crypto.SHA512, curve: 521, raw: true},
 	"EdDSA": {kind: "ed25519"},
 }
+
+// keyAPIs are what JWT.KeysFrom can be.
+var keyAPIs = map[string]func(*Common) (keyFetch, error){"plaid": plaidKeys}
 
 // provision checks the scheme and makes its keys.
 func (j *JWT) provision(c *Common) error {
@@ -119,6 +122,8 @@ func (j *JWT) compile() error {
 		return errors.New("jwt in a header needs the claim with the body's hash; without one the token says nothing about the body")
 	case j.Header != "" && j.Field != "":
 		return errors.New("jwt stands in a header or in a field of the body, not in both")
+	case j.KeysFrom != "" && keyAPIs[j.KeysFrom] == nil:
+		return fmt.Errorf("no API %q to ask for keys is known; there is plaid", j.KeysFrom)
 	case !slices.Contains(encodings, j.HashEncoding):
 		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", j.HashEncoding)
 	}
@@ -142,12 +147,12 @@ func (j *JWT) provisionKeys(c *Common) (err error) {
 	if j.keys, err = c.keyring(algorithms...); err != nil {
 		return err
 	}
-	if j.keys.empty() && j.keySource != nil && len(j.secrets) == 0 {
-		call, err := j.keySource(c)
+	if ask := keyAPIs[j.KeysFrom]; j.keys.empty() && ask != nil && len(j.secrets) == 0 {
+		call, err := ask(c)
 		if err != nil {
 			return err
 		}
-		j.keys.fetched, j.keys.byName = newKeyCache(c.transport, call), true
+		j.keys.fetched, j.keys.byName = newKeyCache(call), true
 	}
 	if j.keys.empty() && len(j.secrets) == 0 {
 		return errors.New("jwt needs a secret or a public key")

@@ -96,7 +96,7 @@ func (c *Common) provisionKeyed(s scheme, p *Profile) error {
 // checkGiven refuses options that the preset's scheme does not take.
 func (k *Known) checkGiven() error {
 	for _, name := range k.given() {
-		if !slices.Contains(k.preset.Options, name) {
+		if !slices.Contains(k.preset.KeyOptions, name) {
 			return fmt.Errorf("provider %s takes no option %s", k.preset.Name, name)
 		}
 	}

@@ -128,12 +128,12 @@ type fetching struct {
 	err  error
 }
 
-func newKeyCache(transport http.RoundTripper, call keyFetch) *keyCache {
+func newKeyCache(call keyFetch) *keyCache {
 	copies, _ := lru.New[string, *keyCopy](maxKeys) // these fail only for a size below one
 	absent, _ := lru.New[string, time.Time](maxKeys)
 	return &keyCache{
 		client: &http.Client{
-			Transport: transport, // nil is the default one
+			Transport: http.DefaultTransport,
 			// A redirect would lead away from the host that is trusted.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"fmt"
-	"net/http"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
@@ -48,9 +47,6 @@ type Keys struct {
 
 	// The address of the provider's API, to ask for public keys.
 	APIURL string `json:"api_url,omitempty"`
-
-	// transport makes the calls for keys. Tests put their own trust into it.
-	transport http.RoundTripper
 }
 
 // publicKeys returns the configured keys and certificates, in the order in
@@ -95,7 +91,7 @@ func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring.fetched = newKeyCache(k.transport, get(address.String()))
+	ring.fetched = newKeyCache(get(address.String()))
 	return ring, nil
 }
 

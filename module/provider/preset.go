@@ -33,6 +33,8 @@ type Preset struct {
 	PayPal           *PayPal
 	EBay             *EBay
 
+	KeyOptions []string // which of Keys may be configured
+
 	// Legacy are weaker forms of HMAC, strongest first, which only count where
 	// the header of HMAC is absent.
 	Legacy []HMAC
@@ -281,7 +283,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if slices.Contains(k.preset.Options, "encoding") {
 		options["encoding"] = syntax.OneOf(&k.Encoding, encodings...)
 	}
-	maps.Copy(options, k.keyOptions(k.preset.Options))
+	maps.Copy(options, k.keyOptions(k.preset.KeyOptions))
 	if err := syntax.Block(d, options); err != nil {
 		return err
 	}
