@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,8 @@ var messageAlgorithms = map[string]algorithm{
 	"rsa-pss-sha512":    {kind: "rsa", hash: crypto.SHA512, pss: true},
 	"rsa-v1_5-sha256":   {kind: "rsa", hash: crypto.SHA256},
 }
+
+var componentName = regexp.MustCompile(`^@?[a-z0-9-]+$`)
 
 // provision checks the scheme and makes its keys.
 func (m *MessageSignature) provision(c *Common) (err error) {
@@ -120,7 +123,7 @@ func (m *MessageSignature) compile() error {
 			params = ";" + params
 		}
 		item, err := httpsfv.UnmarshalItem([]string{`"` + strings.Trim(name, `"`) + `"` + params})
-		if err != nil {
+		if err != nil || !componentName.MatchString(strings.Trim(name, `"`)) {
 			return fmt.Errorf("%q is not a component such as @method, content-digest or @query-param;name=\"id\"", text)
 		}
 		identifier, err := httpsfv.Marshal(item)
