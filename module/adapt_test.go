@@ -102,7 +102,7 @@ func TestStrictJSON(t *testing.T) {
 		"retry":                   {github(`, "routes": [{"retry": {"times": 3}}]`), `unknown field "times"`},
 		"preset":                  {handler(`, "provider": {"name": "github", "secret": "s"}`), `unknown field "secret"`},
 		"ignisign":                {handler(`, "provider": {"name": "ignisign", "api_key": "s"}`), `unknown field "api_key"`},
-		"custom":                  {custom(`"jwt": {}`), `unknown field "jwt"`},
+		"custom":                  {custom(`"saml": {}`), `unknown field "saml"`},
 		"hmac":                    {custom(`"hmac": {"algorithm": "sha256"}`), `unknown field "algorithm"`},
 		"timestamp":               {custom(`"hmac": {"timestamp": {"in": "header"}}`), `unknown field "in"`},
 		"token":                   {custom(`"token": {"where": "path"}`), `unknown field "where"`},

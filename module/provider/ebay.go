@@ -125,7 +125,7 @@ func newEBayAPI(c *Common) (*ebayAPI, error) {
 		return nil, err
 	}
 	if a.clientID == "" || a.clientPass == "" {
-		return nil, errors.New("eBay's API gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>")
+		return nil, errors.New("the API of eBay gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>")
 	}
 	address := c.APIURL
 	setDefault(&address, "https://api.ebay.com")
@@ -151,11 +151,11 @@ func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]pu
 		Key string `json:"key"`
 	}
 	if json.Unmarshal(content, &answer) != nil {
-		return nil, errors.New("eBay's API answered with something that is no key")
+		return nil, errors.New("the API of eBay answered with something that is no key")
 	}
 	keys, err := parsePublicKeys(answer.Key)
 	if err != nil {
-		return nil, fmt.Errorf("the key of eBay's API: %v", err)
+		return nil, fmt.Errorf("the key of eBay: %v", err)
 	}
 	return keys, nil
 }
@@ -180,7 +180,7 @@ func (a *ebayAPI) authorize(ctx context.Context, client *http.Client) (string, e
 		Life  int64  `json:"expires_in"`
 	}
 	if content == nil || json.Unmarshal(content, &answer) != nil || answer.Token == "" || strings.ContainsAny(answer.Token, "\r\n") {
-		return "", errors.New("eBay's API does not accept the client's credentials")
+		return "", errors.New("the API of eBay does not accept the client's credentials")
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -19,7 +19,7 @@ func plaidKeys(c *Common) (keyFetch, error) {
 		return nil, err
 	}
 	if clientID == "" || clientSecret == "" {
-		return nil, errors.New("Plaid's API gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>")
+		return nil, errors.New("the API of Plaid gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>")
 	}
 	address := c.APIURL
 	setDefault(&address, "https://production.plaid.com")
@@ -51,7 +51,7 @@ func plaidKey(ctx context.Context, client *http.Client, api *url.URL, question m
 		Expired *int64 `json:"expired_at"`
 	}
 	if json.Unmarshal(content, &answer) != nil || json.Unmarshal(answer.Key, &life) != nil {
-		return nil, errors.New("Plaid's API answered with something that is no key")
+		return nil, errors.New("the API of Plaid answered with something that is no key")
 	}
 	if life.Expired != nil {
 		return nil, nil // Plaid does not use it any more
