@@ -294,15 +294,17 @@ func TestPayPal(t *testing.T) {
 		change func(r *Request)
 		want   error
 	}{
-		"good":                {func(*Request) {}, nil},
-		"another body":        {func(r *Request) { r.Body = []byte("{}") }, Wrong},
-		"another ID":          {func(r *Request) { r.Header[paypalID] = []string{"x"} }, Wrong},
-		"another time":        {func(r *Request) { r.Header[paypalTime] = []string{now.UTC().Add(time.Second).Format(time.RFC3339)} }, Wrong},
-		"an old time":         {func(r *Request) { r.Header[paypalTime] = []string{now.UTC().Add(-time.Hour).Format(time.RFC3339)} }, TooOld},
-		"another algorithm":   {func(r *Request) { r.Header[paypalAlgorithm] = []string{"SHA1withRSA"} }, Wrong},
-		"another host":        {func(r *Request) { r.Header[paypalCertURL] = []string{"https://evil.com/v1/notifications/certs/a"} }, Wrong},
-		"a shifted separator": {func(r *Request) { r.Header[paypalID] = []string{id + "|" + at} }, Wrong},
-		"a signature twice":   {func(r *Request) { r.Header[paypalSignature] = []string{good, good} }, Repeated},
+		"good":              {func(*Request) {}, nil},
+		"another body":      {func(r *Request) { r.Body = []byte("{}") }, Wrong},
+		"another ID":        {func(r *Request) { r.Header[paypalID] = []string{"x"} }, Wrong},
+		"another time":      {func(r *Request) { r.Header[paypalTime] = []string{now.UTC().Add(time.Second).Format(time.RFC3339)} }, Wrong},
+		"an old time":       {func(r *Request) { r.Header[paypalTime] = []string{now.UTC().Add(-time.Hour).Format(time.RFC3339)} }, TooOld},
+		"another algorithm": {func(r *Request) { r.Header[paypalAlgorithm] = []string{"SHA1withRSA"} }, Wrong},
+		"another host":      {func(r *Request) { r.Header[paypalCertURL] = []string{"https://evil.com/v1/notifications/certs/a"} }, Wrong},
+		"a shifted separator": {func(r *Request) {
+			r.Header[paypalID], r.Header[paypalTime] = []string{id[:4]}, []string{id[4:] + "|" + at}
+		}, NoTime},
+		"a signature twice": {func(r *Request) { r.Header[paypalSignature] = []string{good, good} }, Repeated},
 	} {
 		r := request()
 		test.change(r)
@@ -374,8 +376,12 @@ func TestEBayAsksForKeys(t *testing.T) {
 		"no base64":          {"X-EBAY-SIGNATURE: {}", Malformed},
 		"nothing":            {"X-Other: a", Missing},
 	} {
+		before := server.calls.Load()
 		if err := deliver(p, hook("{}", test.header), now); err != test.want {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+		if called := server.calls.Load() > before; called != (name == "an unknown key") {
+			t.Errorf("%s: called is %v", name, called)
 		}
 	}
 	if err := deliver(p, hook("{}", ebaySignature(t, "down", "SHA1", "{}", key)), now); err == nil || errors.As(err, new(Refusal)) || strings.Contains(err.Error(), "s3cret") {

@@ -78,10 +78,13 @@ func jwks(seeds ...byte) string {
 }
 
 // edToken makes a token for a body, signed with the key of a seed.
-func edToken(seed byte, body string) string {
+func edToken(seed byte, body string) string { return edTokenAs(seed, seed, body) }
+
+// edTokenAs makes one that names another key.
+func edTokenAs(seed, named byte, body string) string {
 	_, private := edKey(seed)
 	payload, _ := json.Marshal(map[string]any{"iat": now.Unix(), "sha256": hashText("hex", []byte(body))})
-	header := fmt.Sprintf(`{"alg":"EdDSA","kid":%q}`, string(rune(seed)))
+	header := fmt.Sprintf(`{"alg":"EdDSA","kid":%q}`, string(rune(named)))
 	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
 }
@@ -117,6 +120,9 @@ func TestKeysAreFetchedOnce(t *testing.T) {
 	}
 	if err := deliver(p, hook("{ }", "X-Token: "+edToken('a', "{}")), now); err != Wrong {
 		t.Errorf("another body: %v", err)
+	}
+	if err := deliver(p, hook("{}", "X-Token: "+edTokenAs('a', 'b', "{}")), now); err != Wrong {
+		t.Errorf("signed with another key than it names: %v", err)
 	}
 	if got := server.calls.Load(); got != 1 {
 		t.Errorf("%d calls, want 1", got)
@@ -187,7 +193,7 @@ func TestFetchIsBounded(t *testing.T) {
 	server := newKeyServer(t, nil)
 	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"too large": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, strings.Repeat(" ", maxKeyBytes), jwks('a'))
+			fmt.Fprint(w, jwks('a'), strings.Repeat(" ", maxKeyBytes))
 		},
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/elsewhere" {
@@ -211,8 +217,18 @@ func TestFetchIsBounded(t *testing.T) {
 		}
 	}
 	server.serve(404, "")
-	if err := deliver(mustParse(t, jwksConfig), hook("{}", "X-Token: "+edToken('a', "{}")), now); err != Wrong {
-		t.Errorf("no document: %v", err)
+	p := mustParse(t, jwksConfig)
+	clock := now
+	p.(*Custom).JWT.keys.fetched.clock = func() time.Time { return clock }
+	for range 2 {
+		if err := deliver(p, hook("{}", "X-Token: "+edToken('a', "{}")), now); err != Wrong {
+			t.Errorf("no document: %v", err)
+		}
+	}
+	server.serve(200, jwks('a'))
+	clock = clock.Add(minRefresh + time.Second)
+	if err := deliver(p, hook("{}", "X-Token: "+edToken('a', "{}")), now); err != nil {
+		t.Errorf("a document that is there after all: %v", err)
 	}
 	for _, address := range []string{"http://keys.example.com/jwks", "https://u:p@keys.example.com/jwks", "file:///etc/passwd"} {
 		if _, err := parse(strings.Replace(jwksConfig, "https://keys.example.com/jwks", address, 1)); err == nil {
@@ -272,6 +288,9 @@ func TestMadeUpNamesDriveOutNothing(t *testing.T) {
 	}
 	if calls > fetchBurst+2 || refused < 3*maxKeys-fetchBurst-2 {
 		t.Errorf("%d calls, %d refused", calls, refused)
+	}
+	if got := cache.copies.Len(); got != 1 {
+		t.Errorf("%d names have keys, want 1", got)
 	}
 	for i := range 3 * maxKeys {
 		cache.absent.Add(fmt.Sprint(i), time.Now())

@@ -68,7 +68,7 @@ func (p *PayPal) check(r *Request) error {
 			return Repeated
 		}
 	}
-	if r.header(paypalAlgorithm) != "SHA256withRSA" || strings.Contains(r.header(paypalID), "|") {
+	if r.header(paypalAlgorithm) != "SHA256withRSA" {
 		return Wrong
 	}
 	return p.certificates.check(r.header(paypalCertURL))

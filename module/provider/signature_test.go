@@ -15,8 +15,10 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -114,6 +116,29 @@ func TestSignatures(t *testing.T) {
 				t.Errorf("%s verifying what %s signed: %v", f.config, other.config, err)
 			}
 		}
+	}
+}
+
+// TestRawIsExact holds that there is one way to write r and s side by side.
+func TestRawIsExact(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	a := algorithm{kind: "ecdsa", hash: crypto.SHA256, raw: true}
+	good := signWithKey(t, a, key, "{}")
+	digest := a.digest(func(to io.Writer) { io.WriteString(to, "{}") })
+	for name, signature := range map[string][]byte{
+		"a zero before r": append([]byte{0}, good...),
+		"a zero before s": slices.Insert(bytes.Clone(good), 32, 0),
+		"one byte less":   good[:63],
+		"r alone":         good[:32],
+		"nothing":         nil,
+		"zeros":           make([]byte, 64),
+	} {
+		if a.verify(key.Public(), digest, signature) {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if !a.verify(key.Public(), digest, good) {
+		t.Error("refused as it is right")
 	}
 }
 
@@ -249,11 +274,12 @@ func TestPublicKeyForms(t *testing.T) {
 // TestKeysFitTheScheme holds that a key of another kind is refused at load.
 func TestKeysFitTheScheme(t *testing.T) {
 	for config, want := range map[string]string{
-		"discord {\npublic_key " + p256Key + "\n}":     "does not use",
-		"sendgrid {\npublic_key " + rfc8032Key + "\n}": "does not use",
-		"plaid {\npublic_key " + rfc8032Key + "\n}":    "does not use",
-		"ebay {\npublic_key " + rfc8032Key + "\n}":     "does not use",
-		"aws_sns {\ncertificate " + p256Key + "\n}":    "no RSA key",
+		"discord {\npublic_key " + p256Key + "\n}":                                         "does not use",
+		"sendgrid {\npublic_key " + rfc8032Key + "\n}":                                     "does not use",
+		"plaid {\npublic_key " + rfc8032Key + "\n}":                                        "does not use",
+		"custom {\njwt ES384 {\nheader X-T\nbody_hash h\npublic_key " + p256Key + "\n}\n}": "does not use",
+		"ebay {\npublic_key " + rfc8032Key + "\n}":                                         "does not use",
+		"aws_sns {\ncertificate " + p256Key + "\n}":                                        "no RSA key",
 		"discord":         "public key is needed",
 		"discord whsec_a": "there is no secret",
 		"discord {\npublic_key {env.NO_SUCH_KEY}\n}": "public_key 1 is empty",
