@@ -48,10 +48,13 @@ var (
 	rsaSHA256 = algorithm{kind: "rsa", hash: crypto.SHA256}
 )
 
+// maxCertificateURL is the longest URL of a certificate, in bytes.
+const maxCertificateURL = 512
+
 // check refuses a URL that is not where the provider keeps its certificates.
 func (c *certificates) check(address string) error {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Host != u.Hostname() || u.User != nil || u.Opaque != "" ||
+	if err != nil || len(address) > maxCertificateURL || u.Scheme != "https" || u.Host != u.Hostname() || u.User != nil || u.Opaque != "" ||
 		u.RawQuery != "" || u.ForceQuery || strings.ContainsAny(address, "#%\\") || strings.Contains(u.Path, "..") || !c.genuine(u) {
 		return Wrong
 	}

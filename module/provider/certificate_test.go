@@ -119,6 +119,7 @@ func TestCertificateURLs(t *testing.T) {
 		"https://s3.us-east-2.amazonaws.com/a.pem",
 		"https://sns.us-east-2.amazonaws.cn/a.pem",
 		"HTTPS:sns.us-east-2.amazonaws.com/a.pem",
+		"https://sns.us-east-2.amazonaws.com/" + strings.Repeat("a", maxCertificateURL) + ".pem",
 		"//sns.us-east-2.amazonaws.com/a.pem",
 		" https://sns.us-east-2.amazonaws.com/a.pem",
 	} {
@@ -420,9 +421,13 @@ func TestPlaidAsksForKeys(t *testing.T) {
 	if got := server.calls.Load(); got != 1 {
 		t.Errorf("%d calls, want 1", got)
 	}
-	for _, kid := range []string{"expired", "unknown", "", "../x"} {
+	for kid, calls := range map[string]int32{"expired": 1, "unknown": 1, "": 0, "../x": 0, strings.Repeat("a", 200): 0} {
+		before := server.calls.Load()
 		if err := deliver(p, hook("{}", token(kid)), now); err != Wrong {
 			t.Errorf("key %q: %v", kid, err)
+		}
+		if got := server.calls.Load() - before; got != calls {
+			t.Errorf("key %q: %d calls, want %d", kid, got, calls)
 		}
 	}
 }

@@ -271,6 +271,9 @@ func (j *JWT) verify(r *Request, now time.Time) error {
 func (j *JWT) match(token *jws) (position int, err error) {
 	a := jwtAlgorithms[token.algorithm]
 	if a.kind != "hmac" {
+		if j.keys.byName && !isKeyID(token.id) {
+			return 0, Wrong
+		}
 		digest := a.digest(func(to io.Writer) { to.Write(token.signed) })
 		position, err = j.keys.verify(&a, token.id, digest, token.signature)
 		if position > 0 {

@@ -3,6 +3,8 @@ package provider
 import (
 	"fmt"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
@@ -21,7 +23,8 @@ type Keys struct {
 
 	// The https URL of the provider's public keys, a JWK set or PEM. They are
 	// fetched when the first request comes, again each hour, and when a request
-	// names a key that is not among them.
+	// names a key that is not among them. A request whose key cannot be had gets
+	// status 503, so that the provider sends it again.
 	KeysURL string `json:"keys_url,omitempty"`
 
 	// The ID that the provider gave to the webhook, where it is signed.
@@ -132,7 +135,12 @@ func (k *Keys) given() (names []string) {
 // keyOptions returns the readers of those of the options that a provider takes.
 func (k *Keys) keyOptions(taken []string) syntax.Options {
 	all := syntax.Options{
-		"public_key":    syntax.Strings(&k.PublicKeys),
+		"public_key": func(d *caddyfile.Dispenser) error {
+			if len(k.PublicKeys) > 0 {
+				return d.Err("the provider's public keys are given twice; several of them go on one line")
+			}
+			return syntax.Strings(&k.PublicKeys)(d)
+		},
 		"certificate":   syntax.Strings(&k.Certificates),
 		"keys_url":      readURL(&k.KeysURL),
 		"webhook_id":    syntax.String(&k.WebhookID),

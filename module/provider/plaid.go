@@ -33,9 +33,6 @@ func plaidKeys(c *Common) (keyFetch, error) {
 }
 
 func plaidKey(ctx context.Context, client *http.Client, api *url.URL, question map[string]string) ([]publicKey, error) {
-	if !isKeyID(question["key_id"]) {
-		return nil, nil
-	}
 	body, err := json.Marshal(question)
 	if err != nil {
 		return nil, err

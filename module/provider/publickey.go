@@ -47,11 +47,17 @@ func parsePublicKeys(text string) (keys []publicKey, err error) {
 			return nil, err
 		}
 	}
-	if err == nil && len(keys) == 0 {
+	switch {
+	case err == nil && len(keys) == 0:
 		err = errNotPublicKey
+	case len(keys) > maxKeySet:
+		err = fmt.Errorf("%d public keys are too many: each signature is tried with each", len(keys))
 	}
 	return keys, err
 }
+
+// maxKeySet bounds the keys that one signature is tried with.
+const maxKeySet = 64
 
 // parsePEM reads blocks of PEM. Its line breaks may be missing, spaces, or
 // spelled \n: that is what environment variables and some APIs make of them.

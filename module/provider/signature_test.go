@@ -180,7 +180,7 @@ func TestSignatureRefusals(t *testing.T) {
 		"the public key":      {[]string{"X-Signature: v1=" + base64.StdEncoding.EncodeToString(public), "X-Time: " + stamp}, Wrong},
 		"in hex, not base64":  {[]string{"X-Signature: v1=" + hex.EncodeToString(make([]byte, 64)), "X-Time: " + stamp}, Wrong},
 		"another prefix":      {[]string{"X-Signature: v0=" + signature, "X-Time: " + stamp}, Missing},
-		"too many to look at": {[]string{"X-Signature: " + strings.Repeat("v1="+fake+",", maxSignatures) + "v1=" + signature, "X-Time: " + stamp}, Wrong},
+		"too many to look at": {[]string{"X-Signature: " + strings.Repeat("v1="+fake+",", maxVerified) + "v1=" + signature, "X-Time: " + stamp}, Wrong},
 	} {
 		r := hook("{}", test.headers...)
 		if err := p.Verify(r, now); err != test.want {
@@ -195,6 +195,28 @@ func TestSignatureRefusals(t *testing.T) {
 	}
 	if p.(Resigner).Resigns() {
 		t.Error("says that it can sign")
+	}
+}
+
+// TestStandardWebhooksEd25519 verifies the asymmetric form of Standard Webhooks.
+func TestStandardWebhooksEd25519(t *testing.T) {
+	public, private := edKey('a')
+	p := mustParse(t, `custom {
+		ed25519 {
+			header Webhook-Signature
+			value "v1a,{signature}"
+			signed "{header.Webhook-Id}.{timestamp}.{body}"
+			timestamp header Webhook-Timestamp
+			public_key whpk_`+base64.StdEncoding.EncodeToString(public)+`
+		}
+	}`)
+	stamp := strconv.FormatInt(now.Unix(), 10)
+	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte("msg_1."+stamp+".{}")))
+	for id, want := range map[string]error{"msg_1": nil, "msg_2": Wrong} {
+		r := hook("{}", "Webhook-Id: "+id, "Webhook-Timestamp: "+stamp, "Webhook-Signature: v1,AAAA v1a,"+signature)
+		if err := p.Verify(r, now); err != want {
+			t.Errorf("%s: %v, want %v", id, err, want)
+		}
 	}
 }
 
@@ -257,6 +279,7 @@ func TestPublicKeyForms(t *testing.T) {
 		"33 bytes":          base64.StdEncoding.EncodeToString(append(bytes.Clone(public), 0)),
 		"a private PEM":     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})),
 		"a private JWK":     string(secret),
+		"65 keys":           strings.Repeat(text, maxKeySet+1),
 		"a symmetric JWK":   `{"kty":"oct","k":"c2VjcmV0"}`,
 		"1024 bits of RSA":  pemOf(t, short.Public()),
 		"224 bits of ECDSA": pemOf(t, ecKey(t, elliptic.P224()).Public()),
@@ -280,7 +303,8 @@ func TestKeysFitTheScheme(t *testing.T) {
 		"custom {\njwt ES384 {\nheader X-T\nbody_hash h\npublic_key " + p256Key + "\n}\n}": "does not use",
 		"ebay {\npublic_key " + rfc8032Key + "\n}":                                         "does not use",
 		"aws_sns {\ncertificate " + p256Key + "\n}":                                        "no RSA key",
-		"discord":         "public key is needed",
+		"discord": "public key is needed",
+		"custom {\npublic_key a\ned25519 {\nheader X-S\npublic_key b\n}\n}": "given twice",
 		"discord whsec_a": "there is no secret",
 		"discord {\npublic_key {env.NO_SUCH_KEY}\n}": "public_key 1 is empty",
 		"discord {\nwebhook_id 1\n}":                 "unknown subdirective",
