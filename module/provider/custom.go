@@ -81,7 +81,11 @@ func (c *Custom) Provision(caddy.Context) error {
 		ID:      c.ID,
 	}
 	c.guard(&c.profile)
-	if name, s := c.keyed(); s != nil {
+	name, s := c.keyed()
+	if err := c.checkGiven("custom", keysTaken(s)); err != nil {
+		return err
+	}
+	if s != nil {
 		if err := c.provisionKeyed(s, &c.profile); err != nil {
 			return fmt.Errorf("%s: %v", name, err)
 		}

@@ -93,14 +93,25 @@ func (c *Common) provisionKeyed(s scheme, p *Profile) error {
 	return nil
 }
 
-// checkGiven refuses options that the preset's scheme does not take.
-func (k *Known) checkGiven() error {
+// checkGiven refuses options that a provider does not take.
+func (k *Keys) checkGiven(provider string, taken []string) error {
 	for _, name := range k.given() {
-		if !slices.Contains(k.preset.KeyOptions, name) {
-			return fmt.Errorf("provider %s takes no option %s", k.preset.Name, name)
+		if !slices.Contains(taken, name) {
+			return fmt.Errorf("provider %s takes no option %s", provider, name)
 		}
 	}
 	return nil
+}
+
+// customKeys are the options that the custom provider's schemes take.
+var customKeys = []string{"public_key", "keys_url"}
+
+// keysTaken returns those that a scheme of the custom provider takes.
+func keysTaken(s scheme) []string {
+	if s == nil {
+		return nil
+	}
+	return customKeys
 }
 
 // signsKeyed reports whether a scheme makes proofs with what verifies them.

@@ -54,7 +54,7 @@ import (
 //		public_key, keys_url
 //	}
 func (c *Custom) keyedOptions() syntax.Options {
-	options := c.keyOptions([]string{"public_key", "keys_url"})
+	options := c.keyOptions(customKeys)
 	maps.Copy(options, syntax.Options{
 		"ed25519": func(d *caddyfile.Dispenser) error {
 			c.Ed25519 = new(Ed25519)
@@ -87,7 +87,7 @@ func (c *Custom) readSignature(d *caddyfile.Dispenser, s *Signature, hash *strin
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	options := c.keyOptions([]string{"public_key", "keys_url"})
+	options := c.keyOptions(customKeys)
 	maps.Copy(options, more)
 	maps.Copy(options, syntax.Options{
 		"header":    syntax.String(&s.Header),
@@ -127,7 +127,7 @@ func readTimestamp(d *caddyfile.Dispenser, to **Timestamp) error {
 
 func (c *Custom) readJWT(d *caddyfile.Dispenser) error {
 	c.JWT = &JWT{Algorithms: d.RemainingArgs()}
-	options := c.keyOptions([]string{"public_key", "keys_url"})
+	options := c.keyOptions(customKeys)
 	maps.Copy(options, syntax.Options{
 		"header":    syntax.String(&c.JWT.Header),
 		"field":     syntax.String(&c.JWT.Field),
@@ -172,7 +172,7 @@ func (c *Custom) readMessageSignature(d *caddyfile.Dispenser) error {
 	if m.Algorithm = d.Val(); d.NextArg() {
 		return d.ArgErr()
 	}
-	options := c.keyOptions([]string{"public_key", "keys_url"})
+	options := c.keyOptions(customKeys)
 	maps.Copy(options, syntax.Options{
 		"label":      syntax.String(&m.Label),
 		"tag":        syntax.String(&m.Tag),

@@ -91,7 +91,7 @@ func (k *Known) Provision(caddy.Context) error {
 	if err := k.checkOptions(); err != nil {
 		return err
 	}
-	if err := k.checkGiven(); err != nil {
+	if err := k.checkGiven(p.Name, p.KeyOptions); err != nil {
 		return err
 	}
 	k.profile = Profile{

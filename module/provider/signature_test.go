@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -329,6 +330,35 @@ func TestKeysFitTheScheme(t *testing.T) {
 	} {
 		if _, err := parse(config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", config, err, want)
+		}
+	}
+}
+
+// TestOptionsOfOthers holds that an option which means nothing is refused in
+// JSON too.
+func TestOptionsOfOthers(t *testing.T) {
+	for _, text := range []string{
+		`{"public_keys":["` + rfc8032Key + `"],"webhook_id":"1"}`,
+		`{"public_keys":["` + rfc8032Key + `"],"keys_url":"https://example.com"}`,
+	} {
+		p := &Known{preset: &presets[slices.IndexFunc(presets, func(p Preset) bool { return p.Name == "discord" })]}
+		if err := json.Unmarshal([]byte(text), p); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "takes no option") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{
+		`{"none":true,"public_keys":["` + rfc8032Key + `"]}`,
+		`{"ed25519":{"header":"X-S"},"public_keys":["` + rfc8032Key + `"],"label":"a"}`,
+	} {
+		p := new(Custom)
+		if err := json.Unmarshal([]byte(text), p); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "takes no option") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
