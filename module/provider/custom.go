@@ -81,6 +81,9 @@ func (c *Custom) Provision(caddy.Context) error {
 		ID:      c.ID,
 	}
 	c.guard(&c.profile)
+	if err := c.check(); err != nil {
+		return err
+	}
 	name, s := c.keyed()
 	if err := c.checkGiven("custom", keysTaken(s)); err != nil {
 		return err
@@ -89,10 +92,13 @@ func (c *Custom) Provision(caddy.Context) error {
 		if err := c.provisionKeyed(s, &c.profile); err != nil {
 			return fmt.Errorf("%s: %v", name, err)
 		}
+		if c.profile.SignsID && c.ID == "" {
+			return fmt.Errorf("%s signs {id}, so the provider needs a line: id <expression>", name)
+		}
 		return nil
 	}
-	if err := c.check(); err != nil || c.HMAC == nil {
-		return err
+	if c.HMAC == nil {
+		return nil
 	}
 	if err := c.HMAC.provision(&c.Common); err != nil {
 		return fmt.Errorf("hmac: %v", err)

@@ -305,7 +305,8 @@ func TestKeysFitTheScheme(t *testing.T) {
 		"ebay {\npublic_key " + rfc8032Key + "\n}":                                         "does not use",
 		"aws_sns {\ncertificate " + p256Key + "\n}":                                        "no RSA key",
 		"discord": "public key is needed",
-		"custom {\npublic_key a\ned25519 {\nheader X-S\npublic_key b\n}\n}": "given twice",
+		"custom {\npublic_key a\ned25519 {\nheader X-S\npublic_key b\n}\n}":                       "given twice",
+		"custom {\ned25519 {\nheader X-S\nsigned {id}{body}\npublic_key " + rfc8032Key + "\n}\n}": "id <expression>",
 		"discord whsec_a": "there is no secret",
 		"discord {\npublic_key {env.NO_SUCH_KEY}\n}": "public_key 1 is empty",
 		"discord {\nwebhook_id 1\n}":                 "unknown subdirective",
@@ -360,6 +361,11 @@ func TestOptionsOfOthers(t *testing.T) {
 		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "takes no option") {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+	two := &Custom{Ed25519: &Ed25519{Signature{Header: "X-S"}}, JWT: &JWT{Algorithms: []string{"EdDSA"}}}
+	two.PublicKeys = []string{rfc8032Key}
+	if err := two.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "it takes one") {
+		t.Errorf("two schemes: %v", err)
 	}
 }
 
