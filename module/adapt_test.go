@@ -120,7 +120,7 @@ func TestStrictJSON(t *testing.T) {
 		"no provider":             {handler(``), `no provider; add a line`},
 		"no provider's name":      {handler(`, "provider": {}`), `module name not specified`},
 		"no secret":               {handler(`, "provider": {"name": "github"}`), `GitHub needs a secret`},
-		"secret that is not used": {custom(`"none": true, "secrets": ["s"]`), `has a secret but no hmac that uses it`},
+		"secret that is not used": {custom(`"none": true, "secrets": ["s"]`), `has a secret but no proof that uses it`},
 		"hash":                    {proof(`{"hmac": {"header": "X", "hash": "crc32"}}`), `unknown hash "crc32"`},
 		"key":                     {proof(`{"hmac": {"header": "X", "key": "pem"}}`), `unknown key encoding "pem"`},
 		"encoding":                {proof(`{"hmac": {"header": "X", "encoding": "z85"}}`), `unknown encoding "z85"`},

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -65,7 +66,11 @@ func (h *Handler) verify(hook *webhook) error {
 	if h.profile.SignsID {
 		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
 	}
-	if err := h.provider.Verify(&hook.proof, hook.received); err != nil {
+	err := h.provider.Verify(&hook.proof, hook.received)
+	if err == provider.NoKey {
+		err = h.fetchKey(hook)
+	}
+	if err != nil {
 		return err
 	}
 	h.requests.match(hook.proof.Matched)
@@ -75,6 +80,19 @@ func (h *Handler) verify(hook *webhook) error {
 		hook.view = nil
 	}
 	return nil
+}
+
+// keyDeadline is how long a request waits for the key that it names.
+const keyDeadline = 3 * time.Second
+
+// fetchKey gets the key that a request names, and verifies the request with it.
+func (h *Handler) fetchKey(hook *webhook) error {
+	ctx, cancel := context.WithTimeout(hook.Context(), keyDeadline)
+	defer cancel()
+	if err := h.provider.(provider.Fetcher).Fetch(ctx, &hook.proof); err != nil {
+		return err
+	}
+	return h.provider.Verify(&hook.proof, hook.received)
 }
 
 // publicURL returns the URL that the client asked for, before the site's other

@@ -32,6 +32,8 @@ type Common struct {
 	// A token that guards the source, on top of what the provider proves.
 	Token *Token `json:"token,omitempty"`
 
+	Keys
+
 	secrets   []string
 	tolerance time.Duration
 	external  *url.URL

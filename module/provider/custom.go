@@ -2,6 +2,8 @@ package provider
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -63,17 +65,19 @@ func (c *Custom) check() (*Definition, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	given, needed := len(c.Secrets) > 0, c.needsSecret()
+	given := len(c.Secrets) > 0
 	switch {
 	case c.proves() && c.None:
 		return nil, errors.New("provider custom either has a proof or is none")
 	case !c.proves() && c.Token == nil && !c.None:
-		return nil, errors.New("provider custom needs a proof: hmac, digest, token, basic_auth or none")
+		return nil, errors.New("provider custom needs a proof: hmac, digest, token, basic_auth, ed25519, ecdsa, rsa, jwt, message_signature or none")
 	case given && !c.proves():
-		return nil, errors.New("provider custom has a secret but no hmac that uses it")
-	case given && !needed:
+		return nil, errors.New("provider custom has a secret but no proof that uses it")
+	case len(c.given()) > 0 && !slices.ContainsFunc(c.Proofs, func(p Proof) bool { return p.usesKeys() }):
+		return nil, fmt.Errorf("provider custom has %s but no proof that uses it", c.Keys.given()[0])
+	case given && !c.usesSecret():
 		return nil, errors.New("provider custom has secrets that no proof uses")
-	case !given && needed:
+	case !given && c.needsSecret():
 		return nil, errors.New(d.Proofs[0].kind() + " needs a secret")
 	case d.signs("id") && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")

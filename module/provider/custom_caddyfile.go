@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -31,6 +32,8 @@ import (
 //		token header|query|json|form <name> [<secret>...] { … }
 //		token path [<secret>...] { … }           # with secrets: a guard; without: a proof by the provider's
 //		basic_auth                               # secrets are user:password
+//		ed25519, ecdsa, rsa, jwt, message_signature, sns, paypal, ebay { … }   # see keyedOptions
+//		public_key, certificate, keys_url, client_id, client_secret, api_url   # their keys
 //		none
 //		need          all|first|any
 //		secret        <secret>...
@@ -69,10 +72,9 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["ranges"] = func(d *caddyfile.Dispenser) error { return syntax.Strings(&c.ranges().List)(d) }
 	options["ranges_from"] = c.readRangesFrom
 	options["masked"] = syntax.Strings(&c.Masked)
-	for _, scheme := range []string{"ed25519", "ecdsa", "rsa", "jwt"} {
-		options[scheme] = nil
-	}
-	if err := syntax.Block(d, options, "hmac", "digest", "token"); err != nil {
+	maps.Copy(options, c.readers())
+	maps.Copy(options, c.keyedOptions())
+	if err := syntax.Block(d, options, slices.Concat([]string{"hmac", "digest", "token"}, keyedSchemes)...); err != nil {
 		return err
 	}
 	_, err := c.check()
@@ -128,7 +130,7 @@ func (c *Custom) readHMAC(d *caddyfile.Dispenser) error {
 	options["signed"] = templates(func(text string) { h.Signed = append(h.Signed, text) }, false)
 	options["each"] = syntax.String(&h.Each)
 	options["key"] = h.readKey
-	options["timestamp"] = h.readTimestamp
+	options["timestamp"] = func(d *caddyfile.Dispenser) error { return readTimestamp(d, &h.Timestamp) }
 	if err := syntax.Block(d, options, "when"); err != nil {
 		return err
 	}
@@ -181,9 +183,10 @@ func (h *HMAC) readKey(d *caddyfile.Dispenser) error {
 	return syntax.At(d, err)
 }
 
-func (h *HMAC) readTimestamp(d *caddyfile.Dispenser) error {
+// readTimestamp reads where the time of a proof stands.
+func readTimestamp(d *caddyfile.Dispenser, to **Timestamp) error {
 	t := new(Timestamp)
-	h.Timestamp = t
+	*to = t
 	args := d.RemainingArgs()
 	switch {
 	case len(args) >= 2 && args[0] == "header":

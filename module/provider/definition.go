@@ -119,6 +119,11 @@ func (d *Definition) needsSecret() bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.needsSecret() && p.Secrets == nil })
 }
 
+// usesSecret reports whether a proof may be made with them.
+func (d *Definition) usesSecret() bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.usesSecret() && p.Secrets == nil })
+}
+
 // resigns reports whether the gateway can make the proofs for an app.
 func (d *Definition) resigns() bool {
 	if !d.proves() {

@@ -23,6 +23,8 @@ func (b *block) line(name string, values ...string) {
 
 func (b *block) proof(p *Proof) {
 	switch h := p.HMAC; {
+	case p.usesKeys():
+		b.keyed(p)
 	case p.Token != nil:
 		fmt.Fprintf(b, "token %s %s {\n", p.Token.In, p.Token.Name)
 		b.line("prefix", p.Token.Prefix)
@@ -43,6 +45,73 @@ func (b *block) proof(p *Proof) {
 	b.WriteString("}\n")
 }
 
+// keyed writes a proof that is verified with a public key, or is a token, and a
+// key that fits.
+func (b *block) keyed(p *Proof) {
+	switch {
+	case p.Ed25519 != nil:
+		b.WriteString("ed25519 {\n")
+		b.signature(&p.Ed25519.Signature)
+		b.line("public_key", rfc8032Key)
+	case p.ECDSA != nil:
+		fmt.Fprintf(b, "ecdsa %s {\n", p.ECDSA.Hash)
+		b.signature(&p.ECDSA.Signature)
+		b.line("format", p.ECDSA.Format)
+		b.line("public_key", p256Key)
+	case p.JWT != nil:
+		b.jwt(p.JWT)
+		if !p.usesSecret() {
+			b.line("public_key", p256Key)
+		}
+	case p.MessageSignature != nil:
+		m := p.MessageSignature
+		fmt.Fprintf(b, "message_signature %s {\n", m.Algorithm)
+		b.line("label", m.Label)
+		b.line("components", m.Components...)
+		if m.AnyComponents {
+			b.WriteString("any_components\n")
+		}
+		b.line("public_key", p256Key)
+	case p.SNS != nil:
+		b.WriteString("sns {\n")
+		b.line("topic", p.SNS.Topics...)
+	case p.PayPal != nil:
+		b.WriteString("paypal {\n")
+		b.line("webhook_id", p.PayPal.WebhookID)
+	case p.EBay != nil:
+		b.WriteString("ebay {\n")
+		b.line("public_key", p256Key)
+	}
+}
+
+func (b *block) signature(s *Signature) {
+	b.line("header", s.Header)
+	b.line("value", s.Value...)
+	b.line("encoding", s.Encoding)
+	b.line("signed", s.Signed)
+	b.timestamp(s.Timestamp)
+}
+
+func (b *block) jwt(j *JWT) {
+	fmt.Fprintf(b, "jwt %s {\n", strings.Join(j.Algorithms, " "))
+	b.line("header", j.Header)
+	b.line("field", j.Field)
+	b.line("key", j.Key)
+	b.line("issuer", j.Issuer)
+	b.line("audience", j.Audience)
+	b.line("url_hash", j.URLHash)
+	b.line("keys_from", j.KeysFrom)
+	if hash := []string{j.BodyHash}; j.BodyHash != "" {
+		if j.HashEncoding != "" {
+			hash = append(hash, j.HashEncoding)
+		}
+		if j.HashOptional {
+			hash = append(hash, "optional")
+		}
+		b.line("body_hash", hash...)
+	}
+}
+
 func (b *block) hmac(h *HMAC) {
 	b.WriteString(h.Hash + " {\n")
 	b.line("header", h.Header)
@@ -53,7 +122,11 @@ func (b *block) hmac(h *HMAC) {
 	b.line("signed", h.Signed...)
 	b.line("each", h.Each)
 	b.line("key", h.Key)
-	if t := h.Timestamp; t != nil {
+	b.timestamp(h.Timestamp)
+}
+
+func (b *block) timestamp(t *Timestamp) {
+	if t != nil {
 		where := []string{"value"}
 		switch {
 		case t.Header != "":
@@ -71,7 +144,7 @@ func (b *block) hmac(h *HMAC) {
 // custom writes a definition as a provider custom.
 func (b *block) custom(d *Definition) {
 	b.WriteString("custom {\n")
-	if d.needsSecret() {
+	if d.usesSecret() && (d.needsSecret() || d.Proofs[0].JWT != nil) {
 		b.line("secret", secretFor(d))
 	}
 	if !d.proves() {
@@ -128,7 +201,13 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 	for _, preset := range Presets() {
 		values := make(map[string]string)
 		for _, o := range preset.Options {
-			if values[o.Name] = o.Default; o.Default == "" {
+			switch {
+			case o.key:
+			case o.Default != "":
+				values[o.Name] = o.Default
+			case o.Choices != nil:
+				values[o.Name] = o.Choices[0]
+			default:
 				values[o.Name] = "value"
 			}
 		}

@@ -370,7 +370,7 @@ func (h *HMAC) trim(signature string) string {
 func (h *HMAC) sum(m *mac, e *env, signed template) ([]byte, bool) {
 	m.Reset()
 	e.secret = m.key
-	if !signed.hash(m.Hash, e) {
+	if !signed.write(m.Hash, e) {
 		return nil, false
 	}
 	m.sum = m.Hash.Sum(m.sum[:0])

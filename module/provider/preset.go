@@ -38,6 +38,8 @@ type Option struct {
 	Default  string   // its value if it is not given
 	Choices  []string // the values that it can have; nil: any
 	Several  bool     // whether it may have several values
+
+	key bool // it is one of Keys
 }
 
 // Presets returns the presets, by name.
@@ -102,6 +104,9 @@ func (k *Known) Provision(caddy.Context) error {
 func (k *Known) resolveOptions() (map[string]string, error) {
 	values := make(map[string]string)
 	for _, o := range k.preset.Options {
+		if o.key {
+			continue
+		}
 		value := k.Options[o.Name]
 		if value == "" {
 			values[o.Name] = o.Default
@@ -133,20 +138,26 @@ func (p *Preset) with(values map[string]string) (*Definition, error) {
 
 // check holds the configuration against what the preset is made of.
 func (k *Known) check() error {
-	p, given := k.preset, len(k.Secrets) > 0
+	p, secret := k.preset, len(k.Secrets) > 0
 	switch {
-	case p.needsSecret() && !given:
+	case p.needsSecret() && !secret:
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
-	case !p.proves() && given:
+	case !p.proves() && secret:
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Options)) {
-		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Name == name }) {
+		if !slices.ContainsFunc(p.Options, func(o Option) bool { return !o.key && o.Name == name }) {
+			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
+		}
+	}
+	given := k.given()
+	for _, name := range given {
+		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.key && o.Name == name }) {
 			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
 		}
 	}
 	for _, o := range p.Options {
-		if o.Required && k.Options[o.Name] == "" {
+		if o.Required && k.Options[o.Name] == "" && !slices.Contains(given, o.Name) {
 			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
 		}
 	}
@@ -206,7 +217,9 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	k.Secrets = d.RemainingArgs()
 	options := k.options()
 	for _, o := range k.preset.Options {
-		options[o.Name] = k.readOption(&o)
+		if options[o.Name] = k.readOption(&o); o.key {
+			options[o.Name] = k.readers()[o.Name]
+		}
 	}
 	if err := syntax.Block(d, options); err != nil {
 		return err

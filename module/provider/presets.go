@@ -12,6 +12,7 @@ var presets = slices.Concat(
 	presetsDevelopment,
 	presetsESignature,
 	presetsGeneric,
+	presetsKeys,
 	presetsPayments,
 )
 

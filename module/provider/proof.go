@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,30 @@ type Proof struct {
 
 	// A fixed value: one of the secrets.
 	Token *Token `json:"token,omitempty"`
+
+	// An Ed25519 signature.
+	Ed25519 *Ed25519 `json:"ed25519,omitempty"`
+
+	// An ECDSA signature.
+	ECDSA *ECDSA `json:"ecdsa,omitempty"`
+
+	// An RSA signature.
+	RSA *RSA `json:"rsa,omitempty"`
+
+	// A signed JSON Web Token.
+	JWT *JWT `json:"jwt,omitempty"`
+
+	// A signature by RFC 9421, HTTP Message Signatures.
+	MessageSignature *MessageSignature `json:"message_signature,omitempty"`
+
+	// The signature of Amazon SNS.
+	SNS *SNS `json:"sns,omitempty"`
+
+	// The signature of PayPal.
+	PayPal *PayPal `json:"paypal,omitempty"`
+
+	// The signature of eBay.
+	EBay *EBay `json:"ebay,omitempty"`
 
 	// The secrets of this proof, if they are not those of the provider. Without a
 	// value for any of them the proof does not count.
@@ -42,21 +67,33 @@ type Proof struct {
 
 // schemes returns the schemes that are set; there must be one.
 func (p *Proof) schemes() (set []scheme) {
-	if p.HMAC != nil {
-		set = append(set, p.HMAC)
-	}
-	if p.Digest != nil {
-		set = append(set, p.Digest)
-	}
-	if p.Token != nil {
-		set = append(set, p.Token)
+	for _, s := range []scheme{
+		p.HMAC, p.Digest, p.Token, p.Ed25519, p.ECDSA, p.RSA, p.JWT, p.MessageSignature, p.SNS, p.PayPal, p.EBay,
+	} {
+		if !reflect.ValueOf(s).IsNil() {
+			set = append(set, s)
+		}
 	}
 	return set
 }
 
-// needsSecret reports whether the proof is made with a secret of the
+// usesSecret reports whether the proof may be made with a secret of the
 // configuration.
-func (p *Proof) needsSecret() bool { return p.HMAC != nil || p.Digest != nil || p.Token != nil }
+func (p *Proof) usesSecret() bool {
+	return p.needsSecret() || p.MessageSignature != nil || p.JWT != nil && slices.ContainsFunc(p.JWT.Algorithms, isHMAC)
+}
+
+// usesKeys reports whether the proof may be made with a key that only the
+// provider has.
+func (p *Proof) usesKeys() bool { return p.HMAC == nil && p.Digest == nil && p.Token == nil }
+
+// needsSecret reports whether it can only be made with one.
+func (p *Proof) needsSecret() bool {
+	if p.JWT != nil {
+		return !slices.ContainsFunc(p.JWT.Algorithms, func(a string) bool { return !isHMAC(a) })
+	}
+	return p.HMAC != nil || p.Digest != nil || p.Token != nil
+}
 
 // resigns reports whether the gateway can make the proof for an app without
 // changing more than headers.
@@ -206,6 +243,16 @@ func (p *Proof) kind() string {
 		return p.scheme.(*HMAC).kind()
 	case p.Token != nil:
 		return "token"
+	case p.Ed25519 != nil:
+		return "ed25519"
+	case p.ECDSA != nil:
+		return "ecdsa"
+	case p.RSA != nil:
+		return "rsa"
+	case p.JWT != nil:
+		return "jwt"
+	case p.MessageSignature != nil:
+		return "message_signature"
 	}
 	return "the proof"
 }

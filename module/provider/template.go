@@ -2,7 +2,7 @@ package provider
 
 import (
 	"fmt"
-	"hash"
+	"io"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -144,9 +144,9 @@ func (t template) profile(p *Profile) {
 	p.SignsURL = p.SignsURL || t.has("url", "scheme", "host", "path", "query")
 }
 
-// hash feeds the template's text to a hash. It reports whether the request has
+// write writes the template's text. It reports whether the request has
 // what the template needs.
-func (t template) hash(to hash.Hash, e *env) bool {
+func (t template) write(to io.Writer, e *env) bool {
 	for i := range t {
 		p := &t[i]
 		if p.name == "body" && p.steps == nil {

@@ -54,9 +54,17 @@ func (t *Timestamp) check(timestamp string, now time.Time, tolerance time.Durati
 		return nil
 	}
 	at, err := t.parse(timestamp)
-	switch {
-	case err != nil:
+	if err != nil {
 		return NoTime
+	}
+	return checkAge(at, now, tolerance)
+}
+
+// checkAge refuses a time that is further from now than the tolerance, if there
+// is one.
+func checkAge(at, now time.Time, tolerance time.Duration) error {
+	switch {
+	case tolerance <= 0:
 	case now.Sub(at) > tolerance:
 		return TooOld
 	case at.Sub(now) > tolerance:

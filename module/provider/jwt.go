@@ -1,0 +1,314 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/hmac"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// JWT is a signed JSON Web Token in a header, or in the body. In a header it
+// says what the body's hash is; in the body it carries the payload.
+type JWT struct {
+	// The header that carries the token, after Bearer or alone. Default: the
+	// token is the body.
+	Header string `json:"header,omitempty"`
+
+	// The field of a JSON body that carries the token. Default: the body is
+	// nothing else.
+	Field string `json:"field,omitempty"`
+
+	// The algorithms that the token may be signed with, such as HS256. With HS…
+	// the secrets are the keys, with all others the public keys. What the token
+	// says can only choose among them.
+	Algorithms []string `json:"algorithms,omitempty"`
+
+	// How a secret becomes a key: raw (the default), hex or base64.
+	Key string `json:"key,omitempty"`
+
+	// The claim iss must be this. Default: not checked.
+	Issuer string `json:"issuer,omitempty"`
+
+	// The claim aud must have this. Default: not checked.
+	Audience string `json:"audience,omitempty"`
+
+	// The claim with the body's SHA-256. It must be there if the token stands
+	// in a header.
+	BodyHash string `json:"body_hash,omitempty"`
+
+	// How the hash is written: hex (the default), base64 or base64url.
+	HashEncoding string `json:"hash_encoding,omitempty"`
+
+	// There is no hash where there is no body.
+	HashOptional bool `json:"hash_optional,omitempty"`
+
+	// The claim with the SHA-256 of the URL that the provider called, in hex.
+	URLHash string `json:"url_hash,omitempty"`
+
+	// The provider's API to ask for the public key of an ID: plaid. Default: the
+	// public keys are configured, or come from keys_url.
+	KeysFrom string `json:"keys_from,omitempty"`
+
+	header    string
+	secrets   [][]byte
+	keys      *keyring
+	tolerance time.Duration
+	external  *url.URL
+}
+
+// jwtAlgorithms are the algorithms of RFC 7518 and RFC 8037, but for none.
+var jwtAlgorithms = map[string]algorithm{
+	"HS256": {kind: "hmac", hash: crypto.SHA256},
+	"HS384": {kind: "hmac", hash: crypto.SHA384},
+	"HS512": {kind: "hmac", hash: crypto.SHA512},
+	"RS256": {kind: "rsa", hash: crypto.SHA256},
+	"RS384": {kind: "rsa", hash: crypto.SHA384},
+	"RS512": {kind: "rsa", hash: crypto.SHA512},
+	"PS256": {kind: "rsa", hash: crypto.SHA256, pss: true},
+	"PS384": {kind: "rsa", hash: crypto.SHA384, pss: true},
+	"PS512": {kind: "rsa", hash: crypto.SHA512, pss: true},
+	"ES256": {kind: "ecdsa", hash: crypto.SHA256, curve: 256, raw: true},
+	"ES384": {kind: "ecdsa", hash: crypto.SHA384, curve: 384, raw: true},
+	"ES512": {kind: "ecdsa", hash: crypto.SHA512, curve: 521, raw: true},
+	"EdDSA": {kind: "ed25519"},
+}
+
+// keyAPIs are what JWT.KeysFrom can be.
+var keyAPIs = map[string]func(*Common) (keyFetch, error){"plaid": plaidKeys}
+
+// provision checks the scheme and makes its keys.
+func (j *JWT) provision(c *Common) error {
+	if err := j.compile(); err != nil {
+		return err
+	}
+	j.tolerance, j.external = c.tolerance, c.external
+	j.secrets = nil
+	for i, secret := range c.secrets {
+		key, err := decodeKey(j.Key, secret)
+		if err != nil {
+			return fmt.Errorf("secret %d: %v", i+1, err)
+		}
+		j.secrets = append(j.secrets, key)
+	}
+	return j.provisionKeys(c)
+}
+
+// compile checks what is configured.
+func (j *JWT) compile() error {
+	setDefault(&j.Key, "raw")
+	setDefault(&j.HashEncoding, "hex")
+	j.header = textproto.CanonicalMIMEHeaderKey(j.Header)
+	for _, name := range j.Algorithms {
+		if _, known := jwtAlgorithms[name]; !known {
+			return fmt.Errorf("unknown algorithm %q: want %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
+		}
+	}
+	switch {
+	case len(j.Algorithms) == 0:
+		return errors.New("jwt needs the algorithms that tokens may be signed with")
+	case j.Header != "" && j.BodyHash == "":
+		return errors.New("jwt in a header needs the claim with the body's hash; without one the token says nothing about the body")
+	case j.Header != "" && j.Field != "":
+		return errors.New("jwt stands in a header or in a field of the body, not in both")
+	case j.KeysFrom != "" && keyAPIs[j.KeysFrom] == nil:
+		return fmt.Errorf("no API %q to ask for keys is known; there is plaid", j.KeysFrom)
+	case !slices.Contains(encodings, j.HashEncoding):
+		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", j.HashEncoding)
+	}
+	return nil
+}
+
+// provisionKeys takes the public keys, if the algorithms use them.
+func (j *JWT) provisionKeys(c *Common) (err error) {
+	var algorithms []algorithm
+	symmetric := false
+	for _, name := range j.Algorithms {
+		if a := jwtAlgorithms[name]; a.kind == "hmac" {
+			symmetric = true
+		} else {
+			algorithms = append(algorithms, a)
+		}
+	}
+	if !symmetric && len(j.secrets) > 0 {
+		return errors.New("the algorithms use public keys, not secrets")
+	}
+	if j.keys, err = c.keyring(algorithms...); err != nil {
+		return err
+	}
+	if ask := keyAPIs[j.KeysFrom]; j.keys.empty() && ask != nil && len(j.secrets) == 0 {
+		call, err := ask(c)
+		if err != nil {
+			return err
+		}
+		j.keys.fetched, j.keys.byName = newKeyCache(call), true
+	}
+	if j.keys.empty() && len(j.secrets) == 0 {
+		return errors.New("jwt needs a secret or a public key")
+	}
+	return nil
+}
+
+// carriesTime: exp, nbf and iat are times.
+func (j *JWT) carriesTime() bool { return true }
+
+// timed reports that they are signed.
+func (j *JWT) timed() bool { return true }
+
+// inHeader reports whether the gateway can make the token, because the secrets
+// that verify it also sign it.
+func (j *JWT) inHeader() bool { return j.Header != "" && slices.ContainsFunc(j.Algorithms, isHMAC) }
+
+// profile tells a profile what verify will ask of a request.
+func (j *JWT) profile(p *Profile) {
+	p.Secrets = len(j.secrets) + len(j.keys.fixed)
+	p.SignsURL = j.URLHash != ""
+	if j.header == "Authorization" {
+		p.SecretHeaders = append(p.SecretHeaders, j.header)
+	}
+}
+
+// jws is a token in parts.
+type jws struct {
+	algorithm, id string
+	signed        []byte
+	payload       []byte
+	signature     []byte
+}
+
+// maxToken is the longest token in a header, in bytes.
+const maxToken = 16 << 10
+
+// find returns the token of a request.
+func (j *JWT) find(r *Request) (*jws, error) {
+	var text string
+	switch values := r.Header[j.header]; {
+	case j.Header == "" && j.Field == "":
+		text = string(bytes.TrimSpace(r.Body))
+	case j.Header == "":
+		fields, err := stringFields(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		text = fields[j.Field]
+	case len(values) > 1:
+		return nil, Repeated
+	case len(values) == 1 && len(values[0]) > maxToken:
+		return nil, Malformed
+	case len(values) == 1:
+		text = values[0]
+	}
+	if scheme, rest, found := strings.Cut(text, " "); found && strings.EqualFold(scheme, "Bearer") {
+		text = strings.TrimSpace(rest)
+	}
+	if text == "" {
+		return nil, Missing
+	}
+	return parseJWS(text)
+}
+
+// parseJWS reads a token in compact form.
+func parseJWS(text string) (*jws, error) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return nil, Malformed
+	}
+	var decoded [3][]byte
+	for i, part := range parts {
+		var err error
+		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return nil, Malformed
+		}
+	}
+	var header struct {
+		Algorithm string          `json:"alg"`
+		ID        string          `json:"kid"`
+		Critical  json.RawMessage `json:"crit"`
+		Plain     *bool           `json:"b64"`
+	}
+	if json.Unmarshal(decoded[0], &header) != nil || header.Critical != nil || header.Plain != nil {
+		return nil, Malformed // crit: what must be understood is not
+	}
+	return &jws{
+		algorithm: header.Algorithm, id: header.ID,
+		signed:    []byte(text[:len(parts[0])+1+len(parts[1])]),
+		payload:   decoded[1],
+		signature: decoded[2],
+	}, nil
+}
+
+// verify reports whether the token was signed with any key, and is for this
+// request and this time.
+func (j *JWT) verify(r *Request, now time.Time) error {
+	token, err := j.find(r)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(j.Algorithms, token.algorithm) {
+		return Wrong
+	}
+	position, err := j.match(token)
+	if err != nil {
+		return err
+	}
+	var claims claims
+	if json.Unmarshal(token.payload, &claims) != nil {
+		return Malformed
+	}
+	if err := j.checkClaims(claims, r, now); err != nil {
+		return err
+	}
+	r.Matched = position
+	return nil
+}
+
+// match returns the position of the secret or key that signed a token. Secrets
+// come before public keys, and neither is ever used as the other.
+func (j *JWT) match(token *jws) (position int, err error) {
+	a := jwtAlgorithms[token.algorithm]
+	if a.kind != "hmac" {
+		if j.keys.byName && !isKeyID(token.id) {
+			return 0, Wrong
+		}
+		digest := a.digest(func(to io.Writer) { to.Write(token.signed) })
+		position, err = j.keys.verify(&a, token.id, digest, token.signature)
+		if position > 0 {
+			position += len(j.secrets)
+		}
+		return position, err
+	}
+	for i, secret := range slices.Backward(j.secrets) {
+		same := subtle.ConstantTimeCompare(sumOf(a, secret, token.signed), token.signature)
+		position = subtle.ConstantTimeSelect(same, i+1, position)
+	}
+	if position == 0 {
+		return 0, Wrong
+	}
+	return position, nil
+}
+
+func sumOf(a algorithm, secret, signed []byte) []byte {
+	m := hmac.New(a.hash.New, secret)
+	m.Write(signed)
+	return m.Sum(nil)
+}
+
+// fetch implements fetcher.
+func (j *JWT) fetch(ctx context.Context, r *Request) error {
+	token, err := j.find(r)
+	if err != nil {
+		return err
+	}
+	return j.keys.fetch(ctx, token.id)
+}

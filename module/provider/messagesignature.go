@@ -1,0 +1,339 @@
+package provider
+
+import (
+	"context"
+	"crypto"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dunglas/httpsfv"
+)
+
+// MessageSignature is the scheme of RFC 9421, HTTP Message Signatures, with the
+// body's digest of RFC 9530. Source: both RFCs.
+type MessageSignature struct {
+	// The algorithm, by its name in RFC 9421: hmac-sha256, ed25519,
+	// ecdsa-p256-sha256, ecdsa-p384-sha384, rsa-pss-sha512 or rsa-v1_5-sha256.
+	// What the signature says must be the same.
+	Algorithm string `json:"algorithm,omitempty"`
+
+	// The label of the signature. Default: there must be one signature only.
+	Label string `json:"label,omitempty"`
+
+	// The parameter tag that the signature must have. Default: not checked.
+	Tag string `json:"tag,omitempty"`
+
+	// The components that the signature must cover, such as @method,
+	// content-digest or @query-param;name="id". Default: content-digest.
+	Components []string `json:"components,omitempty"`
+
+	// Whatever the signature covers is enough, even if that is nothing.
+	// Components are what makes a signature worth something.
+	AnyComponents bool `json:"any_components,omitempty"`
+
+	// How a secret becomes a key: base64 (the default), hex or raw.
+	Key string `json:"key,omitempty"`
+
+	algorithm algorithm
+	required  []string // identifiers, serialized
+	secrets   [][]byte
+	keys      *keyring
+	tolerance time.Duration
+	external  *url.URL
+}
+
+var messageAlgorithms = map[string]algorithm{
+	"hmac-sha256":       {kind: "hmac", hash: crypto.SHA256},
+	"ed25519":           {kind: "ed25519"},
+	"ecdsa-p256-sha256": {kind: "ecdsa", hash: crypto.SHA256, curve: 256, raw: true},
+	"ecdsa-p384-sha384": {kind: "ecdsa", hash: crypto.SHA384, curve: 384, raw: true},
+	"rsa-pss-sha512":    {kind: "rsa", hash: crypto.SHA512, pss: true},
+	"rsa-v1_5-sha256":   {kind: "rsa", hash: crypto.SHA256},
+}
+
+var componentName = regexp.MustCompile(`^@?[a-z0-9-]+$`)
+
+// provision checks the scheme and makes its keys.
+func (m *MessageSignature) provision(c *Common) (err error) {
+	if err := m.compile(); err != nil {
+		return err
+	}
+	m.tolerance, m.external = c.tolerance, c.external
+	m.secrets = nil
+	if m.algorithm.kind != "hmac" {
+		if len(c.secrets) > 0 {
+			return fmt.Errorf("the algorithm %s uses public keys, not secrets", m.Algorithm)
+		}
+		m.keys, err = c.keyring(m.algorithm)
+		if err == nil && m.keys.empty() {
+			err = fmt.Errorf("the algorithm %s needs a public key: public_key <key>, or keys_url <url>", m.Algorithm)
+		}
+		return err
+	}
+	for i, secret := range c.secrets {
+		key, err := decodeKey(m.Key, secret)
+		if err != nil {
+			return fmt.Errorf("secret %d: %v", i+1, err)
+		}
+		m.secrets = append(m.secrets, key)
+	}
+	if len(m.secrets) == 0 || len(c.PublicKeys) > 0 || c.KeysURL != "" {
+		return fmt.Errorf("the algorithm %s needs a secret, and no public key", m.Algorithm)
+	}
+	m.keys = new(keyring)
+	return nil
+}
+
+// compile checks what is configured.
+func (m *MessageSignature) compile() error {
+	setDefault(&m.Key, "base64")
+	a, known := messageAlgorithms[m.Algorithm]
+	if !known {
+		return fmt.Errorf("unknown algorithm %q: want %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(messageAlgorithms)), ", "))
+	}
+	m.algorithm = a
+	components := m.Components
+	if len(components) == 0 && !m.AnyComponents {
+		components = []string{"content-digest"}
+	}
+	m.required = nil
+	for _, text := range components {
+		name, params, _ := strings.Cut(text, ";")
+		if params != "" {
+			params = ";" + params
+		}
+		item, err := httpsfv.UnmarshalItem([]string{`"` + strings.Trim(name, `"`) + `"` + params})
+		if err != nil || !componentName.MatchString(strings.Trim(name, `"`)) {
+			return fmt.Errorf("%q is not a component such as @method, content-digest or @query-param;name=\"id\"", text)
+		}
+		identifier, err := httpsfv.Marshal(item)
+		if err != nil {
+			return fmt.Errorf("component %q: %v", text, err)
+		}
+		m.required = append(m.required, identifier)
+	}
+	return nil
+}
+
+// carriesTime: created and expires are times.
+func (m *MessageSignature) carriesTime() bool { return true }
+
+// timed reports that they are signed.
+func (m *MessageSignature) timed() bool { return true }
+
+// profile tells a profile what verify will ask of a request.
+func (m *MessageSignature) profile(p *Profile) {
+	p.Secrets = len(m.secrets) + len(m.keys.fixed)
+	p.SignsURL = true
+}
+
+// messageProof is the signature of a request, taken apart.
+type messageProof struct {
+	input     httpsfv.InnerList // the covered components, and the parameters
+	signature []byte
+}
+
+// maxStructured bounds the headers that make up a proof, in bytes.
+const maxStructured = 16 << 10
+
+// find returns the signature of a request.
+func (m *MessageSignature) find(r *Request) (*messageProof, error) {
+	inputs, err := dictionary(r, "Signature-Input")
+	if err != nil {
+		return nil, err
+	}
+	signatures, err := dictionary(r, "Signature")
+	if err != nil {
+		return nil, err
+	}
+	label := m.Label
+	if label == "" {
+		if len(inputs.Names()) != 1 {
+			return nil, Repeated
+		}
+		label = inputs.Names()[0]
+	}
+	input, ok := inputs.Get(label)
+	if !ok {
+		return nil, Missing
+	}
+	signature, ok := signatures.Get(label)
+	if !ok {
+		return nil, Missing
+	}
+	list, isList := input.(httpsfv.InnerList)
+	item, isItem := signature.(httpsfv.Item)
+	if !isList || !isItem {
+		return nil, Malformed
+	}
+	bytes, isBytes := item.Value.([]byte)
+	if !isBytes {
+		return nil, Malformed
+	}
+	return &messageProof{list, bytes}, nil
+}
+
+// dictionary reads a header that is a dictionary of structured fields, on one
+// line.
+func dictionary(r *Request, name string) (*httpsfv.Dictionary, error) {
+	values := r.Header[name]
+	switch {
+	case len(values) == 0:
+		return nil, Missing
+	case len(values) > 1:
+		return nil, Repeated
+	case len(values[0]) > maxStructured:
+		return nil, Malformed
+	}
+	d, err := httpsfv.UnmarshalDictionary(values)
+	if err != nil {
+		return nil, Malformed
+	}
+	return d, nil
+}
+
+// verify reports whether the signature was made with any key, covers what it
+// must, and is for this time.
+func (m *MessageSignature) verify(r *Request, now time.Time) error {
+	proof, err := m.find(r)
+	if err != nil {
+		return err
+	}
+	if err := m.checkParameters(proof.input.Params, now); err != nil {
+		return err
+	}
+	base, covered, err := signatureBase(r, m.external, &proof.input)
+	if err != nil {
+		return err
+	}
+	for _, identifier := range m.required {
+		if !slices.Contains(covered, identifier) {
+			return Wrong
+		}
+	}
+	// A digest is checked even where nothing signs it: it is there to be true.
+	if _, given := r.Header["Content-Digest"]; given {
+		if err := checkDigest(r); err != nil {
+			return err
+		}
+	}
+	position, err := m.match(proof, base)
+	if err != nil {
+		return err
+	}
+	r.Matched = position
+	return nil
+}
+
+// match returns the position of the secret or key that made the signature.
+func (m *MessageSignature) match(proof *messageProof, base string) (position int, err error) {
+	if m.algorithm.kind != "hmac" {
+		digest := m.algorithm.digest(func(to io.Writer) { io.WriteString(to, base) })
+		return m.keys.verify(&m.algorithm, keyID(proof.input.Params), digest, proof.signature)
+	}
+	for i, secret := range slices.Backward(m.secrets) {
+		same := subtle.ConstantTimeCompare(sumOf(m.algorithm, secret, []byte(base)), proof.signature)
+		position = subtle.ConstantTimeSelect(same, i+1, position)
+	}
+	if position == 0 {
+		return 0, Wrong
+	}
+	return position, nil
+}
+
+func keyID(params *httpsfv.Params) string {
+	value, _ := params.Get("keyid")
+	id, _ := value.(string)
+	return id
+}
+
+// fetch implements fetcher.
+func (m *MessageSignature) fetch(ctx context.Context, r *Request) error {
+	proof, err := m.find(r)
+	if err != nil {
+		return err
+	}
+	return m.keys.fetch(ctx, keyID(proof.input.Params))
+}
+
+// checkParameters refuses a signature that is not for this time or purpose.
+func (m *MessageSignature) checkParameters(params *httpsfv.Params, now time.Time) error {
+	for name, want := range map[string]string{"alg": m.Algorithm, "tag": m.Tag} {
+		value, given := params.Get(name)
+		switch {
+		case name == "alg" && given && value != want:
+			return Wrong // the algorithm is pinned, whatever the signature says
+		case name == "tag" && want != "" && value != want:
+			return Foreign
+		}
+	}
+	if value, given := params.Get("expires"); given {
+		expires, ok := value.(int64)
+		if !ok {
+			return NoTime
+		}
+		if !now.Before(time.Unix(expires, 0).Add(max(m.tolerance, 0))) {
+			return TooOld
+		}
+	}
+	value, given := params.Get("created")
+	created, ok := value.(int64)
+	switch {
+	case given && !ok, !given && m.tolerance > 0:
+		return NoTime
+	case !given:
+		return nil
+	}
+	return checkAge(time.Unix(created, 0), now, m.tolerance)
+}
+
+// checkDigest holds the Content-Digest against the body. Every digest in it of
+// a known function must be right, and there must be one.
+func checkDigest(r *Request) error {
+	digests, err := dictionary(r, "Content-Digest")
+	if err != nil {
+		return err
+	}
+	checked := false
+	for _, name := range digests.Names() {
+		var want []byte
+		switch name {
+		case "sha-256":
+			sum := sha256.Sum256(r.Body)
+			want = sum[:]
+		case "sha-512":
+			sum := sha512.Sum512(r.Body)
+			want = sum[:]
+		default:
+			continue
+		}
+		member, _ := digests.Get(name)
+		item, _ := member.(httpsfv.Item)
+		got, isBytes := item.Value.([]byte)
+		if !isBytes || !hmac.Equal(got, want) {
+			return Wrong
+		}
+		checked = true
+	}
+	if !checked {
+		return Malformed
+	}
+	return nil
+}
+
+// sign implements scheme. The headers that a signature covers are the
+// provider's own, so that one for an app would cover something else.
+func (m *MessageSignature) sign(*Request, time.Time) error {
+	return errors.New("signatures of RFC 9421 are not made here")
+}

@@ -1,0 +1,57 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+)
+
+// plaidKeys returns what asks Plaid's API for the key of an ID.
+func plaidKeys(c *Common) (keyFetch, error) {
+	clientID, err := resolved("client_id", c.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	clientSecret, err := resolved("client_secret", c.ClientSecret)
+	if err != nil {
+		return nil, err
+	}
+	if clientID == "" || clientSecret == "" {
+		return nil, errors.New("the API of Plaid gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>")
+	}
+	address := c.APIURL
+	setDefault(&address, "https://production.plaid.com")
+	api, err := parseHTTPS("api_url", address)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, client *http.Client, id string) ([]publicKey, error) {
+		return plaidKey(ctx, client, api, map[string]string{"client_id": clientID, "secret": clientSecret, "key_id": id})
+	}, nil
+}
+
+func plaidKey(ctx context.Context, client *http.Client, api *url.URL, question map[string]string) ([]publicKey, error) {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return nil, err
+	}
+	content, err := post(ctx, client, api.JoinPath("/webhook_verification_key/get").String(), "application/json", body, nil)
+	if err != nil || content == nil {
+		return nil, err
+	}
+	var answer struct {
+		Key json.RawMessage `json:"key"`
+	}
+	var life struct {
+		Expired *int64 `json:"expired_at"`
+	}
+	if json.Unmarshal(content, &answer) != nil || json.Unmarshal(answer.Key, &life) != nil {
+		return nil, errors.New("the API of Plaid answered with something that is no key")
+	}
+	if life.Expired != nil {
+		return nil, nil // Plaid does not use it any more
+	}
+	return parseJWK(answer.Key)
+}

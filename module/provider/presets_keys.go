@@ -1,0 +1,191 @@
+package provider
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// presetsKeys are the providers whose proof is verified with a public key, or is
+// a token of claims.
+var presetsKeys = []Preset{
+	{
+		Name: "discord", Title: "Discord", Category: "chat",
+		Source:     "https://github.com/discord/discord-interactions-js",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature{
+				Header:    "X-Signature-Ed25519",
+				Encoding:  "hex",
+				Signed:    "{timestamp}{body}",
+				Timestamp: &Timestamp{Header: "X-Signature-Timestamp"},
+			}}}},
+			Event: `body.event?.type ?? string(body.type)`,
+			ID:    `body.id`,
+		},
+		Options: required(keyOptions("public_key")),
+	},
+	{
+		Name: "telnyx", Title: "Telnyx", Category: "communications",
+		Source:     "https://github.com/team-telnyx/telnyx-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature{
+				Header:    "Telnyx-Signature-Ed25519",
+				Signed:    "{timestamp}|{body}",
+				Timestamp: &Timestamp{Header: "Telnyx-Timestamp"},
+			}}}},
+			Event: `body.data.event_type`,
+			ID:    `body.data.id`,
+		},
+		Tolerance: fiveMinutes,
+		Options:   required(keyOptions("public_key")),
+	},
+	{
+		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
+		Source:     "https://github.com/sendgrid/sendgrid-nodejs",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{ECDSA: &ECDSA{Signature: Signature{
+				Header:    "X-Twilio-Email-Event-Webhook-Signature",
+				Signed:    "{timestamp}{body}",
+				Timestamp: &Timestamp{Header: "X-Twilio-Email-Event-Webhook-Timestamp"},
+			}}}},
+			Event: `body[0].event`, // of a batch
+		},
+		Options: required(keyOptions("public_key")),
+	},
+	{
+		Name: "plaid", Title: "Plaid", Category: "banking",
+		Source:     "https://plaid.com/docs/api/webhooks/webhook-verification/",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				Header: "Plaid-Verification", Algorithms: []string{"ES256"},
+				BodyHash: "request_body_sha256",
+				KeysFrom: "plaid",
+			}}},
+			Event: `body.webhook_type + "." + body.webhook_code`,
+		},
+		Tolerance: fiveMinutes,
+		Options:   keyOptions("public_key", "client_id", "client_secret", "api_url"),
+	},
+	{
+		Name: "vonage", Title: "Vonage", Category: "communications",
+		Source:     "https://github.com/Vonage/vonage-node-sdk",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				Header: "Authorization", Algorithms: []string{"HS256"}, Issuer: "Vonage",
+				BodyHash: "payload_hash", HashOptional: true,
+			}}},
+			Event: `body.status ?? body.message_type`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "messagebird", Title: "Bird (MessageBird)", Category: "communications",
+		Source:     "https://github.com/messagebird/go-rest-api",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				Header: "MessageBird-Signature-JWT", Algorithms: []string{"HS256", "HS384", "HS512"}, Issuer: "MessageBird",
+				BodyHash: "payload_hash", HashOptional: true, URLHash: "url_hash",
+			}}},
+			Event: `body.type ?? body.status`,
+		},
+		Tolerance: time.Second,
+	},
+	{
+		Name: "fusionauth", Title: "FusionAuth", Category: "identity",
+		Source:     "https://fusionauth.io/docs/extend/events-and-webhooks/signing",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				Header: "X-FusionAuth-Signature-JWT",
+				Algorithms: []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
+					"ES256", "ES384", "ES512", "EdDSA"},
+				BodyHash: "request_body_sha256", HashEncoding: "base64",
+			}}},
+			Event: `body.event.type`,
+			ID:    `body.event.id`,
+		},
+		Options: keyOptions("public_key", "keys_url"),
+	},
+	{
+		Name: "netlify", Title: "Netlify", Category: "hosting",
+		Source:     "https://docs.netlify.com/site-deploys/notifications/",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				Header: "X-Webhook-Signature", Algorithms: []string{"HS256"}, Issuer: "netlify",
+				BodyHash: "sha256",
+			}}},
+			Event: `header("X-Netlify-Event") ?? body.state`,
+		},
+	},
+	{
+		Name: "aws_sns", Title: "Amazon SNS", Category: "cloud",
+		Source:     "https://github.com/aws/aws-sdk-ruby",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
+			Event:  `body.Type`,
+			ID:     `body.MessageId`, // signed, unlike the header
+		},
+		Options: append(keyOptions("certificate"), Option{
+			Name: "topic", Several: true,
+			Help: "The ARNs of the topics whose messages are accepted. Without one, any topic's are: a topic can be anybody's.",
+		}),
+	},
+	{
+		Name: "paypal", Title: "PayPal", Category: "payments",
+		Source:     "https://github.com/paypal/PayPal-Python-SDK",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{PayPal: &PayPal{WebhookID: "{option.webhook_id}"}}},
+			Event:  `body.event_type`,
+			ID:     `body.id`,
+		},
+		Options: append(keyOptions("certificate"), Option{
+			Name: "webhook_id", Required: true,
+			Help: "The ID that PayPal gave to the webhook.",
+		}),
+	},
+	{
+		Name: "ebay", Title: "eBay", Category: "commerce",
+		Source:     "https://github.com/eBay/event-notification-nodejs-sdk",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{EBay: &EBay{}}},
+			Event:  `body.metadata.topic`,
+			ID:     `body.notification.notificationId`,
+		},
+		Options: keyOptions("public_key", "client_id", "client_secret", "api_url"),
+	},
+	{
+		Name: "rfc9421", Title: "HTTP Message Signatures", Category: "standard",
+		Source:     "https://www.rfc-editor.org/rfc/rfc9421",
+		Confidence: "docs",
+		// Who signs by the RFC alone chooses what to cover; components pins it.
+		Definition: Definition{
+			Proofs: []Proof{{MessageSignature: &MessageSignature{
+				Algorithm: "{option.algorithm}", Label: "{option.label}", Components: []string{"{option.components}"},
+				AnyComponents: true,
+			}}},
+			Event: `body.type`,
+		},
+		Tolerance: fiveMinutes,
+		Options: append(keyOptions("public_key", "keys_url"),
+			Option{
+				Name: "algorithm", Required: true, Choices: slices.Sorted(maps.Keys(messageAlgorithms)),
+				Help: "The signature algorithm, by its name in RFC 9421.",
+			},
+			Option{Name: "label", Help: "The label of the signature to verify, where a request may have several."},
+			Option{
+				Name: "components", Several: true,
+				Help: "What a signature must cover. Name at least content-digest and @method: without this, one that covers nothing is enough.",
+			},
+		),
+	},
+}

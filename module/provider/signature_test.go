@@ -1,0 +1,416 @@
+package provider
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// rsaKey is made once: that takes a while.
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func ecKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func pemOf(t testing.TB, public any) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+// signWithKey signs as an algorithm does.
+func signWithKey(t testing.TB, a algorithm, key crypto.Signer, message string) []byte {
+	t.Helper()
+	if a.kind == "ed25519" {
+		return ed25519.Sign(key.(ed25519.PrivateKey), []byte(message))
+	}
+	h := a.hash.New()
+	h.Write([]byte(message))
+	var opts crypto.SignerOpts = a.hash
+	if a.pss {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.hash}
+	}
+	if a.raw {
+		private := key.(*ecdsa.PrivateKey)
+		r, s, err := ecdsa.Sign(rand.Reader, private, h.Sum(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := (private.Curve.Params().N.BitLen() + 7) / 8
+		return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
+	}
+	signature, err := key.Sign(rand.Reader, h.Sum(nil), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signature
+}
+
+// TestSignatures signs with every algorithm that can be configured, and
+// verifies with it and with every other one.
+func TestSignatures(t *testing.T) {
+	_, ed := edKey('a')
+	type form struct {
+		config string
+		a      algorithm
+		key    crypto.Signer
+	}
+	forms := []form{{"ed25519", algorithm{kind: "ed25519"}, ed}}
+	curve := ecKey(t, elliptic.P256())
+	large := ecKey(t, elliptic.P521())
+	for name, hash := range signatureHashes {
+		for _, format := range []string{"asn1", "raw"} {
+			a := algorithm{kind: "ecdsa", hash: hash, raw: format == "raw"}
+			forms = append(forms, form{"ecdsa " + name + "|format " + format, a, curve}, form{"ecdsa " + name + "|format " + format, a, large})
+		}
+		for _, padding := range []string{"pkcs1", "pss"} {
+			forms = append(forms, form{"rsa " + name + "|padding " + padding, algorithm{kind: "rsa", hash: hash, pss: padding == "pss"}, rsaKey()})
+		}
+	}
+	body, stamp := `{"a":1}`, strconv.FormatInt(now.Unix(), 10)
+	for i, f := range forms {
+		head, option, _ := strings.Cut(f.config, "|")
+		p := mustParse(t, fmt.Sprintf("custom {\n%s {\nheader X-Signature\nvalue t={timestamp},v1={signature}\nsigned {timestamp}.{body}\n%s\npublic_key `%s`\n}\n}",
+			head, option, pemOf(t, f.key.Public())))
+		for j, other := range forms {
+			signature := base64.StdEncoding.EncodeToString(signWithKey(t, other.a, other.key, stamp+"."+body))
+			err := p.Verify(hook(body, "X-Signature: t="+stamp+",v1="+signature), now)
+			if valid := err == nil; valid != (i == j) {
+				t.Errorf("%s verifying what %s signed: %v", f.config, other.config, err)
+			}
+		}
+	}
+}
+
+// TestRawIsExact holds that there is one way to write r and s side by side.
+func TestRawIsExact(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	a := algorithm{kind: "ecdsa", hash: crypto.SHA256, raw: true}
+	good := signWithKey(t, a, key, "{}")
+	digest := a.digest(func(to io.Writer) { io.WriteString(to, "{}") })
+	for name, signature := range map[string][]byte{
+		"a zero before r": append([]byte{0}, good...),
+		"a zero before s": slices.Insert(bytes.Clone(good), 32, 0),
+		"one byte less":   good[:63],
+		"r alone":         good[:32],
+		"nothing":         nil,
+		"zeros":           make([]byte, 64),
+	} {
+		if a.verify(key.Public(), digest, signature) {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if !a.verify(key.Public(), digest, good) {
+		t.Error("refused as it is right")
+	}
+}
+
+// TestSignatureRefusals holds what a valid signature does not excuse.
+func TestSignatureRefusals(t *testing.T) {
+	_, private := edKey('a')
+	public, _ := edKey('a')
+	old, _ := edKey('b')
+	p := mustParse(t, fmt.Sprintf("custom {\npublic_key %x %x\ned25519 {\nheader X-Signature\nvalue v1={signature}\nencoding base64\nsigned {timestamp}.{body}\ntimestamp header X-Time\n}\n}", old, public))
+	sign := func(at time.Time, body string) (signature, stamp string) {
+		stamp = strconv.FormatInt(at.Unix(), 10)
+		return base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte(stamp+"."+body))), stamp
+	}
+	signature, stamp := sign(now, "{}")
+	tooOld, oldStamp := sign(now.Add(-301*time.Second), "{}")
+	tooNew, newStamp := sign(now.Add(301*time.Second), "{}")
+	fake := base64.StdEncoding.EncodeToString(make([]byte, 64))
+	loose := []byte(signature) // the last character of the encoding has bits that count for nothing
+	loose[len(loose)-3]++
+	for name, test := range map[string]struct {
+		headers []string
+		want    error
+	}{
+		"valid":               {[]string{"X-Signature: v1=" + signature, "X-Time: " + stamp}, nil},
+		"one of several":      {[]string{"X-Signature: v1=" + fake + ",v1=" + signature, "X-Time: " + stamp}, nil},
+		"only fakes":          {[]string{"X-Signature: v1=" + fake + ",v1=" + fake, "X-Time: " + stamp}, Wrong},
+		"no signature":        {[]string{"X-Time: " + stamp}, Missing},
+		"empty":               {[]string{"X-Signature: ", "X-Time: " + stamp}, Missing},
+		"no time":             {[]string{"X-Signature: v1=" + signature}, NoTime},
+		"not a time":          {[]string{"X-Signature: v1=" + signature, "X-Time: soon"}, NoTime},
+		"other time":          {[]string{"X-Signature: v1=" + signature, "X-Time: " + strconv.FormatInt(now.Unix()+1, 10)}, Wrong},
+		"too old":             {[]string{"X-Signature: v1=" + tooOld, "X-Time: " + oldStamp}, TooOld},
+		"too new":             {[]string{"X-Signature: v1=" + tooNew, "X-Time: " + newStamp}, TooNew},
+		"two signatures":      {[]string{"X-Signature: v1=" + signature, "X-Signature: v1=" + signature, "X-Time: " + stamp}, Repeated},
+		"two times":           {[]string{"X-Signature: v1=" + signature, "X-Time: " + stamp, "X-Time: " + stamp}, Repeated},
+		"loose base64":        {[]string{"X-Signature: v1=" + string(loose), "X-Time: " + stamp}, Wrong},
+		"no padding":          {[]string{"X-Signature: v1=" + strings.TrimRight(signature, "="), "X-Time: " + stamp}, Wrong},
+		"one byte short":      {[]string{"X-Signature: v1=" + base64.StdEncoding.EncodeToString(make([]byte, 63)), "X-Time: " + stamp}, Wrong},
+		"the public key":      {[]string{"X-Signature: v1=" + base64.StdEncoding.EncodeToString(public), "X-Time: " + stamp}, Wrong},
+		"in hex, not base64":  {[]string{"X-Signature: v1=" + hex.EncodeToString(make([]byte, 64)), "X-Time: " + stamp}, Wrong},
+		"another prefix":      {[]string{"X-Signature: v0=" + signature, "X-Time: " + stamp}, Missing},
+		"too many to look at": {[]string{"X-Signature: " + strings.Repeat("v1="+fake+",", maxVerified) + "v1=" + signature, "X-Time: " + stamp}, Wrong},
+	} {
+		r := hook("{}", test.headers...)
+		if err := p.Verify(r, now); err != test.want {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+		if test.want == nil && r.Matched != 2 {
+			t.Errorf("%s: key %d matched, want 2", name, r.Matched)
+		}
+	}
+	if err := p.Sign(hook("{}"), now); err == nil {
+		t.Error("signed without the provider's key")
+	}
+	if p.(Resigner).Resigns() {
+		t.Error("says that it can sign")
+	}
+}
+
+// TestStandardWebhooksEd25519 verifies the asymmetric form of Standard Webhooks.
+func TestStandardWebhooksEd25519(t *testing.T) {
+	public, private := edKey('a')
+	p := mustParse(t, `custom {
+		ed25519 {
+			header Webhook-Signature
+			value "v1a,{signature}"
+			signed "{header.Webhook-Id}.{timestamp}.{body}"
+			timestamp header Webhook-Timestamp
+			public_key whpk_`+base64.StdEncoding.EncodeToString(public)+`
+		}
+	}`)
+	stamp := strconv.FormatInt(now.Unix(), 10)
+	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte("msg_1."+stamp+".{}")))
+	for id, want := range map[string]error{"msg_1": nil, "msg_2": Wrong} {
+		r := hook("{}", "Webhook-Id: "+id, "Webhook-Timestamp: "+stamp, "Webhook-Signature: v1,AAAA v1a,"+signature)
+		if err := p.Verify(r, now); err != want {
+			t.Errorf("%s: %v, want %v", id, err, want)
+		}
+	}
+}
+
+// TestPublicKeyForms reads one key in every form, and refuses what is none.
+func TestPublicKeyForms(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	text := pemOf(t, key.Public())
+	block, _ := pem.Decode([]byte(text))
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example.com"}, NotAfter: now}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := json.Marshal(jose.JSONWebKey{Key: key.Public(), KeyID: "k1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
+	for name, form := range map[string]string{
+		"PEM":                  text,
+		"PEM on one line":      strings.ReplaceAll(text, "\n", ""),
+		"PEM with spaces":      strings.ReplaceAll(text, "\n", " "),
+		`PEM with \n`:          strings.ReplaceAll(text, "\n", `\n`),
+		"base64 DER":           base64.StdEncoding.EncodeToString(block.Bytes),
+		"certificate":          certPEM,
+		"base64 DER of one":    base64.StdEncoding.EncodeToString(cert),
+		"JWK":                  string(jwk),
+		"JWK set with a foe":   `{"keys":[{"kty":"oct","k":"c2VjcmV0"},{"kty":"new"},` + string(jwk) + `]}`,
+		"text around the PEM":  "the key:\n" + text + "\nend",
+		"white space about it": "\n " + text + " \n",
+	} {
+		keys, err := parsePublicKeys(form)
+		if err != nil || len(keys) != 1 || !key.PublicKey.Equal(keys[0].PublicKey) {
+			t.Errorf("%s: %v, %v", name, keys, err)
+		}
+	}
+	if keys, err := parsePublicKeys(text + certPEM); err != nil || len(keys) != 2 {
+		t.Errorf("two blocks: %v, %v", keys, err)
+	}
+	public, private := edKey('a')
+	for _, form := range []string{hex.EncodeToString(public), base64.StdEncoding.EncodeToString(public), base64.RawURLEncoding.EncodeToString(public),
+		"whpk_" + base64.StdEncoding.EncodeToString(public), pemOf(t, public), jwks('a')} {
+		if keys, err := parsePublicKeys(form); err != nil || !public.Equal(keys[0].PublicKey) {
+			t.Errorf("%s: %v", form, err)
+		}
+	}
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := json.Marshal(jose.JSONWebKey{Key: key})
+	for name, form := range map[string]string{
+		"nothing":           "",
+		"a word":            "secret",
+		"31 bytes":          hex.EncodeToString(public[:31]),
+		"33 bytes":          base64.StdEncoding.EncodeToString(append(bytes.Clone(public), 0)),
+		"a private PEM":     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})),
+		"a private JWK":     string(secret),
+		"65 keys":           strings.Repeat(text, maxKeySet+1),
+		"a symmetric JWK":   `{"kty":"oct","k":"c2VjcmV0"}`,
+		"1024 bits of RSA":  pemOf(t, short.Public()),
+		"224 bits of ECDSA": pemOf(t, ecKey(t, elliptic.P224()).Public()),
+		"half a PEM":        text[:len(text)-30],
+		"JSON":              `{"a":1}`,
+	} {
+		if keys, err := parsePublicKeys(form); err == nil {
+			t.Errorf("%s was taken: %v", name, keys)
+		} else if strings.Contains(err.Error(), "c2VjcmV0") || strings.Contains(err.Error(), "secret") && name == "a word" {
+			t.Errorf("%s: the error quotes it: %v", name, err)
+		}
+	}
+}
+
+// TestKeysFitTheScheme holds that a key of another kind is refused at load.
+func TestKeysFitTheScheme(t *testing.T) {
+	for config, want := range map[string]string{
+		"discord {\npublic_key " + p256Key + "\n}":                                         "does not use",
+		"sendgrid {\npublic_key " + rfc8032Key + "\n}":                                     "does not use",
+		"plaid {\npublic_key " + rfc8032Key + "\n}":                                        "does not use",
+		"custom {\njwt ES384 {\nheader X-T\nbody_hash h\npublic_key " + p256Key + "\n}\n}": "does not use",
+		"ebay {\npublic_key " + rfc8032Key + "\n}":                                         "does not use",
+		"aws_sns {\ncertificate " + p256Key + "\n}":                                        "no RSA key",
+		"discord": "needs a line: public_key",
+		"custom {\npublic_key a\ned25519 {\nheader X-S\npublic_key b\n}\n}":                       "given twice",
+		"custom {\ned25519 {\nheader X-S\nsigned {id}{body}\npublic_key " + rfc8032Key + "\n}\n}": "id <expression>",
+		"discord whsec_a {\npublic_key " + rfc8032Key + "\n}":                                     "there is no secret",
+		"discord {\npublic_key {env.NO_SUCH_KEY}\n}":                                              "public_key 1 is empty",
+		"discord {\nwebhook_id 1\n}":                                                              "unknown subdirective",
+		"telnyx {\npublic_key a b\n}":                                                             "public_key 1: not a public key",
+		"paypal":                                                                                  "needs a line: webhook_id",
+		"plaid":                                                                                   "client_id",
+		"ebay {\nclient_id a\n}":                                                                  "client_secret",
+		"ebay {\npublic_key " + p256Key + "\ntolerance 5m\n}":                                     "tolerance has no meaning",
+		"vonage":                    "needs a secret",
+		"vonage {\npublic_key a\n}": "unknown subdirective",
+		"rfc9421 s":                 "needs a line: algorithm",
+		"rfc9421 c2VjcmV0 {\nalgorithm ed25519\n}":                                               "uses public keys",
+		"rfc9421 {\nalgorithm hmac-sha256\npublic_key " + p256Key + "\n}":                        "needs a secret, and no public key",
+		"rfc9421 {\nalgorithm ed25519\npublic_key " + rfc8032Key + "\ncomponents a!b\n}":         "is not a component",
+		"custom {\njwt HS256 RS256 {\nheader X-T\nbody_hash h\n}\n}":                             "needs a secret or a public key",
+		"custom {\njwt none {\nheader X-T\nbody_hash h\n}\n}":                                    "unknown algorithm",
+		"custom s {\njwt HS256 {\nheader X-T\n}\n}":                                              "body's hash",
+		"custom s {\njwt ES256 {\nheader X-T\nbody_hash h\n}\n}":                                 "secrets that no proof uses",
+		"custom {\ned25519 {\nsigned {body}\npublic_key " + rfc8032Key + "\n}\n}":                "header",
+		"custom {\ned25519 {\nheader X-S\nsigned {nothing}\npublic_key " + rfc8032Key + "\n}\n}": "unknown placeholder",
+	} {
+		if _, err := parse(config); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", config, err, want)
+		}
+	}
+}
+
+// TestOptionsOfOthers holds that an option which means nothing is refused in
+// JSON too.
+func TestOptionsOfOthers(t *testing.T) {
+	for _, text := range []string{
+		`{"public_keys":["` + rfc8032Key + `"],"keys_url":"https://example.com"}`,
+	} {
+		p := &Known{preset: &presets[slices.IndexFunc(presets, func(p Preset) bool { return p.Name == "discord" })]}
+		if err := json.Unmarshal([]byte(text), p); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "takes no option") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{
+		`{"none":true,"public_keys":["` + rfc8032Key + `"]}`,
+		`{"proofs":[{"hmac":{"header":"X-S"}}],"secrets":["s"],"keys_url":"https://example.com/keys"}`,
+	} {
+		p := new(Custom)
+		if err := json.Unmarshal([]byte(text), p); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "no proof that uses it") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// FuzzPublicKey holds that no text makes the reader of keys panic, or gives a
+// key that cannot verify.
+func FuzzPublicKey(f *testing.F) {
+	for _, text := range []string{rfc8032Key, p256Key, jwks('a'), pemOf(f, rsaKey().Public()), "-----BEGIN CERTIFICATE-----AA==-----END CERTIFICATE-----"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := parsePublicKeys(text)
+		if err == nil && len(keys) == 0 {
+			t.Error("neither keys nor an error")
+		}
+		for _, key := range keys {
+			if err := checkStrength(key.PublicKey); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// FuzzKeyed changes the headers and the body of requests: none may panic, and
+// none may pass that was not signed.
+func FuzzKeyed(f *testing.F) {
+	vectors := keyedVectors(f)
+	providers := make(map[string]Provider)
+	for i, v := range vectors {
+		if !v.ConfigError {
+			providers[v.ID] = mustParse(f, v.config())
+			for _, value := range v.Headers {
+				f.Add(uint8(i), value, v.Body)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, i uint8, value, body string) {
+		v := vectors[int(i)%len(vectors)]
+		p := providers[v.ID]
+		if p == nil {
+			return
+		}
+		for name := range v.Headers {
+			r, at := v.request(t)
+			r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{value}
+			if p.Verify(r, at) == nil && v.Headers[name] != value && v.Expected != "valid" {
+				t.Errorf("%s: taken with %s: %q", v.ID, name, value)
+			}
+		}
+		r, at := v.request(t)
+		r.Body = []byte(body)
+		if p.Verify(r, at) == nil && v.Expected != "valid" {
+			t.Errorf("%s: taken with body %q", v.ID, body)
+		}
+	})
+}
