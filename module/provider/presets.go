@@ -9,10 +9,13 @@ import (
 var presets = slices.Concat(
 	presetsBusiness,
 	presetsCommunication,
-	presetsDevelopment,
 	presetsESignature,
 	presetsGeneric,
+	presetsGit,
+	presetsIdentity,
+	presetsOperations,
 	presetsPayments,
+	presetsProject,
 )
 
 // eitherHeader is the expression of the first header that is there, else of what
