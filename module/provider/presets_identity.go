@@ -5,7 +5,7 @@ import "time"
 var presetsIdentity = []Preset{
 	{
 		Name: "clerk", Title: "Clerk", Category: "identity",
-		Source:     "https://clerk.com/docs/webhooks/overview",
+		Source:     "https://github.com/hookdeck/webhook-skills",
 		Confidence: "secondary",
 		Notes:      "Clerk sends through Svix: its addresses and its retries are those of Svix.",
 		Definition: Definition{

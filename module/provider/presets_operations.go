@@ -70,7 +70,7 @@ var presetsOperations = []Preset{
 	},
 	{
 		Name: "vercel", Title: "Vercel", Category: "hosting",
-		Source:     "https://vercel.com/docs/webhooks/webhooks-api",
+		Source:     "https://github.com/hookdeck/webhook-skills",
 		Confidence: "secondary",
 		Notes:      "The secret of an integration's webhooks is its client secret; a webhook of an account has one of its own.",
 		Definition: Definition{

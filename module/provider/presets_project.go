@@ -39,7 +39,7 @@ var presetsProject = []Preset{
 	},
 	{
 		Name: "notion", Title: "Notion", Category: "project",
-		Source:     "https://developers.notion.com/reference/webhooks",
+		Source:     "https://github.com/NangoHQ/nango",
 		Confidence: "secondary",
 		Notes:      "The secret is the verification token that Notion sends when the webhook is made.",
 		Definition: Definition{
@@ -60,6 +60,38 @@ var presetsProject = []Preset{
 			Event:   `len(body.events) > 0 ? body.events[0].resource.resource_type + "." + body.events[0].action : nil`,
 			Horizon: 24 * hour,
 			Masked:  []string{"X-Hook-Secret"},
+		},
+	},
+	{
+		Name: "trello", Title: "Trello", Category: "project",
+		Source:     "https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
+		Confidence: "secondary",
+		Notes: "The secret is the one of the app, not the API token. The callback URL is signed as it was registered: " +
+			"behind a proxy, set external_url.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash:     "sha1",
+				Header:   "X-Trello-Webhook",
+				Encoding: "base64",
+				Signed:   []string{"{body}{url}"},
+			}}},
+			Event:   `body.action.type`,
+			ID:      `body.action.id`,
+			Horizon: 4 * minute,
+			Ranges:  atlassianRanges("trello"),
+		},
+	},
+	{
+		Name: "monday", Title: "monday.com", Category: "project",
+		Source:     "https://developer.monday.com/api-reference/reference/webhooks",
+		Confidence: "secondary",
+		Notes: "Webhooks of boards are not signed. Those of apps carry a JSON Web Token that covers nothing of the content " +
+			"and is not checked. Guard the source with a line token query <name> <secret>.",
+		Definition: Definition{
+			Event:   `body.event.type`,
+			ID:      `body.event.triggerUuid`,
+			Horizon: 30 * minute,
+			Masked:  []string{"Authorization"},
 		},
 	},
 	{

@@ -78,8 +78,8 @@ func TestEveryScheme(t *testing.T) {
 	known := map[string]bool{
 		"insertsign": false,
 		"adyen":      false, "mailgun": false, "pandadoc": false, "signhost": false, // not in a header
-		"azure_event_grid": false,
-		"cloudevents":      false, "websub": false, // without a secret: see TestOptionalSecret
+		"azure_event_grid": false, "monday": false,
+		"cloudevents": false, "websub": false, // without a secret: see TestOptionalSecret
 		"linear": true, // its time is in the body, which stays as it is
 		"twilio": true, // by what a request is: see TestTwilio
 	}

@@ -101,7 +101,6 @@ var notYet = []string{
 	"microsoft_graph",
 	"microsoft_teams",
 	"modern_treasury",
-	"monday",
 	"mux",
 	"netlify",
 	"nylas",
