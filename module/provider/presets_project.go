@@ -96,9 +96,10 @@ var presetsProject = []Preset{
 	},
 	{
 		Name: "smartsheet", Title: "Smartsheet", Category: "project",
-		Source:     "https://smartsheet.redoc.ly/#section/Webhook-Callbacks",
+		Source:     "https://developers.smartsheet.com/api/smartsheet/guides/webhooks/webhook-callbacks",
 		Confidence: "secondary",
-		Notes:      "The secret is the sharedSecret of the webhook. Several events may come at once; the event type is that of the first.",
+		Notes: "The secret is the sharedSecret of the webhook. Several events may come at once; the event type is that of the first. " +
+			"A change of the webhook's status has none.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{Header: "Smartsheet-Hmac-SHA256"}}},
 			Event:  `body.events[0].eventType`,
