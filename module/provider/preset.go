@@ -27,6 +27,7 @@ type Preset struct {
 	Definition
 
 	Tolerance time.Duration // of the timestamp
+	Optional  bool          // without a secret there are no proofs to ask for
 	Options   []Option
 }
 
@@ -91,6 +92,9 @@ func (k *Known) Provision(caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	if !k.proves() {
+		d.Proofs, d.Need = nil, ""
+	}
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -140,7 +144,7 @@ func (p *Preset) with(values map[string]string) (*Definition, error) {
 func (k *Known) check() error {
 	p, secret := k.preset, len(k.Secrets) > 0
 	switch {
-	case p.needsSecret() && !secret:
+	case p.needsSecret() && !secret && !p.Optional:
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
 	case !p.proves() && secret:
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
@@ -164,8 +168,13 @@ func (k *Known) check() error {
 	return k.checkTolerance(p.carriesTime())
 }
 
+// proves reports whether a proof is asked for.
+func (k *Known) proves() bool {
+	return k.preset.proves() && (len(k.Secrets) > 0 || !k.preset.Optional)
+}
+
 // Proves implements Provider.
-func (k *Known) Proves() bool { return k.preset.proves() || k.Token != nil }
+func (k *Known) Proves() bool { return k.proves() || k.Token != nil }
 
 // Profile implements Provider.
 func (k *Known) Profile() *Profile { return &k.profile }
@@ -193,7 +202,7 @@ func (k *Known) Strip(r *Request) {
 }
 
 // Resigns implements Resigner.
-func (k *Known) Resigns() bool { return k.preset.resigns() }
+func (k *Known) Resigns() bool { return k.proves() && k.preset.resigns() }
 
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {

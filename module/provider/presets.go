@@ -9,11 +9,14 @@ import (
 var presets = slices.Concat(
 	presetsBusiness,
 	presetsCommunication,
-	presetsDevelopment,
 	presetsESignature,
 	presetsGeneric,
 	presetsKeys,
+	presetsGit,
+	presetsIdentity,
+	presetsOperations,
 	presetsPayments,
+	presetsProject,
 )
 
 // eitherHeader is the expression of the first header that is there, else of what

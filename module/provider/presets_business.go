@@ -48,23 +48,6 @@ var presetsBusiness = []Preset{
 		Tolerance: fiveMinutes,
 	},
 	{
-		Name: "trello", Title: "Trello", Category: "project",
-		Source:     "https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
-		Confidence: "secondary",
-		Notes:      "The callback URL is signed as it was registered: behind a proxy, set external_url.",
-		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{
-				Hash:     "sha1",
-				Header:   "X-Trello-Webhook",
-				Encoding: "base64",
-				Signed:   []string{"{body}{url}"},
-			}}},
-			Event:   `body.action.type`,
-			ID:      `body.action.id`,
-			Horizon: 4 * minute,
-		},
-	},
-	{
 		Name: "box", Title: "Box", Category: "storage",
 		Source:     "https://github.com/box/box-node-sdk",
 		Confidence: "code",

@@ -1,5 +1,7 @@
 package provider
 
+import "net/http"
+
 var presetsGeneric = []Preset{
 	{
 		Name: "standardwebhooks", Title: "Standard Webhooks", Category: "standard",
@@ -10,6 +12,78 @@ var presetsGeneric = []Preset{
 			Event:   `body.type`,
 			ID:      `header("Webhook-Id")`,
 			Horizon: 72 * hour,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "svix", Title: "Svix", Category: "standard",
+		Source:     "https://github.com/svix/svix-webhooks",
+		Confidence: "code",
+		Notes: "The headers may begin with svix- or, where the sender hides that it uses Svix, with webhook-. " +
+			"Svix lists its addresses, by region, at https://docs.svix.com/receiving/source-ips.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}, {HMAC: standardHMAC("Webhook-")}},
+			Need:    needFirst,
+			Event:   `body.type`,
+			ID:      eitherHeader(`nil`, "Svix-Id", "Webhook-Id"),
+			Horizon: svixHorizon,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "cloudevents", Title: "CloudEvents", Category: "standard",
+		Source:     "https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
+		Confidence: "code",
+		Notes: "The secret is the access token, in the header Authorization or in the query; it covers nothing of the content. " +
+			"Without one the source must be guarded otherwise.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{Token: &Token{In: "header", Name: "Authorization", Prefix: "Bearer "}},
+				{Token: &Token{In: "query", Name: "access_token"}},
+			},
+			Need:  needFirst,
+			Event: eitherHeader(`body.type`, "Ce-Type"),
+			// A source counts by itself.
+			ID: `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : body.source + " " + body.id`,
+		},
+		Optional: true,
+	},
+	{
+		Name: "websub", Title: "WebSub", Category: "standard",
+		Source:     "https://www.w3.org/TR/websub/",
+		Confidence: "code",
+		Notes: "The secret is the one of the subscription. Hubs need not sign without one: then the source must be guarded otherwise. " +
+			"What is not signed rightly is thrown away and answered 200, as the specification wants it.",
+		Definition: Definition{
+			Proofs: hubProofs("sha512", "sha384", "sha256", "sha1"),
+			Need:   needFirst,
+			Event:  `header("Content-Type")`,
+			Answer: &Reply{Refused: http.StatusOK},
+		},
+		Optional: true,
+	},
+	{
+		Name: "convoy", Title: "Convoy", Category: "standard",
+		Source:     "https://github.com/frain-dev/convoy",
+		Confidence: "code",
+		Notes:      "Simple signatures have no time; advanced ones do, and it is checked.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{
+					Hash: "{option.hash}", Encoding: "{option.encoding}", Header: "{option.header}",
+					Value:  []string{"t={timestamp},v1={signature}"},
+					Signed: []string{"{timestamp},{body}"},
+				}},
+				{HMAC: &HMAC{Hash: "{option.hash}", Encoding: "{option.encoding}", Header: "{option.header}"}},
+			},
+			Need:  needAny,
+			Event: `body.event_type`,
+			ID:    `header("X-Convoy-Event-Id")`,
+		},
+		Options: []Option{
+			{Name: "hash", Help: "The hash function of the project's signatures.", Default: "sha256", Choices: []string{"sha256", "sha512"}},
+			{Name: "encoding", Help: "The encoding of the project's signatures.", Default: "hex", Choices: []string{"hex", "base64"}},
+			{Name: "header", Help: "The header of the project's signatures.", Default: "X-Convoy-Signature"},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -26,6 +100,9 @@ var presetsGeneric = []Preset{
 		Tolerance: fiveMinutes,
 	},
 }
+
+// svixHorizon is how long Svix goes on: eight attempts in all.
+const svixHorizon = 28 * hour
 
 // standardHMAC is the signature of Standard Webhooks, whose headers begin with
 // a prefix.

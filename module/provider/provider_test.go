@@ -80,6 +80,11 @@ func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
 		if p.Horizon > 0 && p.NeverRetries {
 			t.Errorf("%s retries and never retries", p.Name)
 		}
+		for _, o := range p.Options {
+			if !strings.HasSuffix(o.Help, ".") || o.Required && o.Default != "" {
+				t.Errorf("%s: the option %s lacks help, or is required and has a default", p.Name, o.Name)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,73 @@
+package provider
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// TestGrafanaSignsTheTimeWhereItSendsOne takes signatures with and without a
+// timestamp.
+func TestGrafanaSignsTheTimeWhereItSendsOne(t *testing.T) {
+	p := mustParse(t, "grafana s {\ntimestamp_header X-Time\n}")
+	timed := hook("{}")
+	if err := p.Sign(timed, now); err != nil || timed.header("X-Time") == "" {
+		t.Fatalf("signed with %v: %v", timed.Header, err)
+	}
+	if err := p.Verify(timed, now.Add(6*time.Minute)); err != TooOld {
+		t.Errorf("six minutes later: got %v, want %v", err, TooOld)
+	}
+	delete(timed.Header, "X-Time")
+	if err := p.Verify(timed, now); err == nil {
+		t.Error("valid without the time that was signed")
+	}
+	plain := hook("{}", "X-Grafana-Alerting-Signature: "+hex.EncodeToString(sha256Of("s", "{}")))
+	if err := p.Verify(plain, now.Add(6*time.Minute)); err != nil {
+		t.Errorf("the body alone: %v", err)
+	}
+}
+
+// TestBatches holds that a batch goes by its first event, and that its ID is not
+// that of one event: another batch may begin with the same one.
+func TestBatches(t *testing.T) {
+	for _, test := range []struct {
+		config, body string
+		headers      []string
+		event, id    string
+	}{
+		{"auth0 s", `{"log_id":"1","data":{"type":"s"}}`, nil, "s", "1"},
+		{"auth0 s", `[{"log_id":"1","data":{"type":"s"}},{"log_id":"2","data":{"type":"fp"}}]`, nil, "s", ""},
+		{"azure_event_grid", `[{"id":"1","eventType":"a"}]`, nil, "a", "1"},
+		{"azure_event_grid", `[{"id":"1","eventType":"a"},{"id":"2","eventType":"b"}]`, nil, "a", ""},
+		{"azure_event_grid", `{"id":"1","type":"a"}`, nil, "a", "1"},
+		{"azure_event_grid", `{}`, []string{"Ce-Type: a", "Ce-Id: 1"}, "a", "1"},
+		{"cloudevents", `{"source":"/s","id":"1","type":"a"}`, nil, "a", "/s 1"},
+		{"cloudevents", `{}`, []string{"Ce-Source: /s", "Ce-Type: a", "Ce-Id: 1"}, "a", "/s 1"},
+		{"asana s", `{"events":[{"action":"added","resource":{"resource_type":"task"}}]}`, nil, "task.added", ""},
+		{"asana s", `{"events":[]}`, nil, "", ""},
+	} {
+		profile, r := mustParse(t, test.config).Profile(), hook(test.body, test.headers...)
+		event, id := evaluate(t, profile.Event, r), ""
+		if profile.ID != "" {
+			id = evaluate(t, profile.ID, r)
+		}
+		if event != test.event || id != test.id {
+			t.Errorf("%s, %s: event %q and ID %q, want %q and %q", test.config, test.body, event, id, test.event, test.id)
+		}
+	}
+}
+
+// TestAtlassianRanges finds a product's addresses among those of the others.
+func TestAtlassianRanges(t *testing.T) {
+	const published = `{"items":[
+		{"cidr":"192.0.2.0/28","product":["bitbucket","jira"],"direction":["ingress","egress"]},
+		{"cidr":"192.0.2.16/28","product":["bitbucket"],"direction":["ingress"]},
+		{"cidr":"192.0.2.32/28","product":["trello"],"direction":["egress"]},
+		{"cidr":"192.0.2.48/28","product":["bitbucket"],"direction":["egress"]}]}`
+	got := gjson.Get(published, mustParse(t, "bitbucket s").Profile().Ranges.Path).Raw
+	if want := `["192.0.2.0/28","192.0.2.48/28"]`; got != want {
+		t.Errorf("found %s, want %s", got, want)
+	}
+}
