@@ -42,7 +42,8 @@ var presetsPayments = []Preset{
 		Name: "adyen", Title: "Adyen", Category: "payments",
 		Source:     "https://github.com/Adyen/adyen-node-api-library",
 		Confidence: "code",
-		Notes:      "Of each notification eight fields are signed, the others are not.",
+		Notes: "Of each notification eight fields are signed, the others are not. A user and a password that are set at Adyen as well " +
+			"are checked with a line such as token header Authorization \"Basic <user:password in base64>\".",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Each:     "notificationItems",
@@ -207,20 +208,14 @@ var presetsPayments = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Header: "X-Signature",
 				Value:  []string{"ts={timestamp},v1={signature}"},
-				Signed: []string{
+				Signed: []string{ // the documentation wants the ID in lower case, the SDK as it is
 					"{query.data.id|wrap id: ;}{header.X-Request-Id|wrap request-id: ;}ts:{timestamp};",
 					"{query.data.id|lower|wrap id: ;}{header.X-Request-Id|wrap request-id: ;}ts:{timestamp};",
 				},
-				Timestamp: &Timestamp{Unit: "{option.timestamp_unit}"},
+				Timestamp: &Timestamp{Unit: "unix_ms"},
 			}}},
 			Event: `body.action ?? body.type`,
 			ID:    `body.id`,
-		},
-		Options: []Option{
-			{
-				Name: "timestamp_unit", Help: "How the time of the signature is written; it matters where a tolerance is set. Mercado Pago's SDK and its samples differ.",
-				Default: "unix_ms", Choices: []string{"unix_ms", "unix"},
-			},
 		},
 	},
 	{

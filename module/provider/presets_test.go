@@ -23,9 +23,26 @@ func TestIdentify(t *testing.T) {
 		{"mailgun s", hook("event=a&Message-Id=b", form), "a", "b"},
 		{"telegram s", hook(`{"update_id":17,"message":{}}`), "message", "17"},
 		{"telegram s", hook(`{"poll":{},"update_id":17}`), "poll", "17"},
+		{"hubspot s", hook(`[{"eventId":1,"subscriptionId":2,"occurredAt":3,"subscriptionType":"a"}]`), "a", "2.1.3"},
+		{"paystack s", hook(`{"event":"a","data":{"id":17}}`), "a", "a.17"},
+		{"paystack s", hook(`{"event":"a","data":{}}`), "a", ""},
+		{"flutterwave s", hook(`{"event":"a","data":{"id":17}}`), "a", ""},
+		{"flutterwave s", hook(`{"type":"a","webhook_id":"b"}`), "a", "b"},
+		{"modern_treasury s", hook(`{"event":"b"}`, "X-Topic: a", "X-Event-Id: c"), "a.b", "c"},
+		{"modern_treasury s", hook(`{"event":"b"}`), "b", ""},
+		{"modern_treasury s", hook(`{}`, "X-Topic: a"), "a", ""},
+		{"lemonsqueezy s", hook(`{}`, "X-Event-Name: a"), "a", ""},
+		{"lemonsqueezy s", hook(`{"meta":{"event_name":"b"}}`, "X-Event-Name: a"), "b", ""},
+		{"mercadopago s", hook(`{"type":"a","id":"b"}`), "a", "b"},
+		{"gocardless s", hook(`{"events":[{"resource_type":"a","action":"b"}]}`), "a.b", ""},
+		{"coinbase_cdp s", hook(`{"eventType":"a"}`), "a", ""},
+		{"recurly s", hook(`{"id":"a","object_type":"b","event_type":"c","event_time":"d"}`), "b.c", "a.b.c.d"},
 	} {
 		profile := mustParse(t, test.config).Profile()
-		event, id := evaluate(t, profile.Event, test.request), evaluate(t, profile.ID, test.request)
+		event, id := evaluate(t, profile.Event, test.request), ""
+		if profile.ID != "" {
+			id = evaluate(t, profile.ID, test.request)
+		}
 		if event != test.event || id != test.id {
 			t.Errorf("%s, %s: event %q and ID %q, want %q and %q", test.config, test.request.Body, event, id, test.event, test.id)
 		}
@@ -77,5 +94,19 @@ func TestTwilio(t *testing.T) {
 		if test.change(r); p.Verify(r, now) == nil {
 			t.Errorf("%s: changed, and still valid", name)
 		}
+	}
+}
+
+// TestFlutterwaveGoesByTheSignature holds that the token, which anybody can copy,
+// does not make good a wrong signature.
+func TestFlutterwaveGoesByTheSignature(t *testing.T) {
+	p := mustParse(t, "flutterwave s")
+	r := hook("{}", "Verif-Hash: s")
+	if err := p.Verify(r, now); err != nil {
+		t.Error(err)
+	}
+	r.Header["Flutterwave-Signature"] = []string{"AAAA"}
+	if err := p.Verify(r, now); err != Wrong {
+		t.Errorf("a wrong signature beside the token: %v", err)
 	}
 }

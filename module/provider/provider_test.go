@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,11 @@ func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
 		}
 		if p.Horizon > 0 && p.NeverRetries {
 			t.Errorf("%s retries and never retries", p.Name)
+		}
+		for _, o := range p.Options {
+			if !strings.HasSuffix(o.Help, ".") || o.Choices != nil && o.Default != "" && !slices.Contains(o.Choices, o.Default) {
+				t.Errorf("%s: option %s has no sentence of help, or a default that is no choice", p.Name, o.Name)
+			}
 		}
 	}
 }
