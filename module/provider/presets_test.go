@@ -110,3 +110,26 @@ func TestFlutterwaveGoesByTheSignature(t *testing.T) {
 		t.Errorf("a wrong signature beside the token: %v", err)
 	}
 }
+
+// TestMercadoPagoID holds that a signature without an ID is not good for a URL
+// that has two, or one that cannot be read.
+func TestMercadoPagoID(t *testing.T) {
+	p := mustParse(t, "mercadopago s")
+	r := hook("{}", "X-Request-Id: a")
+	if err := p.Sign(r, now); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]error{
+		"":                    nil,
+		"type=payment":        nil,
+		"data.id=1":           Wrong,
+		"data.id=1&data.id=2": Wrong,
+		"data.id=1;a=b":       Wrong,
+		"data.id=%zz":         Wrong,
+	} {
+		r.Public.RawQuery = query
+		if err := p.Verify(r, now); err != want {
+			t.Errorf("%q: got %v, want %v", query, err, want)
+		}
+	}
+}
