@@ -7,7 +7,7 @@ var presetsBilling = []Preset{
 		Name: "paddle", Title: "Paddle Billing", Category: "payments",
 		Source:     "https://github.com/PaddleHQ/paddle-node-sdk",
 		Confidence: "code",
-		Notes:      "Paddle's own check allows a signature to be 5 s old, and so does this one; set tolerance where a clock or a proxy needs more. Paddle Classic, which signs with RSA, is another scheme.",
+		Notes:      "Paddle's own check allows a signature to be 5 s old, and so does this one; set tolerance where a clock or a proxy needs more. Paddle Classic, which signs with RSA, is another scheme. The addresses are those of the live environment.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Header: "Paddle-Signature",

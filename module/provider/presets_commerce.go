@@ -37,12 +37,13 @@ var presetsCommerce = []Preset{
 	{
 		Name: "woocommerce", Title: "WooCommerce", Category: "commerce",
 		Source:     "https://github.com/woocommerce/woocommerce",
-		Confidence: "secondary",
-		Notes:      "The shop sends each event once, and after five failures disables the webhook. Topic and delivery ID stand in headers that are not signed.",
+		Confidence: "code",
+		Notes:      "The shop sends each event once, and disables the webhook after more than five failures in a row. Topic and delivery ID stand in headers that are not signed.",
 		Definition: Definition{
-			Proofs:       []Proof{{HMAC: &HMAC{Header: "X-WC-Webhook-Signature", Encoding: "base64"}}},
-			Event:        `header("X-WC-Webhook-Topic")`,
-			ID:           `header("X-WC-Webhook-Delivery-ID")`,
+			Proofs: []Proof{{HMAC: &HMAC{Header: "X-WC-Webhook-Signature", Encoding: "base64"}}},
+			Event:  `header("X-WC-Webhook-Topic")`,
+			// What a webhook sends within a second has the same delivery ID.
+			ID:           `header("X-WC-Webhook-Delivery-ID") != "" ? header("X-WC-Webhook-Delivery-ID") + "." + toJSON(body.id ?? body.arg) : nil`,
 			NeverRetries: true,
 		},
 	},

@@ -76,7 +76,7 @@ var presetsPayments = []Preset{
 		Name: "gocardless", Title: "GoCardless", Category: "payments",
 		Source:     "https://github.com/gocardless/gocardless-pro-python",
 		Confidence: "code",
-		Notes:      "One webhook carries up to 250 events; the event type is that of the first.",
+		Notes:      "One webhook may carry several events; the event type is that of the first.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{Header: "Webhook-Signature"}}},
 			Event:  `body.events[0].resource_type + "." + body.events[0].action`,
@@ -222,6 +222,7 @@ var presetsPayments = []Preset{
 		Name: "checkout", Title: "Checkout.com", Category: "payments",
 		Source:     "https://www.checkout.com/docs/developer-resources/webhooks",
 		Confidence: "secondary",
+		Notes:      "The addresses are those of the live environment.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{Header: "Cko-Signature"}}},
 			Event:  `body.type`,

@@ -36,6 +36,9 @@ func TestIdentify(t *testing.T) {
 		{"mercadopago s", hook(`{"type":"a","id":"b"}`), "a", "b"},
 		{"gocardless s", hook(`{"events":[{"resource_type":"a","action":"b"}]}`), "a.b", ""},
 		{"coinbase_cdp s", hook(`{"eventType":"a"}`), "a", ""},
+		{"woocommerce s", hook(`{"id":17}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", "b.17"},
+		{"woocommerce s", hook(`{"action":"x","arg":"y"}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", `b."y"`},
+		{"woocommerce s", hook(`{"id":17}`, "X-WC-Webhook-Topic: a"), "a", ""},
 		{"recurly s", hook(`{"id":"a","object_type":"b","event_type":"c","event_time":"d"}`), "b.c", "a.b.c.d"},
 	} {
 		profile := mustParse(t, test.config).Profile()
@@ -133,3 +136,29 @@ func TestMercadoPagoID(t *testing.T) {
 		}
 	}
 }
+
+// TestMollie takes the signature with and without its prefix, in any of the
+// headers that there are.
+func TestMollie(t *testing.T) {
+	p := mustParse(t, "mollie old new")
+	for _, test := range []struct {
+		headers []string
+		want    error
+	}{
+		{[]string{"sha256=" + mollieSignature}, nil},
+		{[]string{mollieSignature}, nil},
+		{[]string{"sha256=00", "sha256=" + mollieSignature}, nil},
+		{[]string{"sha1=" + mollieSignature}, Wrong},
+		{[]string{"sha256="}, Wrong},
+		{nil, Missing},
+	} {
+		r := hook(`{"id":"event_1"}`)
+		r.Header["X-Mollie-Signature"] = test.headers
+		if err := p.Verify(r, now); err != test.want {
+			t.Errorf("%q: got %v, want %v", test.headers, err, test.want)
+		}
+	}
+}
+
+// mollieSignature is made with the secret new.
+const mollieSignature = "034abb4ca93a11f3498e8355fe3d86ee00d97089944bde06bfaaa92010de1665"
