@@ -58,7 +58,8 @@ var presetsPayments = []Preset{
 			Event: `body.notificationItems[0].NotificationRequestItem.eventCode`,
 			ID: `body.notificationItems[0].NotificationRequestItem.pspReference + "." + ` +
 				`body.notificationItems[0].NotificationRequestItem.eventCode`,
-			Answer: &Reply{Body: "[accepted]"},
+			Answer:  &Reply{Body: "[accepted]"},
+			Horizon: 30 * 24 * hour,
 		},
 	},
 	{
@@ -68,8 +69,9 @@ var presetsPayments = []Preset{
 		Notes: "For the webhooks of platforms, banking and management, which sign the body; payments are those of the preset adyen. " +
 			"An ID in the body names the object that changed and not the change, so the hash of the body is the delivery ID.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "HmacSignature", Encoding: "base64", Key: "hex"}}},
-			Event:  `body.type`,
+			Proofs:  []Proof{{HMAC: &HMAC{Header: "HmacSignature", Encoding: "base64", Key: "hex"}}},
+			Event:   `body.type`,
+			Horizon: 30 * 24 * hour,
 		},
 	},
 	{
