@@ -51,7 +51,7 @@ func sendSample(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	request.Path, request.RawQuery, request.Public = target.EscapedPath(), target.RawQuery, target
+	request.To(target)
 	if err := h.provider.Sign(request, began); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,8 @@ type env struct {
 
 	jsonChecked, jsonSound bool
 	fields                 url.Values // of the form; nil until it is read
+	params                 url.Values // of the query; nil until it is read
+	badQuery               error
 	scratch                []byte
 }
 
@@ -101,11 +103,16 @@ func (e *env) appendURL(to []byte, p *piece) []byte {
 	case p.text == "":
 		return append(to, u.RawQuery...)
 	}
-	values, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return to
-	}
+	values, _ := e.queryValues()
 	return append(to, only(values, p.text)...)
+}
+
+// queryValues returns the parameters of the URL that the provider called.
+func (e *env) queryValues() (url.Values, error) {
+	if e.params == nil && e.badQuery == nil && (e.r.Public != nil || e.external != nil) {
+		e.params, e.badQuery = url.ParseQuery(e.r.publicURL(e.external).RawQuery)
+	}
+	return e.params, e.badQuery
 }
 
 // only returns the value of a name that is given once. Of several, the app may

@@ -7,8 +7,11 @@ import (
 
 // presets are the providers that need no code of their own.
 var presets = slices.Concat(
+	presetsBilling,
 	presetsBusiness,
+	presetsCommerce,
 	presetsCommunication,
+	presetsCustomers,
 	presetsESignature,
 	presetsGeneric,
 	presetsKeys,

@@ -4,50 +4,6 @@ import "time"
 
 var presetsBusiness = []Preset{
 	{
-		Name: "shopify", Title: "Shopify", Category: "commerce",
-		Source:     "https://github.com/Shopify/shopify-api-ruby",
-		Confidence: "code",
-		Definition: Definition{
-			Proofs: []Proof{ // newer deliveries spell their headers without X-
-				{HMAC: &HMAC{Header: "X-Shopify-Hmac-Sha256", Encoding: "base64"}},
-				{HMAC: &HMAC{Header: "Shopify-Hmac-Sha256", Encoding: "base64"}},
-			},
-			Need:    needFirst,
-			Event:   eitherHeader(`nil`, "X-Shopify-Topic", "Shopify-Topic"),
-			ID:      eitherHeader(`nil`, "X-Shopify-Webhook-Id", "Shopify-Webhook-Id"),
-			Horizon: 4 * hour,
-		},
-	},
-	{
-		Name: "hubspot", Title: "HubSpot", Category: "crm",
-		Source:     "https://github.com/HubSpot/hubspot-api-nodejs",
-		Confidence: "code",
-		Notes:      "The URL is signed as HubSpot calls it: behind a proxy, set external_url.",
-		Definition: Definition{
-			Proofs: []Proof{
-				{HMAC: &HMAC{
-					Header:    "X-HubSpot-Signature-v3",
-					Encoding:  "base64",
-					Signed:    []string{"{method}{url|unescape :/?@!$'()*,;}{body}{timestamp}"},
-					Timestamp: &Timestamp{Header: "X-HubSpot-Request-Timestamp", Unit: "unix_ms"},
-				}},
-				{
-					Digest: &HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{method}{url}{body}"}},
-					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v2"},
-				},
-				{
-					Digest: &HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{body}"}},
-					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v1"},
-				},
-			},
-			Need:    needFirst,
-			Event:   `body[0].subscriptionType`,
-			ID:      `string(body[0].eventId)`,
-			Horizon: 24 * hour,
-		},
-		Tolerance: fiveMinutes,
-	},
-	{
 		Name: "box", Title: "Box", Category: "storage",
 		Source:     "https://github.com/box/box-node-sdk",
 		Confidence: "code",

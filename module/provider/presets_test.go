@@ -23,9 +23,29 @@ func TestIdentify(t *testing.T) {
 		{"mailgun s", hook("event=a&Message-Id=b", form), "a", "b"},
 		{"telegram s", hook(`{"update_id":17,"message":{}}`), "message", "17"},
 		{"telegram s", hook(`{"poll":{},"update_id":17}`), "poll", "17"},
+		{"hubspot s", hook(`[{"eventId":1,"subscriptionId":2,"occurredAt":3,"subscriptionType":"a"}]`), "a", "2.1.3"},
+		{"paystack s", hook(`{"event":"a","data":{"id":17}}`), "a", "a.17"},
+		{"paystack s", hook(`{"event":"a","data":{}}`), "a", ""},
+		{"flutterwave s", hook(`{"event":"a","data":{"id":17}}`), "a", ""},
+		{"flutterwave s", hook(`{"type":"a","webhook_id":"b"}`), "a", "b"},
+		{"modern_treasury s", hook(`{"event":"b"}`, "X-Topic: a", "X-Event-Id: c"), "a.b", "c"},
+		{"modern_treasury s", hook(`{"event":"b"}`), "b", ""},
+		{"modern_treasury s", hook(`{}`, "X-Topic: a"), "a", ""},
+		{"lemonsqueezy s", hook(`{}`, "X-Event-Name: a"), "a", ""},
+		{"lemonsqueezy s", hook(`{"meta":{"event_name":"b"}}`, "X-Event-Name: a"), "b", ""},
+		{"mercadopago s", hook(`{"type":"a","id":"b"}`), "a", "b"},
+		{"gocardless s", hook(`{"events":[{"resource_type":"a","action":"b"}]}`), "a.b", ""},
+		{"coinbase_cdp s", hook(`{"eventType":"a"}`), "a", ""},
+		{"woocommerce s", hook(`{"id":17}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", "b.17"},
+		{"woocommerce s", hook(`{"action":"x","arg":"y"}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", `b."y"`},
+		{"woocommerce s", hook(`{"id":17}`, "X-WC-Webhook-Topic: a"), "a", ""},
+		{"recurly s", hook(`{"id":"a","object_type":"b","event_type":"c","event_time":"d"}`), "b.c", "a.b.c.d"},
 	} {
 		profile := mustParse(t, test.config).Profile()
-		event, id := evaluate(t, profile.Event, test.request), evaluate(t, profile.ID, test.request)
+		event, id := evaluate(t, profile.Event, test.request), ""
+		if profile.ID != "" {
+			id = evaluate(t, profile.ID, test.request)
+		}
 		if event != test.event || id != test.id {
 			t.Errorf("%s, %s: event %q and ID %q, want %q and %q", test.config, test.request.Body, event, id, test.event, test.id)
 		}
@@ -79,3 +99,66 @@ func TestTwilio(t *testing.T) {
 		}
 	}
 }
+
+// TestFlutterwaveGoesByTheSignature holds that the token, which anybody can copy,
+// does not make good a wrong signature.
+func TestFlutterwaveGoesByTheSignature(t *testing.T) {
+	p := mustParse(t, "flutterwave s")
+	r := hook("{}", "Verif-Hash: s")
+	if err := p.Verify(r, now); err != nil {
+		t.Error(err)
+	}
+	r.Header["Flutterwave-Signature"] = []string{"AAAA"}
+	if err := p.Verify(r, now); err != Wrong {
+		t.Errorf("a wrong signature beside the token: %v", err)
+	}
+}
+
+// TestMercadoPagoID holds that a signature without an ID is not good for a URL
+// that has two, or one that cannot be read.
+func TestMercadoPagoID(t *testing.T) {
+	p := mustParse(t, "mercadopago s")
+	r := hook("{}", "X-Request-Id: a")
+	if err := p.Sign(r, now); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]error{
+		"":                    nil,
+		"type=payment":        nil,
+		"data.id=1":           Wrong,
+		"data.id=1&data.id=2": Wrong,
+		"data.id=1;a=b":       Wrong,
+		"data.id=%zz":         Wrong,
+	} {
+		r.Public.RawQuery = query
+		if err := p.Verify(r, now); err != want {
+			t.Errorf("%q: got %v, want %v", query, err, want)
+		}
+	}
+}
+
+// TestMollie takes the signature with and without its prefix, in any of the
+// headers that there are.
+func TestMollie(t *testing.T) {
+	p := mustParse(t, "mollie old new")
+	for _, test := range []struct {
+		headers []string
+		want    error
+	}{
+		{[]string{"sha256=" + mollieSignature}, nil},
+		{[]string{mollieSignature}, nil},
+		{[]string{"sha256=00", "sha256=" + mollieSignature}, nil},
+		{[]string{"sha1=" + mollieSignature}, Wrong},
+		{[]string{"sha256="}, Wrong},
+		{nil, Missing},
+	} {
+		r := hook(`{"id":"event_1"}`)
+		r.Header["X-Mollie-Signature"] = test.headers
+		if err := p.Verify(r, now); err != test.want {
+			t.Errorf("%q: got %v, want %v", test.headers, err, test.want)
+		}
+	}
+}
+
+// mollieSignature is made with the secret new.
+const mollieSignature = "034abb4ca93a11f3498e8355fe3d86ee00d97089944bde06bfaaa92010de1665"

@@ -175,6 +175,13 @@ func (r *Request) publicURL(external *url.URL) *url.URL {
 	return &u
 }
 
+// To addresses the request to a URL, whose query the request's own one follows.
+func (r *Request) To(target *url.URL) {
+	called := *target
+	called.RawQuery = joinPairs(append(splitPairs(target.RawQuery), splitPairs(r.RawQuery)...))
+	r.Path, r.RawQuery, r.Public = called.EscapedPath(), called.RawQuery, &called
+}
+
 // URL returns the target's URL with the request's own path and query, in which
 // Sign may have put a token.
 func (r *Request) URL(target *url.URL) string {

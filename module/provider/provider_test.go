@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,8 +82,9 @@ func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
 			t.Errorf("%s retries and never retries", p.Name)
 		}
 		for _, o := range p.Options {
-			if !strings.HasSuffix(o.Help, ".") || o.Required && o.Default != "" {
-				t.Errorf("%s: the option %s lacks help, or is required and has a default", p.Name, o.Name)
+			if !strings.HasSuffix(o.Help, ".") || o.Required && o.Default != "" ||
+				o.Choices != nil && o.Default != "" && !slices.Contains(o.Choices, o.Default) {
+				t.Errorf("%s: option %s has no sentence of help, or a default that is no choice or not needed", p.Name, o.Name)
 			}
 		}
 	}

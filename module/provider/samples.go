@@ -2,11 +2,14 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/textproto"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -20,10 +23,13 @@ var sampleFiles embed.FS
 // Sample is a realistic webhook of one event type, with gaps for what is new
 // in each: its ID and its times.
 type Sample struct {
-	Event  string            `json:"event"`
-	Header map[string]string `json:"headers"`
-	Body   json.RawMessage   `json:"body"`
-	Text   string            `json:"text"` // the body if it is not JSON
+	Event   string            `json:"event"`
+	Method  string            `json:"method"` // if it is not POST
+	Query   string            `json:"query"`
+	Header  map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"`
+	Text    string            `json:"text"`    // the body if it is not JSON
+	Payload string            `json:"payload"` // what {payload} is the base64 of, escaped for a form
 }
 
 // samples returns the samples of a preset, read anew: only commands ask.
@@ -40,8 +46,36 @@ func samples(preset string) []Sample {
 }
 
 // Request fills the gaps: a fresh {id}, a fresh {#number}, the times {time},
-// {unix} and {unix_ms}, the {event}, and whatever more the provider knows.
+// {unix} and {unix_ms}, the {event}, the {payload}, and whatever more the
+// provider knows.
 func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error) {
+	gaps, err := s.gaps(now, more)
+	if err != nil {
+		return nil, err
+	}
+	fill := strings.NewReplacer(gaps...)
+	if s.Payload != "" {
+		payload := base64.StdEncoding.EncodeToString([]byte(fill.Replace(s.Payload)))
+		fill = strings.NewReplacer(append(gaps, "{payload}", url.QueryEscape(payload))...)
+	}
+	r := &Request{Method: cmp.Or(s.Method, "POST"), RawQuery: fill.Replace(s.Query), Header: make(map[string][]string)}
+	for name, value := range s.Header {
+		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{fill.Replace(value)}
+	}
+	if s.Body == nil {
+		r.Body = []byte(fill.Replace(s.Text))
+		return r, nil
+	}
+	var body bytes.Buffer
+	if err := json.Compact(&body, s.Body); err != nil {
+		return nil, fmt.Errorf("sample of %s: %v", s.Event, err)
+	}
+	r.Body = []byte(fill.Replace(body.String()))
+	return r, nil
+}
+
+// gaps returns each gap with what fills it.
+func (s *Sample) gaps(now time.Time, more map[string]string) ([]string, error) {
 	id, err := uuid.NewRandom()
 	if err != nil {
 		return nil, fmt.Errorf("making an ID: %v", err)
@@ -59,19 +93,5 @@ func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error
 		}
 		gaps = append(gaps, "{"+name+"}", string(quoted[1:len(quoted)-1]))
 	}
-	fill := strings.NewReplacer(gaps...)
-	r := &Request{Method: "POST", Header: make(map[string][]string)}
-	for name, value := range s.Header {
-		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{fill.Replace(value)}
-	}
-	if s.Text != "" {
-		r.Body = []byte(fill.Replace(s.Text))
-		return r, nil
-	}
-	var body bytes.Buffer
-	if err := json.Compact(&body, s.Body); err != nil {
-		return nil, fmt.Errorf("sample of %s: %v", s.Event, err)
-	}
-	r.Body = []byte(fill.Replace(body.String()))
-	return r, nil
+	return gaps, nil
 }

@@ -3,8 +3,12 @@ package provider
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -15,7 +19,8 @@ var gap = regexp.MustCompile(`\{#?[a-z_]+\}`)
 
 // secretsOf has the secrets of presets that cannot take just any.
 var secretsOf = map[string]string{
-	"adyen": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+	"adyen":          "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
 }
 
 // configs has a configuration of each provider that has samples.
@@ -27,11 +32,29 @@ func configs() map[string]string {
 		all[p.Name] = p.Name
 		if config := keyedConfigs[p.Name]; config != "" {
 			all[p.Name] = config
-		} else if p.proves() {
+			continue
+		}
+		if p.proves() {
 			all[p.Name] += " " + cmp.Or(secretsOf[p.Name], ownSecret)
 		}
+		all[p.Name] += requiredOptions(&p)
 	}
 	return all
+}
+
+// requiredOptions gives the options that a preset does not load without any
+// value.
+func requiredOptions(p *Preset) string {
+	var b strings.Builder
+	for _, o := range p.Options {
+		if o.Required {
+			fmt.Fprintf(&b, "%s %s\n", o.Name, slices.Concat(o.Choices, []string{"value"})[0])
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return " {\n" + b.String() + "}"
 }
 
 // TestSamples builds, signs and verifies every sample of every preset, and
@@ -55,7 +78,7 @@ func TestSamples(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a"}
+					r.To(&url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a"})
 					err = p.Sign(r, now)
 					if keyedConfigs[name] != "" { // nobody but the provider can
 						if err == nil {
@@ -74,7 +97,7 @@ func TestSamples(t *testing.T) {
 }
 
 func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids map[string]bool) {
-	if sample.Text == "" && !json.Valid(r.Body) || gap.Match(r.Body) {
+	if sample.Body != nil && !json.Valid(r.Body) || gap.Match(r.Body) {
 		t.Errorf("%s: not complete: %s", sample.Event, r.Body)
 	}
 	for name, values := range r.Header {
@@ -100,7 +123,7 @@ func evaluate(t *testing.T, expression string, r *Request) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	view := rules.NewView(&rules.Input{Method: r.Method, Header: r.Header, Body: r.Body})
+	view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body})
 	defer view.Free()
 	text, err := value.Text(view)
 	if err != nil {
@@ -119,5 +142,20 @@ func TestSamplesCoverTheDocumentedEvents(t *testing.T) {
 		if len(events) != want {
 			t.Errorf("%s has samples of %d events, want %d", name, len(events), want)
 		}
+	}
+}
+
+// TestSampleIsSentToAURL holds that what a sample has in its query follows what
+// stands in that of the URL.
+func TestSampleIsSentToAURL(t *testing.T) {
+	sample := Sample{Method: "GET", Query: "at={unix}"}
+	r, err := sample.Request(now, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.To(&url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/a b", RawQuery: "k=v"})
+	want := "k=v&at=" + strconv.FormatInt(now.Unix(), 10)
+	if r.Method != "GET" || r.Path != "/a%20b" || r.RawQuery != want || r.Public.RawQuery != want {
+		t.Errorf("%s to %s?%s, public %s", r.Method, r.Path, r.RawQuery, r.Public)
 	}
 }

@@ -179,7 +179,7 @@ func (t template) text(e *env) string {
 
 // append appends the text of a piece.
 func (p *piece) append(to []byte, e *env) ([]byte, bool) {
-	if p.name == "json" && !e.soundJSON() {
+	if !p.sound(e) {
 		return to, false
 	}
 	if p.steps == nil {
@@ -192,4 +192,19 @@ func (p *piece) append(to []byte, e *env) ([]byte, bool) {
 		}
 	}
 	return append(to, text...), true
+}
+
+// sound reports whether there is no doubt about what the placeholder stands for.
+// What is given twice is not as good as absent, which a signature may allow.
+func (p *piece) sound(e *env) bool {
+	switch {
+	case p.name == "json":
+		return e.soundJSON()
+	case p.name == "query" && p.text != "":
+		values, err := e.queryValues()
+		return err == nil && len(values[p.text]) <= 1
+	case p.name == "form" && p.text != "":
+		return len(e.formValues()[p.text]) <= 1
+	}
+	return true
 }
