@@ -3,6 +3,7 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,7 +33,15 @@ type Custom struct {
 	// The expression for the delivery ID.
 	ID string `json:"id,omitempty"`
 
-	profile Profile
+	// The questions that the provider asks the endpoint, and their answers. The
+	// first one that a request is counts.
+	Handshakes []Handshake `json:"handshakes,omitempty"`
+
+	HandshakeOptions
+
+	profile    Profile
+	handshakes handshakes
+	enrolled   *enrolled[Custom]
 }
 
 // CaddyModule returns the Caddy module information.
@@ -65,14 +74,17 @@ func (c *Custom) Provision(caddy.Context) error {
 		ID:      c.ID,
 	}
 	c.guard(&c.profile)
-	if err := c.check(); err != nil || c.HMAC == nil {
+	c.enrolled = new(enrolled[Custom])
+	if err := c.check(); err != nil {
 		return err
 	}
-	if err := c.HMAC.provision(&c.Common); err != nil {
-		return fmt.Errorf("hmac: %v", err)
+	if c.HMAC != nil {
+		if err := c.HMAC.provision(&c.Common); err != nil {
+			return fmt.Errorf("hmac: %v", err)
+		}
+		c.HMAC.profile(&c.profile)
 	}
-	c.HMAC.profile(&c.profile)
-	return nil
+	return c.provisionHandshakes()
 }
 
 // check holds the parts of the configuration against each other.
@@ -84,8 +96,13 @@ func (c *Custom) check() error {
 		return errors.New("provider custom needs a scheme: hmac, token or none")
 	case c.HMAC == nil && len(c.Secrets) > 0:
 		return errors.New("provider custom has a secret but no hmac that uses it")
-	case c.HMAC != nil && len(c.Secrets) == 0:
+	case c.HMAC == nil && c.Enrolls():
+		return errors.New("handshake enroll delivers a secret, but there is no hmac that uses it")
+	case c.HMAC != nil && len(c.Secrets) == 0 && !c.Enrolls():
 		return errors.New("hmac needs a secret")
+	}
+	if err := c.checkHandshakes(); err != nil {
+		return err
 	}
 	if err := c.checkTolerance(c.HMAC); err != nil || c.HMAC == nil {
 		return err
@@ -108,6 +125,7 @@ func (c *Custom) Profile() *Profile { return &c.profile }
 
 // Verify implements Provider.
 func (c *Custom) Verify(r *Request, now time.Time) error {
+	c = c.withEnrolled()
 	if err := c.verifyToken(r); err != nil || c.HMAC == nil {
 		return err
 	}
@@ -116,11 +134,15 @@ func (c *Custom) Verify(r *Request, now time.Time) error {
 
 // Sign implements Provider.
 func (c *Custom) Sign(r *Request, now time.Time) error {
+	c = c.withEnrolled()
 	if c.Token != nil {
 		defer c.Token.sign(r)
 	}
-	if c.HMAC == nil {
+	switch {
+	case c.HMAC == nil:
 		return nil
+	case len(c.secrets) == 0:
+		return errNotEnrolled
 	}
 	return c.HMAC.sign(r, now)
 }
@@ -133,7 +155,9 @@ func (c *Custom) Resigns() bool { return c.HMAC != nil }
 func (c *Custom) SignerWith(secret string) (Signer, error) {
 	own, scheme := *c, *c.HMAC
 	own.HMAC = &scheme
-	own.signWith(secret)
+	if own.signWith(secret); len(own.Secrets) == 0 {
+		return nil, errNoSecret
+	}
 	return &own, own.Provision(caddy.Context{})
 }
 
@@ -158,6 +182,12 @@ func (c *Custom) SignerWith(secret string) (Signer, error) {
 //		external_url <url>
 //		event        <expression>
 //		id           <expression>
+//		handshake    <kind> [<place> <name>] { … }
+//		verify_token <token>
+//		client_ids   <id>...
+//		topic        <topic>...
+//		endpoint     <url>
+//		public_key   <key>
 //	}
 func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // custom
@@ -167,10 +197,12 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["none"] = syntax.Flag(&c.None)
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
+	options["handshake"] = readHandshake(&c.Handshakes)
+	maps.Copy(options, c.HandshakeOptions.readers(optionNames))
 	for _, scheme := range []string{"ed25519", "ecdsa", "rsa", "jwt", "basic_auth"} {
 		options[scheme] = nil
 	}
-	if err := syntax.Block(d, options); err != nil {
+	if err := syntax.Block(d, options, "handshake"); err != nil {
 		return err
 	}
 	return syntax.At(d, c.check())
@@ -250,6 +282,7 @@ func (c *Custom) readTimestamp(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ Resigner              = (*Custom)(nil)
+	_ Enroller              = (*Custom)(nil)
 	_ caddy.Provisioner     = (*Custom)(nil)
 	_ caddyfile.Unmarshaler = (*Custom)(nil)
 )

@@ -53,11 +53,16 @@ type Known struct {
 	// The encoding of the signature, for providers whose documents leave it open.
 	Encoding string `json:"encoding,omitempty"`
 
+	HandshakeOptions
+
 	preset  *Preset
 	hmac    *HMAC
 	legacy  []HMAC
 	token   *Token
 	profile Profile
+
+	handshakes handshakes
+	enrolled   *enrolled[Known]
 }
 
 // CaddyModule returns the Caddy module information.
@@ -88,7 +93,11 @@ func (k *Known) Provision(caddy.Context) error {
 		Samples:      func() []Sample { return samples(p.Name) },
 	}
 	k.guard(&k.profile)
-	return k.provisionScheme()
+	k.enrolled = new(enrolled[Known])
+	if err := k.provisionScheme(); err != nil {
+		return err
+	}
+	return k.provisionHandshakes()
 }
 
 func (k *Known) provisionScheme() error {
@@ -131,10 +140,13 @@ func (p *Preset) proves() bool { return p.HMAC != nil || p.Token != nil }
 func (k *Known) check() error {
 	p, given := k.preset, len(k.Secrets) > 0
 	switch {
-	case p.proves() && !given:
+	case p.proves() && !given && !k.Enrolls():
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
 	case !p.proves() && given:
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
+	}
+	if err := k.HandshakeOptions.check(asked(p.handshakes())); err != nil {
+		return err
 	}
 	return k.checkTolerance(p.HMAC)
 }
@@ -156,6 +168,7 @@ func (k *Known) Profile() *Profile { return &k.profile }
 
 // Verify implements Provider.
 func (k *Known) Verify(r *Request, now time.Time) error {
+	k = k.withEnrolled()
 	if err := k.verifyToken(r); err != nil {
 		return err
 	}
@@ -187,6 +200,10 @@ func (k *Known) verifyHMAC(r *Request, now time.Time) error {
 
 // Sign implements Provider.
 func (k *Known) Sign(r *Request, now time.Time) error {
+	k = k.withEnrolled()
+	if len(k.secrets) == 0 && k.preset.proves() {
+		return errNotEnrolled
+	}
 	if k.hmac != nil {
 		if err := k.signHMAC(r, now); err != nil {
 			return err
@@ -226,7 +243,9 @@ func (k *Known) Resigns() bool { return k.preset.proves() }
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {
 	own := *k
-	own.signWith(secret)
+	if own.signWith(secret); len(own.Secrets) == 0 {
+		return nil, errNoSecret
+	}
 	return &own, own.Provision(caddy.Context{})
 }
 
@@ -244,6 +263,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the provider's name
 	k.Secrets = d.RemainingArgs()
 	options := k.options()
+	maps.Copy(options, k.HandshakeOptions.readers(asked(k.preset.handshakes())))
 	if slices.Contains(k.preset.Options, "hash") {
 		options["hash"] = syntax.OneOf(&k.Hash, slices.Sorted(maps.Keys(hashes))...)
 	}
@@ -259,6 +279,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ Resigner              = (*Known)(nil)
+	_ Enroller              = (*Known)(nil)
 	_ caddy.Provisioner     = (*Known)(nil)
 	_ caddyfile.Unmarshaler = (*Known)(nil)
 )
