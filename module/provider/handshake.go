@@ -68,7 +68,7 @@ type Handshake struct {
 	Challenge Place `json:"challenge,omitzero"`
 
 	// What the whole challenge must look like, as a regular expression.
-	// Default: up to 1024 printable ASCII characters.
+	// Default: up to 1000 printable ASCII characters.
 	Pattern string `json:"pattern,omitempty"`
 
 	// What else must hold. Otherwise the handshake is refused.
@@ -112,7 +112,7 @@ var (
 )
 
 const (
-	printable = `[\x20-\x7e]{1,1024}`
+	printable = `[\x20-\x7e]{1,1000}`
 
 	// What the gateway signs for strangers. It has no character that separates
 	// or encloses the parts of an event.

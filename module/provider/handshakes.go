@@ -21,7 +21,7 @@ var presetHandshakes = map[string][]Handshake{
 		Kind: "confirm", Signed: "always", Challenge: Place{"body", "SubscribeURL"},
 		When:    []Condition{is(Place{"header", "X-Amz-Sns-Message-Type"}, "SubscriptionConfirmation")},
 		Expect:  []Condition{is(Place{"body", "Type"}, "SubscriptionConfirmation"), optional(Place{"body", "TopicArn"}, "{topic}")},
-		Pattern: `https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?/[\x21-\x7e]{0,2000}`,
+		Pattern: `https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?/[\x21-\x7e]{1,1000}`,
 	}},
 	"azure_event_grid": {
 		{

@@ -16,8 +16,9 @@ import (
 type Preset struct {
 	Name, Title string
 	// Source says where the facts come from, Confidence how sure they are:
-	// docs (the provider's own), code (read in the provider's own code), or
-	// unspecified (the provider leaves something open, and the preset guesses).
+	// docs (the provider's own), code (read in the provider's own code),
+	// secondary (somebody else says so), or unspecified (the provider leaves
+	// something open, and the preset guesses).
 	Source, Confidence string
 
 	HMAC  *HMAC  // one of these two, or none where the provider proves nothing

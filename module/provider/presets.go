@@ -98,4 +98,31 @@ var presets = []Preset{
 		ID:        `header("Webhook-Id")`,
 		Horizon:   72 * time.Hour,
 	},
+	{
+		Name: "asana", Title: "Asana",
+		Source:     "https://developers.asana.com/docs/webhooks-guide",
+		Confidence: "secondary",
+		HMAC:       &HMAC{Header: "X-Hook-Signature"}, // with the secret of its handshake
+		Event:      `body.events[0].resource.resource_type + "." + body.events[0].action`,
+	},
+	{
+		Name: "meta", Title: "Meta",
+		Source:     "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+		Confidence: "secondary",
+		HMAC:       &HMAC{Header: "X-Hub-Signature-256", Value: []string{"sha256={signature}"}},
+		Event:      `body.object`,
+	},
+	{
+		Name: "zoom", Title: "Zoom",
+		Source:     "https://developers.zoom.us/docs/api/webhooks/",
+		Confidence: "code",
+		HMAC: &HMAC{
+			Header:    "X-Zm-Signature",
+			Value:     []string{"v0={signature}"},
+			Signed:    "v0:{timestamp}:{body}",
+			Timestamp: &Timestamp{Header: "X-Zm-Request-Timestamp"},
+		},
+		Tolerance: 5 * time.Minute,
+		Event:     `body.event`,
+	},
 }

@@ -73,7 +73,7 @@ func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
 			t.Errorf("%s lacks title, source or event", p.Name)
 		}
 		switch p.Confidence {
-		case "docs", "code", "unspecified":
+		case "docs", "code", "secondary", "unspecified":
 		default:
 			t.Errorf("%s: unknown confidence %q", p.Name, p.Confidence)
 		}
