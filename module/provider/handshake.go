@@ -135,8 +135,8 @@ func (h *Handshake) provision(c receiver) (err error) {
 	if err := h.check(); err != nil {
 		return err
 	}
-	if h.pattern, err = regexp.Compile(`\A(?:` + h.Pattern + `)\z`); err != nil {
-		return fmt.Errorf("pattern: %v", err)
+	if h.pattern, err = h.compile(); err != nil {
+		return err
 	}
 	h.values = make(map[string]string)
 	for _, name := range optionNames {
@@ -216,13 +216,23 @@ func (h *Handshake) check() error {
 			return fmt.Errorf("%q is no name of a header", name)
 		}
 	}
-	if h.Kind == "probe" {
-		return h.checkTemplates()
+	if h.Kind != "probe" {
+		if err := h.Challenge.check(); err != nil {
+			return err
+		}
 	}
-	if err := h.Challenge.check(); err != nil {
+	if _, err := h.compile(); err != nil {
 		return err
 	}
 	return h.checkTemplates()
+}
+
+func (h *Handshake) compile() (*regexp.Regexp, error) {
+	pattern, err := regexp.Compile(`\A(?:` + h.Pattern + `)\z`)
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q is no regular expression", h.Pattern)
+	}
+	return pattern, nil
 }
 
 // asks reports whether a request is this handshake, and returns the challenge.
