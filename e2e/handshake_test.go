@@ -179,6 +179,35 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
+// TestAdobeSign holds that its client ID comes back with each answer, and that
+// others' does not.
+func TestAdobeSign(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, fmt.Sprintf("{$HTTPS} {\nwebhook_gateway {\nprovider adobe_sign {\nclient_ids CBJCHBCAABAA CBJCHBCAABBB\n}\nroute app %s\n}\n}\n", app.address))
+	for _, c := range []struct {
+		method, id string
+		status     int
+	}{
+		{"GET", "CBJCHBCAABBB", 200}, {"GET", "EVIL", 400}, {"GET", "", 405}, {"POST", "CBJCHBCAABAA", 200}, {"POST", "EVIL", 401},
+	} {
+		resp, err := g.do(c.method, "https://"+g.https+"/", http.Header{"X-Adobesign-Clientid": {c.id}}, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if c.status == 200 {
+			want = c.id
+		}
+		if resp.status != c.status || resp.header.Get("X-AdobeSign-ClientId") != want {
+			t.Errorf("%s of %q: %d with %v", c.method, c.id, resp.status, resp.header)
+		}
+	}
+	if n := len(app.waitFor(t, 1)); n != 1 {
+		t.Errorf("the app got %d webhooks, want 1", n)
+	}
+}
+
 // asanaSite has a source whose secret comes by handshake.
 const asanaSite = `{$HTTPS} {
 	webhook_gateway /asana {

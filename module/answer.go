@@ -102,8 +102,11 @@ func bare(err error) bool {
 }
 
 // acknowledge answers a request that was accepted now or before.
-func (h *Handler) acknowledge(w http.ResponseWriter, outcome string) {
+func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, outcome string) {
 	h.requests.count(outcome)
+	for _, name := range h.profile.Echo {
+		w.Header().Set(name, r.Header.Get(name))
+	}
 	if h.Respond.Body != "" && w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}

@@ -16,7 +16,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case err != nil:
 		h.refuse(w, r, err)
 	case outcome != complete:
-		h.acknowledge(w, outcome)
+		h.acknowledge(w, r, outcome)
 	}
 	return nil
 }

@@ -184,7 +184,6 @@ func (c *Custom) SignerWith(secret string) (Signer, error) {
 //		id           <expression>
 //		handshake    <kind> [<place> <name>] { … }
 //		verify_token <token>
-//		client_ids   <id>...
 //		topic        <topic>...
 //		endpoint     <url>
 //		public_key   <key>

@@ -14,9 +14,6 @@ type HandshakeOptions struct {
 	// The token that the provider repeats when it verifies the endpoint.
 	VerifyToken string `json:"verify_token,omitempty"`
 
-	// The client IDs of one's own applications at the provider.
-	ClientIDs []string `json:"client_ids,omitempty"`
-
 	// The topics that this endpoint was subscribed to.
 	Topics []string `json:"topic,omitempty"`
 
@@ -28,13 +25,16 @@ type HandshakeOptions struct {
 	PublicKey string `json:"public_key,omitempty"`
 }
 
-var optionNames = []string{"verify_token", "client_ids", "topic", "endpoint", "public_key"}
+var optionNames = []string{"verify_token", "topic", "endpoint", "public_key"}
+
+// clientIDs stands for all secrets of a provider whose secrets are client IDs.
+const clientIDs = "client_ids"
 
 // optionName returns the name of the option that a value stands for.
 func optionName(value string) (string, bool) {
 	name, ok := strings.CutPrefix(value, "{")
 	name, closed := strings.CutSuffix(name, "}")
-	return name, ok && closed && slices.Contains(optionNames, name)
+	return name, ok && closed && (name == clientIDs || slices.Contains(optionNames, name))
 }
 
 // values returns what an option is set to.
@@ -48,8 +48,6 @@ func (o *HandshakeOptions) values(name string) []string {
 	switch name {
 	case "verify_token":
 		return one(o.VerifyToken)
-	case "client_ids":
-		return o.ClientIDs
 	case "topic":
 		return o.Topics
 	case "endpoint":
@@ -62,7 +60,7 @@ func (o *HandshakeOptions) values(name string) []string {
 
 // receiver resolves the options and returns how handshakes ask for them.
 func (o *HandshakeOptions) receiver(c *Common) (receiver, error) {
-	options := make(map[string][]string)
+	options := map[string][]string{clientIDs: c.secrets}
 	for _, name := range optionNames {
 		values, err := resolve(name, o.values(name))
 		if err != nil {
@@ -80,7 +78,6 @@ func (o *HandshakeOptions) receiver(c *Common) (receiver, error) {
 func (o *HandshakeOptions) readers(asked []string) syntax.Options {
 	all := syntax.Options{
 		"verify_token": syntax.String(&o.VerifyToken),
-		"client_ids":   syntax.Strings(&o.ClientIDs),
 		"topic":        syntax.Strings(&o.Topics),
 		"endpoint":     readURL(&o.Endpoint),
 		"public_key":   syntax.String(&o.PublicKey),

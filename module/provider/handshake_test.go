@@ -93,8 +93,8 @@ func (v *handshakeVector) answer(t *testing.T) (*Answer, error) {
 	for name, value := range v.Headers {
 		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{value}
 	}
-	common := &Common{secrets: []string{v.Secret}}
-	options := &HandshakeOptions{VerifyToken: v.Echo.VerifyToken, ClientIDs: v.ClientIDs, Endpoint: v.Endpoint, PublicKey: v.PublicKey}
+	common := &Common{secrets: append([]string{v.Secret}, v.ClientIDs...)}
+	options := &HandshakeOptions{VerifyToken: v.Echo.VerifyToken, Endpoint: v.Endpoint, PublicKey: v.PublicKey}
 	if v.Topic != "" {
 		options.Topics = []string{v.Topic}
 	}
@@ -232,7 +232,7 @@ func (c *handshakeCase) run(t *testing.T) {
 	t.Helper()
 	r := hook(c.body, c.headers...)
 	r.Method, r.RawQuery, _ = strings.Cut(c.request, " ")
-	options := &HandshakeOptions{VerifyToken: "v3rify", Topics: []string{"topic-1"}, ClientIDs: []string{"client-1"}}
+	options := &HandshakeOptions{VerifyToken: "v3rify", Topics: []string{"topic-1"}}
 	rec, err := options.receiver(&Common{secrets: []string{sharedSecret}})
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,7 @@ type Preset struct {
 	Tolerance    time.Duration // of the signed timestamp
 	Options      []string      // what else may be configured: hash, encoding
 	Event, ID    string        // expressions
+	Echo         []string      // headers that the answer to a webhook repeats
 	Horizon      time.Duration // how long the provider retries
 	NeverRetries bool
 }
@@ -91,6 +92,7 @@ func (k *Known) Provision(caddy.Context) error {
 		ID:           p.ID,
 		Horizon:      p.Horizon,
 		NeverRetries: p.NeverRetries,
+		Echo:         p.Echo,
 		Samples:      func() []Sample { return samples(p.Name) },
 	}
 	k.guard(&k.profile)
@@ -265,6 +267,9 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	k.Secrets = d.RemainingArgs()
 	options := k.options()
 	maps.Copy(options, k.HandshakeOptions.readers(asked(k.preset.handshakes())))
+	if slices.Contains(k.preset.Options, clientIDs) {
+		options[clientIDs] = options["secret"]
+	}
 	if slices.Contains(k.preset.Options, "hash") {
 		options["hash"] = syntax.OneOf(&k.Hash, slices.Sorted(maps.Keys(hashes))...)
 	}

@@ -99,6 +99,16 @@ var presets = []Preset{
 		Horizon:   72 * time.Hour,
 	},
 	{
+		Name: "adobe_sign", Title: "Adobe Acrobat Sign",
+		Source:     "https://helpx.adobe.com/sign/web/developers/webhooks/overview.html",
+		Confidence: "docs",
+		Token:      &Token{In: "header", Name: "X-AdobeSign-ClientId"}, // which is no secret
+		Echo:       []string{"X-Adobesign-Clientid"},
+		Options:    []string{clientIDs},
+		Event:      `body.event`,
+		ID:         `body.webhookNotificationId`,
+	},
+	{
 		Name: "asana", Title: "Asana",
 		Source:     "https://developers.asana.com/docs/webhooks-guide",
 		Confidence: "secondary",

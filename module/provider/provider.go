@@ -133,6 +133,8 @@ type Profile struct {
 	Horizon time.Duration
 	// NeverRetries says that the provider sends each event once.
 	NeverRetries bool
+	// Echo are headers of a webhook that the answer to it repeats.
+	Echo []string
 	// Secrets is how many of them are configured: the largest position that
 	// Matched can have.
 	Secrets int
