@@ -287,7 +287,9 @@ func TestEnroll(t *testing.T) {
 	}
 	wantSends("two enrolled", map[string]int{first: 200, second: 200, third: 401})
 
-	g.must(t, "enroll", "asana", "--for", "0")
+	if out := g.must(t, "enroll", "asana", "--for", "0"); !strings.Contains(out, "asana accepts no more secrets\n2 so far") {
+		t.Errorf("enroll --for 0 says %q", out)
+	}
 	if resp := deliver(third); resp.status != 401 {
 		t.Errorf("in a window that was shut: %+v", resp)
 	}

@@ -107,8 +107,11 @@ one, remove it there and run: caddy reload --force`, 1, 1,
 			if r.json {
 				return r.printJSON(info)
 			}
-			fmt.Fprintf(r.OutOrStdout(), "%s accepts secrets until %s\n%d so far, in %s\n",
-				info.Source, info.Until.Local().Format(time.TimeOnly), info.Secrets, info.File)
+			until := "secrets until " + info.Until.Local().Format(time.TimeOnly)
+			if !info.Until.After(time.Now()) {
+				until = "no more secrets"
+			}
+			fmt.Fprintf(r.OutOrStdout(), "%s accepts %s\n%d so far, in %s\n", info.Source, until, info.Secrets, info.File)
 			return nil
 		})
 	cmd.Flags().StringVar(&length, "for", defaultEnrolment.String(), "How long secrets are accepted")

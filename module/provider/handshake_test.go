@@ -274,6 +274,24 @@ func TestHandshakesNeedWhatTheyCompareWith(t *testing.T) {
 	}
 }
 
+// TestSignsNoEventForStrangers holds that no pattern makes the gateway sign what
+// could be an event.
+func TestSignsNoEventForStrangers(t *testing.T) {
+	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake hmac query c {\npattern .*\n}\n}").(Handshaker)
+	for challenge, want := range map[string]bool{"abc": true, `{"a":1}`: false, "1": true, "1.{}": false, "a=1&b=2": false, "[]": false} {
+		r := hook("")
+		r.Method, r.RawQuery = "GET", "c="+url.QueryEscape(challenge)
+		if answer, err := p.Handshake(r, now); (err == nil) != want || (answer != nil) != want {
+			t.Errorf("%s: %+v, %v", challenge, answer, err)
+		}
+		// The signature that is given away is no good for an event.
+		event := hook(challenge, "X-Sig: "+macHex("s", challenge))
+		if _, err := p.Handshake(event, now); (err == Wrong) != want {
+			t.Errorf("%s as an event: %v", challenge, err)
+		}
+	}
+}
+
 // TestConfirm holds that only a genuine message of Amazon's makes the gateway
 // visit a URL, and only at Amazon.
 func TestConfirm(t *testing.T) {
