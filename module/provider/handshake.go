@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"net/http"
@@ -64,6 +65,10 @@ type Handshake struct {
 	// What a request must have to be this handshake.
 	When []Condition `json:"when,omitempty"`
 
+	// The field of a JSON body that may hold the whole body encrypted: AES-256-CBC
+	// whose key is the SHA-256 of a secret, in base64, behind its initial vector.
+	Encrypted string `json:"encrypted,omitempty"`
+
 	// Where the challenge stands. A request without one is not this handshake.
 	Challenge Place `json:"challenge,omitzero"`
 
@@ -103,6 +108,7 @@ type Handshake struct {
 	JSON string `json:"json,omitempty"`
 
 	pattern *regexp.Regexp
+	ciphers []cipher.Block    // of the secrets
 	values  map[string]string // of the provider's options
 }
 
@@ -149,6 +155,11 @@ func (h *Handshake) provision(c receiver) (err error) {
 	}
 	if h.Expect, err = resolved(h.Expect, c); err != nil {
 		return err
+	}
+	if h.Encrypted != "" {
+		if h.ciphers, err = ciphersOf(c.secrets); err != nil {
+			return err
+		}
 	}
 	if h.Digest != nil {
 		digest := *h.Digest
@@ -241,7 +252,7 @@ func (h *Handshake) asks(r *Request) (challenge string, ok bool) {
 		return "", false
 	}
 	for i := range h.When {
-		if !h.When[i].holds(r) {
+		if h.When[i].ruledOut(r.Body) || !h.When[i].holds(r) {
 			return "", false
 		}
 	}
@@ -297,7 +308,8 @@ func provisionHandshakes(list []Handshake, guard *Token, c receiver) (handshakes
 func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Answer, error) {
 	for i := range hs.list {
 		h := &hs.list[i]
-		challenge, ok := h.asks(r)
+		asked := h.decrypted(r)
+		challenge, ok := h.asks(asked)
 		if !ok {
 			if h.gaveAway(r) {
 				return nil, Wrong
@@ -307,7 +319,7 @@ func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Answer, er
 		if err := hs.prove(h, p, r, now); err != nil {
 			return nil, err
 		}
-		return h.answer(r, challenge)
+		return h.answer(asked, challenge)
 	}
 	return nil, nil
 }

@@ -14,20 +14,21 @@ import (
 // readHandshake reads a handshake of the custom provider. Syntax:
 //
 //	handshake <kind> [header|query|form|body <name>] {
-//		method   GET|HEAD|POST|PUT|OPTIONS
-//		when     header|query|form|body <name> [<value>...]
-//		pattern  <regular expression>
-//		expect   header|query|form|body <name> [<value>...]
-//		refuse   <status>
-//		signed   always|present
-//		hash     sha256|sha1|sha384|sha512|md5
-//		encoding hex|base64|base64url
-//		key      raw|hex|base64|sha1
-//		of       <template>
-//		status   <status>
-//		header   <name> <template>
-//		text     <template>
-//		json     <template>
+//		method    GET|HEAD|POST|PUT|OPTIONS
+//		encrypted <field>
+//		when      header|query|form|body <name> [<value>...]
+//		pattern   <regular expression>
+//		expect    header|query|form|body <name> [<value>...]
+//		refuse    <status>
+//		signed    always|present
+//		hash      sha256|sha1|sha384|sha512|md5
+//		encoding  hex|base64|base64url
+//		key       raw|hex|base64|sha1
+//		of        <template>
+//		status    <status>
+//		header    <name> <template>
+//		text      <template>
+//		json      <template>
 //	}
 func readHandshake(to *[]Handshake) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
@@ -55,16 +56,17 @@ func readHandshake(to *[]Handshake) func(*caddyfile.Dispenser) error {
 
 func (h *Handshake) readers() syntax.Options {
 	options := syntax.Options{
-		"method":  syntax.OneOf(&h.Method, "GET", "HEAD", "POST", "PUT", "OPTIONS"),
-		"when":    readCondition(&h.When),
-		"pattern": syntax.String(&h.Pattern),
-		"expect":  readCondition(&h.Expect),
-		"refuse":  readStatus(&h.Refuse),
-		"signed":  syntax.OneOf(&h.Signed, signedChoices...),
-		"status":  readStatus(&h.Status),
-		"header":  h.readHeader,
-		"text":    readTemplate(&h.Text),
-		"json":    readTemplate(&h.JSON),
+		"method":    syntax.OneOf(&h.Method, "GET", "HEAD", "POST", "PUT", "OPTIONS"),
+		"when":      readCondition(&h.When),
+		"encrypted": syntax.String(&h.Encrypted),
+		"pattern":   syntax.String(&h.Pattern),
+		"expect":    readCondition(&h.Expect),
+		"refuse":    readStatus(&h.Refuse),
+		"signed":    syntax.OneOf(&h.Signed, signedChoices...),
+		"status":    readStatus(&h.Status),
+		"header":    h.readHeader,
+		"text":      readTemplate(&h.Text),
+		"json":      readTemplate(&h.JSON),
 	}
 	if h.Kind == "hmac" || h.Kind == "hash" {
 		h.Digest = new(Digest)

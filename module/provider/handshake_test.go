@@ -1,6 +1,9 @@
 package provider
 
 import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -371,6 +374,66 @@ func TestEnroll(t *testing.T) {
 	}
 }
 
+// TestEncryptedHandshake holds that Lark's challenge is found in what it sends
+// encrypted, and that nothing else makes the gateway answer.
+func TestEncryptedHandshake(t *testing.T) {
+	seal := func(secret, text string) string {
+		padding := aes.BlockSize - len(text)%aes.BlockSize
+		body := append([]byte(text), bytes.Repeat([]byte{byte(padding)}, padding)...)
+		blocks, err := ciphersOf([]string{secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		vector := []byte("0123456789abcdef")
+		cipher.NewCBCEncrypter(blocks[0], vector).CryptBlocks(body, body)
+		return `{"encrypt":"` + base64.StdEncoding.EncodeToString(append(vector, body...)) + `"}`
+	}
+	// The example in Lark's documents.
+	blocks, err := ciphersOf([]string{"test key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := decryptCBC(blocks[0], "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk="); string(got) != "hello world" {
+		t.Errorf("Lark's example is %q", got)
+	}
+	const asks = `{"challenge":"ajls384kdjx98XX","token":"v3rify","type":"url_verification"}`
+	for body, want := range map[string]int{
+		seal(sharedSecret, asks):    200,
+		seal("another", asks):       0,
+		seal(sharedSecret, `{}`):    0,
+		seal(sharedSecret, ``):      0,
+		`{"encrypt":"AAAA"}`:        0,
+		`{"encrypt":"` + "!" + `"}`: 0,
+		`{"encrypt":{}}`:            0,
+		seal(sharedSecret, strings.Replace(asks, "v3rify", "x", 1)): 403,
+	} {
+		c := handshakeCase{provider: "lark", request: "POST ", body: body, status: want}
+		if want == 200 {
+			c.header, c.want = "application/json", `{"challenge":"ajls384kdjx98XX"}`
+		}
+		c.run(t)
+	}
+}
+
+// TestEventsAreNotParsedForHandshakes holds that most webhooks of a provider
+// with handshakes cost next to nothing here.
+func TestEventsAreNotParsedForHandshakes(t *testing.T) {
+	for _, name := range []string{"slack", "zoom", "meta", "asana", "aws_sns", "dropbox", "monday", "smartsheet"} {
+		rec, err := new(HandshakeOptions).receiver(&Common{secrets: []string{sharedSecret}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hs, err := provisionHandshakes(presetHandshakes[name], nil, rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := hook(`{"type":"event_callback","event":{"type":"message","text":"hello"}}`)
+		if n := testing.AllocsPerRun(100, func() { _, _ = hs.answer(nil, r, now) }); n > 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
 // TestHandshakesBehindAToken holds that a guard in the URL guards handshakes.
 func TestHandshakesBehindAToken(t *testing.T) {
 	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\ntoken query token t0ken\nhandshake echo query challenge\n}").(Handshaker)
@@ -390,6 +453,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Add("POST", "", "Content-Type", "application/json", `[{"data":{"validationCode":"x"}}]`)
 	f.Add("POST", "", "Content-Type", "application/json", `{"type":"url_verification","challenge":"x","payload":{"plainToken":1}}`)
 	f.Add("POST", "", "X-Amz-Sns-Message-Type", "SubscriptionConfirmation", `{"SubscribeURL":null}`)
+	f.Add("POST", "", "Content-Type", "application/json", `{"encrypt":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}`)
 	f.Add("POST", "a=%zz&=&&", "Content-Type", "application/x-www-form-urlencoded", "mandrill_events=[]&bt_payload=%")
 	rec, err := (&HandshakeOptions{VerifyToken: "v"}).receiver(&Common{secrets: []string{sharedSecret}})
 	if err != nil {

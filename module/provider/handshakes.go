@@ -60,9 +60,10 @@ var presetHandshakes = map[string][]Handshake{
 	"intercom": {{Kind: "probe", Method: http.MethodHead}},
 	"lark": {{
 		Kind: "echo", Challenge: Place{"body", "challenge"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
-		When:   []Condition{is(Place{"body", "type"}, "url_verification")},
-		Expect: []Condition{optional(Place{"body", "token"}, "{verify_token}")},
-		JSON:   `{"challenge":"{challenge}"}`,
+		Encrypted: "encrypt",
+		When:      []Condition{is(Place{"body", "type"}, "url_verification")},
+		Expect:    []Condition{optional(Place{"body", "token"}, "{verify_token}")},
+		JSON:      `{"challenge":"{challenge}"}`,
 	}},
 	"line": {{
 		Kind: "probe", Signed: "always", When: []Condition{is(Place{"body", "events"}, "[]")},
