@@ -345,57 +345,10 @@ func (hs *handshakes) prove(h *Handshake, p Provider, r *Request, now time.Time)
 	return err
 }
 
-// Handshake implements Handshaker.
-func (k *Known) Handshake(r *Request, now time.Time) (*Answer, error) {
-	return k.handshakes.answer(k, r, now)
-}
-
-func (k *Known) provisionHandshakes() error {
-	c, err := k.HandshakeOptions.receiver(&k.Common)
-	if err != nil {
-		return err
-	}
-	k.handshakes, err = provisionHandshakes(k.preset.handshakes(), k.Token, c)
-	k.handshakes.profile(&k.profile)
-	return err
-}
-
-// Handshake implements Handshaker.
-func (c *Custom) Handshake(r *Request, now time.Time) (*Answer, error) {
-	return c.handshakes.answer(c, r, now)
-}
-
-func (c *Custom) provisionHandshakes() error {
-	receiver, err := c.HandshakeOptions.receiver(&c.Common)
-	if err != nil {
-		return err
-	}
-	c.handshakes, err = provisionHandshakes(c.Handshakes, c.Common.Token, receiver)
-	c.handshakes.profile(&c.profile)
-	return err
-}
-
-// checkHandshakes holds the custom provider's handshakes against its scheme.
-func (c *Custom) checkHandshakes() error {
-	for _, h := range c.Handshakes {
-		h.defaults()
-		switch {
-		case h.check() != nil:
-			return fmt.Errorf("handshake %s: %w", h.Kind, h.check())
-		case h.Signed != "" && c.HMAC == nil:
-			return errors.New("handshake is to be signed, but the provider has no hmac")
-		case h.Kind == "hmac" && h.Signed != "always" && c.HMAC != nil && !strings.Contains(cmp.Or(c.HMAC.Signed, "{body}"), "{body}"):
-			return errors.New("handshake hmac signs for anybody what looks like a challenge, which is safe only where hmac signs the {body}; else it needs: signed always")
-		}
-	}
-	return c.HandshakeOptions.check(asked(c.Handshakes))
-}
-
 // profile tells a profile what handshakes will ask of a request.
 func (hs *handshakes) profile(p *Profile) {
-	for _, h := range hs.list {
-		if h.values["endpoint"] == "" && slices.Contains(asked(hs.list), "endpoint") {
-			p.SignsURL = true
-		}
+	asksURL := func(h Handshake) bool {
+		return h.values["endpoint"] == "" && slices.Contains(asked([]Handshake{h}), "endpoint")
 	}
+	p.SignsURL = p.SignsURL || slices.ContainsFunc(hs.list, asksURL)
 }
