@@ -304,6 +304,23 @@ func TestEnroll(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSends("one removed", map[string]int{first: 401, second: 200})
+
+	g.must(t, "enroll", "asana")
+	for i := range 99 {
+		if resp := deliver(fmt.Sprintf("one-of-too-many-secrets-%d", i)); resp.status != 200 {
+			t.Fatalf("secret %d of many: %+v", i, resp)
+		}
+	}
+	if resp := deliver("one-too-many-secrets"); resp.status != 401 {
+		t.Errorf("more secrets than a source takes: %+v", resp)
+	}
+	if err := os.WriteFile(file, []byte("["+second), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.reload(); err == nil || !strings.Contains(err.Error(), "asana.json is damaged") || strings.Contains(err.Error(), second) {
+		t.Errorf("with a damaged file: %v", err)
+	}
+	wantSends("after a failed reload", map[string]int{second: 200})
 	for _, secret := range []string{first, second, third} {
 		if strings.Contains(g.log.String(), secret) || strings.Contains(out, secret) {
 			t.Errorf("%s… was printed", secret[:4])

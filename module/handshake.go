@@ -32,7 +32,7 @@ func (h *Handler) greet(w http.ResponseWriter, hook *webhook) (answered bool, er
 }
 
 // answerHandshake does what a handshake asks for, and answers it.
-func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, answer *provider.Answer) error {
+func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, answer *provider.Reply) error {
 	if answer.Secret != "" {
 		if err := h.enroll(hook, answer.Secret); err != nil {
 			return err

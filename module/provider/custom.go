@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -36,8 +35,6 @@ type Custom struct {
 	// The questions that the provider asks the endpoint, and their answers. The
 	// first one that a request is counts.
 	Handshakes []Handshake `json:"handshakes,omitempty"`
-
-	HandshakeOptions
 
 	profile    Profile
 	handshakes handshakes
@@ -183,10 +180,6 @@ func (c *Custom) SignerWith(secret string) (Signer, error) {
 //		event        <expression>
 //		id           <expression>
 //		handshake    <kind> [<place> <name>] { … }
-//		verify_token <token>
-//		topic        <topic>...
-//		endpoint     <url>
-//		public_key   <key>
 //	}
 func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // custom
@@ -197,7 +190,6 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
 	options["handshake"] = readHandshake(&c.Handshakes)
-	maps.Copy(options, c.HandshakeOptions.readers(optionNames))
 	for _, scheme := range []string{"ed25519", "ecdsa", "rsa", "jwt", "basic_auth"} {
 		options[scheme] = nil
 	}

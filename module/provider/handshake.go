@@ -22,11 +22,11 @@ type Handshaker interface {
 	// none, and a Refusal or a Denial if it is one that must not be answered.
 	// It makes no calls. It comes before Verify, and calls that itself where
 	// the provider signs its handshakes.
-	Handshake(r *Request, now time.Time) (*Answer, error)
+	Handshake(r *Request, now time.Time) (*Reply, error)
 }
 
-// Answer is what a handshake is answered, once what it asks for is done.
-type Answer struct {
+// Reply is what a handshake is answered, once what it asks for is done.
+type Reply struct {
 	Status int
 	Header http.Header
 	Body   string
@@ -150,10 +150,10 @@ func (h *Handshake) provision(c receiver) (err error) {
 			h.values[name] = values[0]
 		}
 	}
-	if h.When, err = resolved(h.When, c); err != nil {
+	if h.When, err = resolvedConditions(h.When, c); err != nil {
 		return err
 	}
-	if h.Expect, err = resolved(h.Expect, c); err != nil {
+	if h.Expect, err = resolvedConditions(h.Expect, c); err != nil {
 		return err
 	}
 	if h.Encrypted != "" {
@@ -264,7 +264,7 @@ func (h *Handshake) asks(r *Request) (challenge string, ok bool) {
 }
 
 // answer makes the answer to a handshake that may be answered.
-func (h *Handshake) answer(r *Request, challenge string) (*Answer, error) {
+func (h *Handshake) answer(r *Request, challenge string) (*Reply, error) {
 	if h.Kind != "probe" && !h.pattern.MatchString(challenge) || h.Kind == "hmac" && !unforgeable.MatchString(challenge) {
 		return nil, Denial{Malformed, http.StatusBadRequest, h.Bare}
 	}
@@ -273,7 +273,7 @@ func (h *Handshake) answer(r *Request, challenge string) (*Answer, error) {
 			return nil, Denial{Wrong, h.Refuse, h.Bare}
 		}
 	}
-	a := &Answer{Status: h.Status, Header: make(http.Header)}
+	a := &Reply{Status: h.Status, Header: make(http.Header)}
 	switch h.Kind {
 	case "enroll":
 		a.Secret = challenge
@@ -305,7 +305,7 @@ func provisionHandshakes(list []Handshake, guard *Token, c receiver) (handshakes
 }
 
 // answer answers the first handshake that a request is.
-func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Answer, error) {
+func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Reply, error) {
 	for i := range hs.list {
 		h := &hs.list[i]
 		asked := h.decrypted(r)
@@ -343,12 +343,4 @@ func (hs *handshakes) prove(h *Handshake, p Provider, r *Request, now time.Time)
 		return Denial{refusal, http.StatusUnauthorized, true}
 	}
 	return err
-}
-
-// profile tells a profile what handshakes will ask of a request.
-func (hs *handshakes) profile(p *Profile) {
-	asksURL := func(h Handshake) bool {
-		return h.values["endpoint"] == "" && slices.Contains(asked([]Handshake{h}), "endpoint")
-	}
-	p.SignsURL = p.SignsURL || slices.ContainsFunc(hs.list, asksURL)
 }

@@ -45,6 +45,11 @@ func (d *Digest) provision(kind string, c receiver) (err error) {
 	setDefault(&d.Encoding, "hex")
 	setDefault(&d.Key, "raw")
 	setDefault(&d.Of, "{challenge}")
+	of, err := resolve("of", []string{d.Of})
+	if err != nil {
+		return err
+	}
+	d.Of = of[0]
 	switch {
 	case hashes[d.Hash] == nil:
 		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", d.Hash)
@@ -102,7 +107,7 @@ func (h *Handshake) signs(text string) bool {
 	return unforgeable.MatchString(text) && h.pattern.MatchString(text)
 }
 
-var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+)\}`)
+var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+|option\.[a-z_]+)\}`)
 
 // checkTemplates refuses names that stand for nothing.
 func (h *Handshake) checkTemplates() error {
@@ -116,8 +121,9 @@ func (h *Handshake) checkTemplates() error {
 	for _, template := range templates {
 		for _, match := range variable.FindAllStringSubmatch(template, -1) {
 			name := match[1]
-			if name != "challenge" && name != "digest" && !strings.HasPrefix(name, "header.") && !slices.Contains(optionNames, name) {
-				return fmt.Errorf("there is no %s: want {challenge}, {digest}, {header.X-Name} or {%s}", match[0], strings.Join(optionNames, "}, {"))
+			_, isOption := optionName(match[0])
+			if name != "challenge" && name != "digest" && !strings.HasPrefix(name, "header.") && !isOption {
+				return fmt.Errorf("there is no %s: want {challenge}, {digest} or {header.X-Name}", match[0])
 			}
 		}
 	}
@@ -125,7 +131,7 @@ func (h *Handshake) checkTemplates() error {
 }
 
 // write fills the templates of the answer.
-func (h *Handshake) write(a *Answer, r *Request, challenge string) {
+func (h *Handshake) write(a *Reply, r *Request, challenge string) {
 	values := h.valuesOf(r, challenge)
 	for name, template := range h.Header {
 		if text := fill(template, values); text != "" {
@@ -162,12 +168,8 @@ func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
 			return challenge
 		case name == "digest":
 			return h.Digest.sum(fill(h.Digest.Of, values))
-		case name == "endpoint" && h.values[name] == "" && r.Public != nil:
-			own := *r.Public
-			own.RawQuery = ""
-			return own.String()
 		}
-		return h.values[name]
+		return h.values[strings.TrimPrefix(name, "option.")]
 	}
 	return values
 }

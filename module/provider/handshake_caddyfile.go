@@ -61,9 +61,9 @@ func (h *Handshake) readers() syntax.Options {
 		"encrypted": syntax.String(&h.Encrypted),
 		"pattern":   syntax.String(&h.Pattern),
 		"expect":    readCondition(&h.Expect),
-		"refuse":    readStatus(&h.Refuse),
+		"refuse":    readHandshakeStatus(&h.Refuse),
 		"signed":    syntax.OneOf(&h.Signed, signedChoices...),
-		"status":    readStatus(&h.Status),
+		"status":    readHandshakeStatus(&h.Status),
 		"header":    h.readHeader,
 		"text":      readTemplate(&h.Text),
 		"json":      readTemplate(&h.JSON),
@@ -110,8 +110,8 @@ func readCondition(to *[]Condition) func(*caddyfile.Dispenser) error {
 	}
 }
 
-// readStatus reads a status; which ones are good is checked with the rest.
-func readStatus(to *int) func(*caddyfile.Dispenser) error {
+// readHandshakeStatus reads a status; which ones are good is checked with the rest.
+func readHandshakeStatus(to *int) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		var text string
 		if err := syntax.String(&text)(d); err != nil {

@@ -17,8 +17,7 @@ type HandshakeOptions struct {
 	// The topics that this endpoint was subscribed to.
 	Topics []string `json:"topic,omitempty"`
 
-	// The URL of this endpoint as the provider knows it. Default: external_url,
-	// else the URL that was called, without its query.
+	// The URL of this endpoint as the provider knows it. Default: external_url.
 	Endpoint string `json:"endpoint,omitempty"`
 
 	// The public key that belongs to the secret.
@@ -32,7 +31,7 @@ const clientIDs = "client_ids"
 
 // optionName returns the name of the option that a value stands for.
 func optionName(value string) (string, bool) {
-	name, ok := strings.CutPrefix(value, "{")
+	name, ok := strings.CutPrefix(value, "{option.")
 	name, closed := strings.CutSuffix(name, "}")
 	return name, ok && closed && (name == clientIDs || slices.Contains(optionNames, name))
 }
@@ -114,7 +113,7 @@ func asked(list []Handshake) []string {
 			texts = append(texts, c.Values...)
 		}
 		for _, name := range optionNames {
-			mentions := func(text string) bool { return strings.Contains(text, "{"+name+"}") }
+			mentions := func(text string) bool { return strings.Contains(text, "{option."+name+"}") }
 			if slices.ContainsFunc(texts, mentions) && !slices.Contains(names, name) {
 				names = append(names, name)
 			}

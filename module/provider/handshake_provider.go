@@ -9,7 +9,7 @@ import (
 )
 
 // Handshake implements Handshaker.
-func (k *Known) Handshake(r *Request, now time.Time) (*Answer, error) {
+func (k *Known) Handshake(r *Request, now time.Time) (*Reply, error) {
 	return k.handshakes.answer(k, r, now)
 }
 
@@ -19,22 +19,17 @@ func (k *Known) provisionHandshakes() error {
 		return err
 	}
 	k.handshakes, err = provisionHandshakes(k.preset.handshakes(), k.Token, c)
-	k.handshakes.profile(&k.profile)
 	return err
 }
 
 // Handshake implements Handshaker.
-func (c *Custom) Handshake(r *Request, now time.Time) (*Answer, error) {
+func (c *Custom) Handshake(r *Request, now time.Time) (*Reply, error) {
 	return c.handshakes.answer(c, r, now)
 }
 
-func (c *Custom) provisionHandshakes() error {
-	receiver, err := c.HandshakeOptions.receiver(&c.Common)
-	if err != nil {
-		return err
-	}
-	c.handshakes, err = provisionHandshakes(c.Handshakes, c.Common.Token, receiver)
-	c.handshakes.profile(&c.profile)
+func (c *Custom) provisionHandshakes() (err error) {
+	none := func(string) []string { return nil }
+	c.handshakes, err = provisionHandshakes(c.Handshakes, c.Common.Token, receiver{c.secrets, none})
 	return err
 }
 
@@ -51,5 +46,8 @@ func (c *Custom) checkHandshakes() error {
 			return errors.New("handshake hmac signs for anybody what looks like a challenge, which is safe only where hmac signs the {body}; else it needs: signed always")
 		}
 	}
-	return c.HandshakeOptions.check(asked(c.Handshakes))
+	if names := asked(c.Handshakes); len(names) > 0 {
+		return fmt.Errorf("provider custom has no option %s: write its value, or a placeholder such as {env.X}", names[0])
+	}
+	return nil
 }

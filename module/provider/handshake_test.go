@@ -84,7 +84,7 @@ func (v *handshakeVector) run(t *testing.T) {
 	}
 }
 
-func (v *handshakeVector) answer(t *testing.T) (*Answer, error) {
+func (v *handshakeVector) answer(t *testing.T) (*Reply, error) {
 	r := &Request{Method: v.Method, Path: "/hook", Header: make(map[string][]string), Body: []byte(v.Body)}
 	if v.URL != "" {
 		public, err := url.Parse(v.URL)
@@ -214,7 +214,7 @@ func TestHandshakes(t *testing.T) {
 		{"bitbucket_server", "POST ", `{"test":true}`, []string{"X-Event-Key: diagnostics:ping"}, 200, "", ""},
 		{"bitbucket_server", "POST ", `{}`, []string{"X-Event-Key: repo:refs_changed"}, 0, "", ""},
 		{"ebay", "GET challenge_code=a8628072-3d33-45ee-9004-bee86830a22d", "", nil, 200, "application/json",
-			`{"challengeResponse":"` + hexSum("a8628072-3d33-45ee-9004-bee86830a22d"+"v3rify"+"https://hooks.example.com/hooks/a") + `"}`},
+			`{"challengeResponse":"` + hexSum("a8628072-3d33-45ee-9004-bee86830a22d"+"v3rify"+"https://hooks.example.com/ebay") + `"}`},
 		{"cloudevents", "OPTIONS ", "", []string{"WebHook-Request-Origin: a.example.com"}, 200, "", ""},
 		{"cloudevents", "OPTIONS ", "", []string{"Origin: https://a.example.com"}, 0, "", ""},
 		{"aws_sns", "POST ", sns, append(signed(sns), "X-Amz-Sns-Message-Type: SubscriptionConfirmation"), 403, "", ""}, // of another topic
@@ -235,7 +235,7 @@ func (c *handshakeCase) run(t *testing.T) {
 	t.Helper()
 	r := hook(c.body, c.headers...)
 	r.Method, r.RawQuery, _ = strings.Cut(c.request, " ")
-	options := &HandshakeOptions{VerifyToken: "v3rify", Topics: []string{"topic-1"}}
+	options := &HandshakeOptions{VerifyToken: "v3rify", Topics: []string{"topic-1"}, Endpoint: "https://hooks.example.com/ebay"}
 	rec, err := options.receiver(&Common{secrets: []string{sharedSecret}})
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func (c *handshakeCase) run(t *testing.T) {
 // configured matches nothing, in particular not what is empty.
 func TestHandshakesNeedWhatTheyCompareWith(t *testing.T) {
 	p := mustParse(t, "meta s").(Handshaker)
-	for _, query := range []string{"hub.verify_token=", "hub.verify_token={verify_token}", "x=1"} {
+	for _, query := range []string{"hub.verify_token=", "hub.verify_token={option.verify_token}", "x=1"} {
 		r := hook("")
 		r.Method, r.RawQuery = "GET", "hub.mode=subscribe&hub.challenge=1&"+query
 		if answer, err := p.Handshake(r, now); answer != nil || !errors.Is(err, Wrong) {

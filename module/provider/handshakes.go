@@ -8,7 +8,7 @@ import "net/http"
 var presetHandshakes = map[string][]Handshake{
 	"adobe_sign": {{
 		Kind: "echo", Challenge: Place{"header", "X-AdobeSign-ClientId"},
-		Expect: []Condition{is(Place{"header", "X-AdobeSign-ClientId"}, "{client_ids}")},
+		Expect: []Condition{is(Place{"header", "X-AdobeSign-ClientId"}, "{option.client_ids}")},
 		Refuse: http.StatusBadRequest,
 		Header: map[string]string{"X-AdobeSign-ClientId": "{challenge}"},
 		JSON:   `{"xAdobeSignClientId":"{challenge}"}`,
@@ -20,7 +20,7 @@ var presetHandshakes = map[string][]Handshake{
 	"aws_sns": {{
 		Kind: "confirm", Signed: "always", Challenge: Place{"body", "SubscribeURL"},
 		When:    []Condition{is(Place{"header", "X-Amz-Sns-Message-Type"}, "SubscriptionConfirmation")},
-		Expect:  []Condition{is(Place{"body", "Type"}, "SubscriptionConfirmation"), optional(Place{"body", "TopicArn"}, "{topic}")},
+		Expect:  []Condition{is(Place{"body", "Type"}, "SubscriptionConfirmation"), optional(Place{"body", "TopicArn"}, "{option.topic}")},
 		Pattern: `https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?/[\x21-\x7e]{1,1000}`,
 	}},
 	"azure_event_grid": {
@@ -38,7 +38,7 @@ var presetHandshakes = map[string][]Handshake{
 	"braintree": {{
 		Kind: "hmac", Challenge: Place{"query", "bt_challenge"}, Pattern: `[a-f0-9]{20,32}`,
 		Digest: &Digest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
-		Text:   "{public_key}|{digest}",
+		Text:   "{option.public_key}|{digest}",
 	}},
 	"cloudevents": {cloudEvents},
 	"discord": {
@@ -54,7 +54,7 @@ var presetHandshakes = map[string][]Handshake{
 	"dropbox": {{Kind: "echo", Challenge: Place{"query", "challenge"}}},
 	"ebay": {{
 		Kind: "hash", Challenge: Place{"query", "challenge_code"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
-		Digest: &Digest{Of: "{challenge}{verify_token}{endpoint}"},
+		Digest: &Digest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
 		JSON:   `{"challengeResponse":"{digest}"}`,
 	}},
 	"intercom": {{Kind: "probe", Method: http.MethodHead}},
@@ -62,7 +62,7 @@ var presetHandshakes = map[string][]Handshake{
 		Kind: "echo", Challenge: Place{"body", "challenge"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
 		Encrypted: "encrypt",
 		When:      []Condition{is(Place{"body", "type"}, "url_verification")},
-		Expect:    []Condition{optional(Place{"body", "token"}, "{verify_token}")},
+		Expect:    []Condition{optional(Place{"body", "token"}, "{option.verify_token}")},
 		JSON:      `{"challenge":"{challenge}"}`,
 	}},
 	"line": {{
@@ -79,7 +79,7 @@ var presetHandshakes = map[string][]Handshake{
 	"meta": {{
 		Kind: "echo", Challenge: Place{"query", "hub.challenge"}, Pattern: `[A-Za-z0-9_.-]{1,256}`,
 		When:   []Condition{is(Place{"query", "hub.mode"}, "subscribe")},
-		Expect: []Condition{is(Place{"query", "hub.verify_token"}, "{verify_token}")},
+		Expect: []Condition{is(Place{"query", "hub.verify_token"}, "{option.verify_token}")},
 	}},
 	"microsoft_graph": {{Kind: "echo", Method: http.MethodPost, Challenge: Place{"query", "validationToken"}}},
 	"monday": {{
@@ -115,7 +115,7 @@ var presetHandshakes = map[string][]Handshake{
 			Kind: "echo", Challenge: Place{"query", "hub.challenge"},
 			When: []Condition{is(Place{"query", "hub.mode"}, "subscribe")},
 			Expect: []Condition{
-				is(Place{"query", "hub.topic"}, "{topic}"),
+				is(Place{"query", "hub.topic"}, "{option.topic}"),
 				is(Place{"query", "hub.lease_seconds"}),
 			},
 			Refuse: http.StatusNotFound,

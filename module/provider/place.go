@@ -127,7 +127,7 @@ type Condition struct {
 	Place
 
 	// The values, any of which is good. Without one, anything but nothing is.
-	// {verify_token} and the like stand for options of the provider.
+	// {option.verify_token} and the like stand for options of the provider.
 	Values []string `json:"values,omitempty"`
 
 	// It need not hold while the options it asks for are not configured.
@@ -136,8 +136,8 @@ type Condition struct {
 	never bool // no value is good: the option is not configured
 }
 
-// resolved returns conditions with the values of options in them.
-func resolved(conditions []Condition, c receiver) ([]Condition, error) {
+// resolvedConditions returns conditions with the values of options in them.
+func resolvedConditions(conditions []Condition, c receiver) ([]Condition, error) {
 	var out []Condition
 	for _, condition := range conditions {
 		condition.canonicalize()
@@ -145,6 +145,9 @@ func resolved(conditions []Condition, c receiver) ([]Condition, error) {
 		for _, value := range condition.Values {
 			if name, ok := optionName(value); ok {
 				values = append(values, c.option(name)...)
+				continue
+			}
+			if value == "" { // of an option that is not set
 				continue
 			}
 			known, err := resolve("value", []string{value})
