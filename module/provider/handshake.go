@@ -72,8 +72,8 @@ type Handshake struct {
 	// Where the challenge stands. A request without one is not this handshake.
 	Challenge Place `json:"challenge,omitzero"`
 
-	// What the whole challenge must look like, as a regular expression.
-	// Default: up to 1000 printable ASCII characters.
+	// What the whole challenge must look like, as a regular expression. It is
+	// never more than 1000 printable ASCII characters.
 	Pattern string `json:"pattern,omitempty"`
 
 	// What else must hold. Otherwise the handshake is refused.
@@ -122,8 +122,7 @@ const (
 
 	// What the gateway signs for strangers. It has no character that separates
 	// or encloses the parts of an event.
-	signable    = `[A-Za-z0-9_=+/-]{1,256}`
-	maxSignable = 256
+	signable = `[A-Za-z0-9_=+/-]{1,256}`
 
 	// The largest body that a handshake has.
 	maxHandshake = 64 << 10
@@ -265,7 +264,7 @@ func (h *Handshake) asks(r *Request) (challenge string, ok bool) {
 
 // answer makes the answer to a handshake that may be answered.
 func (h *Handshake) answer(r *Request, challenge string) (*Reply, error) {
-	if h.Kind != "probe" && !h.pattern.MatchString(challenge) || h.Kind == "hmac" && !unforgeable.MatchString(challenge) {
+	if h.Kind != "probe" && !h.takes(challenge) {
 		return nil, Denial{Malformed, http.StatusBadRequest, h.Bare}
 	}
 	for i := range h.Expect {
@@ -282,6 +281,12 @@ func (h *Handshake) answer(r *Request, challenge string) (*Reply, error) {
 	}
 	h.write(a, r, challenge)
 	return a, nil
+}
+
+// takes reports whether a challenge looks as it must.
+func (h *Handshake) takes(challenge string) bool {
+	return h.pattern.MatchString(challenge) && reflectable.MatchString(challenge) &&
+		(h.Kind != "hmac" || unforgeable.MatchString(challenge))
 }
 
 // handshakes are all those of one provider.

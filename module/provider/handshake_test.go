@@ -280,8 +280,13 @@ func TestHandshakesNeedWhatTheyCompareWith(t *testing.T) {
 // TestSignsNoEventForStrangers holds that no pattern makes the gateway sign what
 // could be an event.
 func TestSignsNoEventForStrangers(t *testing.T) {
-	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake hmac query c {\npattern .*\n}\n}").(Handshaker)
-	for challenge, want := range map[string]bool{"abc": true, `{"a":1}`: false, "1": true, "1.{}": false, "a=1&b=2": false, "[]": false} {
+	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\nsigned {header.X-Part}{body}\n}\nhandshake hmac query c {\npattern (?s).*\n}\n}").(Handshaker)
+	for _, body := range []string{"", "c", "bc"} { // of the challenge abc
+		if _, err := p.Handshake(hook(body, "X-Part: "+strings.TrimSuffix("abc", body)), now); err != Wrong {
+			t.Errorf("the body %q, of a challenge: %v", body, err)
+		}
+	}
+	for challenge, want := range map[string]bool{"abc": true, `{"a":1}`: false, "1": true, "1.{}": false, "a=1&b=2": false, "[]": false, "a\r\nb": false} {
 		r := hook("")
 		r.Method, r.RawQuery = "GET", "c="+url.QueryEscape(challenge)
 		if answer, err := p.Handshake(r, now); (err == nil) != want || (answer != nil) != want {
