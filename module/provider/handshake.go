@@ -291,13 +291,14 @@ func (h *Handshake) takes(challenge string) bool {
 
 // handshakes are all those of one provider.
 type handshakes struct {
-	list  []Handshake
-	guard *Token // of the gateway's own; nil if there is none
+	list    []Handshake
+	methods []string // of webhooks
+	guard   *Token   // of the gateway's own; nil if there is none
 }
 
 // provisionHandshakes makes a provider's own copy of what a preset says.
-func provisionHandshakes(list []Handshake, guard *Token, c receiver) (handshakes, error) {
-	own := handshakes{list: slices.Clone(list)}
+func provisionHandshakes(list []Handshake, methods []string, guard *Token, c receiver) (handshakes, error) {
+	own := handshakes{list: slices.Clone(list), methods: methods}
 	if guard != nil && guard.In != "header" { // it is part of the URL that the provider knows
 		own.guard = guard
 	}
@@ -309,22 +310,27 @@ func provisionHandshakes(list []Handshake, guard *Token, c receiver) (handshakes
 	return own, nil
 }
 
-// answer answers the first handshake that a request is.
+// answer answers the first handshake that a request is, and refuses a webhook
+// whose signature anybody can have.
 func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Reply, error) {
 	for i := range hs.list {
 		h := &hs.list[i]
 		asked := h.decrypted(r)
 		challenge, ok := h.asks(asked)
 		if !ok {
-			if h.gaveAway(r) {
-				return nil, Wrong
-			}
 			continue
 		}
 		if err := hs.prove(h, p, r, now); err != nil {
 			return nil, err
 		}
 		return h.answer(asked, challenge)
+	}
+	if slices.Contains(hs.methods, r.Method) {
+		for i := range hs.list {
+			if hs.list[i].gaveAway(r) {
+				return nil, Wrong
+			}
+		}
 	}
 	return nil, nil
 }

@@ -93,7 +93,7 @@ func (h *Handshake) gaveAway(r *Request) bool {
 	case h.Kind != "hmac" || h.Signed == "always":
 		return false
 	case h.Digest.Field == "":
-		return unforgeable.Match(r.Body) || len(r.Body) == 0 && r.Method != h.Method
+		return unforgeable.Match(r.Body) || len(r.Body) == 0
 	}
 	for value := range pairValues(string(r.Body), h.Digest.Field) {
 		if h.pattern.MatchString(value) {

@@ -18,7 +18,7 @@ func (k *Known) provisionHandshakes() error {
 	if err != nil {
 		return err
 	}
-	k.handshakes, err = provisionHandshakes(k.preset.handshakes(), k.Token, c)
+	k.handshakes, err = provisionHandshakes(k.preset.handshakes(), k.profile.Methods, k.Token, c)
 	return err
 }
 
@@ -29,7 +29,7 @@ func (c *Custom) Handshake(r *Request, now time.Time) (*Reply, error) {
 
 func (c *Custom) provisionHandshakes() (err error) {
 	none := func(string) []string { return nil }
-	c.handshakes, err = provisionHandshakes(c.Handshakes, c.Common.Token, receiver{c.secrets, none})
+	c.handshakes, err = provisionHandshakes(c.Handshakes, c.profile.Methods, c.Common.Token, receiver{c.secrets, none})
 	return err
 }
 

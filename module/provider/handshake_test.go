@@ -105,7 +105,7 @@ func (v *handshakeVector) answer(t *testing.T) (*Reply, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hs, err := provisionHandshakes(presetHandshakes[v.Provider], nil, c)
+	hs, err := provisionHandshakes(presetHandshakes[v.Provider], []string{"POST"}, nil, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func (c *handshakeCase) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hs, err := provisionHandshakes(presetHandshakes[c.provider], nil, rec)
+	hs, err := provisionHandshakes(presetHandshakes[c.provider], []string{"POST"}, nil, rec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,6 +300,19 @@ func TestSignsNoEventForStrangers(t *testing.T) {
 	}
 }
 
+// TestReflectsNothingUnprintable holds that no pattern lets through what could
+// end a header.
+func TestReflectsNothingUnprintable(t *testing.T) {
+	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake echo query c {\npattern (?s).*\nheader X-C {challenge}\n}\n}").(Handshaker)
+	for challenge, want := range map[string]bool{"abc <b>": true, "a\r\nX-Evil: 1": false, "\x00": false, "é": false, strings.Repeat("a", 1001): false} {
+		r := hook("")
+		r.Method, r.RawQuery = "GET", "c="+url.QueryEscape(challenge)
+		if answer, err := p.Handshake(r, now); (err == nil) != want || (answer != nil) != want {
+			t.Errorf("%q: %+v, %v", challenge, answer, err)
+		}
+	}
+}
+
 // TestConfirm holds that only a genuine message of Amazon's makes the gateway
 // visit a URL, and only at Amazon.
 func TestConfirm(t *testing.T) {
@@ -307,7 +320,7 @@ func TestConfirm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hs, err := provisionHandshakes(presetHandshakes["aws_sns"], nil, c)
+	hs, err := provisionHandshakes(presetHandshakes["aws_sns"], []string{"POST"}, nil, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,7 +441,7 @@ func TestEventsAreNotParsedForHandshakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hs, err := provisionHandshakes(presetHandshakes[name], nil, rec)
+		hs, err := provisionHandshakes(presetHandshakes[name], []string{"POST"}, nil, rec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -466,7 +479,7 @@ func FuzzHandshake(f *testing.F) {
 	}
 	all := make(map[string]handshakes)
 	for name, list := range presetHandshakes {
-		if all[name], err = provisionHandshakes(list, nil, rec); err != nil {
+		if all[name], err = provisionHandshakes(list, []string{"POST"}, nil, rec); err != nil {
 			f.Fatal(err)
 		}
 	}
