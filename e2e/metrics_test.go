@@ -84,7 +84,7 @@ var fewValues = map[string][]string{
 	"source": {"insigner"},
 	"route":  {"app", "down"},
 	"state":  {"routed", "unrouted", "held", "uncertain", "pending", "delivering", "parked", "delivered", "dead"},
-	"outcome": {"accepted", "duplicate", "held", "passed", "plain_http", "address", "method", "size", "incomplete",
+	"outcome": {"accepted", "duplicate", "held", "passed", "handshake", "plain_http", "address", "method", "size", "incomplete",
 		"busy", "unverified", "unavailable", "delivered", "retry", "refused", "interrupted"},
 	"what":     {"event", "id"},
 	"position": {"1"},

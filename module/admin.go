@@ -22,6 +22,7 @@ func init() { caddy.RegisterModule(Admin{}) }
 //	POST /webhook_gateway/sources/{source}/rules           the body is a raw request
 //	POST /webhook_gateway/sources/{source}/pause?route=…
 //	POST /webhook_gateway/sources/{source}/resume?route=…
+//	POST /webhook_gateway/sources/{source}/enroll?for=…
 //	GET  /webhook_gateway/events?<filter>                  or ?id=…&id=…
 //	GET  /webhook_gateway/events/{id}
 //	POST /webhook_gateway/events/{id}/replay?route=…&to=…&reroute=true&dry_run=true
@@ -53,6 +54,7 @@ func (Admin) Routes() []caddy.AdminRoute {
 		{Pattern: "POST /webhook_gateway/sources/{source}/rules", Handler: withApp(askRules)},
 		{Pattern: "POST /webhook_gateway/sources/{source}/pause", Handler: withApp(pauseSource)},
 		{Pattern: "POST /webhook_gateway/sources/{source}/resume", Handler: withApp(resumeSource)},
+		{Pattern: "POST /webhook_gateway/sources/{source}/enroll", Handler: withApp(enrollSource)},
 		{Pattern: "GET /webhook_gateway/events", Handler: withApp(listEvents)},
 		{Pattern: "GET /webhook_gateway/events/{id}", Handler: withApp(showEvent)},
 		{Pattern: "POST /webhook_gateway/events/{id}/replay", Handler: withApp(one(newReplay))},

@@ -29,6 +29,9 @@ const (
 	duplicate = "duplicate"
 	held      = "held"
 	passed    = "passed"
+	handshake = "handshake"
+
+	complete = "" // answered and counted already
 )
 
 var (
@@ -41,7 +44,7 @@ var (
 	refusedBusy      = &refusal{http.StatusServiceUnavailable, "busy", "too much is being read at once"}
 )
 
-var outcomes = []string{accepted, duplicate, held, passed,
+var outcomes = []string{accepted, duplicate, held, passed, handshake,
 	"plain_http", "address", "method", "size", "incomplete", "busy", "unverified", "unavailable"}
 
 // retryAfter is how many seconds a provider is asked to wait.
@@ -51,9 +54,12 @@ const retryAfter = 5
 func refusalOf(err error) *refusal {
 	var answer *refusal
 	var unverified provider.Refusal
+	var denial provider.Denial
 	switch {
 	case errors.As(err, &answer):
 		return answer
+	case errors.As(err, &denial):
+		return &refusal{denial.Status, "unverified", denial.Error()}
 	case errors.As(err, &unverified):
 		return &refusal{http.StatusUnauthorized, "unverified", string(unverified)}
 	case errors.Is(err, context.Canceled):
@@ -85,14 +91,27 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
+	if bare(err) {
+		w.WriteHeader(answer.status)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	io.WriteString(w, cmp.Or(http.StatusText(status), http.StatusText(answer.status))+"\n")
 }
 
+// bare reports whether a refusal is answered without a body.
+func bare(err error) bool {
+	var denial provider.Denial
+	return errors.As(err, &denial) && denial.Bare
+}
+
 // acknowledge answers a request that was accepted now or before.
-func (h *Handler) acknowledge(w http.ResponseWriter, outcome string) {
+func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, outcome string) {
 	h.requests.count(outcome)
+	for _, name := range h.profile.Echo {
+		w.Header().Set(name, r.Header.Get(name))
+	}
 	if h.Respond.Body != "" && w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", cmp.Or(h.Respond.contentType, "text/plain; charset=utf-8"))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -127,6 +128,15 @@ func (a *App) register(h *Handler, definition []byte) error {
 	a.sources[h.Source] = &registration{definition, h}
 	a.config.Sources[h.Source] = h.engineSource()
 	return nil
+}
+
+// dir is where the gateway keeps what is no event: with a queue on the disk,
+// beside it.
+func (a *App) dir() string {
+	if queue, ok := a.backend.(interface{ Dir() string }); ok {
+		return queue.Dir()
+	}
+	return filepath.Join(caddy.AppDataDir(), "webhook_gateway")
 }
 
 func (a *App) openEngine() (*queue.Engine, error) {

@@ -87,17 +87,13 @@ func parseRanges(ranges []string) ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
-// admit checks connection, address, method and declared size.
+// admit checks connection and address.
 func (g *Guard) admit(r *http.Request) error {
 	switch {
 	case !g.InsecureHTTP && !isHTTPS(r):
 		return refusedPlainHTTP
 	case g.guarded && !g.allows(r):
 		return refusedAddress
-	case !g.profile.Sends(r.Method):
-		return refusedMethod
-	case r.ContentLength > g.MaxBody:
-		return refusedSize
 	}
 	return nil
 }

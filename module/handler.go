@@ -51,7 +51,10 @@ type Handler struct {
 	app          *App
 	providerName string
 	provider     provider.Provider
-	checker      provider.Checker // nil unless the proof needs a call
+	checker      provider.Checker    // nil unless the proof needs a call
+	handshaker   provider.Handshaker // nil unless the provider has handshakes
+	enroller     provider.Enroller   // nil unless handshakes deliver secrets
+	enrolment    *enrolment          // the same
 	profile      *provider.Profile
 	eventValue   *rules.Value // nil: no event type
 	idValue      *rules.Value // nil: the hash stands in
@@ -130,6 +133,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	}
 	h.provider = mod.(provider.Provider)
 	h.checker, _ = mod.(provider.Checker)
+	h.handshaker, _ = mod.(provider.Handshaker)
 	h.profile = h.provider.Profile()
 	return nil
 }
@@ -152,6 +156,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		return err
 	}
 	if err := h.provisionIdentity(); err != nil {
+		return err
+	}
+	if err := h.provisionEnrolment(); err != nil {
 		return err
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -263,5 +270,6 @@ func (h *Handler) engineSource() *queue.Source {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -54,6 +54,9 @@ func (b *body) free() {
 // readBody reads a body of at most limit bytes. Memory grows with what arrives,
 // not with what was announced.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error) {
+	if r.ContentLength > limit {
+		return nil, refusedSize
+	}
 	b := buffers.Get().(*body)
 	if err := b.read(w, r, limit); err != nil {
 		b.free()

@@ -15,14 +15,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	switch outcome, err := h.accept(w, r, next); {
 	case err != nil:
 		h.refuse(w, r, err)
-	case outcome != passed: // else the next handler has answered
-		h.acknowledge(w, outcome)
+	case outcome != complete:
+		h.acknowledge(w, r, outcome)
 	}
 	return nil
 }
 
 // accept takes a request through all steps that come before its answer. It
-// returns what became of the request, or why it is refused.
+// returns what became of the request, or why it is refused. What is complete
+// was answered by another.
 func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (outcome string, err error) {
 	if err := h.admit(r); err != nil {
 		return "", err
@@ -32,6 +33,9 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return "", err
 	}
 	defer hook.free()
+	if done, err := h.greet(w, hook); done || err != nil {
+		return complete, err
+	}
 	if err := h.verify(hook); err != nil {
 		return "", err
 	}
@@ -50,7 +54,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	defer flight.Release() // unless it was kept
 	if len(h.Routes) == 0 {
 		h.pass(w, hook, next, flight)
-		return passed, nil
+		return complete, nil
 	}
 	return h.persist(engine, hook, flight)
 }

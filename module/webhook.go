@@ -32,20 +32,30 @@ type webhook struct {
 	bodyHash uint64
 }
 
-// receive reads the body.
+// receive reads the body of a webhook. What comes with another method is at
+// most a handshake, and has none.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, error) {
 	received := time.Now()
-	body, err := readBody(w, r, h.MaxBody)
-	if err != nil {
-		return nil, err
+	content := new(body)
+	if h.profile.Sends(r.Method) {
+		var err error
+		if content, err = readBody(w, r, h.MaxBody); err != nil {
+			return nil, err
+		}
 	}
-	hook := &webhook{Request: r, received: received, body: body}
+	hook := &webhook{Request: r, received: received, body: content}
 	hook.proof = provider.Request{
 		Method:   r.Method,
 		Path:     r.URL.EscapedPath(),
 		RawQuery: r.URL.RawQuery,
 		Header:   r.Header,
-		Body:     body.bytes,
+		Body:     content.bytes,
+	}
+	if h.profile.SignsURL {
+		hook.proof.Public = publicURL(r)
+	}
+	if h.profile.SignsID {
+		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
 	}
 	return hook, nil
 }
@@ -60,15 +70,11 @@ func (hook *webhook) free() {
 
 // verify checks the proof, and cuts the gateway's own token from the URL.
 func (h *Handler) verify(hook *webhook) error {
-	if h.profile.SignsURL {
-		hook.proof.Public = publicURL(hook.Request)
-	}
-	if h.profile.SignsID {
-		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
-	}
 	err := h.provider.Verify(&hook.proof, hook.received)
 	if err == provider.NoKey {
-		err = h.fetchKey(hook)
+		if err = h.fetchKey(hook); err == nil {
+			err = h.provider.Verify(&hook.proof, hook.received)
+		}
 	}
 	if err != nil {
 		return err
@@ -85,14 +91,11 @@ func (h *Handler) verify(hook *webhook) error {
 // keyDeadline is how long a request waits for the key that it names.
 const keyDeadline = 3 * time.Second
 
-// fetchKey gets the key that a request names, and verifies the request with it.
+// fetchKey gets the key that a request names.
 func (h *Handler) fetchKey(hook *webhook) error {
 	ctx, cancel := context.WithTimeout(hook.Context(), keyDeadline)
 	defer cancel()
-	if err := h.provider.(provider.Fetcher).Fetch(ctx, &hook.proof); err != nil {
-		return err
-	}
-	return h.provider.Verify(&hook.proof, hook.received)
+	return h.provider.(provider.Fetcher).Fetch(ctx, &hook.proof)
 }
 
 // publicURL returns the URL that the client asked for, before the site's other

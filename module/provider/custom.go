@@ -22,8 +22,10 @@ type Custom struct {
 	// addresses.
 	None bool `json:"none,omitempty"`
 
-	proofs  proofs
-	profile Profile
+	proofs     proofs
+	handshakes handshakes
+	enrolled   *enrolled[Custom]
+	profile    Profile
 }
 
 // CaddyModule returns the Caddy module information.
@@ -48,6 +50,15 @@ func (c *Custom) Provision(caddy.Context) error {
 		tolerance = customTolerance
 	}
 	if err := c.Common.provision(tolerance); err != nil {
+		return err
+	}
+	c.enrolled = new(enrolled[Custom])
+	return c.provisionDefinition(d)
+}
+
+// provisionDefinition makes the provider ready for the secrets that there are.
+func (c *Custom) provisionDefinition(d *Definition) (err error) {
+	if c.handshakes, err = provisionHandshakes(d, c.Token, c.secrets); err != nil {
 		return err
 	}
 	c.profile = d.newProfile()
@@ -77,7 +88,7 @@ func (c *Custom) check() (*Definition, error) {
 		return nil, fmt.Errorf("provider custom has %s but no proof that uses it", c.Keys.given()[0])
 	case given && !c.usesSecret():
 		return nil, errors.New("provider custom has secrets that no proof uses")
-	case !given && c.needsSecret():
+	case !given && c.needsSecret() && !c.Enrolls():
 		return nil, errors.New(d.Proofs[0].kind() + " needs a secret")
 	case d.signs("id") && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
@@ -93,6 +104,7 @@ func (c *Custom) Profile() *Profile { return &c.profile }
 
 // Verify implements Provider.
 func (c *Custom) Verify(r *Request, now time.Time) error {
+	c = c.withEnrolled()
 	if err := c.verifyToken(r, now); err != nil {
 		return err
 	}
@@ -101,6 +113,7 @@ func (c *Custom) Verify(r *Request, now time.Time) error {
 
 // Sign implements Provider.
 func (c *Custom) Sign(r *Request, now time.Time) error {
+	c = c.withEnrolled()
 	if err := c.proofs.sign(r, now); err != nil || c.Token == nil {
 		return err
 	}
@@ -120,13 +133,16 @@ func (c *Custom) Resigns() bool { return c.resigns() }
 // SignerWith implements Resigner.
 func (c *Custom) SignerWith(secret string) (Signer, error) {
 	own := *c
-	own.signWith(secret)
+	if own.signWith(secret); len(own.Secrets) == 0 && own.Enrolls() {
+		return nil, errNoSecret
+	}
 	return &own, own.Provision(caddy.Context{})
 }
 
 // Interface guards
 var (
 	_ Resigner              = (*Custom)(nil)
+	_ Enroller              = (*Custom)(nil)
 	_ caddy.Provisioner     = (*Custom)(nil)
 	_ caddyfile.Unmarshaler = (*Custom)(nil)
 )

@@ -50,6 +50,8 @@ import (
 //		ranges        <address>...
 //		ranges_from   <url> [json <path>]
 //		masked        <header>...
+//		echo          <header>...
+//		handshake     <kind> [<place> <name>] { … }                            # see readHandshake
 //	}
 func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // custom
@@ -72,9 +74,11 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["ranges"] = func(d *caddyfile.Dispenser) error { return syntax.Strings(&c.ranges().List)(d) }
 	options["ranges_from"] = c.readRangesFrom
 	options["masked"] = syntax.Strings(&c.Masked)
+	options["echo"] = syntax.Strings(&c.Echo)
+	options["handshake"] = readHandshake(&c.Handshakes)
 	maps.Copy(options, c.readers())
 	maps.Copy(options, c.keyedOptions())
-	if err := syntax.Block(d, options, slices.Concat([]string{"hmac", "digest", "token"}, keyedSchemes)...); err != nil {
+	if err := syntax.Block(d, options, slices.Concat([]string{"hmac", "digest", "token", "handshake"}, keyedSchemes)...); err != nil {
 		return err
 	}
 	_, err := c.check()
@@ -247,9 +251,9 @@ func basicAuth() *Token {
 	return &Token{In: "header", Name: "Authorization", Prefix: "Basic ", Encoding: "base64"}
 }
 
-func (c *Custom) answer() *Reply {
+func (c *Custom) answer() *Answer {
 	if c.Answer == nil {
-		c.Answer = new(Reply)
+		c.Answer = new(Answer)
 	}
 	return c.Answer
 }

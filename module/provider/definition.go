@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ type Definition struct {
 
 	// What the provider wants to be answered. Default: status 200, and 401 where
 	// the proof is not right.
-	Answer *Reply `json:"answer,omitempty"`
+	Answer *Answer `json:"answer,omitempty"`
 
 	// The largest body that the provider sends, in bytes. Default: 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
@@ -48,13 +49,20 @@ type Definition struct {
 	// The addresses that the provider sends from.
 	Ranges *Ranges `json:"ranges,omitempty"`
 
+	// The questions that the provider asks the endpoint, and their answers. The
+	// first one that a request is counts.
+	Handshakes []Handshake `json:"handshakes,omitempty"`
+
+	// The headers of a webhook that the answer to it repeats.
+	Echo []string `json:"echo,omitempty"`
+
 	// The headers that carry credentials, which are masked in whatever the gateway
 	// shows. Those of tokens need not be named.
 	Masked []string `json:"masked,omitempty"`
 }
 
-// Reply is what a provider wants to be answered.
-type Reply struct {
+// Answer is what a provider wants to be answered.
+type Answer struct {
 	// The status for accepted webhooks, 200 to 299. Default: 200.
 	Status int `json:"status,omitempty"`
 
@@ -102,14 +110,23 @@ func (d *Definition) with(values map[string]string, lists map[string][]string) (
 		return string(quoted[1 : len(quoted)-1])
 	}
 	for name, list := range lists {
-		pairs = append(pairs, `"{option.`+name+`}"`, quote(append([]string{}, list...)))
+		if len(list) == 0 { // what is nothing, and not everything
+			list = []string{""}
+		}
+		pairs = append(pairs, `"{option.`+name+`}"`, quote(list))
 	}
 	for name, value := range values {
 		pairs = append(pairs, "{option."+name+"}", quote(value))
 	}
+	filled := strings.NewReplacer(pairs...).Replace(string(text))
+	if unknown := optionName.FindStringSubmatch(filled); unknown != nil {
+		return nil, fmt.Errorf("the provider has no option %s: write its value, or a placeholder such as {env.X}", unknown[1])
+	}
 	full := new(Definition)
-	return full, json.Unmarshal([]byte(strings.NewReplacer(pairs...).Replace(string(text))), full)
+	return full, json.Unmarshal([]byte(filled), full)
 }
+
+var optionName = regexp.MustCompile(`\{option\.([a-z_]+)\}`)
 
 // proves reports whether the provider proves that it sent a request.
 func (d *Definition) proves() bool { return len(d.Proofs) > 0 }
@@ -191,7 +208,38 @@ func (d *Definition) check() error {
 			return fmt.Errorf("the status for what is refused is from 200 to 499, not %d", a.Refused)
 		}
 	}
+	if err := d.checkHandshakes(); err != nil {
+		return err
+	}
 	return d.Ranges.check()
+}
+
+// checkHandshakes holds the handshakes against the proofs.
+func (d *Definition) checkHandshakes() error {
+	for i := range d.Handshakes {
+		h := d.Handshakes[i] // which gets its defaults
+		h.defaults()
+		switch err := h.check(); {
+		case err != nil:
+			return fmt.Errorf("handshake %s: %w", h.Kind, err)
+		case h.Signed != "" && !d.proves():
+			return errors.New("handshake is to be signed, but the provider has no proof")
+		case h.Kind == "enroll" && !d.usesSecret():
+			return errors.New("handshake enroll delivers a secret, but there is no proof that uses it")
+		case h.Kind == "hmac" && h.Signed != "always" && !d.coversBody():
+			return errors.New("handshake hmac signs for anybody what looks like a challenge, which is safe only where hmac signs the {body}; else it needs: signed always")
+		}
+	}
+	return nil
+}
+
+// coversBody reports whether every HMAC covers the body, or a field of a form.
+func (d *Definition) coversBody() bool {
+	return !slices.ContainsFunc(d.Proofs, func(p Proof) bool {
+		return p.HMAC != nil && slices.ContainsFunc(p.HMAC.Signed, func(text string) bool {
+			return !strings.Contains(text, "{body") && !strings.Contains(text, "{form.")
+		})
+	})
 }
 
 func (r *Ranges) check() error {
@@ -225,7 +273,8 @@ func (d *Definition) newProfile() Profile {
 		NeverRetries:  d.NeverRetries,
 		Ranges:        d.Ranges,
 		SecretHeaders: slices.Clone(d.Masked),
-		Answer:        Reply{Status: http.StatusOK, Refused: http.StatusUnauthorized},
+		Echo:          d.Echo,
+		Answer:        Answer{Status: http.StatusOK, Refused: http.StatusUnauthorized},
 	}
 	if len(p.Methods) == 0 {
 		p.Methods = []string{http.MethodPost}

@@ -184,7 +184,51 @@ func (b *block) custom(d *Definition) {
 		}
 	}
 	b.line("masked", d.Masked...)
+	b.line("echo", d.Echo...)
+	for i := range d.Handshakes {
+		b.handshake(&d.Handshakes[i])
+	}
 	b.WriteString("}")
+}
+
+func (b *block) handshake(h *Handshake) {
+	fmt.Fprintf(b, "handshake %s %s %s {\n", h.Kind, h.Challenge.In, h.Challenge.Name)
+	b.line("method", h.Method)
+	for _, c := range h.When {
+		b.line("when", append([]string{c.In, c.Name}, c.Values...)...)
+	}
+	b.line("encrypted", h.Encrypted)
+	b.line("pattern", h.Pattern)
+	for i := range h.Expect {
+		c := &h.Expect[i]
+		c.Optional = false // which only options can be
+		b.line("expect", append([]string{c.In, c.Name}, c.Values...)...)
+	}
+	if h.Refuse != 0 {
+		b.line("refuse", fmt.Sprint(h.Refuse))
+	}
+	if h.Bare {
+		b.WriteString("bare\n")
+	}
+	b.line("signed", h.Signed)
+	if d := h.Digest; d != nil {
+		b.line("hash", d.Hash)
+		b.line("encoding", d.Encoding)
+		b.line("key", d.Key)
+		b.line("of", d.Of)
+		b.line("field", d.Field)
+	} else if h.Kind == "hmac" || h.Kind == "hash" {
+		h.Digest = new(Digest) // which the block always makes
+	}
+	if h.Status != 0 {
+		b.line("status", fmt.Sprint(h.Status))
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Header)) {
+		b.line("header", name, h.Header[name])
+	}
+	b.line("text", h.Text)
+	b.line("json", h.JSON)
+	b.WriteString("}\n")
 }
 
 // secretFor returns a secret that every proof of a definition takes.
@@ -211,7 +255,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 				values[o.Name] = "value"
 			}
 		}
-		want, err := preset.with(values)
+		want, err := preset.with(values, []string{ownSecret})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +295,7 @@ func TestOptions(t *testing.T) {
 		}}},
 		Options: []Option{{Name: "key"}, {Name: "ids", Several: true}},
 	}
-	d, err := p.with(map[string]string{"key": `a"b`, "ids": "one two"})
+	d, err := p.with(map[string]string{"key": `a"b`, "ids": "one two"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +305,7 @@ func TestOptions(t *testing.T) {
 	if p.Proofs[0].HMAC.Value[0] != "{option.key}|{signature}" {
 		t.Error("the preset itself was changed")
 	}
-	if d, err = p.with(map[string]string{"key": "", "ids": ""}); err != nil || len(d.Proofs[0].Secrets) != 0 {
+	if d, err = p.with(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(given(d.Proofs[0].Secrets)) != 0 {
 		t.Errorf("%v, and %d secrets of an option that is not given", err, len(d.Proofs[0].Secrets))
 	}
 }

@@ -10,12 +10,15 @@ type fetcher interface {
 
 // fetch fetches the key that a request names, for the first proof that can.
 func (ps *proofs) fetch(ctx context.Context, r *Request) error {
+	err := error(NoKey)
 	for _, p := range ps.list {
 		if f, ok := p.scheme.(fetcher); ok && p.applies(r) {
-			return f.fetch(ctx, r)
+			if err = f.fetch(ctx, r); err == nil {
+				return nil
+			}
 		}
 	}
-	return NoKey
+	return err
 }
 
 // Fetch implements Fetcher.

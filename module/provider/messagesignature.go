@@ -103,7 +103,7 @@ func (m *MessageSignature) compile() error {
 		return fmt.Errorf("unknown algorithm %q: want %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(messageAlgorithms)), ", "))
 	}
 	m.algorithm = a
-	components := m.Components
+	components := given(m.Components)
 	if len(components) == 0 && !m.AnyComponents {
 		components = []string{"content-digest"}
 	}

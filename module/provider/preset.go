@@ -40,7 +40,9 @@ type Option struct {
 	Choices  []string // the values that it can have; nil: any
 	Several  bool     // whether it may have several values
 
-	key bool // it is one of Keys
+	key      bool // it is one of Keys
+	secrets  bool // it is another name of the secrets
+	endpoint bool // it is external_url if it is not given
 }
 
 // Presets returns the presets, by name.
@@ -61,9 +63,11 @@ type Known struct {
 	// between them.
 	Options map[string]string `json:"options,omitempty"`
 
-	preset  *Preset
-	proofs  proofs
-	profile Profile
+	preset     *Preset
+	proofs     proofs
+	handshakes handshakes
+	enrolled   *enrolled[Known]
+	profile    Profile
 }
 
 // CaddyModule returns the Caddy module information.
@@ -84,11 +88,18 @@ func (k *Known) Provision(caddy.Context) error {
 	if err := k.check(); err != nil {
 		return err
 	}
+	k.enrolled = new(enrolled[Known])
+	return k.provisionDefinition()
+}
+
+// provisionDefinition makes the provider ready for the secrets that there are.
+func (k *Known) provisionDefinition() error {
+	p := k.preset
 	values, err := k.resolveOptions()
 	if err != nil {
 		return err
 	}
-	d, err := p.with(values)
+	d, err := p.with(values, k.secrets)
 	if err != nil {
 		return err
 	}
@@ -96,6 +107,9 @@ func (k *Known) Provision(caddy.Context) error {
 		d.Proofs, d.Need = nil, ""
 	}
 	if err := d.check(); err != nil {
+		return err
+	}
+	if k.handshakes, err = provisionHandshakes(d, k.Token, k.secrets); err != nil {
 		return err
 	}
 	k.profile = d.newProfile()
@@ -108,10 +122,13 @@ func (k *Known) Provision(caddy.Context) error {
 func (k *Known) resolveOptions() (map[string]string, error) {
 	values := make(map[string]string)
 	for _, o := range k.preset.Options {
-		if o.key {
+		if o.key || o.secrets {
 			continue
 		}
 		value := k.Options[o.Name]
+		if value == "" && o.endpoint {
+			value = k.ExternalURL
+		}
 		if value == "" {
 			values[o.Name] = o.Default
 			continue
@@ -130,10 +147,13 @@ func (k *Known) resolveOptions() (map[string]string, error) {
 
 // with returns the definition with the values of its options. An option with
 // several values makes as many elements of a list.
-func (p *Preset) with(values map[string]string) (*Definition, error) {
+func (p *Preset) with(values map[string]string, secrets []string) (*Definition, error) {
 	lists := make(map[string][]string)
 	for _, o := range p.Options {
-		if o.Several {
+		switch {
+		case o.secrets:
+			lists[o.Name] = secrets
+		case o.Several:
 			lists[o.Name] = strings.Fields(values[o.Name])
 		}
 	}
@@ -144,7 +164,7 @@ func (p *Preset) with(values map[string]string) (*Definition, error) {
 func (k *Known) check() error {
 	p, secret := k.preset, len(k.Secrets) > 0
 	switch {
-	case p.needsSecret() && !secret && !p.Optional:
+	case p.needsSecret() && !secret && !p.Optional && !k.Enrolls():
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
 	case !p.proves() && secret:
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
@@ -161,7 +181,8 @@ func (k *Known) check() error {
 		}
 	}
 	for _, o := range p.Options {
-		if o.Required && k.Options[o.Name] == "" && !slices.Contains(given, o.Name) {
+		if o.Required && !o.secrets && k.Options[o.Name] == "" && !slices.Contains(given, o.Name) &&
+			!(o.endpoint && k.ExternalURL != "") {
 			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
 		}
 	}
@@ -181,6 +202,7 @@ func (k *Known) Profile() *Profile { return &k.profile }
 
 // Verify implements Provider.
 func (k *Known) Verify(r *Request, now time.Time) error {
+	k = k.withEnrolled()
 	if err := k.verifyToken(r, now); err != nil {
 		return err
 	}
@@ -189,6 +211,7 @@ func (k *Known) Verify(r *Request, now time.Time) error {
 
 // Sign implements Provider.
 func (k *Known) Sign(r *Request, now time.Time) error {
+	k = k.withEnrolled()
 	if err := k.proofs.sign(r, now); err != nil || k.Token == nil {
 		return err
 	}
@@ -207,7 +230,9 @@ func (k *Known) Resigns() bool { return k.proves() && k.preset.resigns() }
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {
 	own := *k
-	own.signWith(secret)
+	if own.signWith(secret); len(own.Secrets) == 0 && own.Enrolls() {
+		return nil, errNoSecret
+	}
 	return &own, own.Provision(caddy.Context{})
 }
 
@@ -226,8 +251,13 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	k.Secrets = d.RemainingArgs()
 	options := k.options()
 	for _, o := range k.preset.Options {
-		if options[o.Name] = k.readOption(&o); o.key {
+		switch {
+		case o.key:
 			options[o.Name] = k.readers()[o.Name]
+		case o.secrets:
+			options[o.Name] = options["secret"]
+		default:
+			options[o.Name] = k.readOption(&o)
 		}
 	}
 	if err := syntax.Block(d, options); err != nil {
@@ -268,6 +298,7 @@ func (o *Option) read(d *caddyfile.Dispenser, to *string) error {
 // Interface guards
 var (
 	_ Resigner              = (*Known)(nil)
+	_ Enroller              = (*Known)(nil)
 	_ caddy.Provisioner     = (*Known)(nil)
 	_ caddyfile.Unmarshaler = (*Known)(nil)
 )

@@ -6,7 +6,7 @@ import (
 )
 
 // presets are the providers that need no code of their own.
-var presets = slices.Concat(
+var presets = withHandshakes(slices.Concat(
 	presetsBilling,
 	presetsBusiness,
 	presetsCommerce,
@@ -20,7 +20,7 @@ var presets = slices.Concat(
 	presetsOperations,
 	presetsPayments,
 	presetsProject,
-)
+))
 
 // eitherHeader is the expression of the first header that is there, else of what
 // an expression gives.
@@ -30,3 +30,6 @@ func eitherHeader(otherwise string, names ...string) string {
 	}
 	return otherwise
 }
+
+// verifyToken is the option of handshakes that repeat a token of the user's.
+var verifyToken = Option{Name: "verify_token", Help: "The token that the provider repeats when it verifies the endpoint."}

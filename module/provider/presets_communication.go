@@ -89,6 +89,17 @@ var presetsCommunication = []Preset{
 			Horizon: 8 * hour,
 		},
 	},
+	{
+		Name: "meta", Title: "Meta", Category: "social",
+		Source:     "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+		Confidence: "secondary",
+		Notes:      "The secret is the app's. Facebook, Instagram, Messenger and WhatsApp send in this way.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Hub-Signature-256", Value: []string{"sha256={signature}"}}}},
+			Event:  `body.object`,
+		},
+		Options: []Option{verifyToken},
+	},
 }
 
 // twilioHMAC signs the URL, with what follows it. Twilio's own libraries try it

@@ -58,9 +58,12 @@ var presetsGeneric = []Preset{
 			Proofs: hubProofs("sha512", "sha384", "sha256", "sha1"),
 			Need:   needFirst,
 			Event:  `header("Content-Type")`,
-			Answer: &Reply{Refused: http.StatusOK},
+			Answer: &Answer{Refused: http.StatusOK},
 		},
 		Optional: true,
+		Options: []Option{
+			{Name: "topic", Several: true, Help: "The topics that this endpoint was subscribed to; other subscriptions are not confirmed."},
+		},
 	},
 	{
 		Name: "convoy", Title: "Convoy", Category: "standard",

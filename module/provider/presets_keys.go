@@ -135,7 +135,7 @@ var presetsKeys = []Preset{
 		},
 		Options: append(keyOptions("certificate"), Option{
 			Name: "topic", Several: true,
-			Help: "The ARNs of the topics whose messages are accepted. Without one, any topic's are: a topic can be anybody's.",
+			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Without one, messages of any topic are accepted, which can be anybody's, and no subscription is confirmed.",
 		}),
 	},
 	{
@@ -161,7 +161,10 @@ var presetsKeys = []Preset{
 			Event:  `body.metadata.topic`,
 			ID:     `body.notification.notificationId`,
 		},
-		Options: keyOptions("public_key", "client_id", "client_secret", "api_url"),
+		Options: append(keyOptions("public_key", "client_id", "client_secret", "api_url"),
+			verifyToken,
+			Option{Name: "endpoint", Help: "The URL of this endpoint as it is known to eBay. Default: external_url.", endpoint: true},
+		),
 	},
 	{
 		Name: "rfc9421", Title: "HTTP Message Signatures", Category: "standard",

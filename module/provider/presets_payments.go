@@ -58,7 +58,7 @@ var presetsPayments = []Preset{
 			Event: `body.notificationItems[0].NotificationRequestItem.eventCode`,
 			ID: `body.notificationItems[0].NotificationRequestItem.pspReference + "." + ` +
 				`body.notificationItems[0].NotificationRequestItem.eventCode`,
-			Answer:  &Reply{Body: "[accepted]"},
+			Answer:  &Answer{Body: "[accepted]"},
 			Horizon: 30 * 24 * hour,
 		},
 	},
@@ -83,7 +83,7 @@ var presetsPayments = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{Header: "Webhook-Signature"}}},
 			Event:  `body.events[0].resource_type + "." + body.events[0].action`,
 			ID:     `body.meta?.webhook_id`,
-			Answer: &Reply{Status: 204, Refused: 498},
+			Answer: &Answer{Status: 204, Refused: 498},
 		},
 	},
 	{

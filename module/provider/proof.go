@@ -138,8 +138,7 @@ func (p *Proof) provision(c *Common, own *int) (counts bool, err error) {
 	mine := *c
 	mine.secrets, p.positions, p.external = nil, nil, c.external
 	if p.Secrets != nil && !c.oneSecret {
-		given := slices.DeleteFunc(slices.Clone(p.Secrets), func(s string) bool { return s == "" })
-		if mine.secrets, err = resolve("secret", given); err != nil {
+		if mine.secrets, err = resolve("secret", given(p.Secrets)); err != nil {
 			return false, err
 		}
 		for range mine.secrets {
@@ -158,6 +157,11 @@ func (p *Proof) provision(c *Common, own *int) (counts bool, err error) {
 		return false, nil
 	}
 	return true, p.scheme.provision(&mine)
+}
+
+// given returns those of the values that are not those of an option without one.
+func given(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
 }
 
 // profile tells a profile what verify will ask of a request.

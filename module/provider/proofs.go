@@ -15,13 +15,17 @@ const (
 
 // proofs are the proofs of a provider, ready for use.
 type proofs struct {
-	need string
-	list []*Proof
+	need   string
+	list   []*Proof
+	closed bool // the secret is still to be delivered: nothing is genuine
 }
 
 // provision makes the proofs ready. Those without a secret do not count.
 func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 	*ps = proofs{need: d.Need}
+	if ps.closed = len(c.secrets) == 0 && enrolls(d.Handshakes); ps.closed {
+		return nil
+	}
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]
@@ -63,6 +67,9 @@ func (ps *proofs) findOwn() {
 
 // verify implements Provider.Verify.
 func (ps *proofs) verify(r *Request, now time.Time) error {
+	if ps.closed {
+		return NotEnrolled
+	}
 	if len(ps.list) == 1 {
 		return ps.list[0].verify(r, now)
 	}
@@ -98,7 +105,7 @@ func (ps *proofs) verifyAny(r *Request, now time.Time) error {
 		if err == nil {
 			return nil
 		}
-		if refusal == Missing {
+		if refusal == Missing || err == NoKey {
 			refusal = err
 		}
 	}
@@ -108,6 +115,9 @@ func (ps *proofs) verifyAny(r *Request, now time.Time) error {
 // sign makes the proof that comes first, and again those others that the request
 // has or needs: an old one must not stay beside a new one.
 func (ps *proofs) sign(r *Request, now time.Time) error {
+	if ps.closed {
+		return errNotEnrolled
+	}
 	if len(ps.list) == 0 {
 		return nil
 	}

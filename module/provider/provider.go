@@ -57,6 +57,8 @@ const (
 	NoTime    Refusal = "timestamp missing"
 	Malformed Refusal = "payload malformed"
 	Foreign   Refusal = "meant for another application"
+
+	NotEnrolled Refusal = "no secret delivered yet"
 )
 
 func (r Refusal) Error() string { return string(r) }
@@ -133,11 +135,13 @@ type Profile struct {
 	Horizon time.Duration
 	// NeverRetries says that the provider sends each event once.
 	NeverRetries bool
+	// Echo are headers of a webhook that the answer to it repeats.
+	Echo []string
 	// Secrets is how many of them are configured: the largest position that
 	// Matched can have.
 	Secrets int
 	// Answer is what the provider wants to be answered; its statuses are set.
-	Answer Reply
+	Answer Answer
 	// Ranges are the addresses that the provider publishes; nil where it
 	// publishes none.
 	Ranges *Ranges

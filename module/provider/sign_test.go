@@ -18,6 +18,7 @@ var symmetric = []string{
 	"iusign @", "fusesign @", "insigner @", "insigner @ {\ntolerance 5m\n}", "github @", "stripe @", "standardwebhooks @",
 	"custom @ {\nhmac sha512 {\nheader X-Sig\nsigned {timestamp}{body}\nvalue {signature},t={timestamp}\n}\n}",
 	"custom @ {\nhmac {\nheader X-Sig\nsigned {timestamp}.{url}{id}\nencoding base64\ntimestamp header X-Time unix_ms\n}\nid body.id\nexternal_url https://public.example.com\n}",
+	"meta @",
 	"github @ {\ntoken header X-Guard guard\n}", "stripe @ {\ntoken query k guard\n}",
 	"box @", "chargebee @", "docuseal @", "docusign @", "gitlab @", "hook0 @", "hubspot @ {\nexternal_url https://public.example.com\n}",
 	"paddle @", "shopify @", "slack @", "square @ {\nexternal_url https://public.example.com\n}", "telegram @",

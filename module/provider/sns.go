@@ -24,6 +24,7 @@ type SNS struct {
 // provision takes the certificates and the topics.
 func (s *SNS) provision(c *Common) (err error) {
 	s.tolerance = c.tolerance
+	s.Topics = given(s.Topics)
 	s.certificates, err = newCertificates(c, isSNS, func(u *url.URL) []string {
 		return []string{u.Hostname(), "sns.amazonaws.com"}
 	})

@@ -88,6 +88,9 @@ func (b *Backend) Validate() error {
 // Key implements queue.Backend. It is the absolute path of the directory.
 func (b *Backend) Key() string { return b.dir }
 
+// Dir returns the directory, in which others may keep directories of their own.
+func (b *Backend) Dir() string { return b.dir }
+
 // Open implements queue.Backend.
 func (b *Backend) Open(logger *zap.Logger) (queue.Store, error) {
 	s, err := Open(b.dir, logger)

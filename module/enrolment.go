@@ -1,0 +1,178 @@
+package module
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// enrolment keeps the secrets that handshakes delivered to one source, in a
+// file of its own. The configurations that have the source share it.
+type enrolment struct {
+	path string
+
+	mu      sync.Mutex
+	until   time.Time // while secrets are accepted
+	secrets []deliveredSecret
+	users   map[provider.Enroller]struct{}
+}
+
+// deliveredSecret is a secret as it lies on disk.
+type deliveredSecret struct {
+	Secret string    `json:"secret"`
+	Since  time.Time `json:"since"`
+}
+
+// maxDelivered is how many secrets a source takes by handshake. Each costs time
+// with every webhook.
+const maxDelivered = 100
+
+var (
+	refusedEnrolment = &refusal{status: 401, outcome: "unverified",
+		detail: "it delivers a secret, and no enrolment is open; see: caddy webhook enroll"}
+	refusedFull = &refusal{status: 401, outcome: "unverified",
+		detail: "it delivers a secret, and there are too many already; remove some from the source's file"}
+)
+
+// enrolments has one for each file, whichever configurations use it.
+var enrolments = caddy.NewUsagePool()
+
+// Destruct implements caddy.Destructor.
+func (e *enrolment) Destruct() error { return nil }
+
+// attach reads the secrets and gives them, and those that come later, to a
+// provider. An operator may have removed some of them.
+func (e *enrolment) attach(p provider.Enroller) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.read(); err != nil {
+		return err
+	}
+	e.users[p] = struct{}{}
+	return p.Enroll(e.texts())
+}
+
+func (e *enrolment) detach(p provider.Enroller) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.users, p)
+}
+
+// open accepts secrets until some time, and returns how many there are.
+func (e *enrolment) open(until time.Time) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.until = until
+	return len(e.secrets)
+}
+
+// accept keeps a secret. One that is there already is good at any time: the
+// provider may ask again.
+func (e *enrolment) accept(secret string, now time.Time) (isNew bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.has(secret):
+		return false, nil
+	case !now.Before(e.until):
+		return false, refusedEnrolment
+	case len(e.secrets) >= maxDelivered:
+		return false, refusedFull
+	}
+	secrets := append(slices.Clone(e.secrets), deliveredSecret{secret, now.UTC()})
+	if err := writeSecrets(e.path, secrets); err != nil {
+		return false, fmt.Errorf("keeping a delivered secret: %w", err)
+	}
+	e.secrets = secrets
+	for p := range e.users {
+		if err := p.Enroll(e.texts()); err != nil {
+			return true, fmt.Errorf("using a delivered secret: %w", err)
+		}
+	}
+	return true, nil
+}
+
+func (e *enrolment) has(secret string) bool {
+	same := 0
+	for _, s := range e.secrets {
+		same |= subtle.ConstantTimeCompare([]byte(s.Secret), []byte(secret))
+	}
+	return same == 1
+}
+
+func (e *enrolment) texts() []string {
+	var texts []string
+	for _, s := range e.secrets {
+		texts = append(texts, s.Secret)
+	}
+	return texts
+}
+
+func (e *enrolment) read() error {
+	content, err := os.ReadFile(e.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		e.secrets = nil
+		return nil
+	}
+	var secrets []deliveredSecret
+	if err == nil && json.Unmarshal(content, &secrets) != nil {
+		err = fmt.Errorf("%s is damaged", e.path) // the decoder's own error may quote it
+	}
+	if err != nil {
+		return fmt.Errorf("reading delivered secrets: %w", err)
+	}
+	e.secrets = slices.DeleteFunc(secrets, func(s deliveredSecret) bool { return s.Secret == "" })
+	return nil
+}
+
+// writeSecrets replaces the file in one step. It returns once that cannot be
+// undone any more.
+func writeSecrets(path string, secrets []deliveredSecret) error {
+	content, err := json.MarshalIndent(secrets, "", "\t")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, ".secrets-*") // which only the owner can read
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	if _, err = file.Write(append(content, '\n')); err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be synced there
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,344 @@
+package provider
+
+import (
+	"cmp"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Handshaker is a Provider that asks an endpoint something before it sends
+// webhooks there: whether it is there, or meant to be.
+type Handshaker interface {
+	Provider
+
+	// Handshake returns what a handshake is answered, nil if the request is
+	// none, and a Refusal or a Denial if it is one that must not be answered.
+	// It makes no calls. It comes before Verify, and calls that itself where
+	// the provider signs its handshakes.
+	Handshake(r *Request, now time.Time) (*Reply, error)
+}
+
+// Reply is what a handshake is answered, once what it asks for is done.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   string
+
+	// Secret is one that the handshake delivered. It must be kept, and given
+	// to Enroll, before the answer is sent; while no enrolment is open, the
+	// handshake is refused.
+	Secret string
+
+	// Visit is a URL of the provider's that must be fetched, with GET, before
+	// the answer is sent.
+	Visit string
+}
+
+// Denial is a Refusal with a status of its own.
+type Denial struct {
+	Refusal
+	Status int
+	Bare   bool // the answer has no body
+}
+
+// Unwrap returns the Refusal.
+func (d Denial) Unwrap() error { return d.Refusal }
+
+// Handshake is a question that a provider asks an endpoint, and its answer.
+type Handshake struct {
+	// What is asked: probe (is anybody there?), echo (send the challenge back),
+	// hmac (send it back signed with the first secret), hash (send it back
+	// hashed), enroll (keep the secret that stands in the challenge's place) or
+	// confirm (visit the URL that stands there).
+	Kind string `json:"kind"`
+
+	// The method. Default: POST where a part of the body is asked for, else GET.
+	Method string `json:"method,omitempty"`
+
+	// What a request must have to be this handshake.
+	When []Condition `json:"when,omitempty"`
+
+	// The field of a JSON body that may hold the whole body encrypted: AES-256-CBC
+	// whose key is the SHA-256 of a secret, in base64, behind its initial vector.
+	Encrypted string `json:"encrypted,omitempty"`
+
+	// Where the challenge stands. A request without one is not this handshake.
+	Challenge Place `json:"challenge,omitzero"`
+
+	// What the whole challenge must look like, as a regular expression. It is
+	// never more than 1000 printable ASCII characters.
+	Pattern string `json:"pattern,omitempty"`
+
+	// What else must hold. Otherwise the handshake is refused.
+	Expect []Condition `json:"expect,omitempty"`
+
+	// Whether the request must prove who sent it: always, or present, which is
+	// where it carries a proof. Default: it need not.
+	Signed string `json:"signed,omitempty"`
+
+	// The status when Expect does not hold. Default: 403.
+	Refuse int `json:"refuse,omitempty"`
+
+	// Refuse without a body.
+	Bare bool `json:"bare,omitempty"`
+
+	// How the digest of an hmac or a hash is made.
+	Digest *Digest `json:"digest,omitempty"`
+
+	// The status of the answer. Default: 200.
+	Status int `json:"status,omitempty"`
+
+	// Headers of the answer: templates with {challenge}, {digest}, {header.X-Name}
+	// and the options of the provider. One that comes out empty is left out.
+	Header map[string]string `json:"header,omitempty"`
+
+	// The body of the answer as text/plain, a template as in header. Default:
+	// the challenge, or its digest.
+	Text string `json:"text,omitempty"`
+
+	// The body of the answer as JSON instead, in which templates stand inside
+	// of strings.
+	JSON string `json:"json,omitempty"`
+
+	pattern *regexp.Regexp
+	ciphers []cipher.Block // of the secrets
+}
+
+var (
+	handshakeKinds = []string{"probe", "echo", "hmac", "hash", "enroll", "confirm"}
+	signedChoices  = []string{"always", "present"}
+)
+
+const (
+	printable = `[\x20-\x7e]{1,1000}`
+
+	// What the gateway signs for strangers. It has no character that separates
+	// or encloses the parts of an event.
+	signable = `[A-Za-z0-9_=+/-]{1,256}`
+
+	// The largest body that a handshake has.
+	maxHandshake = 64 << 10
+)
+
+// provision checks the handshake and takes the provider's secrets.
+func (h *Handshake) provision(secrets []string) (err error) {
+	h.defaults()
+	if err := h.check(); err != nil {
+		return err
+	}
+	if h.pattern, err = h.compile(); err != nil {
+		return err
+	}
+	if h.When, err = resolvedConditions(h.When); err != nil {
+		return err
+	}
+	if h.Expect, err = resolvedConditions(h.Expect); err != nil {
+		return err
+	}
+	if h.Encrypted != "" {
+		if h.ciphers, err = ciphersOf(secrets); err != nil {
+			return err
+		}
+	}
+	if h.Digest != nil {
+		digest := *h.Digest
+		h.Digest = &digest
+		return h.Digest.provision(h.Kind, secrets)
+	}
+	return nil
+}
+
+func (h *Handshake) defaults() {
+	body := func(c Condition) bool { return c.inBody() }
+	switch {
+	case h.Method != "":
+	case h.Challenge.inBody() || slices.ContainsFunc(h.When, body) || slices.ContainsFunc(h.Expect, body):
+		h.Method = http.MethodPost
+	default:
+		h.Method = http.MethodGet
+	}
+	digests := h.Kind == "hmac" || h.Kind == "hash"
+	switch {
+	case h.Text != "" || h.JSON != "":
+	case h.Kind == "echo" && len(h.Header) == 0:
+		h.Text = "{challenge}"
+	case digests && len(h.Header) == 0:
+		h.Text = "{digest}"
+	}
+	if digests && h.Digest == nil {
+		h.Digest = new(Digest)
+	}
+	setDefault(&h.Pattern, printable)
+	h.Status = cmp.Or(h.Status, http.StatusOK)
+	h.Refuse = cmp.Or(h.Refuse, http.StatusForbidden)
+	h.Challenge.canonicalize()
+}
+
+// check holds the parts against each other.
+func (h *Handshake) check() error {
+	switch {
+	case !slices.Contains(handshakeKinds, h.Kind):
+		return fmt.Errorf("unknown kind %q: want %s", h.Kind, strings.Join(handshakeKinds, ", "))
+	case h.Kind == "probe" && h.Challenge != Place{}:
+		return errors.New("probe has no challenge; the kind that sends one back is echo")
+	case h.Kind != "probe" && h.Challenge == Place{}:
+		return fmt.Errorf("%s needs the place of its challenge: header, query, form or body, and a name", h.Kind)
+	case h.Kind == "probe" && h.Method == http.MethodPost && len(h.When) == 0:
+		return errors.New("probe with POST needs a line: when header|query|form|body <name> [<value>...]; otherwise each webhook would be one")
+	case h.Kind == "confirm" && (h.Signed != "always" || h.Pattern == printable):
+		return errors.New("confirm needs signed always, and a pattern that pins the host; otherwise anybody could have the gateway visit any URL")
+	case h.Signed != "" && !slices.Contains(signedChoices, h.Signed):
+		return fmt.Errorf("signed is always or present, not %q", h.Signed)
+	case h.Text != "" && h.JSON != "":
+		return errors.New("the answer is either text or json")
+	case h.Status < 200 || h.Status > 299:
+		return fmt.Errorf("the answer to a handshake has a status from 200 to 299, not %d", h.Status)
+	case h.Refuse < 400 || h.Refuse > 499:
+		return fmt.Errorf("a handshake is refused with a status from 400 to 499, not %d", h.Refuse)
+	}
+	for _, c := range slices.Concat(h.When, h.Expect) {
+		if err := c.Place.check(); err != nil {
+			return err
+		}
+	}
+	for name := range h.Header {
+		if textproto.TrimString(name) != name || name == "" {
+			return fmt.Errorf("%q is no name of a header", name)
+		}
+	}
+	if h.Kind != "probe" {
+		if err := h.Challenge.check(); err != nil {
+			return err
+		}
+	}
+	if _, err := h.compile(); err != nil {
+		return err
+	}
+	return h.checkTemplates()
+}
+
+func (h *Handshake) compile() (*regexp.Regexp, error) {
+	pattern, err := regexp.Compile(`\A(?:` + h.Pattern + `)\z`)
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q is no regular expression", h.Pattern)
+	}
+	return pattern, nil
+}
+
+// asks reports whether a request is this handshake, and returns the challenge.
+func (h *Handshake) asks(r *Request) (challenge string, ok bool) {
+	if r.Method != h.Method || len(r.Body) > maxHandshake {
+		return "", false
+	}
+	for i := range h.When {
+		if h.When[i].ruledOut(r.Body) || !h.When[i].holds(r) {
+			return "", false
+		}
+	}
+	if h.Kind == "probe" {
+		return "", true
+	}
+	challenge, _ = h.Challenge.find(r)
+	return challenge, challenge != ""
+}
+
+// answer makes the answer to a handshake that may be answered.
+func (h *Handshake) answer(r *Request, challenge string) (*Reply, error) {
+	if h.Kind != "probe" && !h.takes(challenge) {
+		return nil, Denial{Malformed, http.StatusBadRequest, h.Bare}
+	}
+	for i := range h.Expect {
+		if !h.Expect[i].holds(r) {
+			return nil, Denial{Wrong, h.Refuse, h.Bare}
+		}
+	}
+	a := &Reply{Status: h.Status, Header: make(http.Header)}
+	switch h.Kind {
+	case "enroll":
+		a.Secret = challenge
+	case "confirm":
+		a.Visit = challenge
+	}
+	h.write(a, r, challenge)
+	return a, nil
+}
+
+// takes reports whether a challenge looks as it must.
+func (h *Handshake) takes(challenge string) bool {
+	return h.pattern.MatchString(challenge) && reflectable.MatchString(challenge) &&
+		(h.Kind != "hmac" || unforgeable.MatchString(challenge))
+}
+
+// handshakes are all those of one provider.
+type handshakes struct {
+	list    []Handshake
+	methods []string // of webhooks
+	guard   *Token   // of the gateway's own; nil if there is none
+}
+
+// provisionHandshakes makes the handshakes of a definition ready.
+func provisionHandshakes(d *Definition, guard *Token, secrets []string) (handshakes, error) {
+	own := handshakes{list: d.Handshakes, methods: d.newProfile().Methods}
+	if guard != nil && guard.In != "header" { // it is part of the URL that the provider knows
+		own.guard = guard
+	}
+	for i := range own.list {
+		if err := own.list[i].provision(secrets); err != nil {
+			return own, fmt.Errorf("handshake %s: %w", own.list[i].Kind, err)
+		}
+	}
+	return own, nil
+}
+
+// answer answers the first handshake that a request is, and refuses a webhook
+// whose signature anybody can have.
+func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Reply, error) {
+	for i := range hs.list {
+		h := &hs.list[i]
+		asked := h.decrypted(r)
+		challenge, ok := h.asks(asked)
+		if !ok {
+			continue
+		}
+		if err := hs.prove(h, p, r, now); err != nil {
+			return nil, err
+		}
+		return h.answer(asked, challenge)
+	}
+	if slices.Contains(hs.methods, r.Method) {
+		for i := range hs.list {
+			if hs.list[i].gaveAway(r) {
+				return nil, Wrong
+			}
+		}
+	}
+	return nil, nil
+}
+
+// prove checks what proves that the provider sent a handshake.
+func (hs *handshakes) prove(h *Handshake, p Provider, r *Request, now time.Time) error {
+	if hs.guard != nil {
+		if err := hs.guard.verify(r, now); err != nil {
+			return err
+		}
+	}
+	if h.Signed == "" {
+		return nil
+	}
+	err := p.Verify(r, now)
+	var refusal Refusal
+	switch {
+	case err == nil, err == Missing && h.Signed == "present":
+		return nil
+	case h.Bare && errors.As(err, &refusal):
+		return Denial{refusal, http.StatusUnauthorized, true}
+	}
+	return err
+}

@@ -1,0 +1,187 @@
+package provider
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/textproto"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Digest is how a challenge is signed or hashed.
+type Digest struct {
+	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
+	Hash string `json:"hash,omitempty"`
+
+	// How the digest is written: hex (the default), base64 or base64url.
+	Encoding string `json:"encoding,omitempty"`
+
+	// How the secret becomes a key: raw (the default), hex, base64, or sha1,
+	// its hash.
+	Key string `json:"key,omitempty"`
+
+	// What is hashed: a template with {challenge} and options of the provider.
+	// Default: the challenge.
+	Of string `json:"of,omitempty"`
+
+	// The form field of a webhook that is signed with the same key. Default: the
+	// whole body.
+	Field string `json:"field,omitempty"`
+
+	key []byte
+}
+
+// unforgeable is what an hmac may be made of for somebody who proves nothing.
+var unforgeable = regexp.MustCompile(`\A` + signable + `\z`)
+
+func (d *Digest) provision(kind string, secrets []string) (err error) {
+	setDefault(&d.Hash, "sha256")
+	setDefault(&d.Encoding, "hex")
+	setDefault(&d.Key, "raw")
+	setDefault(&d.Of, "{challenge}")
+	of, err := resolve("of", []string{d.Of})
+	if err != nil {
+		return err
+	}
+	d.Of = of[0]
+	switch {
+	case hashes[d.Hash] == nil:
+		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", d.Hash)
+	case !slices.Contains(encodings, d.Encoding):
+		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", d.Encoding)
+	case kind == "hash":
+		return nil
+	case len(secrets) == 0:
+		return fmt.Errorf("hmac needs a secret")
+	case d.Key == "sha1":
+		sum := sha1.Sum([]byte(secrets[0]))
+		d.key = sum[:]
+		return nil
+	}
+	d.key, err = decodeKey(d.Key, secrets[0])
+	return err
+}
+
+// sum returns the digest of a text.
+func (d *Digest) sum(text string) string {
+	hash := hashes[d.Hash]()
+	if d.key != nil {
+		hash = hmac.New(hashes[d.Hash], d.key)
+	}
+	hash.Write([]byte(text))
+	switch sum := hash.Sum(nil); d.Encoding {
+	case "hex":
+		return hex.EncodeToString(sum)
+	case "base64":
+		return base64.StdEncoding.EncodeToString(sum)
+	default:
+		return base64.RawURLEncoding.EncodeToString(sum)
+	}
+}
+
+// gaveAway reports whether what a webhook signs could have been a challenge: its
+// signature is to be had for the asking, and proves nothing. A body may be only
+// a part of what is signed, even one that is empty.
+func (h *Handshake) gaveAway(r *Request) bool {
+	switch {
+	case h.Kind != "hmac" || h.Signed == "always":
+		return false
+	case h.Digest.Field == "":
+		return unforgeable.Match(r.Body) || len(r.Body) == 0
+	}
+	for value := range pairValues(string(r.Body), h.Digest.Field) {
+		if h.pattern.MatchString(value) {
+			return true
+		}
+	}
+	return false
+}
+
+var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+)\}`)
+
+// checkTemplates refuses names that stand for nothing.
+func (h *Handshake) checkTemplates() error {
+	templates := []string{h.Text, h.JSON}
+	for _, template := range h.Header {
+		templates = append(templates, template)
+	}
+	if h.Digest != nil {
+		templates = append(templates, h.Digest.Of)
+	}
+	for _, template := range templates {
+		for _, match := range variable.FindAllStringSubmatch(template, -1) {
+			name := match[1]
+			if name != "challenge" && name != "digest" && !strings.HasPrefix(name, "header.") {
+				return fmt.Errorf("there is no %s: want {challenge}, {digest} or {header.X-Name}", match[0])
+			}
+		}
+	}
+	return nil
+}
+
+// write fills the templates of the answer.
+func (h *Handshake) write(a *Reply, r *Request, challenge string) {
+	values := h.valuesOf(r, challenge)
+	for name, template := range h.Header {
+		if text := fill(template, values); text != "" {
+			a.Header.Set(name, text)
+		}
+	}
+	switch {
+	case h.JSON != "":
+		a.Header.Set("Content-Type", "application/json")
+		a.Body = fill(h.JSON, func(name string) string { return quoted(values(name)) })
+	case h.Text != "":
+		a.Header.Set("Content-Type", "text/plain")
+		a.Body = fill(h.Text, values)
+	}
+	if a.Body != "" {
+		// A challenge is a stranger's text: no browser may take it for a page.
+		a.Header.Set("X-Content-Type-Options", "nosniff")
+	}
+}
+
+// valuesOf returns what the names in templates stand for.
+func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
+	var values func(name string) string
+	values = func(name string) string {
+		header, isHeader := strings.CutPrefix(name, "header.")
+		switch {
+		case isHeader:
+			value := r.header(textproto.CanonicalMIMEHeaderKey(header))
+			if !reflectable.MatchString(value) {
+				return ""
+			}
+			return value
+		case name == "challenge":
+			return challenge
+		case name == "digest":
+			return h.Digest.sum(fill(h.Digest.Of, values))
+		}
+		return ""
+	}
+	return values
+}
+
+var reflectable = regexp.MustCompile(`\A` + printable + `\z`)
+
+func fill(template string, values func(string) string) string {
+	return variable.ReplaceAllStringFunc(template, func(name string) string {
+		return values(name[1 : len(name)-1])
+	})
+}
+
+// quoted writes a text as it stands inside of a JSON string.
+func quoted(text string) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(text) // a string can always be encoded
+	return strings.TrimSuffix(b.String()[1:], "\"\n")
+}

@@ -1,0 +1,131 @@
+package provider
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// readHandshake reads a handshake of the custom provider. Syntax:
+//
+//	handshake <kind> [header|query|form|body <name>] {
+//		method    GET|HEAD|POST|PUT|OPTIONS
+//		encrypted <field>
+//		when      header|query|form|body <name> [<value>...]
+//		pattern   <regular expression>
+//		expect    header|query|form|body <name> [<value>...]
+//		refuse    <status>
+//		bare
+//		signed    always|present
+//		hash      sha256|sha1|sha384|sha512|md5
+//		encoding  hex|base64|base64url
+//		key       raw|hex|base64|sha1
+//		of        <template>
+//		field     <name>
+//		status    <status>
+//		header    <name> <template>
+//		text      <template>
+//		json      <template>
+//	}
+func readHandshake(to *[]Handshake) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		var h Handshake
+		args := d.RemainingArgs()
+		switch len(args) {
+		case 3:
+			h.Challenge = Place{In: args[1], Name: args[2]}
+			fallthrough
+		case 1:
+			h.Kind = args[0]
+		default:
+			return d.Errf("handshake wants a kind (%s) and, but for probe, where its challenge stands: header, query, form or body, and a name",
+				strings.Join(handshakeKinds, ", "))
+		}
+		if err := syntax.Block(d, h.readers(), "when", "expect", "header"); err != nil {
+			return err
+		}
+		*to = append(*to, h)
+		whole := h
+		whole.defaults()
+		return syntax.At(d, whole.check())
+	}
+}
+
+func (h *Handshake) readers() syntax.Options {
+	options := syntax.Options{
+		"method":    syntax.OneOf(&h.Method, "GET", "HEAD", "POST", "PUT", "OPTIONS"),
+		"when":      readCondition(&h.When),
+		"encrypted": syntax.String(&h.Encrypted),
+		"pattern":   syntax.String(&h.Pattern),
+		"expect":    readCondition(&h.Expect),
+		"refuse":    readHandshakeStatus(&h.Refuse),
+		"bare":      syntax.Flag(&h.Bare),
+		"signed":    syntax.OneOf(&h.Signed, signedChoices...),
+		"status":    readHandshakeStatus(&h.Status),
+		"header":    h.readHeader,
+		"text":      readTemplate(&h.Text),
+		"json":      readTemplate(&h.JSON),
+	}
+	if h.Kind == "hmac" || h.Kind == "hash" {
+		h.Digest = new(Digest)
+		options["hash"] = syntax.OneOf(&h.Digest.Hash, slices.Sorted(maps.Keys(hashes))...)
+		options["encoding"] = syntax.OneOf(&h.Digest.Encoding, encodings...)
+		options["key"] = syntax.OneOf(&h.Digest.Key, "raw", "hex", "base64", "sha1")
+		options["of"] = readTemplate(&h.Digest.Of)
+		options["field"] = syntax.String(&h.Digest.Field)
+	}
+	return options
+}
+
+func (h *Handshake) readHeader(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.ArgErr()
+	}
+	if h.Header == nil {
+		h.Header = make(map[string]string)
+	}
+	h.Header[args[0]] = shorthands.Replace(args[1])
+	return nil
+}
+
+// readTemplate reads a template in the spelling that the user wrote.
+func readTemplate(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		err := syntax.String(to)(d)
+		*to = shorthands.Replace(*to)
+		return err
+	}
+}
+
+func readCondition(to *[]Condition) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		args := d.RemainingArgs()
+		if len(args) < 2 {
+			return d.ArgErr()
+		}
+		*to = append(*to, Condition{Place: Place{In: args[0], Name: args[1]}, Values: args[2:]})
+		return nil
+	}
+}
+
+// readHandshakeStatus reads a status; which ones are good is checked with the rest.
+func readHandshakeStatus(to *int) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		var text string
+		if err := syntax.String(&text)(d); err != nil {
+			return err
+		}
+		status, err := strconv.Atoi(text)
+		if err != nil {
+			return d.Errf("%q is not a status such as 200", text)
+		}
+		*to = status
+		return nil
+	}
+}
