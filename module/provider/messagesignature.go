@@ -38,7 +38,8 @@ type MessageSignature struct {
 	// content-digest or @query-param;name="id". Default: content-digest.
 	Components []string `json:"components,omitempty"`
 
-	// Whatever the signature covers is enough, even if that is nothing.
+	// Whatever the signature of the label covers is enough, even if that is
+	// nothing. Without a label, it must cover @method and content-digest.
 	// Components are what makes a signature worth something.
 	AnyComponents bool `json:"any_components,omitempty"`
 
@@ -104,7 +105,11 @@ func (m *MessageSignature) compile() error {
 	}
 	m.algorithm = a
 	components := given(m.Components)
-	if len(components) == 0 && !m.AnyComponents {
+	switch {
+	case len(components) > 0 || m.AnyComponents && m.Label != "":
+	case m.AnyComponents:
+		components = []string{"@method", "content-digest"}
+	default:
 		components = []string{"content-digest"}
 	}
 	m.required = nil

@@ -229,6 +229,28 @@ func TestMessageSignatureLabel(t *testing.T) {
 	}
 }
 
+// TestMessageSignatureCovers holds what the preset demands of a signature of which
+// neither label nor components are known.
+func TestMessageSignatureCovers(t *testing.T) {
+	public, private := edKey('a')
+	const digest = "sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:" // of {}
+	for label, wants := range map[string]map[string]error{
+		"":        {`()`: Wrong, `("@method")`: Wrong, `("content-digest")`: Wrong, `("@method" "content-digest")`: nil},
+		"label s": {`()`: nil, `("@method")`: nil, `("content-digest")`: nil, `("@method" "content-digest")`: nil},
+	} {
+		p := mustParse(t, fmt.Sprintf("rfc9421 {\nalgorithm ed25519\n%s\npublic_key %x\n}", label, public))
+		for covered, want := range wants {
+			r := hook("{}", "Content-Digest: "+digest)
+			signMessage(t, r, fmt.Sprintf(`%s;created=%d`, covered, now.Unix()), func(base string) []byte {
+				return signWithKey(t, algorithm{kind: "ed25519"}, private, base)
+			})
+			if err := p.Verify(r, now); err != want {
+				t.Errorf("%q covering %s: %v, want %v", label, covered, err, want)
+			}
+		}
+	}
+}
+
 // FuzzMessageSignature holds that no headers panic, and none pass that were not
 // signed.
 func FuzzMessageSignature(f *testing.F) {

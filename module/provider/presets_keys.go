@@ -170,7 +170,8 @@ var presetsKeys = []Preset{
 		Name: "rfc9421", Title: "HTTP Message Signatures", Category: "standard",
 		Source:     "https://www.rfc-editor.org/rfc/rfc9421",
 		Confidence: "docs",
-		// Who signs by the RFC alone chooses what to cover; components pins it.
+		// Who signs by the RFC alone chooses what to cover; components pins it. Where neither
+		// that nor a label is given, the body must be covered.
 		Definition: Definition{
 			Proofs: []Proof{{MessageSignature: &MessageSignature{
 				Algorithm: "{option.algorithm}", Label: "{option.label}", Components: []string{"{option.components}"},
@@ -187,7 +188,7 @@ var presetsKeys = []Preset{
 			Option{Name: "label", Help: "The label of the signature to verify, where a request may have several."},
 			Option{
 				Name: "components", Several: true,
-				Help: "What a signature must cover. Name at least content-digest and @method: without this, one that covers nothing is enough.",
+				Help: "What a signature must cover. Default: @method and content-digest; where a label is given, whatever the signature of that label covers is enough, even if that is nothing.",
 			},
 		),
 	},
