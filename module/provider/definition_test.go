@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -86,7 +87,7 @@ func (b *block) custom(d *Definition) {
 	b.line("methods", d.Methods...)
 	if a := d.Answer; a != nil {
 		if a.Status != 0 || a.Body != "" {
-			b.line("answer", fmt.Sprint(max(a.Status, 200)), a.Body)
+			b.line("answer", fmt.Sprint(max(a.Status, 200)), a.Body, a.ContentType)
 		}
 		if a.Refused != 0 {
 			b.line("refused", fmt.Sprint(a.Refused))
@@ -128,9 +129,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 	for _, preset := range Presets() {
 		values := make(map[string]string)
 		for _, o := range preset.Options {
-			if values[o.Name] = o.Default; o.Default == "" {
-				values[o.Name] = "value"
-			}
+			values[o.Name] = cmp.Or(o.Default, slices.Concat(o.Choices, []string{"value"})[0])
 		}
 		want, err := preset.with(values)
 		if err != nil {

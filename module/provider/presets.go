@@ -11,8 +11,10 @@ var presets = slices.Concat(
 	presetsCommunication,
 	presetsDevelopment,
 	presetsESignature,
+	presetsESignatureMore,
 	presetsGeneric,
 	presetsPayments,
+	presetsProductivity,
 )
 
 // eitherHeader is the expression of the first header that is there, else of what

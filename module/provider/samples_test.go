@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -28,8 +29,23 @@ func configs() map[string]string {
 		if p.proves() {
 			all[p.Name] += " " + cmp.Or(secretsOf[p.Name], ownSecret)
 		}
+		all[p.Name] += requiredOptions(&p)
 	}
 	return all
+}
+
+// requiredOptions is a block with the options that a preset does not load without.
+func requiredOptions(p *Preset) string {
+	lines := ""
+	for _, o := range p.Options {
+		if o.Required {
+			lines += o.Name + " " + slices.Concat(o.Choices, []string{"option"})[0] + "\n"
+		}
+	}
+	if lines == "" {
+		return ""
+	}
+	return " {\n" + lines + "}"
 }
 
 // TestSamples builds, signs and verifies every sample of every preset, and

@@ -22,6 +22,9 @@ var symmetric = []string{
 	"box @", "chargebee @", "docuseal @", "docusign @", "gitlab @", "hook0 @", "hubspot @ {\nexternal_url https://public.example.com\n}",
 	"paddle @", "shopify @", "slack @", "square @ {\nexternal_url https://public.example.com\n}", "telegram @",
 	"trello @ {\nexternal_url https://public.example.com\n}", "zoom @",
+	"yousign @", "zoho_sign @", "boldsign @", "documenso @", "onespan @", "signable @", "clicksign @",
+	"signnow @ {\nheader X-Sig\nhash sha256\nencoding base64\n}", "signsecure @ {\nhash sha1\nencoding hex\nkey base64\n}",
+	"dropbox @", "finch @", "calendly @", "cal_com @", "typeform @", "airtable @", "tailscale @", "pusher @ {\napp_key k\n}",
 }
 
 func configOf(scheme, secrets string) string { return strings.Replace(scheme, "@", secrets, 1) }
@@ -75,7 +78,10 @@ func TestEveryScheme(t *testing.T) {
 	known := map[string]bool{
 		"insertsign": false,
 		"adyen":      false, "mailgun": false, "pandadoc": false, "signhost": false, // not in a header
-		"twilio": true, // by what a request is: see TestTwilio
+		"dropbox_sign": false, "signwell": false, "xodo_sign": false, "microsoft_graph": false, // not in a header
+		"signeasy":   false,
+		"adobe_sign": true, // a client ID, which is an option
+		"twilio":     true, // by what a request is: see TestTwilio
 	}
 	for _, scheme := range symmetric {
 		name, _, _ := strings.Cut(scheme, " ")
