@@ -91,10 +91,7 @@ var presetsProductivity = []Preset{
 		Notes: "The secret is the clientState of the subscription, which every notification of a webhook must have. It covers nothing of the content, " +
 			"and the validationTokens of notifications with resource data are not checked.",
 		Definition: Definition{
-			Proofs: []Proof{{
-				Token: &Token{In: "json", Name: "value.#.clientState"},
-				When:  map[string]string{"{json.value.#(clientState==~null)}": ""}, // which the list leaves out
-			}},
+			Proofs:  []Proof{{Token: &Token{In: "json", Name: "value.#.clientState"}}},
 			Event:   `body.value[0].changeType`,
 			ID:      `body.value[0].id`,
 			Answer:  &Reply{Status: http.StatusAccepted},
