@@ -159,7 +159,7 @@ func (b *block) custom(d *Definition) {
 	b.line("methods", d.Methods...)
 	if a := d.Answer; a != nil {
 		if a.Status != 0 || a.Body != "" {
-			b.line("answer", fmt.Sprint(max(a.Status, 200)), a.Body)
+			b.line("answer", fmt.Sprint(max(a.Status, 200)), a.Body, a.ContentType)
 		}
 		if a.Refused != 0 {
 			b.line("refused", fmt.Sprint(a.Refused))

@@ -13,12 +13,14 @@ var presets = withHandshakes(slices.Concat(
 	presetsCommunication,
 	presetsCustomers,
 	presetsESignature,
+	presetsESignatureMore,
 	presetsGeneric,
 	presetsKeys,
 	presetsGit,
 	presetsIdentity,
 	presetsOperations,
 	presetsPayments,
+	presetsProductivity,
 	presetsProject,
 ))
 

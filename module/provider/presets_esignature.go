@@ -5,6 +5,7 @@ var presetsESignature = []Preset{
 		Name: "iusign", Title: "IUSign", Category: "e-signature",
 		Source:     "https://iusign.com/knowledge/55-webhook-setup",
 		Confidence: "unspecified", // neither hash, encoding nor event field are stated
+		Notes:      "Without options, SHA-256 in hex is taken, with or without sha256= before it. IUSign disables an endpoint that goes on failing.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash:     "{option.hash}",
@@ -24,6 +25,7 @@ var presetsESignature = []Preset{
 		Name: "insertsign", Title: "InsertSign", Category: "e-signature",
 		Source:     "https://insertsign.com/docs/integrations/webhooks",
 		Confidence: "docs",
+		Notes:      "InsertSign proves nothing and sends each event once: guard the source with a token line.",
 		Definition: Definition{
 			Event:        `body.type`,
 			NeverRetries: true,
@@ -33,6 +35,7 @@ var presetsESignature = []Preset{
 		Name: "fusesign", Title: "FuseSign", Category: "e-signature",
 		Source:     "https://fuseworks.gitbook.io/fusesign/deep-dives/webhooks",
 		Confidence: "docs",
+		Notes:      "The signature of the documents is a fixed value, which covers nothing of the body.",
 		Definition: Definition{
 			Proofs:  []Proof{{Token: &Token{In: "header", Name: "Fuse-Signature"}}},
 			Event:   `body.EventType`,
@@ -44,6 +47,7 @@ var presetsESignature = []Preset{
 		Name: "insigner", Title: "inSigner", Category: "e-signature",
 		Source:     "https://docs.insigner.co/webhooks/security/",
 		Confidence: "docs",
+		Notes:      "The time is not signed and is that of the event: a tolerance refuses late retries, and does not stop replays.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Header: "X-InSigner-Signature",

@@ -1,6 +1,9 @@
 package provider
 
-import "testing"
+import (
+	"net/url"
+	"testing"
+)
 
 // TestIdentify finds event type and delivery ID where a provider has more than
 // one place for them.
@@ -162,3 +165,49 @@ func TestMollie(t *testing.T) {
 
 // mollieSignature is made with the secret new.
 const mollieSignature = "034abb4ca93a11f3498e8355fe3d86ee00d97089944bde06bfaaa92010de1665"
+
+// TestMicrosoftGraphWantsEveryClientState holds that one right notification does
+// not vouch for others of the same webhook.
+func TestMicrosoftGraphWantsEveryClientState(t *testing.T) {
+	p := mustParse(t, "microsoft_graph s")
+	for body, want := range map[string]error{
+		`{"value":[{"clientState":"s"}]}`:                        nil,
+		`{"value":[{"clientState":"s"},{"clientState":"s"}]}`:    nil,
+		`{"value":[{"clientState":"s"},{"clientState":"x"}]}`:    Wrong,
+		`{"value":[{"clientState":"s"},{}]}`:                     Missing,
+		`{"value":[{"clientState":"s"},{"clientState":null}]}`:   Missing,
+		`{"value":[{"clientState":"s"},{"clientState":""}]}`:     Missing,
+		`{"value":[{"clientState":"s"},"other"]}`:                Missing,
+		`{"value":[{"clientState":"s"},{"other":{"a":1}},1,{}]}`: Missing,
+		`{"value":[]}`: Missing,
+		`{}`:           Missing,
+	} {
+		if err := p.Verify(hook(body), now); err != want {
+			t.Errorf("%s: got %v, want %v", body, err, want)
+		}
+	}
+}
+
+// TestDropboxSign reads the event as JSON, and in a field of either kind of form.
+func TestDropboxSign(t *testing.T) {
+	p := mustParse(t, "dropbox_sign s")
+	sign := func(r *Request) *Request {
+		if err := p.Sign(r, now); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	event := string(sign(hook(`{"event":{"event_time":"1760000000","event_type":"a","event_hash":""}}`)).Body)
+	for _, r := range []*Request{
+		hook(event),
+		hook("json="+url.QueryEscape(event), "Content-Type: application/x-www-form-urlencoded"),
+		hook("--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n"+event+"\r\n--b--\r\n", "Content-Type: multipart/form-data; boundary=b"),
+	} {
+		if err := p.Verify(r, now); err != nil {
+			t.Errorf("%s: %v", r.Body, err)
+		}
+		if got := evaluate(t, p.Profile().Event, r); got != "a" {
+			t.Errorf("%s: event %q", r.Body, got)
+		}
+	}
+}

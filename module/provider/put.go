@@ -85,14 +85,23 @@ func (e *env) putJSON(path, text string) (err error) {
 }
 
 // setJSON returns a copy of a JSON text with a string in place of the value at a
-// path. The rest stays byte for byte.
-func setJSON(in []byte, path, text string) ([]byte, error) {
+// path, or of each value where the path gives several. The rest stays byte for
+// byte.
+func setJSON(in []byte, path, text string) (out []byte, err error) {
 	value := gjson.GetBytes(in, path)
-	if value.Index <= 0 || value.Raw == "" {
-		return nil, errPlace
+	values, places := []gjson.Result{value}, []int{value.Index}
+	if value.Indexes != nil {
+		values, places = value.Array(), value.Indexes
 	}
-	out := gjson.AppendJSONString(bytes.Clone(in[:value.Index]), text)
-	return append(out, in[value.Index+len(value.Raw):]...), nil
+	after := 0 // what was replaced last
+	for i, at := range places {
+		if at <= 0 || values[i].Raw == "" {
+			return nil, errPlace
+		}
+		out = gjson.AppendJSONString(append(out, in[after:at]...), text)
+		after = at + len(values[i].Raw)
+	}
+	return append(out, in[after:]...), nil
 }
 
 // withPair sets a name=value pair in a query or form, and leaves the rest byte

@@ -29,6 +29,9 @@ var symmetric = []string{
 	"gocardless @", "coinbase_commerce @", "coinbase_cdp @", "razorpay @", "mollie @", "paystack @", "flutterwave @", "revolut @",
 	"mercadopago @", "checkout @", "modern_treasury @", "lithic @", "recurly @", "lemonsqueezy @", "woocommerce @", "easypost @",
 	"xero @", "attio @", "intercom @", "zendesk @",
+	"yousign @", "zoho_sign @", "boldsign @", "documenso @", "onespan @", "signable @", "clicksign @",
+	"signnow @ {\nheader X-Sig\nhash sha256\nencoding base64\n}", "signsecure @ {\nhash sha1\nencoding hex\nkey base64\n}",
+	"dropbox @", "finch @", "calendly @", "cal_com @", "typeform @", "airtable @", "tailscale @", "pusher @ {\napp_key k\n}",
 }
 
 func configOf(scheme, secrets string) string { return strings.Replace(scheme, "@", secrets, 1) }
@@ -88,7 +91,10 @@ func TestEveryScheme(t *testing.T) {
 		"twilio": true,                                                           // by what a request is: see TestTwilio
 		"vonage": true, "messagebird": true, "fusionauth": true, "netlify": true, // see TestJWTSign
 		"braintree": false, "shopify_query": false,
-		"adyen_platform": true, // its keys are in hex
+		"adyen_platform": true,                                                                   // its keys are in hex
+		"dropbox_sign":   false, "signwell": false, "xodo_sign": false, "microsoft_graph": false, // not in a header
+		"signeasy":   false,
+		"adobe_sign": true, // a client ID, which is an option
 	}
 	for name := range keyedConfigs {
 		known[name] = false

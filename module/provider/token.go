@@ -146,8 +146,17 @@ func (t *Token) findJSON(r *Request) (found []string) {
 	if !soundJSON(r.Body) {
 		return nil
 	}
-	value := gjson.GetBytes(r.Body, t.Name)
-	if !value.IsArray() {
+	value := gjson.ParseBytes(r.Body)
+	if list, field, each := strings.Cut("."+t.Name, ".#."); each { // gjson leaves out elements without the field
+		if list != "" {
+			value = value.Get(list[1:])
+		}
+		for _, item := range value.Array() {
+			found = append(found, textOf(item.Get(field)))
+		}
+		return found
+	}
+	if value = value.Get(t.Name); !value.IsArray() {
 		return []string{textOf(value)}
 	}
 	for _, item := range value.Array() {
