@@ -22,6 +22,9 @@ var presets = withHandshakes(slices.Concat(
 	presetsPayments,
 	presetsProductivity,
 	presetsProject,
+	presetsMedia,
+	presetsMessaging,
+	presetsEmail,
 ))
 
 // eitherHeader is the expression of the first header that is there, else of what
