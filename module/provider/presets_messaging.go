@@ -65,10 +65,10 @@ var presetsMessaging = []Preset{
 		Notes:      "The URL is signed as Plivo calls it: behind a proxy, set external_url. The secret is the auth token.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{HMAC: &HMAC{
-					Header: "X-Plivo-Signature-V3", Encoding: "base64",
-					Signed: []string{"{url|no_query}?{query|sort|then .}{body|sort|concat}.{header.X-Plivo-Signature-V3-Nonce}"},
-				}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort}"), When: map[string]string{"{method}": "GET"}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort|then .}{body|sort|concat}"), When: map[string]string{"{method}": "POST"}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort}"), When: map[string]string{"{method}": "GET"}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort|then .}{body|sort|concat}"), When: map[string]string{"{method}": "POST"}},
 				{HMAC: &HMAC{
 					Header: "X-Plivo-Signature-V2", Encoding: "base64",
 					Signed: []string{"{url|no_query}{header.X-Plivo-Signature-V2-Nonce}"},
@@ -129,4 +129,13 @@ var presetsMessaging = []Preset{
 			{Name: "app_key", Required: true, Help: "The key of the application, which stands before the signature."},
 		},
 	},
+}
+
+// plivoHMAC signs the URL and the parameters. The header for the master account
+// is made with its auth token.
+func plivoHMAC(header, params string) *HMAC {
+	return &HMAC{
+		Header: header, Encoding: "base64",
+		Signed: []string{"{url|no_query}?" + params + ".{header.X-Plivo-Signature-V3-Nonce}"},
+	}
 }
