@@ -8,8 +8,8 @@
 // it accepts more, how fast everything is delivered once the app is up, and what
 // becomes of the space on the disk. Rates stand next to those of an empty queue
 // in the same run: accepting while the app is down, and accepting and delivering
-// while it is up. Full and empty queue accept by turns: the ratio is the median
-// over the rounds.
+// while it is up. Full and empty queue accept by turns, the full one being another
+// one than the one that is drained: the ratio is the median over the rounds.
 //
 // Client, app and gateway share the cores. The queue lies in the directory for
 // temporary files: name another one with -dir if that is kept in memory.
@@ -137,7 +137,8 @@ func (s *scale) measure(ctx context.Context, events int) (f figures, err error) 
 		name string
 		do   func(context.Context, *figures) error
 	}{
-		{"filling", q.fill}, {"starting again", q.restart}, {"accepting more", q.accept}, {"draining", q.drain}, {"clearing away", q.clear},
+		{"filling", q.fill}, {"starting again", q.restart}, {"draining", q.drain}, {"clearing away", q.clear},
+		{"accepting more", s.accept},
 	} {
 		began := time.Now()
 		if err := step.do(ctx, &f); err != nil {

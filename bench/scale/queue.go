@@ -104,13 +104,24 @@ func (q *queue) pass(ctx context.Context) (rig.Turn, error) {
 func (q *queue) fill(ctx context.Context, f *figures) error {
 	defer q.watch(&f.memory.filling)()
 	_, err := q.client.PostCount(ctx, q.server.Sites["SITE"], f.events)
+	if err != nil {
+		return err
+	}
+	f.peak, err = q.server.Disk()
 	return err
 }
 
-// accept measures how fast the full queue takes more, by turns with an empty
-// one.
-func (q *queue) accept(ctx context.Context, f *figures) error {
-	defer q.watch(&f.memory.started)()
+// accept measures how fast a full queue takes more, by turns with an empty one.
+func (s *scale) accept(ctx context.Context, f *figures) (err error) {
+	q, err := s.newQueue()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, q.remove()) }()
+	if _, err := q.client.PostCount(ctx, q.server.Sites["SITE"], f.events); err != nil {
+		return err
+	}
+	defer q.watch(&f.memory.filling)()
 	var full, empty, ratios []float64
 	for range q.rounds {
 		perSecond, err := q.acceptingEmpty(ctx)
@@ -127,9 +138,7 @@ func (q *queue) accept(ctx context.Context, f *figures) error {
 		ratios = append(ratios, turn.Rate()/perSecond)
 	}
 	f.accepting, f.acceptingAt0, f.ratio = rig.Median(full), rig.Median(empty), rig.Median(ratios)
-	var err error
-	f.peak, err = q.server.Disk()
-	return err
+	return nil
 }
 
 // restart kills the gateway and measures how long it takes to answer again.
