@@ -60,6 +60,8 @@ func refusalOf(err error) *refusal {
 		return answer
 	case errors.As(err, &denial):
 		return &refusal{denial.Status, "unverified", denial.Error()}
+	case err == provider.NoKey: // still, after it was fetched
+		return &refusal{http.StatusServiceUnavailable, "unavailable", err.Error()}
 	case errors.As(err, &unverified):
 		return &refusal{http.StatusUnauthorized, "unverified", string(unverified)}
 	case errors.Is(err, context.Canceled):

@@ -118,8 +118,8 @@ func (c *Common) verifyToken(r *Request, now time.Time) error {
 	return c.Token.verify(r, now)
 }
 
-// Strip implements Provider.
-func (c *Common) Strip(r *Request) {
+// stripToken cuts the guarding token, if there is one, from the URL.
+func (c *Common) stripToken(r *Request) {
 	if c.Token != nil {
 		c.Token.strip(r)
 	}

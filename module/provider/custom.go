@@ -22,10 +22,7 @@ type Custom struct {
 	// addresses.
 	None bool `json:"none,omitempty"`
 
-	proofs     proofs
-	handshakes handshakes
-	enrolled   *enrolled[Custom]
-	profile    Profile
+	working
 }
 
 // CaddyModule returns the Caddy module information.
@@ -52,18 +49,7 @@ func (c *Custom) Provision(caddy.Context) error {
 	if err := c.Common.provision(tolerance); err != nil {
 		return err
 	}
-	c.enrolled = new(enrolled[Custom])
-	return c.provisionDefinition(d)
-}
-
-// provisionDefinition makes the provider ready for the secrets that there are.
-func (c *Custom) provisionDefinition(d *Definition) (err error) {
-	if c.handshakes, err = provisionHandshakes(d, c.Token, c.secrets); err != nil {
-		return err
-	}
-	c.profile = d.newProfile()
-	c.guard(&c.profile)
-	return c.proofs.provision(d, &c.Common, &c.profile)
+	return c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() })
 }
 
 // check holds the parts of the configuration against each other, and returns a
@@ -99,33 +85,6 @@ func (c *Custom) check() (*Definition, error) {
 // Proves implements Provider.
 func (c *Custom) Proves() bool { return c.proves() || c.Token != nil }
 
-// Profile implements Provider.
-func (c *Custom) Profile() *Profile { return &c.profile }
-
-// Verify implements Provider.
-func (c *Custom) Verify(r *Request, now time.Time) error {
-	c = c.withEnrolled()
-	if err := c.verifyToken(r, now); err != nil {
-		return err
-	}
-	return c.proofs.verify(r, now)
-}
-
-// Sign implements Provider.
-func (c *Custom) Sign(r *Request, now time.Time) error {
-	c = c.withEnrolled()
-	if err := c.proofs.sign(r, now); err != nil || c.Token == nil {
-		return err
-	}
-	return c.Token.sign(r, now)
-}
-
-// Strip implements Provider.
-func (c *Custom) Strip(r *Request) {
-	c.Common.Strip(r)
-	c.proofs.strip(r)
-}
-
 // Resigns implements Resigner. A token of its own stays where it is, or was
 // cut from the URL.
 func (c *Custom) Resigns() bool { return c.resigns() }
@@ -143,6 +102,7 @@ func (c *Custom) SignerWith(secret string) (Signer, error) {
 var (
 	_ Resigner              = (*Custom)(nil)
 	_ Enroller              = (*Custom)(nil)
+	_ Fetcher               = (*Custom)(nil)
 	_ caddy.Provisioner     = (*Custom)(nil)
 	_ caddyfile.Unmarshaler = (*Custom)(nil)
 )

@@ -276,6 +276,11 @@ func (h *Handshake) takes(challenge string) bool {
 		(h.Kind != "hmac" || unforgeable.MatchString(challenge))
 }
 
+// verifier is asked where a handshake is to be signed.
+type verifier interface {
+	Verify(r *Request, now time.Time) error
+}
+
 // handshakes are all those of one provider.
 type handshakes struct {
 	list    []Handshake
@@ -283,9 +288,10 @@ type handshakes struct {
 	guard   *Token   // of the gateway's own; nil if there is none
 }
 
-// provisionHandshakes makes the handshakes of a definition ready.
-func provisionHandshakes(d *Definition, guard *Token, secrets []string) (handshakes, error) {
-	own := handshakes{list: d.Handshakes, methods: d.newProfile().Methods}
+// provisionHandshakes makes the handshakes of a definition ready. methods are
+// those of its webhooks.
+func provisionHandshakes(d *Definition, guard *Token, secrets, methods []string) (handshakes, error) {
+	own := handshakes{list: d.Handshakes, methods: methods}
 	if guard != nil && guard.In != "header" { // it is part of the URL that the provider knows
 		own.guard = guard
 	}
@@ -299,7 +305,7 @@ func provisionHandshakes(d *Definition, guard *Token, secrets []string) (handsha
 
 // answer answers the first handshake that a request is, and refuses a webhook
 // whose signature anybody can have.
-func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Reply, error) {
+func (hs *handshakes) answer(p verifier, r *Request, now time.Time) (*Reply, error) {
 	for i := range hs.list {
 		h := &hs.list[i]
 		asked := h.decrypted(r)
@@ -323,7 +329,7 @@ func (hs *handshakes) answer(p Provider, r *Request, now time.Time) (*Reply, err
 }
 
 // prove checks what proves that the provider sent a handshake.
-func (hs *handshakes) prove(h *Handshake, p Provider, r *Request, now time.Time) error {
+func (hs *handshakes) prove(h *Handshake, p verifier, r *Request, now time.Time) error {
 	if hs.guard != nil {
 		if err := hs.guard.verify(r, now); err != nil {
 			return err

@@ -139,6 +139,9 @@ type ignisignEvent struct {
 	Token     json.RawMessage `json:"verificationToken"`
 }
 
+// Strip implements Provider.
+func (g *Ignisign) Strip(r *Request) { g.stripToken(r) }
+
 // Verify implements Provider with what can be told without a call.
 func (g *Ignisign) Verify(r *Request, now time.Time) error {
 	if err := g.verifyToken(r, now); err != nil {

@@ -253,7 +253,7 @@ func TestJWTSign(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, _ := v.request(t)
-		before, err := p.(*Known).proofs.list[0].JWT.find(r)
+		before, err := p.(*Known).ready.proofs.list[0].JWT.find(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +263,7 @@ func TestJWTSign(t *testing.T) {
 		if err := p.Verify(r, later); err != nil {
 			t.Errorf("%s: signed anew: %v", v.ID, err)
 		}
-		after, err := p.(*Known).proofs.list[0].JWT.find(r)
+		after, err := p.(*Known).ready.proofs.list[0].JWT.find(r)
 		if err != nil {
 			t.Fatal(err)
 		}

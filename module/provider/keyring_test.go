@@ -136,7 +136,7 @@ func TestUnknownKeyCausesFewCalls(t *testing.T) {
 	server.serve(200, jwks('a'))
 	p := mustParse(t, jwksConfig)
 	clock := now
-	cache := p.(*Custom).proofs.list[0].JWT.keys.fetched
+	cache := p.(*Custom).ready.proofs.list[0].JWT.keys.fetched
 	cache.clock = func() time.Time { return clock }
 	for range 20 {
 		if err := deliver(p, hook("{}", "X-Token: "+edToken('x', "{}")), now); err != Wrong {
@@ -162,7 +162,7 @@ func TestLastGoodKeysStay(t *testing.T) {
 	server.serve(200, jwks('a'))
 	p := mustParse(t, jwksConfig)
 	clock := now
-	cache := p.(*Custom).proofs.list[0].JWT.keys.fetched
+	cache := p.(*Custom).ready.proofs.list[0].JWT.keys.fetched
 	cache.clock = func() time.Time { return clock }
 	good := func() *Request { return hook("{}", "X-Token: "+edToken('a', "{}")) }
 	if err := deliver(p, good(), now); err != nil {
@@ -219,7 +219,7 @@ func TestFetchIsBounded(t *testing.T) {
 	server.serve(404, "")
 	p := mustParse(t, jwksConfig)
 	clock := now
-	p.(*Custom).proofs.list[0].JWT.keys.fetched.clock = func() time.Time { return clock }
+	p.(*Custom).ready.proofs.list[0].JWT.keys.fetched.clock = func() time.Time { return clock }
 	for range 2 {
 		if err := deliver(p, hook("{}", "X-Token: "+edToken('a', "{}")), now); err != Wrong {
 			t.Errorf("no document: %v", err)

@@ -40,7 +40,7 @@ func TestMutations(t *testing.T) {
 
 // mutations are the changes to what the proofs cover that are made in a request.
 func mutations(k *Known, r *Request) (list []mutation) {
-	for _, p := range k.proofs.list {
+	for _, p := range k.ready.proofs.list {
 		if !p.applies(r) || !p.made(r) {
 			continue
 		}
@@ -49,7 +49,7 @@ func mutations(k *Known, r *Request) (list []mutation) {
 				continue
 			}
 			list = append(list, mutation{"another " + name, func(r *Request) { garble(k, r) }})
-			if !slices.ContainsFunc(k.proofs.list, func(p *Proof) bool { return len(p.places()) == 0 && p.made(r) }) {
+			if !slices.ContainsFunc(k.ready.proofs.list, func(p *Proof) bool { return len(p.places()) == 0 && p.made(r) }) {
 				list = append(list, mutation{"no " + name, func(r *Request) { remove(k, r) }})
 			}
 		}
@@ -62,14 +62,14 @@ func mutations(k *Known, r *Request) (list []mutation) {
 
 // remove takes the proofs away, and garble changes each letter of them.
 func remove(k *Known, r *Request) {
-	for _, p := range k.proofs.list {
+	for _, p := range k.ready.proofs.list {
 		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return slices.Contains(p.places(), name) })
 	}
 }
 
 func garble(k *Known, r *Request) {
 	changed := make(map[string]bool)
-	for _, p := range k.proofs.list {
+	for _, p := range k.ready.proofs.list {
 		for _, name := range p.places() {
 			for i := range r.Header[name] {
 				if !changed[name] {

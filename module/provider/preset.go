@@ -63,11 +63,8 @@ type Known struct {
 	// between them.
 	Options map[string]string `json:"options,omitempty"`
 
-	preset     *Preset
-	proofs     proofs
-	handshakes handshakes
-	enrolled   *enrolled[Known]
-	profile    Profile
+	preset *Preset
+	working
 }
 
 // CaddyModule returns the Caddy module information.
@@ -88,34 +85,31 @@ func (k *Known) Provision(caddy.Context) error {
 	if err := k.check(); err != nil {
 		return err
 	}
-	k.enrolled = new(enrolled[Known])
-	return k.provisionDefinition()
-}
-
-// provisionDefinition makes the provider ready for the secrets that there are.
-func (k *Known) provisionDefinition() error {
-	p := k.preset
-	values, err := k.resolveOptions()
+	d, err := k.defined(k.secrets)
 	if err != nil {
 		return err
 	}
-	d, err := p.with(values, k.secrets)
-	if err != nil {
+	if err := k.start(&k.Common, d, k.defined); err != nil {
 		return err
+	}
+	k.ready.profile.Samples = func() []Sample { return samples(p.Name) }
+	return nil
+}
+
+// defined returns the preset's definition with the options, for some secrets.
+func (k *Known) defined(secrets []string) (*Definition, error) {
+	values, err := k.resolveOptions()
+	if err != nil {
+		return nil, err
+	}
+	d, err := k.preset.with(values, secrets)
+	if err != nil {
+		return nil, err
 	}
 	if !k.proves() {
 		d.Proofs, d.Need = nil, ""
 	}
-	if err := d.check(); err != nil {
-		return err
-	}
-	if k.handshakes, err = provisionHandshakes(d, k.Token, k.secrets); err != nil {
-		return err
-	}
-	k.profile = d.newProfile()
-	k.profile.Samples = func() []Sample { return samples(p.Name) }
-	k.guard(&k.profile)
-	return k.proofs.provision(d, &k.Common, &k.profile)
+	return d, d.check()
 }
 
 // resolveOptions returns the values of all options that the preset has.
@@ -197,33 +191,6 @@ func (k *Known) proves() bool {
 // Proves implements Provider.
 func (k *Known) Proves() bool { return k.proves() || k.Token != nil }
 
-// Profile implements Provider.
-func (k *Known) Profile() *Profile { return &k.profile }
-
-// Verify implements Provider.
-func (k *Known) Verify(r *Request, now time.Time) error {
-	k = k.withEnrolled()
-	if err := k.verifyToken(r, now); err != nil {
-		return err
-	}
-	return k.proofs.verify(r, now)
-}
-
-// Sign implements Provider.
-func (k *Known) Sign(r *Request, now time.Time) error {
-	k = k.withEnrolled()
-	if err := k.proofs.sign(r, now); err != nil || k.Token == nil {
-		return err
-	}
-	return k.Token.sign(r, now)
-}
-
-// Strip implements Provider.
-func (k *Known) Strip(r *Request) {
-	k.Common.Strip(r)
-	k.proofs.strip(r)
-}
-
 // Resigns implements Resigner.
 func (k *Known) Resigns() bool { return k.proves() && k.preset.resigns() }
 
@@ -299,6 +266,7 @@ func (o *Option) read(d *caddyfile.Dispenser, to *string) error {
 var (
 	_ Resigner              = (*Known)(nil)
 	_ Enroller              = (*Known)(nil)
+	_ Fetcher               = (*Known)(nil)
 	_ caddy.Provisioner     = (*Known)(nil)
 	_ caddyfile.Unmarshaler = (*Known)(nil)
 )

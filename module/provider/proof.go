@@ -132,9 +132,10 @@ func (p *Proof) compile() (err error) {
 }
 
 // provision gives the scheme the secrets that are its own, or those of the
-// provider, and reports whether the proof counts. own is the number of secrets
-// that proves before it had for themselves.
-func (p *Proof) provision(c *Common, own *int) (counts bool, err error) {
+// provider, and reports whether the proof counts. closed tells that one is still
+// to be delivered, and own is the number of secrets that proofs before it had for
+// themselves.
+func (p *Proof) provision(c *Common, closed bool, own *int) (counts bool, err error) {
 	mine := *c
 	mine.secrets, p.positions, p.external = nil, nil, c.external
 	if p.Secrets != nil && !c.oneSecret {
@@ -153,7 +154,11 @@ func (p *Proof) provision(c *Common, own *int) (counts bool, err error) {
 			}
 		}
 	}
-	if len(mine.secrets) == 0 && p.needsSecret() {
+	switch {
+	case len(mine.secrets) > 0:
+	case closed && p.usesSecret():
+		mine.secrets = []string{p.SecretPrefix + unknownSecret()}
+	case p.needsSecret():
 		return false, nil
 	}
 	return true, p.scheme.provision(&mine)

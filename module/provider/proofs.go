@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,22 +19,16 @@ const (
 type proofs struct {
 	need   string
 	list   []*Proof
-	closed bool // the secret is still to be delivered: nothing is genuine
+	closed bool // the secret is still to be delivered
 }
 
-// provision makes the proofs ready. Those without a secret do not count.
+// provision makes the proofs of a definition ready that was checked. Those without a secret do not count.
 func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
-	*ps = proofs{need: d.Need}
-	if ps.closed = len(c.secrets) == 0 && enrolls(d.Handshakes); ps.closed {
-		return nil
-	}
+	*ps = proofs{need: d.Need, closed: len(c.secrets) == 0 && enrolls(d.Handshakes)}
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]
-		if err := p.compile(); err != nil {
-			return err
-		}
-		counts, err := p.provision(c, &own)
+		counts, err := p.provision(c, ps.closed, &own)
 		if err != nil {
 			return err
 		}
@@ -67,9 +63,6 @@ func (ps *proofs) findOwn() {
 
 // verify implements Provider.Verify.
 func (ps *proofs) verify(r *Request, now time.Time) error {
-	if ps.closed {
-		return NotEnrolled
-	}
 	if len(ps.list) == 1 {
 		return ps.list[0].verify(r, now)
 	}
@@ -141,6 +134,34 @@ func (ps *proofs) sign(r *Request, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// fetcher is a scheme that may have to fetch the key that a request names.
+type fetcher interface {
+	scheme
+	fetch(ctx context.Context, r *Request) error
+}
+
+// fetch fetches the keys that a request names, for the proofs that it holds. If it
+// holds none, that is a Refusal.
+func (ps *proofs) fetch(ctx context.Context, r *Request) error {
+	refusal, fetched := NoKey, false
+	for _, p := range ps.list {
+		f, ok := p.scheme.(fetcher)
+		if !ok || !p.applies(r) {
+			continue
+		}
+		switch err := f.fetch(ctx, r); {
+		case err == nil:
+			fetched = true
+		case !errors.As(err, &refusal):
+			return err
+		}
+	}
+	if fetched {
+		return nil
+	}
+	return refusal
 }
 
 // strip cuts what stands in the URL and is worth as much as a secret.

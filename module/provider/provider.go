@@ -57,8 +57,6 @@ const (
 	NoTime    Refusal = "timestamp missing"
 	Malformed Refusal = "payload malformed"
 	Foreign   Refusal = "meant for another application"
-
-	NotEnrolled Refusal = "no secret delivered yet"
 )
 
 func (r Refusal) Error() string { return string(r) }

@@ -1,0 +1,111 @@
+package provider
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// working is what a provider does by its definition: all that presets and the
+// custom provider have in common once they are provisioned.
+type working struct {
+	ready    *ready // for the secrets of the configuration
+	define   func(secrets []string) (*Definition, error)
+	enrolled *atomic.Pointer[ready] // for those as well that handshakes delivered; nil until there are any
+}
+
+// ready is a definition that has been made ready for some secrets.
+type ready struct {
+	common     *Common
+	proofs     proofs
+	handshakes handshakes
+	profile    Profile
+}
+
+// start makes a definition ready. define returns it for other secrets.
+func (w *working) start(c *Common, d *Definition, define func(secrets []string) (*Definition, error)) (err error) {
+	w.define, w.enrolled = define, new(atomic.Pointer[ready])
+	w.ready, err = makeReady(c, d)
+	return err
+}
+
+func makeReady(c *Common, d *Definition) (*ready, error) {
+	r := &ready{common: c, profile: d.newProfile()}
+	var err error
+	if r.handshakes, err = provisionHandshakes(d, c.Token, c.secrets, r.profile.Methods); err != nil {
+		return nil, err
+	}
+	c.guard(&r.profile)
+	return r, r.proofs.provision(d, c, &r.profile)
+}
+
+// now returns the provider as it is at this time.
+func (w *working) now() *ready {
+	if enrolled := w.enrolled.Load(); enrolled != nil {
+		return enrolled
+	}
+	return w.ready
+}
+
+// Profile implements Provider.
+func (w *working) Profile() *Profile { return &w.ready.profile }
+
+// Verify implements Provider.
+func (w *working) Verify(r *Request, now time.Time) error {
+	is := w.now()
+	if err := is.common.verifyToken(r, now); err != nil {
+		return err
+	}
+	return is.proofs.verify(r, now)
+}
+
+// Sign implements Provider.
+func (w *working) Sign(r *Request, now time.Time) error {
+	is := w.now()
+	if err := is.proofs.sign(r, now); err != nil || is.common.Token == nil {
+		return err
+	}
+	return is.common.Token.sign(r, now)
+}
+
+// Strip implements Provider.
+func (w *working) Strip(r *Request) {
+	is := w.now()
+	is.common.stripToken(r)
+	is.proofs.strip(r)
+}
+
+// Fetch implements Fetcher.
+func (w *working) Fetch(ctx context.Context, r *Request) error { return w.now().proofs.fetch(ctx, r) }
+
+// Handshake implements Handshaker.
+func (w *working) Handshake(r *Request, now time.Time) (*Reply, error) {
+	return w.now().handshakes.answer(w, r, now)
+}
+
+// Enroll implements Enroller.
+func (w *working) Enroll(secrets []string) error {
+	c := *w.ready.common
+	c.secrets = slices.Concat(c.secrets, secrets)
+	d, err := w.define(c.secrets)
+	if err != nil {
+		return err
+	}
+	enrolled, err := makeReady(&c, d)
+	if err != nil {
+		return err
+	}
+	w.enrolled.Store(enrolled)
+	return nil
+}
+
+// unknownSecret returns one that nobody has. It stands in for one that is still
+// to be delivered: until then nothing is genuine.
+func unknownSecret() string {
+	var secret [32]byte
+	rand.Read(secret[:])
+	return hex.EncodeToString(secret[:])
+}
