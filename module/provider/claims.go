@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"math"
@@ -100,13 +99,7 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 // hashText returns the SHA-256 of a content in an encoding.
 func hashText(encoding string, content []byte) string {
 	sum := sha256.Sum256(content)
-	switch encoding {
-	case "base64":
-		return base64.StdEncoding.EncodeToString(sum[:])
-	case "base64url":
-		return base64.RawURLEncoding.EncodeToString(sum[:])
-	}
-	return hex.EncodeToString(sum[:])
+	return string(appendEncoded(nil, encoding, sum[:]))
 }
 
 // tokenLife is how long a token is good that is made anew, where the one that
@@ -144,7 +137,7 @@ func (j *JWT) sign(r *Request, now time.Time) error {
 
 // signs reports whether the proof can be made with what verifies it.
 func (j *JWT) signs() bool {
-	return j.Header != "" && slices.ContainsFunc(j.Algorithms, isHMAC) && len(j.secrets) > 0
+	return j.inHeader() && len(j.secrets) > 0
 }
 
 func isHMAC(algorithm string) bool { return jwtAlgorithms[algorithm].kind == "hmac" }

@@ -10,32 +10,23 @@ import (
 
 // Description says for people what is known about a provider.
 type Description struct {
-	Name       string              `json:"name"`
-	Title      string              `json:"title"`
-	Category   string              `json:"category"`
-	Proofs     []string            `json:"proofs"` // one sentence each
-	Need       string              `json:"need,omitempty"`
-	Tolerance  string              `json:"tolerance,omitempty"`
-	Event      string              `json:"event,omitempty"`
-	ID         string              `json:"id,omitempty"`
-	Methods    []string            `json:"methods"`
-	Answer     string              `json:"answer"`
-	Retries    string              `json:"retries"`
-	Handshakes []string            `json:"handshakes,omitempty"` // one sentence each
-	Ranges     []string            `json:"ranges,omitempty"`
-	Options    []OptionDescription `json:"options,omitempty"`
-	Notes      string              `json:"notes,omitempty"`
-	Source     string              `json:"source"`
-	Confidence string              `json:"confidence"`
-}
-
-// OptionDescription says for people what an option of a provider is.
-type OptionDescription struct {
-	Name     string   `json:"name"`
-	Help     string   `json:"help"`
-	Required bool     `json:"required,omitempty"`
-	Default  string   `json:"default,omitempty"`
-	Choices  []string `json:"choices,omitempty"`
+	Name       string   `json:"name"`
+	Title      string   `json:"title"`
+	Category   string   `json:"category"`
+	Proofs     []string `json:"proofs"` // one sentence each
+	Need       string   `json:"need,omitempty"`
+	Tolerance  string   `json:"tolerance,omitempty"`
+	Event      string   `json:"event,omitempty"`
+	ID         string   `json:"id,omitempty"`
+	Methods    []string `json:"methods"`
+	Answer     string   `json:"answer"`
+	Retries    string   `json:"retries"`
+	Handshakes []string `json:"handshakes,omitempty"` // one sentence each
+	Ranges     []string `json:"ranges,omitempty"`
+	Options    []Option `json:"options,omitempty"`
+	Notes      string   `json:"notes,omitempty"`
+	Source     string   `json:"source"`
+	Confidence string   `json:"confidence"`
 }
 
 // Descriptions returns those of all providers but custom, by name.
@@ -54,7 +45,7 @@ func (p *Preset) describe() Description {
 		Name: p.Name, Title: p.Title, Category: p.Category,
 		Proofs: []string{}, Event: p.Event, ID: p.ID,
 		Methods: profile.Methods, Answer: fmt.Sprint(profile.Answer.Status), Retries: "unknown",
-		Notes: p.Notes, Source: p.Source, Confidence: p.Confidence,
+		Options: p.Options, Notes: p.Notes, Source: p.Source, Confidence: p.Confidence,
 	}
 	for i := range p.Proofs {
 		d.Proofs = append(d.Proofs, p.Proofs[i].describe())
@@ -83,9 +74,6 @@ func (p *Preset) describe() Description {
 		if p.Ranges.URL != "" {
 			d.Ranges = append(slices.Clone(d.Ranges), p.Ranges.URL)
 		}
-	}
-	for _, o := range p.Options {
-		d.Options = append(d.Options, OptionDescription{o.Name, o.Help, o.Required, o.Default, o.Choices})
 	}
 	return d
 }
@@ -176,7 +164,7 @@ func describeIgnisign() Description {
 		Event:   `body.topic + "." + body.action`,
 		ID:      "body.verificationToken",
 		Methods: []string{"POST"}, Answer: "200", Retries: "unknown",
-		Options: []OptionDescription{
+		Options: []Option{
 			{Name: "app_id", Help: "The ID of the application.", Required: true},
 			{Name: "app_env", Help: "The environment of the application.", Required: true},
 			{Name: "api_key", Help: "The API keys, any of which may be right.", Required: true},

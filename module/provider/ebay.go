@@ -41,7 +41,7 @@ func (e *EBay) provision(c *Common) (err error) {
 }
 
 // profile tells a profile what verify will ask of a request.
-func (e *EBay) profile(p *Profile) { p.Secrets = len(e.keys.fixed) }
+func (e *EBay) profile(p *Profile) { p.Secrets = max(p.Secrets, len(e.keys.fixed)) }
 
 // ebayProof is what the header says.
 type ebayProof struct {
@@ -116,21 +116,8 @@ type ebayAPI struct {
 }
 
 func newEBayAPI(c *Common) (*ebayAPI, error) {
-	a := new(ebayAPI)
-	var err error
-	if a.clientID, err = resolved("client_id", c.ClientID); err != nil {
-		return nil, err
-	}
-	if a.clientPass, err = resolved("client_secret", c.ClientSecret); err != nil {
-		return nil, err
-	}
-	if a.clientID == "" || a.clientPass == "" {
-		return nil, errors.New("the API of eBay gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>")
-	}
-	address := c.APIURL
-	setDefault(&address, "https://api.ebay.com")
-	a.address, err = parseHTTPS("api_url", address)
-	return a, err
+	id, secret, address, err := c.client("eBay", "https://api.ebay.com")
+	return &ebayAPI{clientID: id, clientPass: secret, address: address}, err
 }
 
 // key gets the key of an ID.

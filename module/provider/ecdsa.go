@@ -21,14 +21,23 @@ type ECDSA struct {
 // signatureHashes are the hash functions of configurable public-key schemes.
 var signatureHashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512}
 
+// signatureHash returns the hash function of a name, which gets its default.
+func signatureHash(name *string) (crypto.Hash, error) {
+	setDefault(name, "sha256")
+	hash, known := signatureHashes[*name]
+	if !known {
+		return 0, fmt.Errorf("unknown hash %q: want sha256, sha384 or sha512", *name)
+	}
+	return hash, nil
+}
+
 // provision compiles the scheme and takes the keys.
 func (e *ECDSA) provision(c *Common) error {
-	setDefault(&e.Hash, "sha256")
 	setDefault(&e.Format, "asn1")
-	hash, known := signatureHashes[e.Hash]
+	hash, err := signatureHash(&e.Hash)
 	switch {
-	case !known:
-		return fmt.Errorf("unknown hash %q: want sha256, sha384 or sha512", e.Hash)
+	case err != nil:
+		return err
 	case e.Format != "asn1" && e.Format != "raw":
 		return fmt.Errorf("unknown format %q: want asn1 or raw", e.Format)
 	}

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/textproto"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,14 +72,7 @@ func (d *Digest) sum(text string) string {
 		hash = hmac.New(hashes[d.Hash], d.key)
 	}
 	hash.Write([]byte(text))
-	switch sum := hash.Sum(nil); d.Encoding {
-	case "hex":
-		return hex.EncodeToString(sum)
-	case "base64":
-		return base64.StdEncoding.EncodeToString(sum)
-	default:
-		return base64.RawURLEncoding.EncodeToString(sum)
-	}
+	return string(appendEncoded(nil, d.Encoding, hash.Sum(nil)))
 }
 
 // gaveAway reports whether what a webhook signs could have been a challenge: its
@@ -154,7 +144,7 @@ func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
 		header, isHeader := strings.CutPrefix(name, "header.")
 		switch {
 		case isHeader:
-			value := r.header(textproto.CanonicalMIMEHeaderKey(header))
+			value := r.header(canonical(header))
 			if !reflectable.MatchString(value) {
 				return ""
 			}

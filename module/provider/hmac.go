@@ -7,8 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -80,10 +78,7 @@ var hashes = map[string]func() hash.Hash{
 	"sha256": sha256.New, "sha1": sha1.New, "sha384": sha512.New384, "sha512": sha512.New, "md5": md5.New,
 }
 
-var (
-	hashNames = []string{"md5", "sha1", "sha256", "sha384", "sha512"}
-	encodings = []string{"hex", "base64", "base64url"}
-)
+var hashNames = []string{"md5", "sha1", "sha256", "sha384", "sha512"}
 
 // maxHeaders is what {n} in a header's name goes up to.
 const maxHeaders = 100
@@ -111,11 +106,11 @@ func (h *HMAC) provision(c *Common) error {
 		h.tolerance = c.tolerance
 	}
 	h.keys = nil
-	for i, secret := range c.secrets {
-		key, err := decodeKey(h.Key, secret)
-		if err != nil {
-			return fmt.Errorf("secret %d: %v", i+1, err)
-		}
+	keys, err := decodeKeys(h.Key, c.secrets)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
 		h.keys = append(h.keys, &macPool{sync.Pool{New: func() any {
 			if h.plain {
 				return &mac{Hash: hashes[h.Hash](), key: key}
@@ -374,13 +369,6 @@ func (h *HMAC) sum(m *mac, e *env, signed template) ([]byte, bool) {
 		return nil, false
 	}
 	m.sum = m.Hash.Sum(m.sum[:0])
-	switch h.Encoding {
-	case "hex":
-		m.text = hex.AppendEncode(m.text[:0], m.sum)
-	case "base64":
-		m.text = base64.StdEncoding.AppendEncode(m.text[:0], m.sum)
-	default:
-		m.text = base64.RawURLEncoding.AppendEncode(m.text[:0], m.sum)
-	}
+	m.text = appendEncoded(m.text[:0], h.Encoding, m.sum)
 	return m.text, true
 }

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -89,18 +88,13 @@ var jwtAlgorithms = map[string]algorithm{
 var keyAPIs = map[string]func(*Common) (keyFetch, error){"plaid": plaidKeys}
 
 // provision checks the scheme and makes its keys.
-func (j *JWT) provision(c *Common) error {
+func (j *JWT) provision(c *Common) (err error) {
 	if err := j.compile(); err != nil {
 		return err
 	}
 	j.tolerance, j.external = c.tolerance, c.external
-	j.secrets = nil
-	for i, secret := range c.secrets {
-		key, err := decodeKey(j.Key, secret)
-		if err != nil {
-			return fmt.Errorf("secret %d: %v", i+1, err)
-		}
-		j.secrets = append(j.secrets, key)
+	if j.secrets, err = decodeKeys(j.Key, c.secrets); err != nil {
+		return err
 	}
 	return j.provisionKeys(c)
 }
@@ -109,7 +103,7 @@ func (j *JWT) provision(c *Common) error {
 func (j *JWT) compile() error {
 	setDefault(&j.Key, "raw")
 	setDefault(&j.HashEncoding, "hex")
-	j.header = textproto.CanonicalMIMEHeaderKey(j.Header)
+	j.header = canonical(j.Header)
 	for _, name := range j.Algorithms {
 		if _, known := jwtAlgorithms[name]; !known {
 			return fmt.Errorf("unknown algorithm %q: want %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
@@ -172,8 +166,8 @@ func (j *JWT) inHeader() bool { return j.Header != "" && slices.ContainsFunc(j.A
 
 // profile tells a profile what verify will ask of a request.
 func (j *JWT) profile(p *Profile) {
-	p.Secrets = len(j.secrets) + len(j.keys.fixed)
-	p.SignsURL = j.URLHash != ""
+	p.Secrets = max(p.Secrets, len(j.secrets)+len(j.keys.fixed))
+	p.SignsURL = p.SignsURL || j.URLHash != ""
 	if j.header == "Authorization" {
 		p.SecretHeaders = append(p.SecretHeaders, j.header)
 	}
@@ -288,8 +282,13 @@ func (j *JWT) match(token *jws) (position int, err error) {
 		}
 		return position, err
 	}
-	for i, secret := range slices.Backward(j.secrets) {
-		same := subtle.ConstantTimeCompare(sumOf(a, secret, token.signed), token.signature)
+	return matchMAC(a, j.secrets, token.signed, token.signature)
+}
+
+// matchMAC returns the position of the first secret that made an HMAC.
+func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
+	for i, secret := range slices.Backward(secrets) {
+		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
 		position = subtle.ConstantTimeSelect(same, i+1, position)
 	}
 	if position == 0 {

@@ -244,15 +244,15 @@ func TestJWTInBody(t *testing.T) {
 func TestJWTSign(t *testing.T) {
 	later := now.Add(time.Hour)
 	for _, v := range keyedVectors(t) {
-		if v.Secret == "" || v.Expected != "valid" || strings.HasPrefix(v.Provider, "rfc") {
+		if v.Secret == nil || v.Expected != "valid" || strings.HasPrefix(v.Provider, "rfc") {
 			continue
 		}
-		p := mustParse(t, v.config())
+		p := mustParse(t, v.config(t))
 		signer, err := p.(Resigner).SignerWith("")
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, _ := v.request(t)
+		r := v.request(t)
 		before, err := p.(*Known).ready.proofs.list[0].JWT.find(r)
 		if err != nil {
 			t.Fatal(err)

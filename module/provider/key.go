@@ -26,6 +26,18 @@ func decodeKey(encoding, secret string) (key []byte, err error) {
 	return key, nil
 }
 
+// decodeKeys makes secrets into keys.
+func decodeKeys(encoding string, secrets []string) (keys [][]byte, err error) {
+	for i, secret := range secrets {
+		key, err := decodeKey(encoding, secret)
+		if err != nil {
+			return nil, fmt.Errorf("secret %d: %v", i+1, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // parseKey compiles a template over {secret}.
 func parseKey(text string) (template, error) {
 	if !strings.Contains(text, "{secret") {

@@ -117,8 +117,8 @@ func (c *Custom) readProof(d *caddyfile.Dispenser, proof Proof, more syntax.Opti
 func (c *Custom) readSignature(d *caddyfile.Dispenser, proof Proof, s *Signature, hash *string, more syntax.Options) error {
 	if hash != nil && d.NextArg() {
 		*hash = d.Val()
-		if _, known := signatureHashes[*hash]; !known {
-			return d.Errf("unknown hash %q: want sha256, sha384 or sha512", *hash)
+		if _, err := signatureHash(hash); err != nil {
+			return syntax.At(d, err)
 		}
 	}
 	options := syntax.Options{

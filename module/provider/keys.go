@@ -3,6 +3,7 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -162,6 +163,25 @@ func (k *Keys) readers() syntax.Options {
 		"client_secret": syntax.String(&k.ClientSecret),
 		"api_url":       readURL(&k.APIURL),
 	}
+}
+
+// client returns what a provider's API is asked for keys with. address is where
+// it is unless api_url says otherwise.
+func (k *Keys) client(provider, address string) (id, secret string, api *url.URL, err error) {
+	if id, err = resolved("client_id", k.ClientID); err != nil {
+		return "", "", nil, err
+	}
+	if secret, err = resolved("client_secret", k.ClientSecret); err != nil {
+		return "", "", nil, err
+	}
+	if id == "" || secret == "" {
+		return "", "", nil, fmt.Errorf("the API of %s gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>", provider)
+	}
+	if k.APIURL != "" {
+		address = k.APIURL
+	}
+	api, err = parseHTTPS("api_url", address)
+	return id, secret, api, err
 }
 
 // resolved returns an option's value with its placeholders resolved; "" if it

@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -71,7 +70,6 @@ func (m *MessageSignature) provision(c *Common) (err error) {
 		return err
 	}
 	m.tolerance, m.external = c.tolerance, c.external
-	m.secrets = nil
 	if m.algorithm.kind != "hmac" {
 		if len(c.secrets) > 0 {
 			return fmt.Errorf("the algorithm %s uses public keys, not secrets", m.Algorithm)
@@ -82,12 +80,8 @@ func (m *MessageSignature) provision(c *Common) (err error) {
 		}
 		return err
 	}
-	for i, secret := range c.secrets {
-		key, err := decodeKey(m.Key, secret)
-		if err != nil {
-			return fmt.Errorf("secret %d: %v", i+1, err)
-		}
-		m.secrets = append(m.secrets, key)
+	if m.secrets, err = decodeKeys(m.Key, c.secrets); err != nil {
+		return err
 	}
 	if len(m.secrets) == 0 || len(c.PublicKeys) > 0 || c.KeysURL != "" {
 		return fmt.Errorf("the algorithm %s needs a secret, and no public key", m.Algorithm)
@@ -139,7 +133,7 @@ func (m *MessageSignature) timed() bool { return true }
 
 // profile tells a profile what verify will ask of a request.
 func (m *MessageSignature) profile(p *Profile) {
-	p.Secrets = len(m.secrets) + len(m.keys.fixed)
+	p.Secrets = max(p.Secrets, len(m.secrets)+len(m.keys.fixed))
 	p.SignsURL = true
 }
 
@@ -247,14 +241,7 @@ func (m *MessageSignature) match(proof *messageProof, base string) (position int
 		digest := m.algorithm.digest(func(to io.Writer) { io.WriteString(to, base) })
 		return m.keys.verify(&m.algorithm, keyID(proof.input.Params), digest, proof.signature)
 	}
-	for i, secret := range slices.Backward(m.secrets) {
-		same := subtle.ConstantTimeCompare(sumOf(m.algorithm, secret, []byte(base)), proof.signature)
-		position = subtle.ConstantTimeSelect(same, i+1, position)
-	}
-	if position == 0 {
-		return 0, Wrong
-	}
-	return position, nil
+	return matchMAC(m.algorithm, m.secrets, []byte(base), proof.signature)
 }
 
 func keyID(params *httpsfv.Params) string {

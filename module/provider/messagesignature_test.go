@@ -19,8 +19,8 @@ func TestSignatureBase(t *testing.T) {
 			continue
 		}
 		compared++
-		r, _ := v.request(t)
-		m := MessageSignature{Label: v.Label}
+		r := v.request(t)
+		m := MessageSignature{Label: strings.Join(texts(v.options["label"]), "")}
 		proof, err := m.find(r)
 		if err != nil {
 			t.Fatal(err)

@@ -51,11 +51,13 @@ func isPayPal(u *url.URL) bool {
 	return strings.HasSuffix(u.Hostname(), ".paypal.com") && strings.HasPrefix(u.Path, "/v1/notifications/certs/")
 }
 
-// carriesTime implements timer.
+// carriesTime: the transmission has a signed time.
 func (p *PayPal) carriesTime() bool { return true }
 
 // profile tells a profile what verify will ask of a request.
-func (p *PayPal) profile(profile *Profile) { profile.Secrets = len(p.certificates.fixed) }
+func (p *PayPal) profile(profile *Profile) {
+	profile.Secrets = max(profile.Secrets, len(p.certificates.fixed))
+}
 
 // check refuses a request whose headers cannot be a proof.
 func (p *PayPal) check(r *Request) error {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"net/textproto"
 	"net/url"
 	"regexp"
 	"slices"
@@ -38,7 +37,7 @@ func (p *Place) check() error {
 
 func (p *Place) canonicalize() {
 	if p.In == "header" {
-		p.Name = textproto.CanonicalMIMEHeaderKey(p.Name)
+		p.Name = canonical(p.Name)
 	}
 }
 
@@ -55,7 +54,7 @@ func (p *Place) find(r *Request) (string, bool) {
 		return pairValue(r.RawQuery, p.Name)
 	case "form":
 		// A JSON body may have anything between two ampersands.
-		if !strings.HasPrefix(r.header("Content-Type"), "application/x-www-form-urlencoded") {
+		if !strings.HasPrefix(r.header("Content-Type"), urlencoded) {
 			return "", false
 		}
 		return pairValue(string(r.Body), p.Name)

@@ -10,20 +10,7 @@ import (
 
 // plaidKeys returns what asks Plaid's API for the key of an ID.
 func plaidKeys(c *Common) (keyFetch, error) {
-	clientID, err := resolved("client_id", c.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	clientSecret, err := resolved("client_secret", c.ClientSecret)
-	if err != nil {
-		return nil, err
-	}
-	if clientID == "" || clientSecret == "" {
-		return nil, errors.New("the API of Plaid gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>")
-	}
-	address := c.APIURL
-	setDefault(&address, "https://production.plaid.com")
-	api, err := parseHTTPS("api_url", address)
+	clientID, clientSecret, api, err := c.client("Plaid", "https://production.plaid.com")
 	if err != nil {
 		return nil, err
 	}

@@ -33,12 +33,12 @@ type Preset struct {
 
 // Option is something that a preset cannot know.
 type Option struct {
-	Name     string   // its subdirective
-	Help     string   // a sentence
-	Required bool     // whether the preset loads without it
-	Default  string   // its value if it is not given
-	Choices  []string // the values that it can have; nil: any
-	Several  bool     // whether it may have several values
+	Name     string   `json:"name"`               // its subdirective
+	Help     string   `json:"help"`               // a sentence
+	Required bool     `json:"required,omitempty"` // the preset does not load without it
+	Default  string   `json:"default,omitempty"`  // its value if it is not given
+	Choices  []string `json:"choices,omitempty"`  // the values that it can have; nil: any
+	Several  bool     `json:"several,omitempty"`  // it may have several values
 
 	key      bool // it is one of Keys
 	secrets  bool // it is another name of the secrets

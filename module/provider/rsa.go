@@ -16,12 +16,11 @@ type RSA struct {
 
 // provision compiles the scheme and takes the keys.
 func (s *RSA) provision(c *Common) error {
-	setDefault(&s.Hash, "sha256")
 	setDefault(&s.Padding, "pkcs1")
-	hash, known := signatureHashes[s.Hash]
+	hash, err := signatureHash(&s.Hash)
 	switch {
-	case !known:
-		return fmt.Errorf("unknown hash %q: want sha256, sha384 or sha512", s.Hash)
+	case err != nil:
+		return err
 	case s.Padding != "pkcs1" && s.Padding != "pss":
 		return fmt.Errorf("unknown padding %q: want pkcs1 or pss", s.Padding)
 	}

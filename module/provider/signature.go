@@ -123,7 +123,7 @@ func (s *Signature) timed() bool { return strings.Contains(s.Signed, "{timestamp
 
 // profile tells a profile what verify will ask of a request.
 func (s *Signature) profile(p *Profile) {
-	p.Secrets = len(s.keys.fixed)
+	p.Secrets = max(p.Secrets, len(s.keys.fixed))
 	s.signed.profile(p)
 }
 

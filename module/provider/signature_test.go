@@ -388,7 +388,7 @@ func FuzzKeyed(f *testing.F) {
 	providers := make(map[string]Provider)
 	for i, v := range vectors {
 		if !v.ConfigError {
-			providers[v.ID] = mustParse(f, v.config())
+			providers[v.ID] = mustParse(f, v.config(f))
 			for _, value := range v.Headers {
 				f.Add(uint8(i), value, v.Body)
 			}
@@ -401,13 +401,13 @@ func FuzzKeyed(f *testing.F) {
 			return
 		}
 		for name := range v.Headers {
-			r, at := v.request(t)
+			r, at := v.request(t), v.at()
 			r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{value}
 			if p.Verify(r, at) == nil && v.Headers[name] != value && v.Expected != "valid" {
 				t.Errorf("%s: taken with %s: %q", v.ID, name, value)
 			}
 		}
-		r, at := v.request(t)
+		r, at := v.request(t), v.at()
 		r.Body = []byte(body)
 		if p.Verify(r, at) == nil && v.Expected != "valid" {
 			t.Errorf("%s: taken with body %q", v.ID, body)

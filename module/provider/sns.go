@@ -42,7 +42,7 @@ func isSNS(u *url.URL) bool {
 func (s *SNS) carriesTime() bool { return true }
 
 // profile tells a profile what verify will ask of a request.
-func (s *SNS) profile(p *Profile) { p.Secrets = len(s.certificates.fixed) }
+func (s *SNS) profile(p *Profile) { p.Secrets = max(p.Secrets, len(s.certificates.fixed)) }
 
 // snsSigned are the fields that are signed, by type of message.
 var snsSigned = map[string][]string{

@@ -3,7 +3,6 @@ package provider
 import (
 	"fmt"
 	"io"
-	"net/textproto"
 	"slices"
 	"strings"
 )
@@ -66,7 +65,7 @@ func parsePlaceholder(inside string) (piece, error) {
 	source, functions, piped := strings.Cut(inside, "|")
 	name, of, _ := strings.Cut(source, ".")
 	if name == "header" {
-		of = textproto.CanonicalMIMEHeaderKey(of)
+		of = canonical(of)
 	}
 	p := piece{name: name, text: of}
 	if name == "" {

@@ -29,7 +29,8 @@ type vector struct {
 	Expected           string
 	Reason             string
 	ConfigError        bool      `json:"config_error"`
-	NoKey              bool      `json:"no_key"` // what it was signed with is not public
+	NoKey              bool      `json:"no_key"`         // what it was signed with is not public
+	Base               string    `json:"signature_base"` // of RFC 9421
 	Response           *struct { // to a handshake
 		Status  int
 		Headers map[string]string
@@ -62,7 +63,7 @@ func (v *vector) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &v.options)
 }
 
-func readVectors(t *testing.T) (vectors []*vector) {
+func readVectors(t testing.TB) (vectors []*vector) {
 	content, err := os.ReadFile("testdata/vectors.json")
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +150,7 @@ func (v *vector) at() time.Time {
 	return time.Unix(int64(seconds), int64(fraction*1e9))
 }
 
-func (v *vector) request(t *testing.T) *Request {
+func (v *vector) request(t testing.TB) *Request {
 	var headers []string
 	for name, value := range v.Headers {
 		headers = append(headers, name+": "+value)
@@ -179,7 +180,7 @@ func (v *vector) verify(p Provider, r *Request) error {
 }
 
 // config writes the receiver of a vector as a provider block.
-func (v *vector) config(t *testing.T) string {
+func (v *vector) config(t testing.TB) string {
 	var b strings.Builder
 	b.WriteString(v.Provider)
 	for _, secret := range texts(v.Secret) {
@@ -221,7 +222,7 @@ func texts(value any) (list []string) {
 }
 
 // standIn answers in place of the provider's API, once it was asked rightly.
-func (v *vector) standIn(t *testing.T) string {
+func (v *vector) standIn(t testing.TB) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var got map[string]any
 		if err := json.NewDecoder(r.Body).Decode(&got); err != nil || !reflect.DeepEqual(got, v.APIRequest.JSON) {
