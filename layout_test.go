@@ -17,6 +17,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		root     = self
 		module   = self + "/module"
 		syntax   = self + "/module/internal/syntax"
+		durable  = self + "/module/internal/durable"
 		provider = self + "/module/provider"
 		queue    = self + "/module/queue"
 		disk     = self + "/module/queue/disk"
@@ -25,7 +26,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddy     = "github.com/caddyserver/caddy"
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	)
-	leaves := []string{provider, syntax, queue, disk, rules}
+	leaves := []string{provider, syntax, durable, queue, disk, rules}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -36,9 +37,10 @@ func TestImportsRunOneWay(t *testing.T) {
 		{module, leaves, nil},
 		{provider, []string{syntax}, []string{caddyHTTP}},
 		{queue, nil, []string{caddyHTTP}},
-		{disk, []string{queue, syntax}, []string{caddyHTTP}},
+		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
 		{queue + "/queuetest", []string{queue}, []string{caddyHTTP}},
 		{syntax, nil, []string{caddyHTTP}},
+		{durable, nil, []string{caddy}},
 		{rules, nil, []string{caddy, "net/http"}},
 	} {
 		for _, dep := range dependencies(t, test.pkg) {

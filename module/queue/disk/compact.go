@@ -8,6 +8,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
 )
 
 const (
@@ -39,7 +41,7 @@ func (s *Store) compact(db *bolt.DB) (*bolt.DB, error) {
 		s.logger.Warn("making the queue file smaller failed", zap.Error(err))
 		return db, discardDraft(path)
 	}
-	if err := errors.Join(db.Close(), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(db.Close(), durable.SyncDir(filepath.Dir(path))); err != nil {
 		return nil, fmt.Errorf("replacing queue file: %w: %w", errIO, err)
 	}
 	s.logger.Info("queue file was made smaller", zap.Int64("bytes", size), zap.Int64("used", size-free))

@@ -16,6 +16,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
 )
 
 const (
@@ -111,19 +113,7 @@ func makeDir(dir string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
 	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be synced there
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.SyncDir(filepath.Dir(dir))
 }
 
 // createFile puts an empty queue file in place in one step, so that a full
@@ -148,7 +138,7 @@ func createFile(path string) error {
 			return err
 		}
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // keep gives a file a second name, under which it stays when it is replaced.

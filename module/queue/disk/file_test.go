@@ -127,7 +127,8 @@ func edit(t *testing.T, dir string, change func(*bolt.Tx) error) {
 	}
 }
 
-// TestReplacedFile waits for the lock of a file that is replaced meanwhile.
+// TestReplacedFile waits for the lock of a file that is replaced meanwhile: what
+// is opened after all is the file that is there.
 func TestReplacedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), fileName)
 	for _, name := range []string{path, path + draftSuffix} {
@@ -143,16 +144,32 @@ func TestReplacedFile(t *testing.T) {
 	go func() {
 		db, err := openBolt(path, false)
 		if err == nil {
-			err = errors.Join(errors.New("took a file that is not there any more"), db.Close())
+			err = errors.Join(update(db, stamp), db.Close())
 		}
 		late <- err
 	}()
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond) // most probably it waits for the lock then
 	if err := errors.Join(os.Rename(path+draftSuffix, path), owner.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-late; !errors.Is(err, errIO) {
-		t.Error(err)
+	if err := <-late; errors.Is(err, errIO) {
+		return
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	db, err := openBolt(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = view(db, func(tx *bolt.Tx) error {
+		if tx.Bucket(bucketMeta).Get(keyOpened) == nil {
+			t.Error("what was written went to a file that is not there any more")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

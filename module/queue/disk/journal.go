@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
 )
 
 const (
@@ -56,7 +58,7 @@ func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, 
 		return nil, nil, nil, err
 	}
 	// The process before may have made a file, and died before its name was durable.
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return nil, nil, nil, err
 	}
 	j = &journal{dir: dir, salt: salt, seq: applied}
@@ -205,7 +207,7 @@ func (j *journal) create(size int64) (*journalFile, error) {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = syncDir(j.dir)
+		err = durable.SyncDir(j.dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))

@@ -13,6 +13,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -51,7 +52,7 @@ func (s *Store) salvage() error {
 	if err == nil {
 		err = os.Rename(path+draftSuffix, path)
 	}
-	if err = errors.Join(err, syncDir(s.dir)); err != nil {
+	if err = errors.Join(err, durable.SyncDir(s.dir)); err != nil {
 		return fmt.Errorf("replacing the damaged queue file: %w: %w", errIO, err)
 	}
 	s.logger.Error("queue file was damaged: what reads was copied into a new one", zap.String("kept", kept),
