@@ -3,7 +3,6 @@ package module
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
 // Explanation says which routes of a source would take a request.
@@ -39,10 +36,7 @@ func (h *Handler) explain(raw []byte) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	hook := &webhook{Request: r.WithContext(context.Background()), received: time.Now()}
-	hook.proof = provider.Request{
-		Method: r.Method, Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Header: r.Header, Body: body,
-	}
+	hook := h.newWebhook(r, body, time.Now())
 	h.provider.Strip(&hook.proof)
 	h.identify(hook)
 	defer hook.view.Free()
@@ -138,6 +132,9 @@ func explainFor(c *client, r *remote, source string, raw []byte) (x *Explanation
 		return x, err
 	}
 	h, err := readSource(r.config, r.adapter, source)
+	if err == nil {
+		err = h.provisionRules()
+	}
 	if err != nil {
 		return nil, usageError{err}
 	}

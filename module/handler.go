@@ -131,11 +131,15 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading provider: %w", err)
 	}
-	h.provider = mod.(provider.Provider)
-	h.checker, _ = mod.(provider.Checker)
-	h.handshaker, _ = mod.(provider.Handshaker)
-	h.profile = h.provider.Profile()
+	h.use(mod.(provider.Provider))
 	return nil
+}
+
+// use takes a provider that is provisioned.
+func (h *Handler) use(p provider.Provider) {
+	h.provider, h.profile = p, p.Profile()
+	h.checker, _ = p.(provider.Checker)
+	h.handshaker, _ = p.(provider.Handshaker)
 }
 
 // inlineName returns the name of the module that a raw configuration is for.

@@ -13,9 +13,9 @@ import (
 )
 
 // namedProvider makes a provider as a block of a Caddyfile would that has these
-// secrets and, as name=value, these subdirectives. The value is split into words
-// as in a Caddyfile, but one of several lines, such as a key, is one word. More
-// values of the same subdirective are more words.
+// secrets and, as name=value, these subdirectives. A value is one word or, where
+// that is not what the subdirective takes, several as in a Caddyfile. More values
+// of the same subdirective are more words.
 func namedProvider(name string, secrets, options []string) (provider.Provider, error) {
 	if _, err := caddy.GetModule("webhook_gateway.providers." + name); err != nil {
 		return nil, usageError{fmt.Errorf("no provider %q%s", name, alike(name, provider.Descriptions()))}
@@ -23,27 +23,46 @@ func namedProvider(name string, secrets, options []string) (provider.Provider, e
 	if name == "custom" {
 		return nil, usageError{errors.New("provider custom is what a configuration says: name a source of one instead")}
 	}
-	block, err := providerBlock(name, secrets, options)
+	p, err := namedBy(oneWord, name, secrets, options)
+	if err != nil && strings.ContainsAny(strings.Join(options, ""), " \t\n\"`") {
+		p, err = namedBy(caddyfile.Tokenize, name, secrets, options)
+	}
 	if err != nil {
 		return nil, usageError{err}
+	}
+	return p, nil
+}
+
+// namedBy makes the provider with one way to cut values into words.
+func namedBy(words func(value []byte, file string) ([]caddyfile.Token, error), name string, secrets, options []string) (provider.Provider, error) {
+	block, err := providerBlock(words, name, secrets, options)
+	if err != nil {
+		return nil, err
 	}
 	p := handlerParser{handler: new(Handler)}
 	d := caddyfile.NewDispenser(block)
 	d.Next()
 	if err := p.readProvider(d); err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	defer cancel()
 	if err := p.handler.provisionProvider(ctx); err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	return p.handler.provider, nil
 }
 
+func oneWord(value []byte, file string) ([]caddyfile.Token, error) {
+	if len(value) == 0 {
+		return nil, nil
+	}
+	return []caddyfile.Token{{File: file, Line: 1, Text: string(value)}}, nil
+}
+
 // providerBlock returns the tokens of the block. Each subdirective is a file of
 // its own, so that errors name it, and that it is a line of its own.
-func providerBlock(name string, secrets, options []string) ([]caddyfile.Token, error) {
+func providerBlock(cut func([]byte, string) ([]caddyfile.Token, error), name string, secrets, options []string) ([]caddyfile.Token, error) {
 	const file = "--provider"
 	block := []caddyfile.Token{{File: file, Line: 1, Text: "provider"}, {File: file, Line: 1, Text: name}}
 	for _, secret := range secrets {
@@ -62,7 +81,7 @@ func providerBlock(name string, secrets, options []string) ([]caddyfile.Token, e
 			names = append(names, name)
 			words[name] = []caddyfile.Token{{File: file, Line: 1, Text: name}}
 		}
-		more, err := optionWords(value, file)
+		more, err := cut([]byte(value), file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %v", file, err)
 		}
@@ -72,11 +91,4 @@ func providerBlock(name string, secrets, options []string) ([]caddyfile.Token, e
 		block = append(block, words[name]...)
 	}
 	return append(block, caddyfile.Token{File: "end", Line: 1, Text: "}"}), nil
-}
-
-func optionWords(value, file string) ([]caddyfile.Token, error) {
-	if strings.Contains(value, "\n") && !strings.ContainsAny(value[:1], "\"`") {
-		return []caddyfile.Token{{File: file, Line: 1, Text: value}}, nil
-	}
-	return caddyfile.Tokenize([]byte(value), file)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// readSource reads a source out of a configuration, as far as its rules need it.
+// readSource reads a source out of a configuration. Nothing of it is provisioned.
 func readSource(configFile, adapter, name string) (*Handler, error) {
 	config, _, _, err := caddycmd.LoadConfig(configFile, adapter)
 	if err != nil {
@@ -36,9 +36,7 @@ func readSource(configFile, adapter, name string) (*Handler, error) {
 	if h == nil {
 		return nil, fmt.Errorf("the configuration has no source %s; it has %d others", name, len(sources))
 	}
-	if err := h.provisionRules(); err != nil {
-		return nil, fmt.Errorf("source %s: %w", name, err)
-	}
+	h.Source = name
 	return h, nil
 }
 
@@ -72,18 +70,24 @@ func collectSources(tree any, found map[string]*Handler) error {
 	return nil
 }
 
-// provisionRules loads the provider and compiles the expressions, nothing else.
-func (h *Handler) provisionRules() (err error) {
+// provisionProof loads the provider and compiles what finds event type and ID,
+// nothing else.
+func (h *Handler) provisionProof() error {
 	h.logger = zap.NewNop()
-	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
-		return err
-	}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	defer cancel()
 	if err := h.provisionProvider(ctx); err != nil {
+		return fmt.Errorf("source %s: %w", h.Source, err)
+	}
+	return h.provisionIdentity()
+}
+
+// provisionRules does so with any secrets, and compiles the rules.
+func (h *Handler) provisionRules() (err error) {
+	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
 		return err
 	}
-	if err := h.provisionIdentity(); err != nil {
+	if err := h.provisionProof(); err != nil {
 		return err
 	}
 	for _, route := range h.Routes {

@@ -47,13 +47,16 @@ func parseRaw(raw []byte) (*http.Request, []byte, error) {
 	if err != nil {
 		return nil, nil, errors.New("the request is empty")
 	}
-	fields := strings.Fields(line)
-	if len(fields) < 2 || len(fields) > 3 {
+	method, rest, _ := strings.Cut(line, " ")
+	if i := strings.LastIndex(rest, " HTTP/"); i >= 0 {
+		rest = rest[:i]
+	}
+	if method == "" || rest == "" {
 		return nil, nil, fmt.Errorf("%q is no request line such as: POST /hook HTTP/1.1", line)
 	}
-	target, err := url.ParseRequestURI(fields[1])
+	target, err := url.ParseRequestURI(rest)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%q is no target of a request", fields[1])
+		return nil, nil, fmt.Errorf("%q is no target of a request", rest)
 	}
 	header, err := text.ReadMIMEHeader()
 	if err != nil && err != io.EOF {
@@ -68,5 +71,5 @@ func parseRaw(raw []byte) (*http.Request, []byte, error) {
 		host = header.Get("Host")
 	}
 	header.Del("Host")
-	return &http.Request{Method: fields[0], URL: target, Host: host, Header: http.Header(header)}, body, nil
+	return &http.Request{Method: method, URL: target, Host: host, Header: http.Header(header)}, body, nil
 }

@@ -43,13 +43,20 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, err
 			return nil, err
 		}
 	}
-	hook := &webhook{Request: r, received: received, body: content}
+	hook := h.newWebhook(r, content.bytes, received)
+	hook.body = content
+	return hook, nil
+}
+
+// newWebhook describes a request to the provider.
+func (h *Handler) newWebhook(r *http.Request, content []byte, received time.Time) *webhook {
+	hook := &webhook{Request: r, received: received}
 	hook.proof = provider.Request{
 		Method:   r.Method,
 		Path:     r.URL.EscapedPath(),
 		RawQuery: r.URL.RawQuery,
 		Header:   r.Header,
-		Body:     content.bytes,
+		Body:     content,
 	}
 	if h.profile.SignsURL {
 		hook.proof.Public = publicURL(r)
@@ -57,7 +64,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, err
 	if h.profile.SignsID {
 		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
 	}
-	return hook, nil
+	return hook
 }
 
 // free gives back what the request used.

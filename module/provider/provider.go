@@ -177,6 +177,13 @@ func (r *Request) publicURL(external *url.URL) *url.URL {
 	return &u
 }
 
+// Called says which URL the provider called. Where it names neither path nor
+// query, those of the request count.
+func (r *Request) Called(public *url.URL) {
+	r.Public = r.publicURL(public)
+	r.Path, r.RawQuery = r.Public.EscapedPath(), r.Public.RawQuery
+}
+
 // To addresses the request to a URL, whose query the request's own one follows.
 func (r *Request) To(target *url.URL) {
 	called := *target

@@ -55,7 +55,10 @@ func (w *working) Profile() *Profile { return &w.ready.profile }
 
 // Verify implements Provider.
 func (w *working) Verify(r *Request, now time.Time) error {
-	is := w.now()
+	return w.now().verify(r, now)
+}
+
+func (is *ready) verify(r *Request, now time.Time) error {
 	if err := is.common.verifyToken(r, now); err != nil {
 		return err
 	}
@@ -90,16 +93,21 @@ func (w *working) Handshake(r *Request, now time.Time) (*Reply, error) {
 func (w *working) Enroll(secrets []string) error {
 	c := *w.ready.common
 	c.secrets = slices.Concat(c.secrets, secrets)
-	d, err := w.define(c.secrets)
-	if err != nil {
-		return err
-	}
-	enrolled, err := makeReady(&c, d)
+	enrolled, err := w.makeOther(&c)
 	if err != nil {
 		return err
 	}
 	w.enrolled.Store(enrolled)
 	return nil
+}
+
+// makeOther makes the definition ready for another configuration.
+func (w *working) makeOther(c *Common) (*ready, error) {
+	d, err := w.define(c.secrets)
+	if err != nil {
+		return nil, err
+	}
+	return makeReady(c, d)
 }
 
 // unknownSecret returns one that nobody has. It stands in for one that is still

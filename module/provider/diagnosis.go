@@ -1,0 +1,253 @@
+package provider
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Diagnosis says for people what a provider read in a request, and why it
+// refuses it. It holds no secret.
+type Diagnosis struct {
+	Readings []Reading `json:"proofs,omitempty"`
+	// Causes are likely ones. Where the request is right but for one thing, that
+	// is the only one.
+	Causes []string `json:"causes,omitempty"`
+}
+
+// Diagnoser is a Provider that can say why it refuses a request. It takes its
+// time: it is for an operator who asks.
+type Diagnoser interface {
+	Provider
+
+	// Diagnose tells what Verify read, and why it did not return nil.
+	Diagnose(r *Request, now time.Time) *Diagnosis
+}
+
+// Diagnose implements Diagnoser.
+func (w *working) Diagnose(r *Request, now time.Time) *Diagnosis {
+	is := w.now()
+	d := new(Diagnosis)
+	for _, p := range is.proofs.list {
+		d.Readings = append(d.Readings, p.reading(r, now))
+	}
+	if is.verify(r, now) == nil {
+		return d
+	}
+	s := &suspicion{working: w, is: is, r: r, now: now, readings: d.Readings}
+	if cause := s.proven(); cause != "" {
+		d.Causes = []string{cause}
+	} else {
+		d.Causes = s.hints()
+	}
+	return d
+}
+
+// suspicion looks for what is wrong with a request by trying what would be
+// right.
+type suspicion struct {
+	*working
+	is       *ready
+	r        *Request
+	now      time.Time
+	readings []Reading
+}
+
+// proven returns the one thing with which the request would be right; "" if
+// none is found.
+func (s *suspicion) proven() string {
+	if s.is.common.verifyToken(s.r, s.now) != nil {
+		return fmt.Sprintf("the token that guards the source, in %s, is missing or wrong", s.is.common.Token.place())
+	}
+	if is := s.timeless(nil); s.right(is, s.r) {
+		return s.age()
+	}
+	for _, a := range s.alterations() {
+		if is := s.timeless(a.change); is != nil && s.right(is, s.r) {
+			return a.cause
+		}
+	}
+	is := s.timeless(nil)
+	for _, b := range bodies(s.r.Body) {
+		other := *s.r
+		if other.Body = b.body; s.right(is, &other) {
+			return b.cause
+		}
+	}
+	return s.otherURL()
+}
+
+// right reports whether a request is right, whenever it was signed.
+func (s *suspicion) right(is *ready, r *Request) bool {
+	return is != nil && is.verify(r, s.signedAt()) == nil
+}
+
+// signedAt returns when the request says that it was signed; now if it says
+// nothing.
+func (s *suspicion) signedAt() time.Time {
+	for i := range s.readings {
+		if at := s.readings[i].Time; at != nil {
+			return *at
+		}
+	}
+	return s.now
+}
+
+// timeless returns what checks no age, with the secrets changed; nil if these
+// cannot be secrets, or are the same.
+func (s *suspicion) timeless(change func(secret string) string) *ready {
+	c := *s.is.common
+	c.tolerance = 0
+	same := true
+	changed := func(secrets []string) []string {
+		if change == nil {
+			return secrets
+		}
+		list := make([]string, len(secrets))
+		for i, secret := range secrets {
+			if list[i] = change(secret); list[i] == "" {
+				list[i] = secret
+			}
+			same = same && list[i] == secret
+		}
+		return list
+	}
+	c.secrets = changed(c.secrets)
+	d, err := s.define(c.secrets)
+	if err != nil {
+		return nil
+	}
+	for i := range d.Proofs {
+		if own := given(d.Proofs[i].Secrets); len(own) > 0 {
+			if own, err = resolve("secret", own); err != nil {
+				return nil
+			}
+			d.Proofs[i].Secrets = changed(own)
+		}
+	}
+	if change != nil && same {
+		return nil
+	}
+	is, err := makeReady(&c, d)
+	if err != nil {
+		return nil
+	}
+	return is
+}
+
+// age says how far from now the request was signed.
+func (s *suspicion) age() string {
+	at := s.signedAt()
+	age, side := s.now.Sub(at), "before"
+	if age < 0 {
+		age, side = -age, "after"
+	}
+	return fmt.Sprintf("the signature is right, but its time is %v %s the one that it is checked at, and the tolerance is %v: "+
+		"one of the clocks is wrong, or the request is an old one; check an old one at its own time, --at %d",
+		age.Round(time.Second), side, s.is.common.tolerance, at.Unix())
+}
+
+// hints returns what may be wrong.
+func (s *suspicion) hints() (hints []string) {
+	if text := s.r.header("Content-Length"); text != "" {
+		if length, err := strconv.Atoi(text); err == nil && length != len(s.r.Body) {
+			hints = append(hints, fmt.Sprintf("the body has %d bytes, but the header Content-Length says %d: it was changed or cut after it was signed, or when it was saved", len(s.r.Body), length))
+		}
+	}
+	none := !slices.ContainsFunc(s.readings, func(x Reading) bool { return x.Refusal != string(Missing) && x.Refusal != notMade })
+	other := slices.ContainsFunc(s.readings, func(x Reading) bool { return x.Refusal == notMade })
+	switch {
+	case none && other:
+		return append(hints, "the request is not one that is proved in this way: look at what stands behind \"where\"")
+	case none:
+		return append(hints, s.missing())
+	}
+	for _, x := range s.readings {
+		hints = append(hints, x.misshapen()...)
+	}
+	if len(hints) > 0 {
+		return hints
+	}
+	key := "secret"
+	if !s.is.usesSecrets() {
+		key = "public key"
+	}
+	hints = append(hints, fmt.Sprintf("the %s is that of another endpoint, application or mode (test and live often have their own)", key),
+		"the body was changed after it was signed: read and written anew by a proxy or a framework, or edited when it was saved")
+	if s.is.profile.SignsURL {
+		hints = append(hints, "the public URL is not the one that the provider has; it signs "+s.shown(s.r.publicURL(s.is.common.external)))
+	}
+	return hints
+}
+
+// missing says what is missing, and who else may have sent the request.
+func (s *suspicion) missing() string {
+	text := "the request has none of what proves who sent it"
+	if names := senders(s.r); len(names) > 0 {
+		text += "; by its headers it may be from " + strings.Join(names, ", ")
+	}
+	return text
+}
+
+// usesSecrets reports whether any proof is made with a secret.
+func (is *ready) usesSecrets() bool {
+	return slices.ContainsFunc(is.proofs.list, func(p *Proof) bool { return p.usesSecret() })
+}
+
+// misshapen says what no right signature looks like.
+func (x *Reading) misshapen() (hints []string) {
+	if x.Refusal == "" || slices.Contains(x.sizes, x.want) || x.want == 0 || len(x.sizes) == 0 {
+		return nil
+	}
+	names := map[int]string{16: "MD5", 20: "SHA-1", 32: "SHA-256", 48: "SHA-384", 64: "SHA-512"}
+	size := x.sizes[0]
+	switch {
+	case size == 0:
+		return []string{"the signature is written in another encoding, or is cut"}
+	case names[size] != "":
+		return []string{fmt.Sprintf("the signature has %d bytes, as %s makes them, but should have %d (%s)", size, names[size], x.want, names[x.want])}
+	}
+	return []string{fmt.Sprintf("the signature has %d bytes, but should have %d: it is cut, or written in another encoding", size, x.want)}
+}
+
+// senders returns the presets whose proof stands in headers that a request has.
+func senders(r *Request) (names []string) {
+	for i := range presets {
+		if slices.ContainsFunc(presets[i].Proofs, func(p Proof) bool {
+			name := p.header()
+			return name != "" && name != "Authorization" && r.Header[name] != nil
+		}) {
+			names = append(names, presets[i].Name)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), 5)]
+}
+
+// header returns the header that carries the proof; "" if there is none.
+func (p *Proof) header() string {
+	name := ""
+	switch {
+	case p.HMAC != nil:
+		name = p.HMAC.Header
+	case p.Digest != nil:
+		name = p.Digest.Header
+	case p.Token != nil && p.Token.In == "header":
+		name = p.Token.Name
+	case p.Ed25519 != nil:
+		name = p.Ed25519.Header
+	case p.ECDSA != nil:
+		name = p.ECDSA.Header
+	case p.RSA != nil:
+		name = p.RSA.Header
+	case p.JWT != nil:
+		name = p.JWT.Header
+	case p.MessageSignature != nil:
+		name = "Signature-Input"
+	case p.EBay != nil:
+		name = ebayHeader
+	}
+	return canonical(name)
+}
