@@ -190,6 +190,9 @@ func (x *Verification) rows() (rows [][2]string) {
 	add := func(name, format string, args ...any) {
 		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
 	}
+	for _, cause := range x.Causes {
+		add("likely cause", "%s", cause)
+	}
 	if x.Verdict == "valid" {
 		add("event type", "%s", x.EventType)
 		add("delivery ID", "%s", x.ID)
@@ -209,9 +212,6 @@ func (x *Verification) rows() (rows [][2]string) {
 		if p.Refusal != "" {
 			add("", "%s", p.Refusal)
 		}
-	}
-	for _, cause := range x.Causes {
-		add("likely cause", "%s", cause)
 	}
 	return rows
 }

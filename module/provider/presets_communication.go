@@ -30,6 +30,20 @@ var presetsCommunication = []Preset{
 		},
 	},
 	{
+		Name: "podium", Title: "Podium", Category: "communications",
+		Source:     "https://docs.podium.com/docs/verifying-webhook-signatures",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Header:    "Podium-Signature",
+				Signed:    []string{"{timestamp}.{body}"},
+				Timestamp: &Timestamp{Header: "Podium-Timestamp", Unit: "unix_ms"},
+			}}},
+			Event: `body.metadata.event_type`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
 		Name: "zoom", Title: "Zoom", Category: "meetings",
 		Source:     "https://github.com/zoom/webhook-sample",
 		Confidence: "code",

@@ -44,8 +44,12 @@ func (p *Proof) reading(r *Request, now time.Time) Reading {
 	} else {
 		x.headers(r, p.places()...)
 	}
-	if err := p.verify(r, now); err != nil {
+	err := p.verify(r, now)
+	if err != nil {
 		x.Refusal = err.Error()
+	}
+	if err == Missing && len(x.sizes) == 0 { // nothing to compare it with
+		x.Signed = nil
 	}
 	return x
 }
