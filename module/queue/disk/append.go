@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
@@ -19,7 +22,7 @@ const (
 // insertion is an event on its way to the journal and to the queue file.
 type insertion struct {
 	event         *queue.Event
-	head, request []byte
+	head, request []byte // once the journal has the request, its location
 	entries       []entry
 	buf           *bytes.Buffer // what head and request lie in; nil: in memory of their own
 	seq           uint64        // of its frame, set for the last event in it
@@ -98,10 +101,18 @@ func (s *Store) record(batch []*operation) error {
 	if f == nil {
 		return s.refusal()
 	}
-	if err := s.journalize(f, batch); err != nil {
+	switch err := s.journalize(f, batch); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNoRoom): // what is there can go on
+		if time.Since(s.complained) > retryPause {
+			s.complained = time.Now()
+			s.logger.Error("the queue takes no events", zap.String("dir", s.dir), zap.Error(err))
+		}
+		return unavailable(err)
+	default:
 		return s.fail(f, err)
 	}
-	return nil
 }
 
 func (s *Store) journalize(f *files, batch []*operation) error {
@@ -111,12 +122,18 @@ func (s *Store) journalize(f *files, batch []*operation) error {
 		return s.refusal()
 	}
 	frame := append(s.frame[:0], make([]byte, frameHeader)...)
-	for _, op := range batch {
+	offsets := make([]uint32, len(batch)) // of the requests
+	for i, op := range batch {
 		frame = appendRecord(frame, op.insert)
+		offsets[i] = uint32(len(frame) - len(op.insert.request))
 	}
-	seq, err := f.journal.write(frame, !s.neverSync.Load())
+	seq, at, err := f.journal.write(frame, !s.neverSync.Load())
 	if err != nil {
 		return err
+	}
+	for i, op := range batch {
+		in := op.insert
+		in.request = location{at.file, at.offset + offsets[i], uint32(len(in.request))}.seal(in.event.ID)
 	}
 	s.acknowledged.Store(seq)
 	if s.frame = frame; cap(frame) > maxBytes {

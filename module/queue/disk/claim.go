@@ -66,16 +66,10 @@ func (s *Store) leaseDue(lane queue.Lane, now, until time.Time, limit int) (keys
 // before the lease was taken, so whoever had the lease then may have dealt with
 // the event: in that case it is no longer there, and the result is nil.
 func (s *Store) loadDue(key []byte) (e *queue.Event, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		if v := tx.Bucket(bucketDue).Get(key); v == nil {
-			return nil
-		}
-		e, err = load(tx, idOf(key))
-		if errors.Is(err, queue.ErrNotFound) {
-			return fmt.Errorf("%w: there is nothing at %s", errDamaged, idOf(key))
-		}
-		return err
-	})
+	e, err = s.load(idOf(key), func(tx *bolt.Tx) bool { return tx.Bucket(bucketDue).Get(key) != nil })
+	if errors.Is(err, queue.ErrNotFound) {
+		err = fmt.Errorf("%w: there is nothing at %s", errDamaged, idOf(key))
+	}
 	return e, err
 }
 
