@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -22,15 +25,22 @@ type listServer struct {
 	*httptest.Server
 	answer atomic.Pointer[http.HandlerFunc]
 	calls  atomic.Int32
+	conns  atomic.Int32
 }
 
 func newListServer(t *testing.T, list string) *listServer {
 	s := new(listServer)
 	s.says(list)
-	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
 		(*s.answer.Load())(w, r)
 	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.conns.Add(1)
+		}
+	}
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
 }
@@ -207,9 +217,29 @@ func TestPublishedCopy(t *testing.T) {
 			t.Errorf("%s: the address is in it: %t, want %t", content, got, want)
 		}
 	}
-	if server.calls.Load() > 0 {
-		t.Error("the list was fetched before it was started")
+}
+
+// TestGuardFetchesOnceStarted keeps the network out of a configuration that is
+// only looked at.
+func TestGuardFetchesOnceStarted(t *testing.T) {
+	server := newListServer(t, "192.0.2.0/24")
+	g := &Guard{AllowIPs: []string{published}}
+	profile := &provider.Profile{MaxBody: 1, Ranges: &provider.Ranges{URL: server.URL}}
+	if err := g.provision(caddy.Context{}, profile, t.TempDir()); err != nil {
+		t.Fatal(err)
 	}
+	defer func() {
+		if err := g.cleanup(); err != nil {
+			t.Error(err)
+		}
+	}()
+	time.Sleep(100 * time.Millisecond)
+	if server.conns.Load() > 0 {
+		t.Error("the server was called before the guard was started")
+	}
+	g.published.roots = server.roots
+	g.start()
+	within(t, "the list is fetched", func() bool { return g.published.contains(inFirst) })
 }
 
 // TestPublishedListIsShared holds one list for each thing that can be published,
