@@ -180,6 +180,9 @@ func (l *publishedList) download(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, withoutURL(err)
 	}
+	if err := onlyHTTPS(req, nil); err != nil {
+		return nil, err
+	}
 	transport := &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
 		TLSClientConfig:   &tls.Config{RootCAs: l.roots()},
@@ -202,14 +205,14 @@ func (l *publishedList) download(ctx context.Context) ([]byte, error) {
 	return content, err
 }
 
-// onlyHTTPS follows a few redirects, as long as the connection proves who
-// answers.
+// onlyHTTPS lets a request out whose connection will prove who answers, also
+// after a few redirects.
 func onlyHTTPS(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.URL.Scheme != "https":
-		return errors.New("it redirects to a URL that is not https")
+		return errors.New("the list is not at an https URL")
 	case len(via) >= 5:
-		return errors.New("it redirects too often")
+		return errors.New("too many redirects")
 	}
 	return nil
 }

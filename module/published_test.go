@@ -164,8 +164,8 @@ func TestPublishedListIsRefused(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, "198.51.100.0/24\n")
 		}, "unexpected EOF"},
-		"to plain HTTP": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL, http.StatusFound) }, "not https"},
-		"in a circle":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/list", http.StatusFound) }, "too often"},
+		"to plain HTTP": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL, http.StatusFound) }, "not at an https URL"},
+		"in a circle":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/list", http.StatusFound) }, "too many redirects"},
 	} {
 		server.does(test.answer)
 		err := l.refresh(t.Context())
@@ -189,6 +189,11 @@ func TestPublishedListIsRefused(t *testing.T) {
 	})
 	if err := l.refresh(t.Context()); err != nil || !l.contains(inSecond) {
 		t.Errorf("a redirect to a list that is as large as may be: %v", err)
+	}
+
+	over := newPublishedList(&provider.Ranges{URL: plain.URL}, filepath.Join(t.TempDir(), "list.json"))
+	if err := over.refresh(t.Context()); err == nil || over.contains(inSecond) {
+		t.Errorf("over plain HTTP: got %v", err)
 	}
 
 	l.roots = roots
