@@ -62,6 +62,22 @@ const guardSites = `{
 		allow_ips 127.0.0.1
 		route app 127.0.0.1:1
 	}
+	webhook_gateway /named {
+		source named
+		provider custom {
+			none
+			ranges 203.0.113.0/24 127.0.0.0/8
+		}
+		allow_ips published
+		route app 127.0.0.1:1
+	}
+	webhook_gateway /telegram {
+		source telegram
+		provider telegram secret
+		insecure_http
+		allow_ips published 192.0.2.0/24
+		route app 127.0.0.1:1
+	}
 	webhook_gateway /unlisted {
 		source unlisted
 		provider insertsign
@@ -146,6 +162,8 @@ func TestGuard(t *testing.T) {
 		{name: "address said to be allowed by a stranger", target: "tls:/others", header: forwarded("X-Forwarded-For", "192.0.2.7"), status: 403, outcome: "address"},
 		{name: "provider that proves nothing", target: "tls:/none", status: 200, outcome: "accepted"},
 		{name: "listed", target: "tls:/listed", status: 200, outcome: "accepted"},
+		{name: "named as published", target: "tls:/named", status: 200, outcome: "accepted"},
+		{name: "not published", target: "tls:/telegram", status: 403, outcome: "address"},
 		{name: "not listed", target: "tls:/unlisted", status: 403, outcome: "address"},
 		{name: "GET", method: "GET", target: "tls:/tls", status: 405, outcome: "method"},
 		{name: "HEAD", method: "HEAD", target: "tls:/tls", status: 405, outcome: "method"},
@@ -204,6 +222,9 @@ func TestTrustedProxy(t *testing.T) {
 		{name: "client not allowed", target: "http:/others", header: via("https", "198.51.100.9"), status: 403, outcome: "address"},
 		{name: "the proxy's own address", target: "http:/own", header: via("https", "198.51.100.9"), status: 403, outcome: "address"},
 		{name: "client listed", target: "http:/unlisted", header: via("https", "203.0.113.80"), status: 200, outcome: "accepted"},
+		{name: "client published", target: "http:/telegram", header: via("https", "149.154.167.220"), status: 401, outcome: "unverified"},
+		{name: "client beside what is published", target: "http:/telegram", header: via("https", "192.0.2.7"), status: 401, outcome: "unverified"},
+		{name: "client not published", target: "http:/telegram", header: via("https", "149.154.176.1"), status: 403, outcome: "address"},
 		{name: "client not listed", target: "http:/unlisted", header: via("https", "203.0.114.80"), status: 403, outcome: "address"},
 	}
 	g := newGateway(t)

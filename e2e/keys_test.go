@@ -33,12 +33,7 @@ func TestKeysAreFetched(t *testing.T) {
 
 	app := newApp(t, nil)
 	g := newGateway(t)
-	roots := filepath.Join(g.dir, "roots.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(roots, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	g.env = append(g.env, "SSL_CERT_FILE="+roots, "SSL_CERT_DIR="+g.dir+"/none")
+	g.trustServer(server)
 	site := `	webhook_gateway /%[1]s {
 		source %[1]s
 		provider custom {
@@ -89,6 +84,17 @@ func TestKeysAreFetched(t *testing.T) {
 	if log := g.log.String(); strings.Contains(log, good) || strings.Contains(log, strings.Split(good, ".")[2]) {
 		t.Error("the log has the token")
 	}
+}
+
+// trustServer puts a server's certificate in place of the system's roots.
+func (g *gateway) trustServer(server *httptest.Server) {
+	g.t.Helper()
+	roots := filepath.Join(g.dir, "roots.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(roots, block, 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	g.env = append(g.env, "SSL_CERT_FILE="+roots, "SSL_CERT_DIR="+g.dir+"/none")
 }
 
 // edToken makes a token for a body, and the key set that verifies it.

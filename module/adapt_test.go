@@ -179,6 +179,7 @@ func setEnvironment(t *testing.T) {
 	t.Setenv("SECRET", "s3cret")
 	t.Setenv("OLD_SECRET", "older")
 	t.Setenv("EMPTY", "")
+	t.Setenv("LIST", "https://example.com/ips.txt")
 }
 
 func adapt(input string) ([]byte, []caddyconfig.Warning, error) {

@@ -165,10 +165,15 @@ func (a *App) opened() *queue.Engine {
 	return a.engine
 }
 
-// Start opens the queue and begins to deliver.
+// Start opens the queue, begins to deliver, and fetches what sources need.
 func (a *App) Start() error {
-	_, err := a.open()
-	return err
+	if _, err := a.open(); err != nil {
+		return err
+	}
+	for _, source := range a.sources {
+		source.handler.Guard.start()
+	}
+	return nil
 }
 
 // Stop ends deliveries unless another configuration takes over. Requests that

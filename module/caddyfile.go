@@ -81,7 +81,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 //		provider <name> [<secret>...] { … }
 //		insecure_http
 //		insecure_unverified
-//		allow_ips      <ip|cidr|private_ranges>...
+//		allow_ips      <ip|cidr|private_ranges|published>...
 //		allow_ips_from <module> …
 //		max_body <size>
 //		event    <expression>
@@ -165,12 +165,7 @@ func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
 	if err := syntax.Strings(&p.handler.AllowIPs)(d); err != nil {
 		return err
 	}
-	for _, text := range p.handler.AllowIPs {
-		if text == "published" {
-			return d.Err("allow_ips published is not supported yet")
-		}
-	}
-	_, err := parseRanges(p.handler.AllowIPs)
+	_, err := parseRanges(p.handler.AllowIPs, nil)
 	return syntax.At(d, err)
 }
 

@@ -33,8 +33,7 @@ func (h *Handler) provisionEnrolment() error {
 	return h.enrolment.attach(enroller)
 }
 
-// Cleanup ends the source's part in what outlives a configuration.
-func (h *Handler) Cleanup() error {
+func (h *Handler) cleanupEnrolment() error {
 	if h.enrolment == nil {
 		return nil
 	}

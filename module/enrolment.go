@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -137,30 +136,10 @@ func (e *enrolment) read() error {
 	return nil
 }
 
-// writeSecrets replaces the file in one step. It returns once that cannot be
-// undone any more.
 func writeSecrets(path string, secrets []deliveredSecret) error {
 	content, err := json.MarshalIndent(secrets, "", "\t")
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(dir, ".secrets-*") // which only the owner can read
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name())
-	if _, err = file.Write(append(content, '\n')); err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	return errors.Join(durable.SyncDir(dir), durable.SyncDir(filepath.Dir(dir)))
+	return durable.WriteFile(path, append(content, '\n'))
 }

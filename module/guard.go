@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,8 +22,8 @@ type Guard struct {
 	// Accept webhooks of a provider that proves nothing, from anybody.
 	InsecureUnverified bool `json:"insecure_unverified,omitempty"`
 
-	// The addresses and networks that may send: IP addresses, CIDR ranges, or
-	// private_ranges.
+	// The addresses and networks that may send: IP addresses, CIDR ranges,
+	// private_ranges, or published, which are those that the provider publishes.
 	AllowIPs []string `json:"allow_ips,omitempty"`
 
 	// Further sources of addresses that may send.
@@ -32,14 +33,19 @@ type Guard struct {
 	// may send, else 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
-	guarded bool // by addresses
-	allowed []netip.Prefix
-	sources []caddyhttp.IPRangeSource
-	profile *provider.Profile
-	methods string // for the Allow header
+	guarded   bool // by addresses
+	allowed   ipSet
+	published *publishedList // nil unless addresses are fetched
+	sources   []caddyhttp.IPRangeSource
+	profile   *provider.Profile
+	methods   string // for the Allow header
 }
 
-func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile) error {
+// published stands in allow_ips for the addresses that the provider publishes.
+const published = "published"
+
+// provision makes the guard ready. dir is where the gateway keeps its files.
+func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile, dir string) error {
 	g.profile = profile
 	g.methods = strings.Join(profile.Methods, ", ")
 	if g.MaxBody == 0 {
@@ -48,11 +54,10 @@ func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile) error {
 	if g.MaxBody < 0 || g.MaxBody > maxReading/2 {
 		return fmt.Errorf("max_body must be greater than zero and at most %d MiB", maxReading/2>>20)
 	}
-	g.guarded = len(g.AllowIPs) > 0 || len(g.AllowIPsFromRaw) > 0
-	var err error
-	if g.allowed, err = parseRanges(g.AllowIPs); err != nil {
-		return fmt.Errorf("allow_ips: %v", err)
+	if err := g.provisionAllowed(dir); err != nil {
+		return fmt.Errorf("allow_ips: %w", err)
 	}
+	g.guarded = len(g.AllowIPs) > 0 || len(g.AllowIPsFromRaw) > 0
 	if g.AllowIPsFromRaw == nil {
 		return nil
 	}
@@ -66,23 +71,61 @@ func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile) error {
 	return nil
 }
 
-// parseRanges reads addresses and networks.
-func parseRanges(ranges []string) ([]netip.Prefix, error) {
-	var prefixes []netip.Prefix
+// provisionAllowed gathers the addresses that are known by now, and gets ready
+// to fetch the others.
+func (g *Guard) provisionAllowed(dir string) error {
+	ranges := g.profile.Ranges
+	if ranges == nil {
+		ranges = new(provider.Ranges)
+	}
+	prefixes, err := parseRanges(g.AllowIPs, ranges.List)
+	if err != nil {
+		return err
+	}
+	g.allowed = newIPSet(prefixes)
+	if g.allowsPublished() && ranges.URL != "" {
+		g.published, err = usePublished(ranges, dir)
+	}
+	return err
+}
+
+func (g *Guard) allowsPublished() bool { return slices.Contains(g.AllowIPs, published) }
+
+// start begins to fetch addresses.
+func (g *Guard) start() {
+	if g.published != nil {
+		g.published.start()
+	}
+}
+
+// cleanup ends the guard's part in what outlives a configuration.
+func (g *Guard) cleanup() error {
+	if g.published == nil {
+		return nil
+	}
+	return g.published.release()
+}
+
+// parseRanges reads addresses and networks. named are those that the provider
+// is known to publish.
+func parseRanges(ranges, named []string) (prefixes []netip.Prefix, err error) {
 	for _, text := range ranges {
-		if text == "private_ranges" {
-			private, err := parseRanges(caddyhttp.PrivateRangesCIDR())
-			if err != nil {
-				return nil, err
+		var several []netip.Prefix
+		switch text {
+		case "private_ranges":
+			several, err = parseRanges(caddyhttp.PrivateRangesCIDR(), nil)
+		case published:
+			several, err = parseRanges(named, nil)
+		default:
+			several = make([]netip.Prefix, 1)
+			if several[0], err = caddyhttp.CIDRExpressionToPrefix(text); err != nil {
+				err = fmt.Errorf("%q is neither an address, nor a network such as 192.0.2.0/24, nor private_ranges, nor published", text)
 			}
-			prefixes = append(prefixes, private...)
-			continue
 		}
-		prefix, err := caddyhttp.CIDRExpressionToPrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q is neither an address, nor a network such as 192.0.2.0/24, nor private_ranges", text)
+			return nil, err
 		}
-		prefixes = append(prefixes, prefix.Masked())
+		prefixes = append(prefixes, several...)
 	}
 	return prefixes, nil
 }
@@ -125,7 +168,7 @@ func (g *Guard) allows(r *http.Request) bool {
 		return false
 	}
 	ip = ip.Unmap()
-	if contains(g.allowed, ip) {
+	if g.allowed.contains(ip) || g.published != nil && g.published.contains(ip) {
 		return true
 	}
 	for _, source := range g.sources {

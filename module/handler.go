@@ -119,6 +119,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return h.app.register(h, definition)
 }
 
+// Cleanup ends the source's part in what outlives a configuration.
+func (h *Handler) Cleanup() error { return errors.Join(h.Guard.cleanup(), h.cleanupEnrolment()) }
+
 func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
@@ -156,7 +159,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.check(h.provider); err != nil {
 		return err
 	}
-	if err := h.Guard.provision(ctx, h.profile); err != nil {
+	if err := h.Guard.provision(ctx, h.profile, h.app.dir()); err != nil {
 		return err
 	}
 	if err := h.provisionIdentity(); err != nil {
@@ -236,6 +239,8 @@ func (h *Handler) check(p provider.Provider) error {
 	case !p.Proves() && !h.InsecureUnverified && len(h.AllowIPs) == 0 && len(h.AllowIPsFromRaw) == 0:
 		return errors.New("its provider proves nothing, so anybody could send; add one of these lines: " +
 			"allow_ips <ip|cidr>..., token path <secret> (in the provider block), or insecure_unverified")
+	case h.allowsPublished() && !p.Publishes():
+		return errors.New("allow_ips published has no meaning here: its provider publishes no addresses; name them instead")
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d: any other one would make the provider send again", h.Respond.Status)
 	case h.Dedup != nil && (h.Dedup.Window < 0 || h.Dedup.Entries < 0):

@@ -85,6 +85,9 @@ func (c *Custom) check() (*Definition, error) {
 // Proves implements Provider.
 func (c *Custom) Proves() bool { return c.proves() || c.Token != nil }
 
+// Publishes implements Provider.
+func (c *Custom) Publishes() bool { return c.Ranges != nil }
+
 // Resigns implements Resigner. A token of its own stays where it is, or was
 // cut from the URL.
 func (c *Custom) Resigns() bool { return c.resigns() }

@@ -305,6 +305,6 @@ func (c *Custom) readRangesFrom(d *caddyfile.Dispenser) error {
 		return d.Err("ranges_from wants: <url> [json <path>]")
 	}
 	r.URL = args[0]
-	_, err := parseURL(r.URL)
+	_, err := parseHTTPS("ranges_from", r.URL)
 	return syntax.At(d, err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,21 +73,6 @@ type Answer struct {
 
 	// The status for webhooks whose proof is not right. Default: 401.
 	Refused int `json:"refused,omitempty"`
-}
-
-// Ranges are the addresses that a provider publishes.
-type Ranges struct {
-	// The addresses and networks.
-	List []string `json:"list,omitempty"`
-
-	// Where the provider publishes them.
-	URL string `json:"url,omitempty"`
-
-	// How they are written there: text (one a line, the default) or json.
-	Format string `json:"format,omitempty"`
-
-	// The path of the addresses in JSON.
-	Path string `json:"path,omitempty"`
 }
 
 const (
@@ -211,7 +195,7 @@ func (d *Definition) check() error {
 	if err := d.checkHandshakes(); err != nil {
 		return err
 	}
-	return d.Ranges.check()
+	return d.Ranges.compile()
 }
 
 // checkHandshakes holds the handshakes against the proofs.
@@ -240,26 +224,6 @@ func (d *Definition) coversBody() bool {
 			return !strings.Contains(text, "{body") && !strings.Contains(text, "{form.")
 		})
 	})
-}
-
-func (r *Ranges) check() error {
-	if r == nil {
-		return nil
-	}
-	for _, text := range r.List {
-		if _, err := netip.ParsePrefix(text); err != nil {
-			if _, err := netip.ParseAddr(text); err != nil {
-				return fmt.Errorf("%q is neither an address nor a network such as 192.0.2.0/24", text)
-			}
-		}
-	}
-	switch {
-	case r.URL != "" && r.Format != "" && r.Format != "text" && r.Format != "json":
-		return fmt.Errorf("the format of ranges is text or json, not %q", r.Format)
-	case r.Path != "" && r.Format != "json":
-		return errors.New("only ranges in JSON have a path")
-	}
-	return nil
 }
 
 // newProfile returns what the gateway must know about the provider.

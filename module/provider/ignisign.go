@@ -126,6 +126,9 @@ func (g *Ignisign) Cleanup() error {
 // Proves implements Provider.
 func (g *Ignisign) Proves() bool { return true }
 
+// Publishes implements Provider.
+func (g *Ignisign) Publishes() bool { return false }
+
 // Profile implements Provider.
 func (g *Ignisign) Profile() *Profile { return &g.profile }
 

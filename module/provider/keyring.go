@@ -283,8 +283,11 @@ func parseHTTPS(name, text string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %v", name, err)
 	}
-	if u.Scheme != "https" || u.User != nil {
-		return nil, fmt.Errorf("%s: %q is not an https URL; keys are worth what the connection is worth that they come over", name, text)
+	if u.User != nil {
+		return nil, fmt.Errorf("%s: a URL with a user in it is not taken", name)
+	}
+	if u.Scheme != "https" {
+		return nil, fmt.Errorf("%s: %q is not an https URL; what is fetched is worth what the connection is worth that it comes over", name, text)
 	}
 	return u, nil
 }

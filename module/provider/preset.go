@@ -191,6 +191,9 @@ func (k *Known) proves() bool {
 // Proves implements Provider.
 func (k *Known) Proves() bool { return k.proves() || k.Token != nil }
 
+// Publishes implements Provider.
+func (k *Known) Publishes() bool { return k.preset.Ranges != nil }
+
 // Resigns implements Resigner.
 func (k *Known) Resigns() bool { return k.proves() && k.preset.resigns() }
 

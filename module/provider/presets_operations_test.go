@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"testing"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // TestGrafanaSignsTheTimeWhereItSendsOne takes signatures with and without a
@@ -56,18 +54,5 @@ func TestBatches(t *testing.T) {
 		if event != test.event || id != test.id {
 			t.Errorf("%s, %s: event %q and ID %q, want %q and %q", test.config, test.body, event, id, test.event, test.id)
 		}
-	}
-}
-
-// TestAtlassianRanges finds a product's addresses among those of the others.
-func TestAtlassianRanges(t *testing.T) {
-	const published = `{"items":[
-		{"cidr":"192.0.2.0/28","product":["bitbucket","jira"],"direction":["ingress","egress"]},
-		{"cidr":"192.0.2.16/28","product":["bitbucket"],"direction":["ingress"]},
-		{"cidr":"192.0.2.32/28","product":["trello"],"direction":["egress"]},
-		{"cidr":"192.0.2.48/28","product":["bitbucket"],"direction":["egress"]}]}`
-	got := gjson.Get(published, mustParse(t, "bitbucket s").Profile().Ranges.Path).Raw
-	if want := `["192.0.2.0/28","192.0.2.48/28"]`; got != want {
-		t.Errorf("found %s, want %s", got, want)
 	}
 }

@@ -69,6 +69,11 @@ type Provider interface {
 	// the provider is provisioned.
 	Proves() bool
 
+	// Publishes reports whether the provider says from which addresses it sends:
+	// whether its profile has ranges. It is asked before the provider is
+	// provisioned.
+	Publishes() bool
+
 	// Profile says what the gateway must know about the provider. It is the
 	// same at each call.
 	Profile() *Profile

@@ -1,0 +1,54 @@
+package module
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// ipSet is a set of addresses: ranges in order that do not touch, so that one
+// search by halves finds an address among all of them.
+type ipSet []ipRange
+
+// ipRange has both of its ends.
+type ipRange struct{ first, last netip.Addr }
+
+func newIPSet(networks []netip.Prefix) ipSet {
+	ranges := make(ipSet, len(networks))
+	for i, network := range networks {
+		ranges[i] = ipRange{network.Masked().Addr(), lastOf(network)}
+	}
+	slices.SortFunc(ranges, func(a, b ipRange) int { return a.first.Compare(b.first) })
+	set := ranges[:0]
+	for _, r := range ranges {
+		if n := len(set); n > 0 && set[n-1].meets(r) {
+			if set[n-1].last.Less(r.last) {
+				set[n-1].last = r.last
+			}
+			continue
+		}
+		set = append(set, r)
+	}
+	return slices.Clip(set)
+}
+
+// meets reports whether nothing lies between a range and one that does not
+// begin before it.
+func (r ipRange) meets(next ipRange) bool {
+	return !r.last.Less(next.first) || r.last.Next() == next.first
+}
+
+// lastOf returns the last address of a network.
+func lastOf(network netip.Prefix) netip.Addr {
+	bytes := network.Addr().AsSlice()
+	for bit := network.Bits(); bit < len(bytes)*8; bit++ {
+		bytes[bit/8] |= 0x80 >> (bit % 8)
+	}
+	last, _ := netip.AddrFromSlice(bytes)
+	return last
+}
+
+// contains reports whether an address is in the set.
+func (s ipSet) contains(ip netip.Addr) bool {
+	i, _ := slices.BinarySearchFunc(s, ip, func(r ipRange, ip netip.Addr) int { return r.last.Compare(ip) })
+	return i < len(s) && !ip.Less(s[i].first)
+}

@@ -1,0 +1,132 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/tidwall/gjson"
+)
+
+// Ranges are the addresses that a provider publishes: those that it names, and
+// those in the list at its URL.
+type Ranges struct {
+	// The addresses and networks.
+	List []string `json:"list,omitempty"`
+
+	// Where the provider publishes them: an https URL.
+	URL string `json:"url,omitempty"`
+
+	// How they are written there: text (one a line, the default) or json.
+	Format string `json:"format,omitempty"`
+
+	// The path of the addresses in JSON. Default: the whole is a list of them.
+	Path string `json:"path,omitempty"`
+}
+
+// The widest networks that are taken for a provider's. A wider one is a mistake,
+// or meant to let everybody in.
+const widest4, widest6 = 8, 16
+
+// compile checks what is said, and resolves placeholders in the URL.
+func (r *Ranges) compile() error {
+	if r == nil {
+		return nil
+	}
+	if _, err := parseNetworks(r.List); err != nil {
+		return fmt.Errorf("ranges: %w", err)
+	}
+	switch {
+	case len(r.List) == 0 && r.URL == "":
+		return errors.New("ranges are a list of addresses, the URL of one, or both")
+	case r.Format != "" && r.Format != "text" && r.Format != "json":
+		return fmt.Errorf("the format of ranges is text or json, not %q", r.Format)
+	case r.Path != "" && r.Format != "json":
+		return errors.New("only ranges in JSON have a path")
+	case r.URL == "":
+		return nil
+	}
+	if _, err := parseHTTPS("the URL of ranges", r.URL); err != nil {
+		return err
+	}
+	r.URL = caddy.NewReplacer().ReplaceKnown(r.URL, "")
+	return nil
+}
+
+// Parse reads the list that lay at the URL. It refuses one that is empty or has
+// anything in it that cannot be right: the whole may be something else.
+func (r *Ranges) Parse(content []byte) ([]netip.Prefix, error) {
+	texts := textLines
+	if r.Format == "json" {
+		texts = r.jsonStrings
+	}
+	listed, err := texts(content)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(listed) == 0:
+		return nil, errors.New("the list is empty")
+	}
+	return parseNetworks(listed)
+}
+
+// textLines returns the lines that say something.
+func textLines(content []byte) (lines []string, err error) {
+	for line := range strings.Lines(string(content)) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines, nil
+}
+
+// jsonStrings returns the strings at the path.
+func (r *Ranges) jsonStrings(content []byte) (texts []string, err error) {
+	if !json.Valid(content) { // which bounds the nesting, as gjson does not
+		return nil, errors.New("the list is not JSON")
+	}
+	path := r.Path
+	setDefault(&path, "@this")
+	for _, element := range gjson.GetBytes(content, path).Array() {
+		if element.Type != gjson.String {
+			return nil, fmt.Errorf("%.40q is not a string", element.Raw)
+		}
+		texts = append(texts, element.Str)
+	}
+	return texts, nil
+}
+
+func parseNetworks(texts []string) ([]netip.Prefix, error) {
+	networks := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		var err error
+		if networks[i], err = parseNetwork(text); err != nil {
+			return nil, err
+		}
+	}
+	return networks, nil
+}
+
+// parseNetwork reads an address or a network that may be a provider's.
+func parseNetwork(text string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		address, err := netip.ParseAddr(text)
+		if err != nil {
+			return netip.Prefix{}, fmt.Errorf("%.40q is neither an address nor a network such as 192.0.2.0/24", text)
+		}
+		network = netip.PrefixFrom(address, address.BitLen())
+	}
+	widest := widest6
+	if network.Addr().Is4() {
+		widest = widest4
+	}
+	if network.Bits() < widest {
+		return netip.Prefix{}, fmt.Errorf("%s is wider than /%d: no provider has so many addresses", text, widest)
+	}
+	return network.Masked(), nil
+}

@@ -1,0 +1,242 @@
+package module
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// publishedList is the list of addresses at a provider's URL. What was fetched
+// last is in use, and lies on disk for the next start. The configurations that
+// use the list share it, so that a reload neither loses it nor fetches it again.
+type publishedList struct {
+	ranges *provider.Ranges
+	path   string // of the copy on disk
+	set    atomic.Pointer[ipSet]
+
+	roots  func() *x509.CertPool
+	period time.Duration // between fetches
+	pause  time.Duration // after the first one that fails; it grows up to maxListPause
+
+	begin   sync.Once
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+const (
+	listPeriod   = 24 * time.Hour
+	listPause    = 5 * time.Second
+	maxListPause = time.Hour
+	listTime     = 30 * time.Second // for one fetch
+	maxListBytes = 1 << 20
+)
+
+// publishedLists has one for each copy on disk, whichever configurations use it.
+var publishedLists = caddy.NewUsagePool()
+
+// usePublished returns the list of ranges that have a URL. It is to be given
+// back by release.
+func usePublished(ranges *provider.Ranges, dir string) (*publishedList, error) {
+	id := sha256.Sum256([]byte(ranges.URL + "\n" + ranges.Format + "\n" + ranges.Path))
+	path := filepath.Join(dir, "ranges", fmt.Sprintf("%x.json", id[:8]))
+	list, _, err := publishedLists.LoadOrNew(path, func() (caddy.Destructor, error) {
+		return newPublishedList(ranges, path), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list.(*publishedList), nil
+}
+
+func newPublishedList(ranges *provider.Ranges, path string) *publishedList {
+	l := &publishedList{ranges: ranges, path: path, roots: roots, period: listPeriod, pause: listPause, cancel: func() {}}
+	l.set.Store(new(ipSet))
+	networks, err := l.readCopy()
+	switch {
+	case err == nil:
+		l.use(networks)
+	case !errors.Is(err, fs.ErrNotExist):
+		l.logger().Warn("the copy of published ranges is of no use", zap.String("file", path), zap.Error(err))
+	}
+	return l
+}
+
+// release gives a list back.
+func (l *publishedList) release() error {
+	_, err := publishedLists.Delete(l.path)
+	return err
+}
+
+// Destruct implements caddy.Destructor.
+func (l *publishedList) Destruct() error {
+	l.cancel()
+	l.running.Wait()
+	return nil
+}
+
+// contains reports whether an address is in the list.
+func (l *publishedList) contains(ip netip.Addr) bool { return l.set.Load().contains(ip) }
+
+// start fetches the list and keeps it fresh, until nobody uses it any more.
+func (l *publishedList) start() {
+	l.begin.Do(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		l.cancel = cancel
+		l.running.Go(func() { l.run(ctx) })
+	})
+}
+
+func (l *publishedList) run(ctx context.Context) {
+	pause := l.pause
+	for ctx.Err() == nil {
+		wait := l.period
+		if err := l.refresh(ctx); err == nil {
+			pause = l.pause
+		} else if ctx.Err() == nil {
+			wait, pause = pause, min(2*pause, maxListPause)
+			l.warn(err, wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// refresh fetches the list. When it fails, the one of before stays.
+func (l *publishedList) refresh(ctx context.Context) error {
+	content, err := l.download(ctx)
+	if err != nil {
+		return err
+	}
+	networks, err := l.ranges.Parse(content)
+	if err != nil {
+		return err
+	}
+	if l.use(networks) {
+		l.logger().Info("published ranges fetched", zap.Int("ranges", len(networks)))
+	}
+	if err := l.writeCopy(networks); err != nil {
+		return fmt.Errorf("keeping a copy: %w", err)
+	}
+	return nil
+}
+
+// use puts a list in use. It reports whether it differs from the one of before.
+func (l *publishedList) use(networks []netip.Prefix) bool {
+	set := newIPSet(networks)
+	return !slices.Equal(*l.set.Swap(&set), set)
+}
+
+// logger is the process's: the list outlives a configuration and its logger.
+func (l *publishedList) logger() *zap.Logger {
+	return caddy.Log().Named("webhook_gateway").With(zap.String("from", l.source()))
+}
+
+func (l *publishedList) warn(err error, wait time.Duration) {
+	text := "published ranges could not be refreshed; those of before stay in use"
+	if len(*l.set.Load()) == 0 {
+		text = "published ranges could not be fetched; senders in them are refused until they are"
+	}
+	l.logger().Warn(text, zap.Error(err), zap.Duration("retry_in", wait))
+}
+
+// source returns the URL without a query, which may be a secret.
+func (l *publishedList) source() string {
+	u, err := url.Parse(l.ranges.URL)
+	if err != nil {
+		return ""
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u.Redacted()
+}
+
+// download gets what lies at the URL.
+func (l *publishedList) download(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.ranges.URL, nil)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	if err := onlyHTTPS(req, nil); err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		Proxy:             http.ProxyFromEnvironment,
+		TLSClientConfig:   &tls.Config{RootCAs: l.roots()},
+		ForceAttemptHTTP2: true,
+	}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, CheckRedirect: onlyHTTPS}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer is %d", resp.StatusCode)
+	}
+	content, err := io.ReadAll(io.LimitReader(resp.Body, maxListBytes+1))
+	if len(content) > maxListBytes {
+		return nil, fmt.Errorf("the list is larger than %d bytes", maxListBytes)
+	}
+	return content, err
+}
+
+// onlyHTTPS lets a request out whose connection will prove who answers, also
+// after a few redirects.
+func onlyHTTPS(req *http.Request, via []*http.Request) error {
+	switch {
+	case req.URL.Scheme != "https":
+		return errors.New("the list is not at an https URL")
+	case len(via) >= 5:
+		return errors.New("too many redirects")
+	}
+	return nil
+}
+
+// publishedCopy is the list as it lies on disk.
+type publishedCopy struct {
+	From    string         `json:"from"`
+	Fetched time.Time      `json:"fetched"`
+	Ranges  []netip.Prefix `json:"ranges"`
+}
+
+func (l *publishedList) writeCopy(networks []netip.Prefix) error {
+	content, err := json.MarshalIndent(publishedCopy{l.source(), time.Now().UTC(), networks}, "", "\t")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(l.path, append(content, '\n'))
+}
+
+// readCopy trusts what lies on disk no more than what is fetched.
+func (l *publishedList) readCopy() ([]netip.Prefix, error) {
+	content, err := os.ReadFile(l.path)
+	if err != nil {
+		return nil, err
+	}
+	return (&provider.Ranges{Format: "json", Path: "ranges"}).Parse(content)
+}
