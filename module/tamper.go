@@ -23,13 +23,26 @@ func tamper(p provider.Provider, r *provider.Request, now time.Time) (where stri
 			return "the header " + name, nil
 		}
 	}
-	if changeOneIn(&r.RawQuery, refused) {
+	if changeOneIn(&r.RawQuery, func() bool { return withQuery(r, refused) }) {
 		return "the query", nil
 	}
 	if changeOneIn(&r.Path, refused) {
 		return "the path", nil
 	}
 	return "", errors.New("nothing in the sample proves who sent it, so there is nothing to tamper with")
+}
+
+// withQuery reports whether something holds when the URL that is called has the
+// request's query, too.
+func withQuery(r *provider.Request, holds func() bool) bool {
+	before, called := r.Public, *r.Public
+	called.RawQuery = r.RawQuery
+	r.Public = &called
+	if holds() {
+		return true
+	}
+	r.Public = before
+	return false
 }
 
 // changeOneIn changes one letter or digit of a text, so that something holds.
