@@ -274,7 +274,7 @@ func TestMessageSign(t *testing.T) {
 		"rfc9421 %s {\nalgorithm hmac-sha256\n}",
 		"rfc9421 %s {\nalgorithm hmac-sha256\nlabel mine\n}",
 		"rfc9421 %s {\nalgorithm hmac-sha256\ncomponents @method @path content-digest x-other `@query-param;name=\"x\"`\n}",
-		"custom %s {\nmessage_signature {\nalgorithm hmac-sha256\ntag webhook\ncomponents content-digest @target-uri\n}\nexternal_url https://public.example.com\n}",
+		"custom {\nsecret %s\nmessage_signature hmac-sha256 {\ntag webhook\ncomponents content-digest @target-uri\n}\nexternal_url https://public.example.com\n}",
 	} {
 		of := func(secrets string) Provider { return mustParse(t, fmt.Sprintf(config, secrets)) }
 		r := hook(`{"id":1}`, "X-Other: 1", "Signature: old=:AA==:")
