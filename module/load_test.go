@@ -114,16 +114,16 @@ func TestLoadEnds(t *testing.T) {
 func TestLoadCountsAnswersAndErrors(t *testing.T) {
 	var n atomic.Int32
 	to := newTarget(t, func(w http.ResponseWriter, _ *http.Request) {
-		switch n.Add(1) % 3 {
+		switch n.Add(1) % 4 {
 		case 0:
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case 1:
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	for tampered, status := range map[bool]int{false: 200, true: 401} {
-		done := (&load{count: 9, concurrency: 1}).run(t.Context(), to.sampler(t, tampered))
-		if done.OK != 3 || done.Statuses[status] != 3 || done.Statuses[503] != 3 {
+	for tampered, good := range map[bool]int{false: 6, true: 3} {
+		done := (&load{count: 12, concurrency: 1}).run(t.Context(), to.sampler(t, tampered))
+		if done.OK != good || done.Statuses[200] != 6 || done.Statuses[401] != 3 || done.Statuses[503] != 3 {
 			t.Errorf("tampered %v: %+v", tampered, done.LoadCounts)
 		}
 	}
