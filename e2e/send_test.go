@@ -217,6 +217,7 @@ func TestSendSaysNo(t *testing.T) {
 		"no secret":                   {[]string{"--provider", "insigner", "--url", target}, 2, "needs a secret"},
 		"secret without a value":      {[]string{"--provider", "insigner", "--secret", "{env.SEND_NOTHING}", "--url", target}, 2, "has no value"},
 		"unknown provider":            {[]string{"--provider", "insignerr", "--url", target}, 2, "no provider"},
+		"samples of nobody":           {[]string{"--provider", "insignerr", "--list"}, 1, "no samples"},
 		"custom":                      {[]string{"--provider", "custom", "--url", target}, 2, "custom"},
 		"unknown option":              {[]string{"--provider", "insigner", "--secret", "s", "--option", "color=red", "--url", target}, 2, "color"},
 		"source and provider":         {[]string{"insigner", "--provider", "insigner", "--url", target}, 2, "usage"},
@@ -235,6 +236,9 @@ func TestSendSaysNo(t *testing.T) {
 	}
 	if n := len(g.events(nil)); n != 0 {
 		t.Errorf("%d events were stored", n)
+	}
+	if list := g.must(t, "send", "--provider", "insigner", "--list"); !strings.HasPrefix(list, "document.completed\n") || list != g.must(t, "send", "insigner", "--list") {
+		t.Errorf("there are samples of %s", list)
 	}
 }
 

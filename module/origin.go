@@ -3,6 +3,7 @@ package module
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -145,7 +146,10 @@ func (p *localProvider) send(what *sending) (*Sent, *EventInfo, error) {
 	}
 	defer s.close()
 	sent, err := s.send(context.Background())
-	if err != nil {
+	switch {
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return nil, nil, fmt.Errorf("posting to %s: %w; --insecure does not verify it", s.target.Redacted(), err)
+	case err != nil:
 		return nil, nil, fmt.Errorf("posting to %s: %w", s.target.Redacted(), err)
 	}
 	return sent, nil, nil

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
 func sendCommand() *cobra.Command {
@@ -56,16 +58,20 @@ type sender struct {
 	*remote
 	*sending
 	*load
-	source           string
-	provider         string
-	secrets, options []string
-	insecure         bool
-	all, list        bool
+	source    string
+	provider  string
+	secrets   []string
+	options   []string
+	insecure  bool
+	all, list bool
 }
 
 func (s *sender) run() error {
 	if err := s.check(); err != nil {
 		return usageError{err}
+	}
+	if s.list && s.provider != "" { // which takes no secret
+		return s.printEvents(provider.SampleEvents(s.provider))
 	}
 	from, err := s.origin()
 	if err != nil {
@@ -73,8 +79,7 @@ func (s *sender) run() error {
 	}
 	switch {
 	case s.list:
-		fmt.Fprintln(s.OutOrStdout(), strings.Join(from.events(), "\n"))
-		return nil
+		return s.printEvents(from.events())
 	case s.count > 1:
 		return s.many(from)
 	case s.all:
@@ -107,6 +112,14 @@ func (s *sender) origin() (origin, error) {
 		return newLocalProvider(s.provider, s.secrets, s.options, s.insecure)
 	}
 	return newRemoteSource(s.client, s.source)
+}
+
+func (s *sender) printEvents(events []string) error {
+	if len(events) == 0 {
+		return errors.New("there are no samples")
+	}
+	fmt.Fprintln(s.OutOrStdout(), strings.Join(events, "\n"))
+	return nil
 }
 
 // each sends one sample of each event type.

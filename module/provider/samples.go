@@ -45,6 +45,15 @@ func samples(preset string) []Sample {
 	return list
 }
 
+// SampleEvents returns the event types that there are samples of, for the
+// provider of that name.
+func SampleEvents(name string) (events []string) {
+	for _, s := range samples(name) {
+		events = append(events, s.Event)
+	}
+	return events
+}
+
 // Request fills the gaps: a fresh {id}, a fresh {#number}, the times {time},
 // {unix} and {unix_ms}, the {event}, the {payload}, and whatever more the
 // provider knows.
