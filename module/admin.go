@@ -31,8 +31,9 @@ func init() { caddy.RegisterModule(Admin{}) }
 //	POST /webhook_gateway/replay?<filter>&to=…&reroute=true&dry_run=true
 //	POST /webhook_gateway/drop?<filter>&dry_run=true
 //
-// A filter is made of state, source, route, event, older, newer, where and limit.
 // With a count, send makes a step of a load: as much of it as a second allows.
+//
+// A filter is made of state, source, route, event, older, newer, where and limit.
 // Lists go on with before, and replay and drop, which begin with the oldest
 // event, with after: each is what the answer before names as next. Without a
 // state, replay means dead letters, and drop what waits and dead letters that

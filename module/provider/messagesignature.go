@@ -327,8 +327,8 @@ func checkDigest(r *Request) error {
 // defaultLabel is that of a signature that is made here.
 const defaultLabel = "sig1"
 
-// sign implements scheme. It covers what must be covered, so that an app might
-// miss what else the provider's own signature covers: a Resigner makes none.
+// sign implements scheme. It covers what must be covered. The provider's own
+// signature may cover more, so none is made for an app.
 func (m *MessageSignature) sign(r *Request, now time.Time) error {
 	if m.algorithm.kind != "hmac" {
 		return ErrPrivateKey
