@@ -18,7 +18,7 @@ func init() { caddy.RegisterModule(Admin{}) }
 // Admin is the gateway's part of Caddy's admin API:
 //
 //	GET  /webhook_gateway/sources
-//	POST /webhook_gateway/sources/{source}/send?url=…&event=…
+//	POST /webhook_gateway/sources/{source}/send?url=…&event=…&tamper=true[&count=…&rate=…&concurrency=…]
 //	POST /webhook_gateway/sources/{source}/rules           the body is a raw request
 //	POST /webhook_gateway/sources/{source}/pause?route=…
 //	POST /webhook_gateway/sources/{source}/resume?route=…
@@ -30,6 +30,8 @@ func init() { caddy.RegisterModule(Admin{}) }
 //	GET  /webhook_gateway/dead?<filter>
 //	POST /webhook_gateway/replay?<filter>&to=…&reroute=true&dry_run=true
 //	POST /webhook_gateway/drop?<filter>&dry_run=true
+//
+// With a count, send makes a step of a load: as much of it as a second allows.
 //
 // A filter is made of state, source, route, event, older, newer, where and limit.
 // Lists go on with before, and replay and drop, which begin with the oldest
@@ -50,7 +52,7 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "GET /webhook_gateway/sources", Handler: withApp(listSources)},
-		{Pattern: "POST /webhook_gateway/sources/{source}/send", Handler: withApp(sendSample)},
+		{Pattern: "POST /webhook_gateway/sources/{source}/send", Handler: withApp(sendSamples)},
 		{Pattern: "POST /webhook_gateway/sources/{source}/rules", Handler: withApp(askRules)},
 		{Pattern: "POST /webhook_gateway/sources/{source}/pause", Handler: withApp(pauseSource)},
 		{Pattern: "POST /webhook_gateway/sources/{source}/resume", Handler: withApp(resumeSource)},
@@ -125,15 +127,12 @@ func listSources(a *App, _ *http.Request) (any, error) {
 	sources := make([]SourceInfo, 0, len(a.sources))
 	for _, name := range slices.Sorted(maps.Keys(a.sources)) {
 		h := a.sources[name].handler
-		info := SourceInfo{Source: name, Provider: h.providerName, Routes: []string{}}
+		info := SourceInfo{Source: name, Provider: h.providerName, Routes: []string{}, Events: sampleEvents(h.provider)}
 		for _, route := range h.Routes {
 			info.Routes = append(info.Routes, route.Name)
 			if engine != nil && engine.IsPaused(queue.Lane{Source: name, Route: route.Name}) {
 				info.Paused = append(info.Paused, route.Name)
 			}
-		}
-		for _, sample := range h.samples() {
-			info.Events = append(info.Events, sample.Event)
 		}
 		sources = append(sources, info)
 	}

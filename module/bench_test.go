@@ -17,7 +17,6 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
 // benchRules are ten rules none of which takes the sample, two of them on the body.
@@ -56,9 +55,8 @@ func benchSource(b *testing.B) *Handler {
 
 // benchRequests makes signed requests of 2 KiB, each with an ID of its own.
 type benchRequests struct {
-	h      *Handler
-	header http.Header
-	n      int
+	h *Handler
+	n int
 }
 
 func (m *benchRequests) body() []byte {
@@ -155,5 +153,3 @@ func BenchmarkAccept(b *testing.B) {
 		}
 	})
 }
-
-var _ = queue.Unrouted

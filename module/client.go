@@ -152,14 +152,6 @@ func (c *client) sources() (sources []SourceInfo, err error) {
 	return sources, err
 }
 
-// send has the gateway sign a sample and post it to a URL.
-func (c *client) send(source, event, target string) (sent Sent, err error) {
-	query := optional("event", event)
-	query.Set("url", target)
-	err = c.call(http.MethodPost, sourcePath(source, "send"), query, &sent)
-	return sent, err
-}
-
 func sourcePath(source, verb string) string {
 	return "/webhook_gateway/sources/" + url.PathEscape(source) + "/" + verb
 }

@@ -70,7 +70,7 @@ func usePublished(ranges *provider.Ranges, dir string) (*publishedList, error) {
 }
 
 func newPublishedList(ranges *provider.Ranges, path string) *publishedList {
-	l := &publishedList{ranges: ranges, path: path, roots: roots, period: listPeriod, pause: listPause, cancel: func() {}}
+	l := &publishedList{ranges: ranges, path: path, roots: gatewayRoots, period: listPeriod, pause: listPause, cancel: func() {}}
 	l.set.Store(new(ipSet))
 	networks, err := l.readCopy()
 	switch {

@@ -196,7 +196,7 @@ func TestPublishedListIsRefused(t *testing.T) {
 		t.Errorf("over plain HTTP: got %v", err)
 	}
 
-	l.roots = roots
+	l.roots = gatewayRoots
 	err := l.refresh(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("from a stranger: got %v", err)

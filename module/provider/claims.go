@@ -109,7 +109,7 @@ const tokenLife = time.Minute
 // sign replaces a token in a header by one for now, with the same other claims.
 func (j *JWT) sign(r *Request, now time.Time) error {
 	if !j.signs() {
-		return errProvidersKey
+		return ErrPrivateKey
 	}
 	c := make(claims)
 	if token, err := j.find(r); err == nil {

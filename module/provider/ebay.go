@@ -102,7 +102,7 @@ func (e *EBay) fetch(ctx context.Context, r *Request) error {
 }
 
 // sign implements scheme.
-func (e *EBay) sign(*Request, time.Time) error { return errProvidersKey }
+func (e *EBay) sign(*Request, time.Time) error { return ErrPrivateKey }
 
 // ebayAPI asks eBay for public keys, with a token that it gets for the client's
 // credentials.

@@ -1,12 +1,12 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -324,8 +324,57 @@ func checkDigest(r *Request) error {
 	return nil
 }
 
-// sign implements scheme. The headers that a signature covers are the
-// provider's own, so that one for an app would cover something else.
-func (m *MessageSignature) sign(*Request, time.Time) error {
-	return errors.New("signatures of RFC 9421 are not made here")
+// defaultLabel is that of a signature that is made here.
+const defaultLabel = "sig1"
+
+// sign implements scheme. It covers what must be covered. The provider's own
+// signature may cover more, so none is made for an app.
+func (m *MessageSignature) sign(r *Request, now time.Time) error {
+	if m.algorithm.kind != "hmac" {
+		return ErrPrivateKey
+	}
+	if slices.Contains(m.signing(), `"content-digest"`) {
+		r.Header["Content-Digest"] = []string{"sha-256=:" + hashText("base64", r.Body) + ":"}
+	}
+	input := httpsfv.InnerList{Params: httpsfv.NewParams()}
+	for _, identifier := range m.signing() {
+		item, err := httpsfv.UnmarshalItem([]string{identifier})
+		if err != nil {
+			return fmt.Errorf("signing component %s: %v", identifier, err)
+		}
+		input.Items = append(input.Items, item)
+	}
+	input.Params.Add("created", now.Unix())
+	input.Params.Add("alg", m.Algorithm)
+	if m.Tag != "" {
+		input.Params.Add("tag", m.Tag)
+	}
+	base, _, err := signatureBase(r, m.external, &input)
+	if err != nil {
+		return fmt.Errorf("the request lacks a part of what is signed: %w", err)
+	}
+	if err := m.put(r, "Signature-Input", input); err != nil {
+		return err
+	}
+	return m.put(r, "Signature", httpsfv.NewItem(sumOf(m.algorithm, m.secrets[0], []byte(base))))
+}
+
+// signing returns the components that sign covers.
+func (m *MessageSignature) signing() []string {
+	if m.required == nil {
+		return []string{`"@method"`, `"content-digest"`}
+	}
+	return m.required
+}
+
+// put writes a header that has one member, under the label.
+func (m *MessageSignature) put(r *Request, name string, member httpsfv.Member) error {
+	d := httpsfv.NewDictionary()
+	d.Add(cmp.Or(m.Label, defaultLabel), member)
+	text, err := httpsfv.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("writing %s: %v", name, err)
+	}
+	r.Header[name] = []string{text}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dunglas/httpsfv"
 )
@@ -264,4 +265,40 @@ func FuzzMessageSignature(f *testing.F) {
 			t.Error("taken")
 		}
 	})
+}
+
+// TestMessageSign signs with a secret and verifies with others, and changes what
+// is covered.
+func TestMessageSign(t *testing.T) {
+	for _, config := range []string{
+		"rfc9421 %s {\nalgorithm hmac-sha256\n}",
+		"rfc9421 %s {\nalgorithm hmac-sha256\nlabel mine\n}",
+		"rfc9421 %s {\nalgorithm hmac-sha256\ncomponents @method @path content-digest x-other `@query-param;name=\"x\"`\n}",
+		"custom {\nsecret %s\nmessage_signature hmac-sha256 {\ntag webhook\ncomponents content-digest @target-uri\n}\nexternal_url https://public.example.com\n}",
+	} {
+		of := func(secrets string) Provider { return mustParse(t, fmt.Sprintf(config, secrets)) }
+		r := hook(`{"id":1}`, "X-Other: 1", "Signature: old=:AA==:")
+		if err := of("c2VjcmV0").Sign(r, now); err != nil {
+			t.Fatalf("%s: %v", config, err)
+		}
+		for secrets, want := range map[string]error{"c2VjcmV0": nil, "b3RoZXI= c2VjcmV0": nil, "b3RoZXI=": Wrong} {
+			if err := of(secrets).Verify(r, now); err != want {
+				t.Errorf("%s: with %s got %v, want %v", config, secrets, err, want)
+			}
+		}
+		if err := of("c2VjcmV0").Verify(r, now.Add(10*time.Minute)); err != TooOld {
+			t.Errorf("%s: ten minutes later got %v", config, err)
+		}
+		r.Body = []byte(`{"id":2}`)
+		if err := of("c2VjcmV0").Verify(r, now); err != Wrong {
+			t.Errorf("%s: with another body got %v", config, err)
+		}
+	}
+	r := hook("{}")
+	if err := mustParse(t, "rfc9421 c2VjcmV0 {\nalgorithm hmac-sha256\ncomponents x-missing\n}").Sign(r, now); err == nil {
+		t.Error("signed a header that is not there")
+	}
+	if err := mustParse(t, keyedConfigs["rfc9421"]).Sign(r, now); err != ErrPrivateKey {
+		t.Errorf("signed with a public key: %v", err)
+	}
 }

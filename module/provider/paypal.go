@@ -98,4 +98,4 @@ func (p *PayPal) fetch(ctx context.Context, r *Request) error {
 }
 
 // sign implements scheme.
-func (p *PayPal) sign(*Request, time.Time) error { return errProvidersKey }
+func (p *PayPal) sign(*Request, time.Time) error { return ErrPrivateKey }

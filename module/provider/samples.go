@@ -45,6 +45,15 @@ func samples(preset string) []Sample {
 	return list
 }
 
+// SampleEvents returns the event types that there are samples of, for the
+// provider of that name.
+func SampleEvents(name string) (events []string) {
+	for _, s := range samples(name) {
+		events = append(events, s.Event)
+	}
+	return events
+}
+
 // Request fills the gaps: a fresh {id}, a fresh {#number}, the times {time},
 // {unix} and {unix_ms}, the {event}, the {payload}, and whatever more the
 // provider knows.
@@ -82,7 +91,8 @@ func (s *Sample) gaps(now time.Time, more map[string]string) ([]string, error) {
 	}
 	seconds, millis := strconv.FormatInt(now.Unix(), 10), strconv.FormatInt(now.UnixMilli(), 10)
 	gaps := []string{
-		`"{#number}"`, strconv.Itoa(int(binary.BigEndian.Uint32(id[:4]))), `"{#unix}"`, seconds, `"{#unix_ms}"`, millis,
+		`"{#number}"`, strconv.FormatUint(binary.BigEndian.Uint64(id[:8])>>16, 10), // its first 48 bits are random
+		`"{#unix}"`, seconds, `"{#unix_ms}"`, millis,
 		"{event}", s.Event, "{id}", id.String(), "{unix}", seconds, "{unix_ms}", millis,
 		"{time}", now.UTC().Format("2006-01-02T15:04:05.000Z"),
 	}

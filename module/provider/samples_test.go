@@ -159,3 +159,19 @@ func TestSampleIsSentToAURL(t *testing.T) {
 		t.Errorf("%s to %s?%s, public %s", r.Method, r.Path, r.RawQuery, r.Public)
 	}
 }
+
+// TestSampleNumbersAreFresh draws so many numbers that one of 32 bits would come
+// twice.
+func TestSampleNumbersAreFresh(t *testing.T) {
+	seen := make(map[string]bool)
+	for range 300_000 {
+		gaps, err := new(Sample).gaps(now, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gaps[0] != `"{#number}"` || seen[gaps[1]] {
+			t.Fatalf("%s %s came twice among %d", gaps[0], gaps[1], len(seen))
+		}
+		seen[gaps[1]] = true
+	}
+}

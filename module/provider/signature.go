@@ -19,9 +19,6 @@ const (
 	Repeated Refusal = "proof given twice"
 )
 
-// errProvidersKey says why a proof cannot be made.
-var errProvidersKey = errors.New("only the provider has the key that signs")
-
 // Signature is what the public-key schemes have in common: where the signature
 // stands, and what it covers.
 type Signature struct {
@@ -186,7 +183,7 @@ func (s *Signature) verifyOne(e *env, c *candidate, now time.Time) error {
 }
 
 // sign implements scheme.
-func (s *Signature) sign(*Request, time.Time) error { return errProvidersKey }
+func (s *Signature) sign(*Request, time.Time) error { return ErrPrivateKey }
 
 // fetch implements fetcher.
 func (s *Signature) fetch(ctx context.Context, _ *Request) error { return s.keys.fetch(ctx, "") }

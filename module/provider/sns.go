@@ -133,4 +133,4 @@ func (s *SNS) fetch(ctx context.Context, r *Request) error {
 }
 
 // sign implements scheme.
-func (s *SNS) sign(*Request, time.Time) error { return errProvidersKey }
+func (s *SNS) sign(*Request, time.Time) error { return ErrPrivateKey }

@@ -247,17 +247,14 @@ func makeRoom(s *Store, acknowledged map[queue.ID]bool) error {
 	deadline := time.Now().Add(10 * time.Second)
 	ids := slices.SortedFunc(maps.Keys(acknowledged), func(a, b queue.ID) int { return bytes.Compare(a[:], b[:]) })
 	for half := len(acknowledged) / 2; len(acknowledged) > half; {
-		for _, id := range ids {
-			switch err := s.Remove(context.Background(), id); {
-			case err == nil, errors.Is(err, queue.ErrNotFound): // removed by a try whose outcome was unknown
-				delete(acknowledged, id)
-				ids = ids[1:]
-			case !errors.Is(err, queue.ErrUnavailable) || time.Now().After(deadline):
-				return fmt.Errorf("removing from a full disk: %w", err)
-			default:
-				time.Sleep(time.Millisecond)
-			}
-			break
+		switch err := s.Remove(context.Background(), ids[0]); {
+		case err == nil, errors.Is(err, queue.ErrNotFound): // removed by a try whose outcome was unknown
+			delete(acknowledged, ids[0])
+			ids = ids[1:]
+		case !errors.Is(err, queue.ErrUnavailable) || time.Now().After(deadline):
+			return fmt.Errorf("removing from a full disk: %w", err)
+		default:
+			time.Sleep(time.Millisecond)
 		}
 	}
 	return nil
