@@ -242,6 +242,8 @@ func (g *gateway) reload() error {
 	if status != 0 {
 		return fmt.Errorf("reload: exit %d: %s", status, stderr)
 	}
+	// Those that the servers before had are being closed, and would break a POST.
+	g.client.CloseIdleConnections()
 	return nil
 }
 
