@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -126,7 +127,21 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 		return fmt.Errorf("loading handler: %w", err)
 	}
 	r.handler = handler.(caddyhttp.MiddlewareHandler)
+	keepConnections(r.handler, r.Concurrency)
 	return nil
+}
+
+// keepConnections has a reverse_proxy keep as many connections to an upstream as
+// there may be attempts at once. It would keep 32, and open the others anew for
+// each attempt.
+func keepConnections(handler caddyhttp.MiddlewareHandler, attempts int) {
+	proxy, ok := handler.(*reverseproxy.Handler)
+	if !ok {
+		return
+	}
+	if t, ok := proxy.Transport.(*reverseproxy.HTTPTransport); ok && t.Transport != nil {
+		t.Transport.MaxIdleConnsPerHost = max(t.Transport.MaxIdleConnsPerHost, attempts)
+	}
 }
 
 func defaultDuration(d *caddy.Duration, value time.Duration) {

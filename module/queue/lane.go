@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxBatch     = 16  // events claimed at once
+	maxBatch     = 64  // events claimed at once
 	maxUnsettled = 256 // outcomes that a lane may have to record before it waits
 	maxChecks    = 4   // calls at once that check held events of a source
 )

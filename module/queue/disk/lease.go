@@ -19,26 +19,28 @@ func leaseKey(lane queue.Lane, id queue.ID) string {
 }
 
 // leaseOf returns the lease key that belongs to a due key.
-func leaseOf(dueKey []byte) string {
+func leaseOf(dueKey []byte) string { return string(appendLease(nil, dueKey)) }
+
+func appendLease(to, dueKey []byte) []byte {
 	at := len(dueKey) - timeSize - idSize
-	return string(dueKey[:at]) + string(dueKey[at+timeSize:])
+	return append(append(to, dueKey[:at]...), dueKey[at+timeSize:]...)
 }
 
 // take returns false if somebody else has the lease.
-func (l *leases) take(key string, now, until time.Time) bool {
+func (l *leases) take(key []byte, now, until time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.until[key].After(now) {
+	if l.until[string(key)].After(now) {
 		return false
 	}
-	l.until[key] = until
+	l.until[string(key)] = until
 	return true
 }
 
-func (l *leases) taken(key string, now time.Time) bool {
+func (l *leases) taken(key []byte, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.until[key].After(now)
+	return l.until[string(key)].After(now)
 }
 
 func (l *leases) end(keys ...string) {
