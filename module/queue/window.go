@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"go.uber.org/zap"
 )
 
@@ -33,7 +32,7 @@ type Flight struct {
 // window remembers the deliveries of a source. The oldest is forgotten first.
 type window struct {
 	mu      sync.Mutex
-	entries *simplelru.LRU[DedupKey, remembered]
+	entries *entries
 	limit   int
 	length  time.Duration
 	stored  bool // the store remembers its entries, too
@@ -42,7 +41,8 @@ type window struct {
 	evicted func(enough int)
 }
 
-// remembered is an entry of a window. One million of them is why it is small.
+// remembered is an entry of a window. One million of them is why it is small, and
+// has no pointers.
 type remembered struct {
 	id    ID
 	body  uint64
@@ -87,13 +87,12 @@ func (w *window) enter(ctx context.Context, key DedupKey, body uint64) (*Flight,
 			w.mu.Unlock()
 			return nil, Seen{}, ErrUnavailable
 		}
-		// Peek and not Get: entries stay in the order of time.
-		if r, ok := w.entries.Peek(key); ok {
+		if r, ok := w.entries.get(key); ok {
 			if Now().UnixNano() < r.until {
 				w.mu.Unlock()
 				return nil, r.seen(body), nil
 			}
-			w.entries.Remove(key)
+			w.entries.remove(key)
 		}
 		first := w.flights[key]
 		if first == nil {
@@ -156,16 +155,17 @@ func (f *Flight) end(how func(*window) int) {
 // add adds an entry. If another one had to be forgotten too early for it, it
 // returns the number of entries that would have kept that one, else 0.
 func (w *window) add(key DedupKey, r remembered) (enough int) {
-	if w.entries.Len() >= w.limit && !w.entries.Contains(key) {
+	if w.entries.remove(key); w.entries.len() >= w.limit {
 		enough = w.evict(Now())
 	}
-	w.entries.Add(key, r)
+	w.entries.add(key, r)
 	return enough
 }
 
 // evict forgets the oldest entry and returns what add does.
 func (w *window) evict(now time.Time) (enough int) {
-	_, r, _ := w.entries.RemoveOldest()
+	key, r, _ := w.entries.oldest()
+	w.entries.remove(key)
 	left := r.until - now.UnixNano()
 	if left <= 0 {
 		return 0
@@ -181,8 +181,7 @@ func (w *window) configure(src *Source) {
 	w.mu.Lock()
 	if w.entries == nil {
 		w.flights = make(map[DedupKey]*Flight)
-		w.limit = 1
-		w.entries, _ = simplelru.NewLRU[DedupKey, remembered](w.limit, nil) // fails below 1
+		w.limit, w.entries = 1, newEntries()
 	}
 	enough := 0
 	// While a source remembers nothing, and while it stores nothing, the store
@@ -201,10 +200,9 @@ func (w *window) configure(src *Source) {
 
 // resize returns what add does.
 func (w *window) resize(limit int, length time.Duration) (enough int) {
-	for now := Now(); w.entries.Len() > limit; {
+	for now := Now(); w.entries.len() > limit; {
 		enough = max(enough, w.evict(now))
 	}
-	w.entries.Resize(limit)
 	w.limit, w.length = limit, length
 	return enough
 }
@@ -223,8 +221,8 @@ func (w *window) fill(key DedupKey, r remembered) {
 func (w *window) forget(key DedupKey, id ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if r, ok := w.entries.Peek(key); ok && r.id == id {
-		w.entries.Remove(key)
+	if r, ok := w.entries.get(key); ok && r.id == id {
+		w.entries.remove(key)
 	}
 }
 
@@ -233,18 +231,18 @@ func (w *window) prune(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
-		_, r, ok := w.entries.GetOldest()
+		key, r, ok := w.entries.oldest()
 		if !ok || r.until > now.UnixNano() {
 			return
 		}
-		w.entries.RemoveOldest()
+		w.entries.remove(key)
 	}
 }
 
 func (w *window) size() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.entries.Len()
+	return w.entries.len()
 }
 
 func (w *window) isFilled() bool {

@@ -318,7 +318,7 @@ func TestWindowIsLean(t *testing.T) {
 	for n := range entries {
 		s.enter(n).Keep(queue.ID{}, until)
 	}
-	if each := (heap() - before) / entries; each > 200 {
+	if each := (heap() - before) / entries; each > 120 {
 		t.Errorf("an entry takes %d bytes", each)
 	} else {
 		t.Logf("an entry takes %d bytes", each)

@@ -1,0 +1,80 @@
+package queue
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// pageEntries is how many entries lie side by side.
+const pageEntries = 64
+
+// entries are what a window remembers, in the order in which they came. They lie
+// in pages without pointers: the garbage collector, which would look at each of a
+// million entries again and again, looks at the pages only.
+type entries struct {
+	numbers map[DedupKey]uint64                // of the entries, in the order of time
+	pages   *simplelru.LRU[uint64, *entryPage] // by number / pageEntries, oldest first
+	next    uint64
+}
+
+type entryPage struct {
+	keys   [pageEntries]DedupKey
+	values [pageEntries]remembered
+	used   uint64 // a bit for each entry that is there
+}
+
+func newEntries() *entries {
+	pages, _ := simplelru.NewLRU[uint64, *entryPage](math.MaxInt, nil) // fails below 1
+	return &entries{numbers: make(map[DedupKey]uint64), pages: pages}
+}
+
+func (e *entries) len() int { return len(e.numbers) }
+
+// get returns an entry and leaves the order as it is.
+func (e *entries) get(key DedupKey) (r remembered, ok bool) {
+	number, ok := e.numbers[key]
+	if !ok {
+		return r, false
+	}
+	page, _ := e.pages.Peek(number / pageEntries)
+	return page.values[number%pageEntries], true
+}
+
+// add adds an entry as the newest one.
+func (e *entries) add(key DedupKey, r remembered) {
+	e.remove(key)
+	page, ok := e.pages.Peek(e.next / pageEntries)
+	if !ok {
+		page = new(entryPage)
+		e.pages.Add(e.next/pageEntries, page)
+	}
+	slot := e.next % pageEntries
+	page.keys[slot], page.values[slot] = key, r
+	page.used |= 1 << slot
+	e.numbers[key] = e.next
+	e.next++
+}
+
+func (e *entries) remove(key DedupKey) {
+	number, ok := e.numbers[key]
+	if !ok {
+		return
+	}
+	delete(e.numbers, key)
+	page, _ := e.pages.Peek(number / pageEntries)
+	if page.used &^= 1 << (number % pageEntries); page.used == 0 {
+		e.pages.Remove(number / pageEntries)
+	}
+}
+
+// oldest returns the entry that came first.
+func (e *entries) oldest() (key DedupKey, r remembered, ok bool) {
+	_, page, ok := e.pages.GetOldest()
+	if !ok {
+		return key, r, false
+	}
+	slot := bits.TrailingZeros64(page.used)
+	return page.keys[slot], page.values[slot], true
+}
