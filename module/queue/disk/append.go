@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
@@ -22,7 +19,7 @@ const (
 // insertion is an event on its way to the journal and to the queue file.
 type insertion struct {
 	event         *queue.Event
-	head, request []byte // once the journal has the request, its location
+	head, request []byte
 	entries       []entry
 	buf           *bytes.Buffer // what head and request lie in; nil: in memory of their own
 	seq           uint64        // of its frame, set for the last event in it
@@ -101,18 +98,10 @@ func (s *Store) record(batch []*operation) error {
 	if f == nil {
 		return s.refusal()
 	}
-	switch err := s.journalize(f, batch); {
-	case err == nil:
-		return nil
-	case errors.Is(err, errNoRoom): // what is there can go on
-		if time.Since(s.complained) > retryPause {
-			s.complained = time.Now()
-			s.logger.Error("the queue takes no events", zap.String("dir", s.dir), zap.Error(err))
-		}
-		return unavailable(err)
-	default:
+	if err := s.journalize(f, batch); err != nil {
 		return s.fail(f, err)
 	}
+	return nil
 }
 
 func (s *Store) journalize(f *files, batch []*operation) error {
@@ -122,18 +111,12 @@ func (s *Store) journalize(f *files, batch []*operation) error {
 		return s.refusal()
 	}
 	frame := append(s.frame[:0], make([]byte, frameHeader)...)
-	offsets := make([]uint32, len(batch)) // of the requests
-	for i, op := range batch {
+	for _, op := range batch {
 		frame = appendRecord(frame, op.insert)
-		offsets[i] = uint32(len(frame) - len(op.insert.request))
 	}
-	seq, at, err := f.journal.write(frame, !s.neverSync.Load())
+	seq, err := f.journal.write(frame, !s.neverSync.Load())
 	if err != nil {
 		return err
-	}
-	for i, op := range batch {
-		in := op.insert
-		in.request = location{at.file, at.offset + offsets[i], uint32(len(in.request))}.seal(in.event.ID)
 	}
 	s.acknowledged.Store(seq)
 	if s.frame = frame; cap(frame) > maxBytes {

@@ -21,22 +21,18 @@ func (s *Store) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	due, err := s.peek(keys)
-	for i := 0; i < len(keys) && err == nil; i++ {
-		e := due[i].event
-		if due[i].err != nil || e != nil && e.Request == nil {
-			e, err = s.loadDue(keys[i], &due[i])
+	events, damaged, err := s.loadDue(keys)
+	for i, key := range keys {
+		if damaged[i] != nil && err == nil {
+			s.setAside(damaged[i], idOf(key), key)
 		}
-		if e != nil {
-			claimed = append(claimed, e)
-		} else {
-			s.leases.end(leaseOf(keys[i]))
+		if events[i] == nil || err != nil {
+			s.leases.end(leaseOf(key))
+			continue
 		}
+		claimed = append(claimed, events[i])
 	}
 	if err != nil {
-		for _, key := range keys {
-			s.leases.end(leaseOf(key))
-		}
 		return nil, time.Time{}, err
 	}
 	return claimed, next, nil
@@ -67,48 +63,32 @@ func (s *Store) leaseDue(lane queue.Lane, now, until time.Time, limit int) (keys
 	return keys, next, err
 }
 
-// dueEvent is the event of an entry that has been leased, as far as the queue
-// file has it. The entry was seen before the lease was taken, so whoever had the
-// lease then may have dealt with the event: in that case it is no longer there.
-type dueEvent struct {
-	event *queue.Event // nil if it is not there
-	at    location     // of its request
-	err   error
-}
-
-// peek reads the events of entries in one transaction.
-func (s *Store) peek(keys [][]byte) (events []dueEvent, err error) {
-	events = make([]dueEvent, len(keys))
-	return events, s.view(func(tx *bolt.Tx) error {
+// loadDue loads the events of entries that have been leased. An entry was seen
+// before its lease was taken, so whoever had the lease then may have dealt with
+// the event: in that case it is no longer there, and the event is nil. So is one
+// that is damaged.
+func (s *Store) loadDue(keys [][]byte) (events []*queue.Event, damaged []error, err error) {
+	events, damaged = make([]*queue.Event, len(keys)), make([]error, len(keys))
+	err = s.view(func(tx *bolt.Tx) error {
 		for i, key := range keys {
-			if e := &events[i]; isDue(tx, key) {
-				e.event, e.at, e.err = load(tx, idOf(key))
+			if tx.Bucket(bucketDue).Get(key) == nil {
+				continue
+			}
+			e, err := load(tx, idOf(key))
+			switch {
+			case errors.Is(err, queue.ErrNotFound):
+				damaged[i] = fmt.Errorf("%w: there is nothing at %s", errDamaged, idOf(key))
+			case errors.Is(err, errDamaged):
+				damaged[i] = err
+			case err != nil:
+				return err
+			default:
+				events[i] = e
 			}
 		}
 		return nil
 	})
-}
-
-func isDue(tx *bolt.Tx, key []byte) bool { return tx.Bucket(bucketDue).Get(key) != nil }
-
-// loadDue loads the request of an event. If it is not where it was a moment ago,
-// all is looked up again; what is damaged is set aside, and is nil.
-func (s *Store) loadDue(key []byte, seen *dueEvent) (e *queue.Event, err error) {
-	id := idOf(key)
-	if f := s.files.Load(); f != nil && seen.err == nil {
-		if seen.event.Request, err = f.journal.load(id, seen.at); err == nil {
-			return seen.event, nil
-		}
-	}
-	e, err = s.load(id, func(tx *bolt.Tx) bool { return isDue(tx, key) })
-	if errors.Is(err, queue.ErrNotFound) {
-		err = fmt.Errorf("%w: there is nothing at %s", errDamaged, id)
-	}
-	if errors.Is(err, errDamaged) {
-		s.setAside(err, id, key)
-		return nil, nil
-	}
-	return e, err
+	return events, damaged, err
 }
 
 // Release implements queue.Store.

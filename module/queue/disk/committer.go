@@ -169,7 +169,7 @@ func (s *Store) transact(f *files, batch []*operation) (spoiler *operation, err 
 
 // write runs a transaction.
 func (s *Store) write(f *files, work func(*txn) error) error {
-	t := &txn{journal: f.journal, sums: &s.sums, changes: make(tallies)}
+	t := &txn{sums: &s.sums, changes: make(tallies)}
 	err := update(f.db, func(tx *bolt.Tx) error {
 		t.tx = tx
 		if err := work(t); err != nil {
@@ -217,6 +217,8 @@ func (s *Store) fail(f *files, cause error) error {
 	}
 	s.refuse(err)
 	s.logger.Error("writing to the queue store failed", zap.String("dir", s.dir), zap.Error(cause))
+	f.journal.mu.Lock()
+	defer f.journal.mu.Unlock()
 	if err := errors.Join(f.db.Close(), f.journal.close()); err != nil {
 		s.logger.Warn("closing the queue store failed", zap.String("dir", s.dir), zap.Error(err))
 	}

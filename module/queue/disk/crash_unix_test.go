@@ -8,11 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -183,26 +181,23 @@ func fillAndRecover(dir string) error {
 		}
 		return nil
 	}
-	for range 2 {
+	for _, bytes := range []uint64{24 << 20, 40 << 20} {
 		for range 3 { // nothing helps
 			if err := add(); err != nil {
 				return err
 			}
 		}
 		before := len(acknowledged)
-		if err := limit(1 << 40); err != nil {
+		if err := limit(bytes); err != nil {
 			return err
 		}
-		for deadline := time.Now().Add(10 * time.Second); len(acknowledged) < before+200; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); len(acknowledged) < before+20; time.Sleep(time.Millisecond) {
 			if err := add(); err != nil {
 				return err
 			}
 			if time.Now().After(deadline) {
 				return errors.New("there is space again, and the store does not take it")
 			}
-		}
-		if err := limit(journalSize - 1); err != nil { // no further file of the journal
-			return err
 		}
 		for full := false; !full; {
 			before := len(acknowledged)
@@ -212,8 +207,8 @@ func fillAndRecover(dir string) error {
 			full = len(acknowledged) == before
 		}
 	}
-	// Events go in the order in which they came, and whole files become free.
-	if err := makeRoom(s, acknowledged); err != nil {
+	// Even a removal needs a few pages, but then it makes room for many.
+	if err := errors.Join(limit(60<<20), makeRoom(s, acknowledged)); err != nil {
 		return err
 	}
 	for enough := len(acknowledged) + 50; len(acknowledged) < enough; {
@@ -245,16 +240,17 @@ func fillAndRecover(dir string) error {
 // makeRoom removes half of the events from a store whose disk was full.
 func makeRoom(s *Store, acknowledged map[queue.ID]bool) error {
 	deadline := time.Now().Add(10 * time.Second)
-	ids := slices.SortedFunc(maps.Keys(acknowledged), func(a, b queue.ID) int { return bytes.Compare(a[:], b[:]) })
 	for half := len(acknowledged) / 2; len(acknowledged) > half; {
-		switch err := s.Remove(context.Background(), ids[0]); {
-		case err == nil, errors.Is(err, queue.ErrNotFound): // removed by a try whose outcome was unknown
-			delete(acknowledged, ids[0])
-			ids = ids[1:]
-		case !errors.Is(err, queue.ErrUnavailable) || time.Now().After(deadline):
-			return fmt.Errorf("removing from a full disk: %w", err)
-		default:
-			time.Sleep(time.Millisecond)
+		for id := range acknowledged {
+			switch err := s.Remove(context.Background(), id); {
+			case err == nil, errors.Is(err, queue.ErrNotFound): // removed by a try whose outcome was unknown
+				delete(acknowledged, id)
+			case !errors.Is(err, queue.ErrUnavailable) || time.Now().After(deadline):
+				return fmt.Errorf("removing from a full disk: %w", err)
+			default:
+				time.Sleep(time.Millisecond)
+			}
+			break
 		}
 	}
 	return nil

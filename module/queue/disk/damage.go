@@ -31,18 +31,8 @@ func (s *Store) setAside(cause error, id queue.ID, dueKey []byte) {
 	}
 }
 
-// intact reports whether an event loads with its request.
-func (t *txn) intact(id queue.ID) bool {
-	e, at, err := load(t.tx, id)
-	if err != nil || e.Request != nil || t.journal == nil {
-		return err == nil
-	}
-	_, err = t.journal.load(id, at)
-	return err == nil
-}
-
 func (t *txn) setAside(id queue.ID, dueKey []byte) error {
-	if t.intact(id) {
+	if _, err := load(t.tx, id); err == nil {
 		return nil // somebody mended it
 	}
 	for _, bucket := range [][]byte{bucketHeads, bucketRequests} {
@@ -50,14 +40,8 @@ func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 		if record == nil {
 			continue
 		}
-		record = bytes.Clone(record)
-		if at, ok, err := parseLocation(id[:], record); ok && err == nil && t.journal != nil {
-			if found, err := t.journal.record(at); err == nil {
-				record = found
-			}
-		}
 		key := slices.Concat(bucket, []byte{'/'}, id[:])
-		if err := t.put(bucketDamaged, key, record); err != nil {
+		if err := t.put(bucketDamaged, key, bytes.Clone(record)); err != nil {
 			return err
 		}
 	}
@@ -76,31 +60,26 @@ func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 	case !errors.Is(err, errDamaged):
 		return err
 	}
-	// Nobody can say any more what it was counted as.
-	if err := t.putRequest(id[:], nil); err != nil {
+	// Nobody can say any more what the event was counted as.
+	if err := t.delete(bucketRequests, id[:]); err != nil {
 		return err
 	}
 	if err := t.delete(bucketHeads, id[:]); err != nil {
 		return err
 	}
-	t.recount = true
+	sum, err := countAgain(t.tx)
+	if err != nil {
+		return err
+	}
+	sum.addAll(t.sums.copy(), -1)
+	t.changes = sum
 	return nil
 }
 
-// countAgain counts all events whose record can be read, and what lies in the
-// journal.
+// countAgain counts all events whose record can be read.
 func countAgain(tx *bolt.Tx) (tallies, error) {
 	sum := make(tallies)
-	err := tx.Bucket(bucketRequests).ForEach(func(id, record []byte) error {
-		if at, ok, err := parseLocation(id, record); ok && err == nil {
-			sum.add(at.tally())
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = tx.Bucket(bucketHeads).ForEach(func(id, record []byte) error {
+	err := tx.Bucket(bucketHeads).ForEach(func(id, record []byte) error {
 		e := new(queue.Event)
 		if unseal(id, record, e) == nil {
 			sum.count(e, 1)

@@ -25,7 +25,7 @@ func (s *Store) Expire(ctx context.Context, now time.Time, keep queue.Retention)
 			return err
 		}
 	}
-	return s.tidy(ctx)
+	return nil
 }
 
 // sweep repeats an operation in transactions of its own while there is more to do.

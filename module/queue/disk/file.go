@@ -22,7 +22,7 @@ import (
 
 const (
 	fileName    = "events.db"
-	format      = 2 // of the file; 2 has requests in the journal
+	format      = 1 // of the file; a change that older code cannot read makes it 2
 	application = "caddy-webhook-gateway queue"
 
 	filePageSize = 16 << 10
@@ -183,9 +183,6 @@ func addBuckets(tx *bolt.Tx) error {
 
 func stamp(tx *bolt.Tx) error {
 	if err := addBuckets(tx); err != nil {
-		return err
-	}
-	if err := tx.Bucket(bucketMeta).Put(keyFormat, []byte(strconv.Itoa(format))); err != nil {
 		return err
 	}
 	return tx.Bucket(bucketMeta).Put(keyOpened, []byte(time.Now().UTC().Format(time.RFC3339Nano)))

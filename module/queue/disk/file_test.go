@@ -109,9 +109,9 @@ func TestOpenForeignFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		edit(t, dir, func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketMeta).Put(keyFormat, []byte("3"))
+			return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2"))
 		})
-		refuses(t, dir, "has format 3")
+		refuses(t, dir, "has format 2")
 	})
 }
 

@@ -18,7 +18,6 @@ const (
 	frameMagic  = 0x57474a31 // WGJ1
 	frameHeader = 32
 	recordFixed = idSize + 8 // ID and lengths
-	maxFrame    = 1 << 30    // larger than any request
 )
 
 // frame is what is known of a frame that was found in a journal.
@@ -26,7 +25,6 @@ type frame struct {
 	salt    uint64 // tells whose it is
 	seq     uint64
 	offset  int64
-	file    *journalFile // that it is in
 	records []byte
 	whole   bool // the checksum is right
 }
@@ -87,26 +85,6 @@ func scanFrames(data []byte) (frames []frame) {
 		at = next
 	}
 	return frames
-}
-
-// framed is an event as a frame has it.
-type framed struct {
-	id            queue.ID
-	head, request []byte   // records
-	at            location // of the request
-}
-
-// events yields the events of a frame.
-func (f *frame) events(yield func(framed) bool) {
-	for records := f.records; len(records) > 0; {
-		var e framed
-		e.id, e.head, e.request, records = cutRecord(records)
-		end := len(f.records) - len(records) - len(e.request)
-		e.at = location{f.file.number, uint32(f.offset) + frameHeader + uint32(end), uint32(len(e.request))}
-		if !yield(e) {
-			return
-		}
-	}
 }
 
 // cutRecord takes the first record from what a frame holds. It returns no rest

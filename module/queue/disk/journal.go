@@ -15,199 +15,182 @@ import (
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
-
-// errNoRoom says that the journal cannot have another file now.
-var errNoRoom = errors.New("no room for the journal")
 
 const (
 	journalPrefix = "journal-"
 	// A journal file has all its blocks from the start, and is written over
-	// when nothing in it is needed any more: syncing it then costs one write to
+	// when the queue file has what is in it: syncing it then costs one write to
 	// the disk, and no change of the file system.
 	journalSize = 8 << 20
-	// With every so many files they are made twice as large, up to this.
-	journalGrowth, maxJournalSize = 8, 64 << 20
 	// spareFiles are kept for the next burst.
 	spareFiles = 4
 )
 
-// journal has the requests of all events, and makes events durable before the
-// queue file has them. One sync of a journal file is much cheaper than one
-// transaction, so an event is acknowledged when it is in the journal, and gets
-// into the queue file, together with many others, a moment later. What a crash
-// keeps from getting there is found in the journal at the next start.
+// journal makes events durable before the queue file has them. One sync of a
+// journal file is much cheaper than one transaction, so an event is acknowledged
+// when it is in the journal, and gets into the queue file together with many
+// others a moment later. What a crash keeps from getting there is found in the
+// journal at the next start.
 type journal struct {
 	dir     string
 	salt    uint64        // tells the frames of this queue from those of another
 	applied atomic.Uint64 // the queue file has all frames up to this one
-	sums    *ledger       // counts what lies in each file
-	open    sync.Map      // number -> *os.File of all files
 
-	mu     sync.Mutex
-	files  []*journalFile // the last one is written to
-	seq    uint64         // of the last frame
-	made   int            // files so far, for their names
-	making sync.WaitGroup // a file that is made ahead
-	ahead  bool           // one is
-	closed bool
+	mu    sync.Mutex
+	files []*journalFile // the last one is written to
+	seq   uint64         // of the last frame
+	made  int            // files so far, for their names
 }
 
-// journalFile is one file of the journal.
 type journalFile struct {
 	*os.File
-	number      int
-	size, end   int64
-	first, last uint64 // sequence numbers of frames; first is 0 where there is none
-	stuck       bool   // it cannot be emptied
+	size, end int64
+	last      uint64 // sequence number of its last frame
+}
+
+// openJournal opens the journal of a directory, and returns the frames that the
+// queue file does not have, in order. damaged names the files in which one of
+// them is unreadable.
+func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, damaged []string, err error) {
+	paths, err := journalFiles(dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	// The process before may have made a file, and died before its name was durable.
+	if err := durable.SyncDir(dir); err != nil {
+		return nil, nil, nil, err
+	}
+	j = &journal{dir: dir, salt: salt, seq: applied}
+	j.applied.Store(applied)
+	holding := make(map[uint64]string) // the file of a frame
+	for _, path := range paths {
+		found, err := j.read(path)
+		if err != nil {
+			return nil, nil, nil, errors.Join(fmt.Errorf("reading journal: %w", err), j.close())
+		}
+		for _, f := range found {
+			j.seq = max(j.seq, f.seq)
+			if f.seq > applied {
+				frames, holding[f.seq] = append(frames, f), path
+			}
+		}
+	}
+	slices.SortFunc(frames, func(a, b frame) int { return cmp.Compare(a.seq, b.seq) })
+	before := applied
+	for i, f := range frames {
+		// Where it is not known how far the queue file has got, earlier frames may
+		// have been written over. The last frame is the one that a crash may have cut off. It was not
+		// acknowledged then.
+		if last := i == len(frames)-1; !f.whole && !last || applied > 0 && f.seq != before+1 {
+			damaged = append(damaged, holding[f.seq])
+		}
+		before = f.seq
+	}
+	slices.Sort(damaged)
+	return j, frames, slices.Compact(damaged), nil
 }
 
 // journalFiles returns the paths of a journal's files. Those that were set aside
 // are none.
-func journalFiles(dir string) ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, journalPrefix+"*"))
-	return slices.DeleteFunc(paths, func(path string) bool { return journalNumber(path) < 0 }), err
+func journalFiles(dir string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir) // a pattern would take a meaning from the directory's name
+	for _, entry := range entries {
+		if path := filepath.Join(dir, entry.Name()); journalNumber(path) >= 0 {
+			paths = append(paths, path)
+		}
+	}
+	return paths, err
 }
 
 // journalNumber returns the number in the name of a journal's file, or -1.
 func journalNumber(path string) int {
-	n, err := strconv.ParseUint(strings.TrimPrefix(filepath.Base(path), journalPrefix), 10, 31)
-	if err != nil {
+	number, ok := strings.CutPrefix(filepath.Base(path), journalPrefix)
+	n, err := strconv.ParseUint(number, 10, 31)
+	if !ok || err != nil {
 		return -1
 	}
 	return int(n)
 }
 
-// add takes a file, as one that is not written to.
-func (j *journal) add(f *journalFile) {
-	j.files = append([]*journalFile{f}, j.files...)
-	j.open.Store(f.number, f.File)
+// read opens a file of the journal and finds the frames in it.
+func (j *journal) read(path string) ([]frame, error) {
+	j.made = max(j.made, journalNumber(path))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	frames := slices.DeleteFunc(scanFrames(data), func(f frame) bool { return f.salt != j.salt })
+	file := &journalFile{File: f, size: int64(len(data)), end: int64(len(data))}
+	for _, found := range frames {
+		file.last = max(file.last, found.seq)
+	}
+	j.files = append(j.files, file)
+	return frames, nil
 }
 
-// write makes a frame durable, and returns its sequence number and its place. buf
-// has its records behind room for the header; it may be used again afterwards.
-func (j *journal) write(buf []byte, durably bool) (seq uint64, at location, err error) {
+// write makes a frame durable. buf has its records behind room for the header;
+// it may be used again afterwards.
+func (j *journal) write(buf []byte, durably bool) (seq uint64, err error) {
 	buf = finishFrame(buf, j.salt, j.seq+1)
 	file, err := j.room(int64(len(buf)))
 	if err != nil {
-		return 0, at, fmt.Errorf("%w: %w", errNoRoom, err)
+		return 0, fmt.Errorf("adding a file to the journal: %w", err)
 	}
-	at = location{file: file.number, offset: uint32(file.end)}
 	if _, err := file.WriteAt(buf, file.end); err != nil {
-		return 0, at, fmt.Errorf("writing to the journal: %w", err)
+		return 0, fmt.Errorf("writing to the journal: %w", err)
 	}
 	if durably {
 		if err := syncData(file.File); err != nil {
-			return 0, at, fmt.Errorf("syncing the journal: %w", err)
+			return 0, fmt.Errorf("syncing the journal: %w", err)
 		}
 	}
 	j.seq++
 	file.end += int64(len(buf))
 	file.last = j.seq
-	j.prepare(file)
-	return j.seq, at, nil
+	return j.seq, nil
 }
 
-// load loads the request of an event. A request that is not at its place is
-// damaged, or the event has gone since the place was found.
-func (j *journal) load(id queue.ID, at location) (*queue.Request, error) {
-	record, err := j.record(at)
-	if err != nil {
-		return nil, err
-	}
-	request := new(queue.Request)
-	return request, unseal(id[:], record, request)
-}
-
-// record returns what lies at a place, whatever it is.
-func (j *journal) record(at location) ([]byte, error) {
-	file, ok := j.open.Load(at.file)
-	if !ok {
-		return nil, fmt.Errorf("%w: there is no file %s%d", errDamaged, journalPrefix, at.file)
-	}
-	if at.size > maxFrame {
-		return nil, fmt.Errorf("%w: a request of %d bytes", errDamaged, at.size)
-	}
-	record := make([]byte, at.size)
-	if _, err := file.(*os.File).ReadAt(record, int64(at.offset)); err != nil {
-		return nil, fmt.Errorf("%w: reading the journal: %v", errDamaged, err)
-	}
-	return record, nil
-}
-
-// free reports whether nothing in a file is needed any more.
-func (j *journal) free(f *journalFile) bool {
-	return f.last <= j.applied.Load() && j.sums.get(fileTally(f.number)).Count == 0
-}
-
-// room returns the file to write n bytes to: the current one, one that is free,
-// or a new one.
+// room returns the file to write n bytes to: the current one, one that is not
+// needed any more, or a new one.
 func (j *journal) room(n int64) (*journalFile, error) {
 	if len(j.files) > 0 {
 		if current := j.files[len(j.files)-1]; current.end+n <= current.size {
 			return current, nil
 		}
 	}
-	i := slices.IndexFunc(j.files, func(f *journalFile) bool { return n <= f.size && j.free(f) })
-	if i < 0 {
-		f, err := j.create(j.number(), max(n, j.nextSize()))
-		if err != nil { // a smaller one may do
-			f, err = j.create(j.number(), max(n, journalSize))
+	done := j.applied.Load()
+	for i, f := range j.files {
+		if f.last <= done && n <= f.size {
+			j.files = append(slices.Delete(j.files, i, i+1), f)
+			f.end = 0
+			return f, j.trim(done)
 		}
-		if err != nil {
-			return nil, err
-		}
-		j.add(f)
-		i = 0
 	}
-	f := j.files[i]
-	j.files = append(slices.Delete(j.files, i, i+1), f)
-	f.end, f.first, f.stuck = 0, j.seq+1, false
-	return f, j.trim()
-}
-
-// number returns one for a new file.
-func (j *journal) number() int {
-	j.made++
-	return j.made
-}
-
-// nextSize returns how large a new file is.
-func (j *journal) nextSize() int64 {
-	return min(int64(journalSize)<<min(len(j.files)/journalGrowth, 8), maxJournalSize)
-}
-
-// prepare makes the next file while there is still room in the current one.
-func (j *journal) prepare(current *journalFile) {
-	if j.ahead || j.closed || current.end < current.size/2 || slices.ContainsFunc(j.files, func(f *journalFile) bool { return f != current && j.free(f) }) {
-		return
+	f, err := j.create(max(n, journalSize))
+	if err != nil {
+		return nil, err
 	}
-	j.ahead = true
-	number, size := j.number(), j.nextSize()
-	j.making.Go(func() {
-		f, err := j.create(number, size)
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		if j.ahead = false; err == nil { // else room will say so, if it needs one
-			j.add(f)
-		}
-	})
+	j.files = append(j.files, f)
+	return f, j.trim(done)
 }
 
-// trim removes files that are free: those made for a large event, and more than
-// a few others.
-func (j *journal) trim() (err error) {
+// trim removes files that are not needed: those made for a large event, and
+// more than a few others.
+func (j *journal) trim(done uint64) (err error) {
 	spare := 0
 	current := j.files[len(j.files)-1]
 	j.files = slices.DeleteFunc(j.files, func(f *journalFile) bool {
-		if f == current || !j.free(f) {
+		if f == current || f.last > done {
 			return false
 		}
-		if spare++; f.size <= j.nextSize() && spare <= spareFiles {
+		if spare++; f.size == journalSize && spare <= spareFiles {
 			return false
 		}
-		j.open.Delete(f.number)
 		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
 		return true
 	})
@@ -215,13 +198,18 @@ func (j *journal) trim() (err error) {
 }
 
 // create makes a file and all its blocks.
-func (j *journal) create(number int, size int64) (*journalFile, error) {
-	path := filepath.Join(j.dir, fmt.Sprintf("%s%d", journalPrefix, number))
+func (j *journal) create(size int64) (*journalFile, error) {
+	j.made++
+	path := filepath.Join(j.dir, fmt.Sprintf("%s%d", journalPrefix, j.made))
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err = writeZeros(f, size); err == nil {
+	zeros := make([]byte, min(size, 1<<20))
+	for at := int64(0); at < size && err == nil; at += int64(len(zeros)) {
+		_, err = f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at)
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if err == nil {
@@ -230,18 +218,21 @@ func (j *journal) create(number int, size int64) (*journalFile, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))
 	}
-	return &journalFile{File: f, number: number, size: size}, nil
+	return &journalFile{File: f, size: size}, nil
 }
 
-// keepDamaged copies a damaged file for whoever wants to look at it. What still
-// reads in it stays in use.
-func (j *journal) keepDamaged(path string) (kept string, err error) {
+// setAside keeps a damaged file for whoever wants to look at it. Nothing reads
+// or writes it any more.
+func (j *journal) setAside(path string) (kept string, err error) {
 	kept = fmt.Sprintf("%s.damaged-%d", path, time.Now().Unix())
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	return kept, os.WriteFile(kept, content, 0o600)
+	j.files = slices.DeleteFunc(j.files, func(f *journalFile) bool {
+		if f.Name() != path {
+			return false
+		}
+		err = f.Close()
+		return true
+	})
+	return kept, errors.Join(err, os.Rename(path, kept))
 }
 
 // disk returns how much space the journal takes.
@@ -255,12 +246,6 @@ func (j *journal) disk() (n int64) {
 }
 
 func (j *journal) close() (err error) {
-	j.mu.Lock()
-	j.closed = true
-	j.mu.Unlock()
-	j.making.Wait()
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	for _, f := range j.files {
 		if closeErr := f.Close(); !errors.Is(closeErr, fs.ErrClosed) {
 			err = errors.Join(err, closeErr)
@@ -268,9 +253,4 @@ func (j *journal) close() (err error) {
 	}
 	j.files = nil
 	return err
-}
-
-// sortFiles sorts files by what was written to them first.
-func sortFiles(files []*journalFile) {
-	slices.SortFunc(files, func(a, b *journalFile) int { return cmp.Compare(a.first, b.first) })
 }

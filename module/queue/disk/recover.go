@@ -20,7 +20,7 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the journal: %w", err)
 	}
-	j, frames, damaged, err := openJournal(s.dir, salt, applied, &s.sums)
+	j, frames, damaged, err := openJournal(s.dir, salt, applied)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 	for _, path := range damaged {
 		if err == nil {
 			var kept string
-			kept, err = j.keepDamaged(path)
+			kept, err = j.setAside(path)
 			s.logger.Error("journal is damaged: all that reads was taken from it", zap.String("kept", kept))
 		}
 	}
@@ -89,13 +89,14 @@ func readMeta(meta *bolt.Bucket, key []byte, to *uint64) error {
 func (s *Store) replay(t *txn, frames []frame) error {
 	events, unreadable := 0, 0
 	for _, f := range frames {
-		for e := range f.events {
-			in, err := readInsertion(e.id, e.head, e.request)
+		for records := f.records; len(records) > 0; {
+			id, head, request, rest := cutRecord(records)
+			records = rest
+			in, err := readInsertion(id, head, request)
 			if err != nil {
 				unreadable++
 				continue
 			}
-			in.request = e.at.seal(e.id)
 			if err := t.insert(in); err != nil {
 				return err
 			}
@@ -108,15 +109,14 @@ func (s *Store) replay(t *txn, frames []frame) error {
 	return nil
 }
 
-// readInsertion makes an insertion of the records of an event, or of its head and
-// the location of its request.
+// readInsertion makes an insertion of the records of an event.
 func readInsertion(id queue.ID, head, request []byte) (*insertion, error) {
 	e := new(queue.Event)
 	if err := unseal(id[:], head, e); err != nil {
 		return nil, err
 	}
-	if !isRequest(id[:], request) {
-		return nil, errDamaged
+	if err := unseal(id[:], request, new(queue.Request)); err != nil {
+		return nil, err
 	}
 	entries, err := index(e)
 	return &insertion{event: e, head: head, request: request, entries: entries}, err

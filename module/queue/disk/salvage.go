@@ -22,7 +22,7 @@ import (
 //
 // What an intact page leads to counts. A lost page may have led to many others:
 // half an event whose other half was not lost is completed from pages that
-// nothing leads to any more, and from the journal. Those pages also hold what was there earlier, so an
+// nothing leads to any more. Those pages also hold what was there earlier, so an
 // event that was delivered may be found as it was before, and come twice.
 func (s *Store) salvage() error {
 	path := filepath.Join(s.dir, fileName)
@@ -37,9 +37,6 @@ func (s *Store) salvage() error {
 	}
 	w := &wreck{tree: tree, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
 	w.survey()
-	if err := w.complete(s.dir); err != nil {
-		return err
-	}
 	// Its lock keeps other processes from doing the same.
 	draft, err := openBolt(path+draftSuffix, false)
 	if err != nil {
@@ -129,44 +126,6 @@ func (w *wreck) stray(page uint64, key, value []byte) (more bool) {
 	return true
 }
 
-// complete takes from the journal what makes half an event whole: its request,
-// or its head as it was when the event was accepted.
-func (w *wreck) complete(dir string) error {
-	if w.incomplete() == 0 {
-		return nil
-	}
-	paths, err := journalFiles(dir)
-	if err != nil {
-		return err
-	}
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		file := &journalFile{number: journalNumber(path)}
-		for _, f := range scanFrames(content) {
-			if f.file = file; f.whole {
-				f.events(w.half)
-			}
-		}
-	}
-	return nil
-}
-
-// half takes note of an event of the journal of which a half was found.
-func (w *wreck) half(e framed) (more bool) {
-	_, hasHead := w.heads[e.id]
-	_, hasRequest := w.requests[e.id]
-	switch {
-	case hasHead && !hasRequest && isRequest(e.id[:], e.request):
-		w.requests[e.id] = place{record: e.at.seal(e.id)}
-	case hasRequest && !hasHead && headOf(e.id[:], e.head) != nil:
-		w.heads[e.id] = place{record: bytes.Clone(e.head)}
-	}
-	return true
-}
-
 // progress tells which of two states of an event came later.
 func progress(e *queue.Event) (n int) {
 	for i := range e.Deliveries {
@@ -200,6 +159,10 @@ func headOf(key, record []byte) *queue.Event {
 		return nil
 	}
 	return e
+}
+
+func isRequest(key, record []byte) bool {
+	return len(key) == idSize && unseal(key, record, new(queue.Request)) == nil
 }
 
 // rebuild fills a new queue file with what was found.

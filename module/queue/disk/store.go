@@ -1,11 +1,10 @@
 // Package disk is the embedded store of the queue: a journal that makes events
-// durable and has their requests, and a bbolt file with all else and all indexes. One goroutine
+// durable, and a bbolt file that has them with all their indexes. One goroutine
 // writes to each, and serves many callers with one sync.
 //
 //	Append -> appends -> journal -> intake -> bbolt     acknowledged when the journal has it
 //	Update, Remove, Expire -------> intake -> bbolt     done when bbolt has it
-//	List ------------------------------------ bbolt
-//	Get, Claim ------------------- journal <- bbolt     requests stay in the journal
+//	Get, List, Claim ------------------------ bbolt
 package disk
 
 import (
@@ -43,7 +42,6 @@ type Store struct {
 	neverSync    atomic.Bool
 	commits      atomic.Int64  // transactions so far
 	frame        []byte        // memory of the last frame; the journal's own
-	complained   time.Time     // when it said last that it has no room; the same
 	tried        time.Time     // when opening was last tried again; the committer's own
 	progress     chan struct{} // holds a sign that the committer has come further
 	journalled   chan struct{} // closed when the journal's goroutine has ended
@@ -185,48 +183,19 @@ func (s *Store) Get(ctx context.Context, id queue.ID) (e *queue.Event, err error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if e, err = s.load(id, nil); errors.Is(err, queue.ErrNotFound) { // it may be in the journal only
+	read := func(tx *bolt.Tx) (err error) {
+		e, err = load(tx, id)
+		return err
+	}
+	if err = s.view(read); errors.Is(err, queue.ErrNotFound) { // it may be in the journal only
 		if err = s.catchUp(ctx); err == nil {
-			e, err = s.load(id, nil)
+			err = s.view(read)
 		}
 	}
 	if err != nil {
 		return nil, s.checked(err, id)
 	}
 	return e, nil
-}
-
-// load loads an event with its request, if it still is what is wanted: the result
-// is nil where it is not.
-func (s *Store) load(id queue.ID, wanted func(*bolt.Tx) bool) (e *queue.Event, err error) {
-	var at, before location
-	for {
-		err := s.view(func(tx *bolt.Tx) (err error) {
-			if wanted != nil && !wanted(tx) {
-				e = nil
-				return nil
-			}
-			e, at, err = load(tx, id)
-			return err
-		})
-		if err != nil || e == nil || e.Request != nil {
-			return e, err
-		}
-		f := s.files.Load()
-		if f == nil {
-			return nil, s.refusal()
-		}
-		e.Request, err = f.journal.load(id, at)
-		switch {
-		case err == nil:
-			return e, nil
-		case s.files.Load() != f: // closed meanwhile
-			return nil, s.refusal()
-		case at == before:
-			return nil, fmt.Errorf("loading request of event %s: %w", id, err)
-		}
-		before = at // it may have been removed, and its place given away
-	}
 }
 
 // Usage implements queue.Store. While the store is unavailable it is what was

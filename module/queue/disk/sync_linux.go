@@ -15,13 +15,3 @@ func syncData(f *os.File) error {
 		}
 	}
 }
-
-// openDirect opens a file to write past the cache of the operating system. It
-// returns nil where that cannot be done.
-func openDirect(path string) *os.File {
-	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_DIRECT, 0)
-	if err != nil {
-		return nil
-	}
-	return f
-}

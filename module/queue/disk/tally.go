@@ -21,7 +21,6 @@ const (
 	countUndelivered = 'u' // events that are not Done, by source
 	countAll         = 'E'
 	countAllUndone   = 'U'
-	countFile        = 'f' // requests, by the number of the journal file that has them
 )
 
 func (k tallyKey) bytes() []byte {

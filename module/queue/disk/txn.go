@@ -13,11 +13,9 @@ import (
 // write: one that fails before its first write has done no harm to the others.
 type txn struct {
 	tx      *bolt.Tx
-	journal *journal // nil while it is not open
 	sums    *ledger
 	changes tallies  // that the transaction makes to sums
 	ended   []string // leases that end when it is committed
-	recount bool     // what was removed is not known well enough to be subtracted
 	applied uint64   // frame of the journal that is in the queue file then
 	writes  int
 }
@@ -45,7 +43,7 @@ func (t *txn) insert(in *insertion) error {
 	if t.tx.Bucket(bucketHeads).Get(id) != nil {
 		return nil
 	}
-	if err := t.putRequest(id, in.request); err != nil {
+	if err := t.put(bucketRequests, id, in.request); err != nil {
 		return err
 	}
 	if err := t.put(bucketHeads, id, in.head); err != nil {
@@ -56,25 +54,6 @@ func (t *txn) insert(in *insertion) error {
 	}
 	t.changes.count(in.event, 1)
 	return nil
-}
-
-// putRequest stores the record of an event's request, or of where it lies. Without
-// a record it deletes the one that is there.
-func (t *txn) putRequest(id, record []byte) error {
-	switch at, ok, err := parseLocation(id, t.tx.Bucket(bucketRequests).Get(id)); {
-	case err != nil:
-		t.recount = true
-	case ok:
-		key, n := at.tally()
-		t.changes.add(key, queue.Tally{Count: -n.Count, Bytes: -n.Bytes})
-	}
-	if record == nil {
-		return t.delete(bucketRequests, id)
-	}
-	if at, ok, err := parseLocation(id, record); ok && err == nil {
-		t.changes.add(at.tally())
-	}
-	return t.put(bucketRequests, id, record)
 }
 
 // update loads an event, has it changed, and stores it again.
@@ -132,7 +111,7 @@ func (t *txn) remove(id queue.ID, keepDedup bool) error {
 	if err := t.delete(bucketHeads, id[:]); err != nil {
 		return err
 	}
-	if err := t.putRequest(id[:], nil); err != nil {
+	if err := t.delete(bucketRequests, id[:]); err != nil {
 		return err
 	}
 	if err := t.reindex(id, entries, nil); err != nil {
@@ -181,14 +160,6 @@ func (t *txn) flush() error {
 			return err
 		}
 	}
-	if t.recount {
-		sum, err := countAgain(t.tx)
-		if err != nil {
-			return err
-		}
-		sum.addAll(t.sums.copy(), -1)
-		t.changes = sum
-	}
 	for k, change := range t.changes {
 		sum := tallies{k: t.sums.get(k)}
 		sum.add(k, change)
@@ -232,20 +203,15 @@ func loadHead(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
 	return e, nil
 }
 
-// load loads an event with its request, or with the place in the journal where
-// that lies.
-func load(tx *bolt.Tx, id queue.ID) (e *queue.Event, at location, err error) {
-	if e, err = loadHead(tx, id); err != nil {
-		return nil, at, err
-	}
-	record := tx.Bucket(bucketRequests).Get(id[:])
-	at, elsewhere, err := parseLocation(id[:], record)
-	if !elsewhere {
-		e.Request = new(queue.Request)
-		err = unseal(id[:], record, e.Request)
-	}
+// load loads an event with its request.
+func load(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
+	e, err := loadHead(tx, id)
 	if err != nil {
-		return nil, at, fmt.Errorf("loading request of event %s: %w", id, err)
+		return nil, err
 	}
-	return e, at, nil
+	e.Request = new(queue.Request)
+	if err := unseal(id[:], tx.Bucket(bucketRequests).Get(id[:]), e.Request); err != nil {
+		return nil, fmt.Errorf("loading request of event %s: %w", id, err)
+	}
+	return e, nil
 }
