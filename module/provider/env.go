@@ -117,7 +117,7 @@ func (e *env) queryValues() (url.Values, error) {
 
 // only returns the value of a name that is given once. Of several, the app may
 // take another one than what was signed.
-func only(values url.Values, name string) string {
+func only(values map[string][]string, name string) string {
 	if v := values[name]; len(v) == 1 {
 		return v[0]
 	}
@@ -205,10 +205,17 @@ const (
 
 // form returns the body if it is an urlencoded form.
 func (e *env) form() []byte {
-	if mediaType(e.r.header("Content-Type")) != urlencoded {
+	if mediaType(e.r.header("Content-Type")) != urlencoded || mislabelled(e.r.Body) {
 		return nil
 	}
 	return e.r.Body
+}
+
+// mislabelled reports whether a form is JSON after all, which is how rules read it
+// then: what is signed must not stand in a string of it.
+func mislabelled(form []byte) bool {
+	form = bytes.TrimLeft(form, " \t\r\n")
+	return len(form) > 0 && (form[0] == '{' || form[0] == '[') && json.Valid(form)
 }
 
 func mediaType(contentType string) string {
@@ -224,7 +231,7 @@ func (e *env) formValues() url.Values {
 	e.fields = make(url.Values)
 	switch contentType := e.r.header("Content-Type"); mediaType(contentType) {
 	case urlencoded:
-		if values, err := url.ParseQuery(string(e.r.Body)); err == nil {
+		if values, err := url.ParseQuery(string(e.form())); err == nil {
 			e.fields = values
 		}
 	case multiparts:
@@ -253,12 +260,11 @@ func parseMultipart(contentType string, body []byte) (url.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		if part.FileName() != "" {
-			continue
-		}
-		value, err := io.ReadAll(part)
-		if err != nil {
-			return nil, err
+		var value []byte
+		if part.FileName() == "" { // a file only counts, as one of its name
+			if value, err = io.ReadAll(part); err != nil {
+				return nil, err
+			}
 		}
 		values.Add(part.FormName(), string(value))
 	}

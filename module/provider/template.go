@@ -199,6 +199,8 @@ func (p *piece) sound(e *env) bool {
 	switch {
 	case p.name == "json":
 		return e.soundJSON()
+	case p.name == "header":
+		return len(e.r.Header[p.text]) <= 1
 	case p.name == "query" && p.text != "":
 		values, err := e.queryValues()
 		return err == nil && len(values[p.text]) <= 1

@@ -89,8 +89,11 @@ func (t *Token) inHeader() bool { return t.In == "header" }
 func (t *Token) verify(r *Request, _ time.Time) error {
 	r.Matched = 0
 	found := t.find(r)
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0:
 		return Missing
+	case len(found) > 1 && t.In == "header":
+		return Repeated
 	}
 	for _, text := range found {
 		token, ok := cutPrefixFold(text, t.Prefix)
@@ -120,7 +123,7 @@ func cutPrefixFold(s, prefix string) (after string, ok bool) {
 func (t *Token) find(r *Request) []string {
 	switch t.In {
 	case "header":
-		return r.Header[t.Name][:min(1, len(r.Header[t.Name]))]
+		return r.Header[t.Name]
 	case "path":
 		segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
 		if token, err := url.PathUnescape(segment); err == nil {

@@ -1,0 +1,64 @@
+package provider
+
+import (
+	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// TestSignedIsRead changes what a proof covers only in part, so that there is a
+// second value beside the signed one. Whatever rules read, and so route by, is
+// then the signed one, or the request is refused.
+func TestSignedIsRead(t *testing.T) {
+	part := func(disposition, value string) string {
+		return "--b\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + value + "\r\n"
+	}
+	const multi = multiparts + "; boundary=b"
+	for _, test := range []struct {
+		from, signed, contentType string
+		read                      string // by rules
+		body                      string // @ is signed as x, and must be all there is
+		want                      error
+	}{
+		{"json", "{json.a}", "application/json", "body.a", `{"a":"x"}`, nil},
+		{"json", "{json.a}", "application/json", "body.a", `{"a":"x","a":"y"}`, Wrong},
+		{"json", "{json.a}", "application/json", "body.a", `{"a":"y","a":"x"}`, Wrong},
+		{"json", "{json.a}", "application/json", "body.a", `{"a":"x","\u0061":"y"}`, Wrong},
+		{"json", "{json.a.b}", "application/json", "body.a.b", `{"a":{"b":"x"},"a":{"b":"y"}}`, Wrong},
+		{"json", "{json.a}", "application/json", "body.a", `{"a":"x"} {"a":"y"}`, Wrong},
+		{"json", "{json.a}", urlencoded, "body.a", `{"a":"x"}`, nil},
+		{"form", "{form.a}", urlencoded, "body.a", "a=x&b=z", nil},
+		{"form", "{form.a}", urlencoded, "body.a", "a=x&a=y", Wrong},
+		{"form", "{form.a}", urlencoded, "body.a", "a=y&a=x", Wrong},
+		{"form", "{form.a}", urlencoded, "body.a", "a=x&%61=y", Wrong},
+		{"form", "{form.a}", urlencoded, "body.a", "a=x;a=y", Wrong},
+		{"form", "{form.a}", urlencoded, "body.a", `{"a":"y","b":"&a=x&"}`, Wrong},
+		{"form", "{form.a}", multi, "body.a", part(`name="a"`, "x") + "--b--", nil},
+		{"form", "{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"`, "y") + "--b--", Wrong},
+		{"form", "{form.a}", multi, "body.a", part(`name="a"; filename="y"`, "y") + part(`name="a"`, "x") + "--b--", Wrong},
+		{"form", "{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"; filename="y"`, "y") + "--b--", Wrong},
+	} {
+		p := mustParse(t, "custom s3cret {\nhmac {\nheader X-Sig\nsigned "+test.signed+"\n}\n}")
+		r := hook(test.body, "Content-Type: "+test.contentType, "X-Sig: "+macHex("s3cret", "x"))
+		err := p.Verify(r, now)
+		if err != test.want {
+			t.Errorf("%s: %s: got %v, want %v", test.signed, test.body, err, test.want)
+		}
+		if got := readBy(t, test.read, r); err == nil && got != "x" {
+			t.Errorf("%s: %s: rules read %q", test.signed, test.body, got)
+		}
+	}
+}
+
+// readBy tells what an expression reads of a request.
+func readBy(t *testing.T, expression string, r *Request) string {
+	t.Helper()
+	value, err := rules.CompileValue(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body})
+	defer view.Free()
+	text, _ := value.Text(view) // an error reads nothing
+	return text
+}
