@@ -13,7 +13,7 @@ import (
 const (
 	smallSize  = 16 << 10
 	growth     = 4
-	maxGrowth  = 12                    // 16 would be quadratic
+	maxGrowth  = 12                   // 16 would be quadratic
 	negligible = 5 * time.Millisecond // too short to be measured
 )
 

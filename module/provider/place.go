@@ -54,7 +54,8 @@ func (p *Place) find(r *Request) (string, bool) {
 	found := ""
 	switch {
 	case p.In == "form":
-		found = only(e.formValues(), p.Name)
+		fields, _ := e.formValues()
+		found = only(fields, p.Name)
 	case p.mentioned(r.Body):
 		found = e.json(p.Name)
 	}

@@ -15,28 +15,34 @@ func TestSignedIsRead(t *testing.T) {
 	}
 	const multi = multiparts + "; boundary=b"
 	for _, test := range []struct {
-		from, signed, contentType string
-		read                      string // by rules
-		body                      string // @ is signed as x, and must be all there is
-		want                      error
+		signed, contentType string
+		read                string // by rules
+		body                string
+		want                error // the text x is signed
 	}{
-		{"json", "{json.a}", "application/json", "body.a", `{"a":"x"}`, nil},
-		{"json", "{json.a}", "application/json", "body.a", `{"a":"x","a":"y"}`, Wrong},
-		{"json", "{json.a}", "application/json", "body.a", `{"a":"y","a":"x"}`, Wrong},
-		{"json", "{json.a}", "application/json", "body.a", `{"a":"x","\u0061":"y"}`, Wrong},
-		{"json", "{json.a.b}", "application/json", "body.a.b", `{"a":{"b":"x"},"a":{"b":"y"}}`, Wrong},
-		{"json", "{json.a}", "application/json", "body.a", `{"a":"x"} {"a":"y"}`, Wrong},
-		{"json", "{json.a}", urlencoded, "body.a", `{"a":"x"}`, nil},
-		{"form", "{form.a}", urlencoded, "body.a", "a=x&b=z", nil},
-		{"form", "{form.a}", urlencoded, "body.a", "a=x&a=y", Wrong},
-		{"form", "{form.a}", urlencoded, "body.a", "a=y&a=x", Wrong},
-		{"form", "{form.a}", urlencoded, "body.a", "a=x&%61=y", Wrong},
-		{"form", "{form.a}", urlencoded, "body.a", "a=x;a=y", Wrong},
-		{"form", "{form.a}", urlencoded, "body.a", `{"a":"y","b":"&a=x&"}`, Wrong},
-		{"form", "{form.a}", multi, "body.a", part(`name="a"`, "x") + "--b--", nil},
-		{"form", "{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"`, "y") + "--b--", Wrong},
-		{"form", "{form.a}", multi, "body.a", part(`name="a"; filename="y"`, "y") + part(`name="a"`, "x") + "--b--", Wrong},
-		{"form", "{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"; filename="y"`, "y") + "--b--", Wrong},
+		{"{json.a}", "application/json", "body.a", `{"a":"x"}`, nil},
+		{"{json.a}", "application/json", "body.a", `{"a":"x","a":"y"}`, Wrong},
+		{"{json.a}", "application/json", "body.a", `{"a":"y","a":"x"}`, Wrong},
+		{"{json.a}", "application/json", "body.a", `{"a":"x","\u0061":"y"}`, Wrong},
+		{"{json.a.b}", "application/json", "body.a.b", `{"a":{"b":"x"},"a":{"b":"y"}}`, Wrong},
+		{"{json.a}", "application/json", "body.a", `{"a":"x"} {"a":"y"}`, Wrong},
+		{"{json.a}", urlencoded, "body.a", `{"a":"x"}`, nil},
+		{"{form.a}", urlencoded, "body.a", "a=x&b=z", nil},
+		{"{form.a}", urlencoded, "body.a", "a=x&a=y", Wrong},
+		{"{form.a}", urlencoded, "body.a", "a=y&a=x", Wrong},
+		{"{form.a}", urlencoded, "body.a", "a=x&%61=y", Wrong},
+		{"{form.a}", urlencoded, "body.a", "a=x;a=y", Wrong},
+		{"{form.a}", urlencoded, "body.a", `{"a":"y","b":"&a=x&"}`, Wrong},
+		{"x{form.a}", urlencoded, "body.b", "b=x", nil},
+		{"x{form.a}", urlencoded, "body.a", "a=y&b=%zz", Wrong}, // which another parser may read nevertheless
+		{"x{form.a}", urlencoded, "body.a", "a=y;b=z", Wrong},
+		{"x{form.a}", urlencoded, "body.a", `{"a":"y"}`, Wrong},
+		{"x{form.a}", multi, "body.a", part(`name="a"`, "y"), Wrong},
+		{"x{form}", urlencoded, "body.a", `{"a":"y"}`, Wrong},
+		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + "--b--", nil},
+		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"`, "y") + "--b--", Wrong},
+		{"{form.a}", multi, "body.a", part(`name="a"; filename="y"`, "y") + part(`name="a"`, "x") + "--b--", Wrong},
+		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"; filename="y"`, "y") + "--b--", Wrong},
 	} {
 		p := mustParse(t, "custom s3cret {\nhmac {\nheader X-Sig\nsigned "+test.signed+"\n}\n}")
 		r := hook(test.body, "Content-Type: "+test.contentType, "X-Sig: "+macHex("s3cret", "x"))

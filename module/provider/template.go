@@ -204,8 +204,12 @@ func (p *piece) sound(e *env) bool {
 	case p.name == "query" && p.text != "":
 		values, err := e.queryValues()
 		return err == nil && len(values[p.text]) <= 1
-	case p.name == "form" && p.text != "":
-		return len(e.formValues()[p.text]) <= 1
+	case p.name == "form" && p.text == "":
+		_, err := e.form()
+		return err == nil
+	case p.name == "form":
+		fields, err := e.formValues()
+		return err == nil && len(fields[p.text]) <= 1
 	}
 	return true
 }

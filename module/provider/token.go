@@ -134,7 +134,8 @@ func (t *Token) find(r *Request) []string {
 	case "form":
 		e := newEnv(r, nil)
 		defer e.free()
-		return []string{only(e.formValues(), t.Name)}
+		fields, _ := e.formValues()
+		return []string{only(fields, t.Name)}
 	case "query":
 		for pair := range strings.SplitSeq(r.RawQuery, "&") {
 			if value, ok := t.inPair(pair); ok {
