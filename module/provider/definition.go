@@ -141,8 +141,15 @@ func (d *Definition) usesSecret() bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.usesSecret() && p.Secrets == nil })
 }
 
-// resigns reports whether the gateway can make the proofs for an app.
-func (d *Definition) resigns() bool {
+// needsNoSecret reports whether public keys are enough, though there are proofs
+// with secrets.
+func (d *Definition) needsNoSecret(k *Keys) bool {
+	return len(k.given()) > 0 && (d.Need == needFirst || d.Need == needAny) &&
+		slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.needsKeys() })
+}
+
+// resigns reports whether the gateway can make the proofs that count for an app.
+func (d *Definition) resigns(k *Keys) bool {
 	if !d.proves() {
 		return false
 	}
@@ -150,6 +157,9 @@ func (d *Definition) resigns() bool {
 		set := p.schemes()
 		if len(set) != 1 {
 			return false
+		}
+		if p.needsKeys() && d.usesSecret() && len(k.given()) == 0 {
+			continue
 		}
 		if p.scheme = set[0]; !p.resigns() {
 			return false

@@ -75,13 +75,16 @@ func TestDoubledHeaders(t *testing.T) {
 }
 
 // severalSignatures are the headers of which there may be several.
-func (g *genuine) severalSignatures() (names []string) {
+func (g *genuine) severalSignatures() []string {
+	var several, once []string
 	for _, p := range g.provider.(*Known).ready.proofs.list {
-		if h, ok := p.scheme.(*HMAC); ok {
-			names = append(names, h.headers...)
+		if p.HMAC != nil || p.Digest != nil {
+			several = append(several, p.places()...)
+		} else {
+			once = append(once, p.places()...)
 		}
 	}
-	return names
+	return slices.DeleteFunc(several, func(name string) bool { return slices.Contains(once, name) })
 }
 
 // hostileBodies are what nobody sends who means well.

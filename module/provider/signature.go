@@ -121,6 +121,9 @@ func (s *Signature) carriesTime() bool {
 // timed reports whether the scheme signs a timestamp.
 func (s *Signature) timed() bool { return strings.Contains(s.Signed, "{timestamp}") }
 
+// places are the headers that carry the signature.
+func (s *Signature) places() []string { return []string{s.header} }
+
 // profile tells a profile what verify will ask of a request.
 func (s *Signature) profile(p *Profile) {
 	p.Secrets = max(p.Secrets, len(s.keys.fixed))
