@@ -194,13 +194,17 @@ func (s *Signature) sign(*Request, time.Time) error { return errProvidersKey }
 // fetch implements fetcher.
 func (s *Signature) fetch(ctx context.Context, _ *Request) error { return s.keys.fetch(ctx, "") }
 
+var errLineBreak = errors.New("a line break in a signature")
+
 // decodeSignature reads a signature, which must be written in one way only.
 func decodeSignature(encoding, text string) ([]byte, error) {
-	switch encoding {
-	case "hex":
+	switch {
+	case strings.ContainsAny(text, "\r\n"): // which the decoders skip
+		return nil, errLineBreak
+	case encoding == "hex":
 		return hex.DecodeString(text)
-	case "base64url":
-		return base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(text, "="))
+	case encoding == "base64url":
+		return base64.RawURLEncoding.Strict().DecodeString(unpadded(text))
 	}
 	return base64.StdEncoding.Strict().DecodeString(text)
 }

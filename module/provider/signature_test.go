@@ -179,6 +179,7 @@ func TestSignatureRefusals(t *testing.T) {
 		"no padding":          {[]string{"X-Signature: v1=" + strings.TrimRight(signature, "="), "X-Time: " + stamp}, Wrong},
 		"one byte short":      {[]string{"X-Signature: v1=" + base64.StdEncoding.EncodeToString(make([]byte, 63)), "X-Time: " + stamp}, Wrong},
 		"the public key":      {[]string{"X-Signature: v1=" + base64.StdEncoding.EncodeToString(public), "X-Time: " + stamp}, Wrong},
+		"a line break":        {[]string{"X-Signature: v1=" + signature[:40] + "\n" + signature[40:], "X-Time: " + stamp}, Wrong},
 		"in hex, not base64":  {[]string{"X-Signature: v1=" + hex.EncodeToString(make([]byte, 64)), "X-Time: " + stamp}, Wrong},
 		"another prefix":      {[]string{"X-Signature: v0=" + signature, "X-Time: " + stamp}, Missing},
 		"too many to look at": {[]string{"X-Signature: " + strings.Repeat("v1="+fake+",", maxVerified) + "v1=" + signature, "X-Time: " + stamp}, Wrong},
