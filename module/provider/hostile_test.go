@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // hostileValues are what a header becomes that a request cannot do without.
@@ -186,5 +187,61 @@ func TestDecodedLength(t *testing.T) {
 	}
 	if changed < 20 {
 		t.Errorf("only %d signatures were changed", changed)
+	}
+}
+
+// TestSignedTimes signs at times far away. None of them is taken where a preset
+// checks the time, however rightly it is signed.
+func TestSignedTimes(t *testing.T) {
+	checked := 0
+	for _, g := range genuineRequests(t) {
+		k := g.provider.(*Known)
+		if k.preset.Tolerance == 0 || keyedConfigs[g.name] != "" || !k.Resigns() || g.name == "linear" || g.name == "grafana" { // whose time is part of the body, or an option
+			continue
+		}
+		checked++
+		for name, at := range map[string]time.Time{
+			"too old": now.Add(-k.preset.Tolerance - time.Second), "too new": now.Add(k.preset.Tolerance + time.Second),
+			"zero": time.Unix(0, 0), "negative": time.Unix(-1, 0), "year 9999": time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		} {
+			r := g.make()
+			if err := k.Sign(r, at); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Verify(r, at); err != nil && name != "negative" {
+				t.Errorf("%s: at %s: %v", g.name, at, err)
+			}
+			if k.Verify(r, now) == nil {
+				t.Errorf("%s: taken, signed at a time that is %s", g.name, name)
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d presets check the time", checked)
+	}
+}
+
+// TestNoSecret holds that no preset that checks a secret loads with none, or with
+// one that is empty or blank, and that no option lets one be empty.
+func TestNoSecret(t *testing.T) {
+	t.Setenv("EMPTY", "")
+	t.Setenv("BLANK", " \n")
+	for _, p := range Presets() {
+		config := configs()[p.Name]
+		if !p.needsSecret() {
+			continue
+		}
+		for _, secret := range []string{`""`, "{env.EMPTY}", "{env.BLANK}", "{env.UNSET}", "{file.testdata/missing}", `good ""`, ""} {
+			if secret == "" && (p.Optional || enrolls(p.Handshakes)) {
+				continue // another test's concern
+			}
+			text := p.Name + " " + secret
+			if _, block, ok := strings.Cut(config, "{\n"); ok {
+				text += " {\n" + block
+			}
+			if _, err := parse(text); err == nil {
+				t.Errorf("loads: %s", text)
+			}
+		}
 	}
 }

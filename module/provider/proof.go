@@ -254,7 +254,7 @@ func (p *Proof) made(r *Request) bool {
 	if h, ok := p.scheme.(*HMAC); ok {
 		e := newEnv(r, p.external)
 		defer e.free()
-		return p.applies(r) && len(h.candidates(e, nil)) > 0
+		return p.applies(r) && slices.ContainsFunc(h.candidates(e, nil), h.fits)
 	}
 	return p.applies(r) && slices.ContainsFunc(p.places(), func(name string) bool { return r.Header[name] != nil })
 }

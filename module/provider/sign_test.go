@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,8 @@ func TestSignsInTheFormThatCame(t *testing.T) {
 		{"github @", []string{"X-Hub-Signature: sha512=00"},
 			map[string]string{"X-Hub-Signature-256": "sha256=", "X-Hub-Signature": "sha512="}},
 		{"github @", []string{"X-Hub-Signature-256: sha256=00", "X-Hub-Signature: nonsense"}, map[string]string{"X-Hub-Signature-256": "sha256="}},
+		{"convoy @", []string{"X-Convoy-Signature: t=1,v1=00"}, map[string]string{"X-Convoy-Signature": "t=" + strconv.FormatInt(now.Unix(), 10) + ",v1="}},
+		{"convoy @", []string{"X-Convoy-Signature: 00"}, map[string]string{"X-Convoy-Signature": ""}},
 		{"github @", nil, map[string]string{"X-Hub-Signature-256": "sha256="}},
 	} {
 		r := hook("body", test.sent...)
