@@ -68,3 +68,24 @@ func readBy(t *testing.T, expression string, r *Request) string {
 	text, _ := value.Text(view) // an error reads nothing
 	return text
 }
+
+// TestWhichOfTwoIsRead shows what rules read of what comes twice, which only matters
+// where no proof refuses it.
+func TestWhichOfTwoIsRead(t *testing.T) {
+	for _, test := range []struct{ read, contentType, body, want string }{
+		{"body.a", "application/json", `{"a":"x","a":"y"}`, "y"},
+		{"body.a", "application/json", `{"a":"x","\u0061":"y"}`, "y"},
+		{"body.a.b", "application/json", `{"a":{"b":"x"},"a":{"b":"y"}}`, "y"},
+		{"body.a", urlencoded, "a=x&a=y", "x"},
+		{"body.a", multiparts + "; boundary=b", multipartOf(2, "a"), "{}"},
+		{`header("A")`, "", "", "x"},
+		{`headers["a"]`, "", "", "x"},
+		{"query.a", "", "", "x"},
+	} {
+		r := hook(test.body, "Content-Type: "+test.contentType, "A: x", "A: y")
+		r.RawQuery = "a=x&a=y"
+		if got := readBy(t, test.read, r); got != test.want {
+			t.Errorf("%s of %s: %q, want %q", test.read, test.body, got, test.want)
+		}
+	}
+}
