@@ -2,9 +2,11 @@ package provider
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -42,6 +44,40 @@ func FuzzTemplate(f *testing.F) {
 		for _, c := range v.parse(value, nil) {
 			if c.signature == "" || !strings.Contains(value, c.signature) || !strings.Contains(value, c.timestamp) {
 				t.Errorf("%q in %q is %+v", text, value, c)
+			}
+		}
+	})
+}
+
+// FuzzPresets puts anything in place of a header that the request of a preset cannot
+// do without. It is taken only if it has all the words of the right one, whatever
+// stands between them.
+func FuzzPresets(f *testing.F) {
+	list := genuineRequests(f)
+	for i := range list {
+		for n, name := range list[i].needed() {
+			if good := list[i].make().Header[name][0]; i%5 == 0 {
+				f.Add(uint8(i), uint8(n), good)
+			}
+		}
+	}
+	words := func(text string) []string {
+		return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '+' && r != '/' })
+	}
+	f.Fuzz(func(t *testing.T, i, n uint8, value string) {
+		g := &list[int(i)%len(list)]
+		needed := g.needed()
+		if len(needed) == 0 {
+			return
+		}
+		name := needed[int(n)%len(needed)]
+		if name == paypalCertURL || g.takes(func(r *Request) { r.Header[name] = []string{value} }) != nil {
+			return
+		}
+		got := words(value)
+		for _, word := range words(g.make().Header[name][0]) {
+			if !slices.Contains(got, word) {
+				t.Errorf("%s: taken with %s: %q", g.name, name, value)
 			}
 		}
 	})
