@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -268,6 +269,9 @@ func parseMultipart(contentType string, body []byte) (url.Values, error) {
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return nil, err
+	}
+	if params["boundary"] == "" {
+		return nil, http.ErrMissingBoundary
 	}
 	values := make(url.Values)
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])

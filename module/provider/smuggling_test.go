@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -38,6 +39,7 @@ func TestSignedIsRead(t *testing.T) {
 		{"x{form.a}", urlencoded, "body.a", "a=y;b=z", Wrong},
 		{"x{form.a}", urlencoded, "body.a", `{"a":"y"}`, Wrong},
 		{"x{form.a}", multi, "body.a", part(`name="a"`, "y"), Wrong},
+		{"{form.a}", multiparts, "body.a", strings.ReplaceAll(part(`name="a"`, "x"), "--b", "--") + "----", Wrong},
 		{"x{form}", urlencoded, "body.a", `{"a":"y"}`, Wrong},
 		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + "--b--", nil},
 		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"`, "y") + "--b--", Wrong},

@@ -92,7 +92,7 @@ func (t *Token) verify(r *Request, _ time.Time) error {
 	switch {
 	case len(found) == 0:
 		return Missing
-	case len(found) > 1 && t.In == "header":
+	case len(found) > 1 && t.In != "json":
 		return Repeated
 	}
 	for _, text := range found {
@@ -137,11 +137,7 @@ func (t *Token) find(r *Request) []string {
 		fields, _ := e.formValues()
 		return []string{only(fields, t.Name)}
 	case "query":
-		for pair := range strings.SplitSeq(r.RawQuery, "&") {
-			if value, ok := t.inPair(pair); ok {
-				return []string{value}
-			}
-		}
+		return t.findQuery(r)
 	}
 	return nil
 }
@@ -169,15 +165,17 @@ func (t *Token) findJSON(r *Request) (found []string) {
 	return found
 }
 
-// inPair returns the token if a query's name=value pair is the token's.
-func (t *Token) inPair(pair string) (string, bool) {
-	name, value, _ := strings.Cut(pair, "=")
-	name, err := url.QueryUnescape(name)
-	if err != nil || name != t.Name {
-		return "", false
+func (t *Token) findQuery(r *Request) (found []string) {
+	for pair := range strings.SplitSeq(r.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if !t.named(name) {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			found = append(found, value)
+		}
 	}
-	value, err = url.QueryUnescape(value)
-	return value, err == nil
+	return found
 }
 
 // strip cuts the token from the URL and leaves the rest byte for byte.
