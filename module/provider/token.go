@@ -21,7 +21,8 @@ type Token struct {
 	In string `json:"in"`
 
 	// The name of the header, query parameter or form field, or the path of the
-	// JSON value. Where that path gives several values, each must be the token.
+	// JSON value. Where that path, or the query, gives several values, each must be
+	// the token.
 	Name string `json:"name,omitempty"`
 
 	// What stands before the token, such as Bearer and a space. Letters may be
@@ -92,7 +93,7 @@ func (t *Token) verify(r *Request, _ time.Time) error {
 	switch {
 	case len(found) == 0:
 		return Missing
-	case len(found) > 1 && t.In != "json":
+	case len(found) > 1 && t.In == "header":
 		return Repeated
 	}
 	for _, text := range found {
