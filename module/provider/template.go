@@ -205,8 +205,8 @@ func (p *piece) sound(e *env) bool {
 		values, err := e.queryValues()
 		return err == nil && len(values[p.text]) <= 1
 	case p.name == "form" && p.text == "":
-		_, err := e.form()
-		return err == nil
+		form, err := e.form()
+		return err == nil && len(form) == len(e.r.Body) // or the body would not be covered
 	case p.name == "form":
 		fields, err := e.formValues()
 		return err == nil && len(fields[p.text]) <= 1
