@@ -221,6 +221,31 @@ func TestSignsNoEventForStrangers(t *testing.T) {
 	}
 }
 
+// TestSignsNoPartOfAnEvent holds that what is signed for anybody is no hash, and no
+// field, of what could be an event.
+func TestSignsNoPartOfAnEvent(t *testing.T) {
+	for _, test := range []struct {
+		signed, field string
+		loads         bool
+	}{
+		{"{body}", "", true},
+		{"{timestamp}.{body}", "", true},
+		{"{form.a}", "field a", true},
+		{"{form.a}", "field b", false},
+		{"{form.a}", "", false},
+		{"{body}", "field a", false},
+		{"{body|sha256|hex}", "", false},
+		{"{body|json a}", "", false},
+		{"{json.a}", "", false},
+		{"{url}", "", false},
+	} {
+		_, err := parse("custom s {\nhmac {\nheader X-Sig\nsigned `" + test.signed + "`\ntimestamp header X-Time\n}\nhandshake hmac query c {\n" + test.field + "\n}\n}")
+		if (err == nil) != test.loads {
+			t.Errorf("%s, %s: %v", test.signed, test.field, err)
+		}
+	}
+}
+
 // TestChallengeIsNoEvent asks Braintree's handshake for the signature of a
 // challenge, and sends it as an event in each kind of form.
 func TestChallengeIsNoEvent(t *testing.T) {
