@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -63,7 +62,7 @@ func (c *certificates) check(address string) error {
 
 // verify returns the position of the certificate that a signature was made with.
 func (c *certificates) verify(a *algorithm, address, message, signature string) (int, error) {
-	decoded, err := base64.StdEncoding.Strict().DecodeString(signature)
+	decoded, err := decodeSignature("base64", signature)
 	if err != nil {
 		return 0, Wrong
 	}

@@ -77,7 +77,7 @@ func resolve(what string, configured []string) ([]string, error) {
 		var err error
 		secrets[i], err = repl.ReplaceOrErr(text, true, false)
 		switch {
-		case err != nil || secrets[i] == "":
+		case err != nil || strings.TrimSpace(secrets[i]) == "":
 			// A part that resolves to nothing leaves what anybody can guess.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
 		case secrets[i] == text && unknownPlaceholder.MatchString(text):

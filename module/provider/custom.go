@@ -74,7 +74,7 @@ func (c *Custom) check() (*Definition, error) {
 		return nil, fmt.Errorf("provider custom has %s but no proof that uses it", c.Keys.given()[0])
 	case given && !c.usesSecret():
 		return nil, errors.New("provider custom has secrets that no proof uses")
-	case !given && c.needsSecret() && !c.Enrolls():
+	case !given && c.needsSecret() && !c.Enrolls() && !c.needsNoSecret(&c.Keys):
 		return nil, errors.New(d.Proofs[0].kind() + " needs a secret")
 	case d.signs("id") && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
@@ -90,7 +90,7 @@ func (c *Custom) Publishes() bool { return c.Ranges != nil }
 
 // Resigns implements Resigner. A token of its own stays where it is, or was
 // cut from the URL.
-func (c *Custom) Resigns() bool { return c.resigns() }
+func (c *Custom) Resigns() bool { return c.resigns(&c.Keys) }
 
 // SignerWith implements Resigner.
 func (c *Custom) SignerWith(secret string) (Signer, error) {

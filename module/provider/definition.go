@@ -125,8 +125,15 @@ func (d *Definition) usesSecret() bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.usesSecret() && p.Secrets == nil })
 }
 
-// resigns reports whether the gateway can make the proofs for an app.
-func (d *Definition) resigns() bool {
+// needsNoSecret reports whether public keys are enough, though there are proofs
+// with secrets.
+func (d *Definition) needsNoSecret(k *Keys) bool {
+	return len(k.given()) > 0 && (d.Need == needFirst || d.Need == needAny) &&
+		slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.needsKeys() })
+}
+
+// resigns reports whether the gateway can make the proofs that count for an app.
+func (d *Definition) resigns(k *Keys) bool {
 	if !d.proves() {
 		return false
 	}
@@ -134,6 +141,9 @@ func (d *Definition) resigns() bool {
 		set := p.schemes()
 		if len(set) != 1 {
 			return false
+		}
+		if p.needsKeys() && d.usesSecret() && len(k.given()) == 0 {
+			continue
 		}
 		if p.scheme = set[0]; !p.resigns() {
 			return false
@@ -210,19 +220,22 @@ func (d *Definition) checkHandshakes() error {
 			return errors.New("handshake is to be signed, but the provider has no proof")
 		case h.Kind == "enroll" && !d.usesSecret():
 			return errors.New("handshake enroll delivers a secret, but there is no proof that uses it")
-		case h.Kind == "hmac" && h.Signed != "always" && !d.coversBody():
+		case h.Kind == "hmac" && h.Signed != "always" && !d.covers(h.Digest.Field):
 			return errors.New("handshake hmac signs for anybody what looks like a challenge, which is safe only where hmac signs the {body}; else it needs: signed always")
 		}
 	}
 	return nil
 }
 
-// coversBody reports whether every HMAC covers the body, or a field of a form.
-func (d *Definition) coversBody() bool {
+// covers reports whether every HMAC covers the body as it is, or the field of a form
+// that is held against the challenges.
+func (d *Definition) covers(field string) bool {
+	whole := "{body}"
+	if field != "" {
+		whole = "{form." + field + "}"
+	}
 	return !slices.ContainsFunc(d.Proofs, func(p Proof) bool {
-		return p.HMAC != nil && slices.ContainsFunc(p.HMAC.Signed, func(text string) bool {
-			return !strings.Contains(text, "{body") && !strings.Contains(text, "{form.")
-		})
+		return p.HMAC != nil && slices.ContainsFunc(p.HMAC.Signed, func(text string) bool { return !strings.Contains(text, whole) })
 	})
 }
 

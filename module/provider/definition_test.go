@@ -52,7 +52,9 @@ func (b *block) keyed(p *Proof) {
 	case p.Ed25519 != nil:
 		b.WriteString("ed25519 {\n")
 		b.signature(&p.Ed25519.Signature)
-		b.line("public_key", rfc8032Key)
+		if !strings.Contains(b.String(), rfc8032Key) { // all proofs have the same keys
+			b.line("public_key", rfc8032Key)
+		}
 	case p.ECDSA != nil:
 		fmt.Fprintf(b, "ecdsa %s {\n", p.ECDSA.Hash)
 		b.signature(&p.ECDSA.Signature)

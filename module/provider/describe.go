@@ -125,7 +125,7 @@ func (h *HMAC) describe(what string) string {
 func (s *Signature) describe(what string) string {
 	own := *s
 	own.defaults()
-	return fmt.Sprintf("%s signature (%s) in %s, over %q", what, own.Encoding, own.Header, own.Signed)
+	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", what, own.Encoding, own.Header, strings.Join(own.Value, " or "), own.Signed)
 }
 
 func (t *Token) describe() string {

@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"crypto"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +61,7 @@ func (e *EBay) find(r *Request) (*ebayProof, error) {
 	case len(values[0]) > maxStructured:
 		return nil, Malformed
 	}
-	text, err := base64.StdEncoding.Strict().DecodeString(values[0])
+	text, err := decodeSignature("base64", values[0])
 	proof := new(ebayProof)
 	if err != nil || json.Unmarshal(text, proof) != nil {
 		return nil, Malformed

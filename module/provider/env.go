@@ -3,9 +3,11 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -26,7 +28,7 @@ type env struct {
 	jsonChecked, jsonSound bool
 	fields                 url.Values // of the form; nil until it is read
 	params                 url.Values // of the query; nil until it is read
-	badQuery               error
+	badQuery, badForm      error
 	scratch                []byte
 }
 
@@ -79,9 +81,11 @@ func (e *env) append(to []byte, p *piece) []byte {
 		return append(to, e.json(p.text)...)
 	case "form":
 		if p.text == "" {
-			return append(to, e.form()...)
+			form, _ := e.form()
+			return append(to, form...)
 		}
-		return append(to, only(e.formValues(), p.text)...)
+		fields, _ := e.formValues()
+		return append(to, only(fields, p.text)...)
 	}
 	return e.appendURL(to, p)
 }
@@ -110,14 +114,14 @@ func (e *env) appendURL(to []byte, p *piece) []byte {
 // queryValues returns the parameters of the URL that the provider called.
 func (e *env) queryValues() (url.Values, error) {
 	if e.params == nil && e.badQuery == nil && (e.r.Public != nil || e.external != nil) {
-		e.params, e.badQuery = url.ParseQuery(e.r.publicURL(e.external).RawQuery)
+		e.params, e.badQuery = parsePairs(e.r.publicURL(e.external).RawQuery)
 	}
 	return e.params, e.badQuery
 }
 
 // only returns the value of a name that is given once. Of several, the app may
 // take another one than what was signed.
-func only(values url.Values, name string) string {
+func only(values map[string][]string, name string) string {
 	if v := values[name]; len(v) == 1 {
 		return v[0]
 	}
@@ -204,11 +208,23 @@ const (
 )
 
 // form returns the body if it is an urlencoded form.
-func (e *env) form() []byte {
-	if mediaType(e.r.header("Content-Type")) != urlencoded {
-		return nil
+func (e *env) form() ([]byte, error) {
+	switch {
+	case mediaType(e.r.header("Content-Type")) != urlencoded:
+		return nil, nil
+	case isJSON(e.r.Body):
+		return nil, errMislabelled
 	}
-	return e.r.Body
+	return e.r.Body, nil
+}
+
+// errMislabelled is for JSON that is declared as a form. Rules read it as JSON: what
+// is signed must not stand in a string of it.
+var errMislabelled = errors.New("the form is JSON")
+
+func isJSON(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text)
 }
 
 func mediaType(contentType string) string {
@@ -216,23 +232,34 @@ func mediaType(contentType string) string {
 	return strings.ToLower(strings.TrimSpace(before))
 }
 
-// formValues returns the fields of the form that the body is.
-func (e *env) formValues() url.Values {
-	if e.fields != nil {
-		return e.fields
+// formValues returns the fields of the form that the body is. There is an error if
+// it is one that cannot be read.
+func (e *env) formValues() (url.Values, error) {
+	if e.fields == nil && e.badForm == nil {
+		e.fields, e.badForm = e.readForm()
 	}
-	e.fields = make(url.Values)
-	switch contentType := e.r.header("Content-Type"); mediaType(contentType) {
-	case urlencoded:
-		if values, err := url.ParseQuery(string(e.r.Body)); err == nil {
-			e.fields = values
-		}
-	case multiparts:
-		if values, err := parseMultipart(contentType, e.r.Body); err == nil {
-			e.fields = values
-		}
+	return e.fields, e.badForm
+}
+
+func (e *env) readForm() (url.Values, error) {
+	if contentType := e.r.header("Content-Type"); mediaType(contentType) == multiparts {
+		return parseMultipart(contentType, e.r.Body)
 	}
-	return e.fields
+	form, err := e.form()
+	if err != nil {
+		return nil, err
+	}
+	return parsePairs(string(form))
+}
+
+// parsePairs reads the name=value pairs of a query or form. Nothing of it counts if
+// any cannot be read.
+func parsePairs(text string) (url.Values, error) {
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
 }
 
 // maxParts bounds the parts of a multipart form that are looked at.
@@ -242,6 +269,9 @@ func parseMultipart(contentType string, body []byte) (url.Values, error) {
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return nil, err
+	}
+	if params["boundary"] == "" {
+		return nil, http.ErrMissingBoundary
 	}
 	values := make(url.Values)
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
@@ -253,12 +283,11 @@ func parseMultipart(contentType string, body []byte) (url.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		if part.FileName() != "" {
-			continue
-		}
-		value, err := io.ReadAll(part)
-		if err != nil {
-			return nil, err
+		var value []byte
+		if part.FileName() == "" { // a file only counts, as one of its name
+			if value, err = io.ReadAll(part); err != nil {
+				return nil, err
+			}
 		}
 		values.Add(part.FormName(), string(value))
 	}

@@ -85,12 +85,10 @@ func (h *Handshake) gaveAway(r *Request) bool {
 	case h.Digest.Field == "":
 		return unforgeable.Match(r.Body) || len(r.Body) == 0
 	}
-	for value := range pairValues(string(r.Body), h.Digest.Field) {
-		if h.pattern.MatchString(value) {
-			return true
-		}
-	}
-	return false
+	e := newEnv(r, nil) // which reads the field as the proof does
+	defer e.free()
+	fields, _ := e.formValues()
+	return h.pattern.MatchString(only(fields, h.Digest.Field))
 }
 
 var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+)\}`)

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // handshakeVector says who sends a handshake.
@@ -111,9 +112,8 @@ func TestHandshakes(t *testing.T) {
 		{"twitter", "GET crc_token=%7B%22for_user_id%22%3A%221%22%7D", "", nil, 400, "", ""},
 		{"twitter", "POST ", "9b4507b3-9040-4669-9ca3-6b94edb50553", nil, 401, "", ""},
 		{"twitter", "POST ", `{"for_user_id":"1"}`, nil, 0, "", ""},
-		{"braintree", "POST ", "bt_payload=20f9f8ed05f77439fe955c977e4c8a53&bt_signature=x", nil, 401, "", ""},
-		{"braintree", "POST ", "bt_payload=ok&bt_payload=20f9f8ed05f77439fe955c977e4c8a53&bt_signature=x", nil, 401, "", ""},
-		{"braintree", "POST ", "bt_payload=PG5vdGlmaWNhdGlvbj4K&bt_signature=x", nil, 0, "", ""},
+		{"braintree", "POST ", "bt_payload=20f9f8ed05f77439fe955c977e4c8a53&bt_signature=x", []string{form}, 401, "", ""},
+		{"braintree", "POST ", "bt_payload=PG5vdGlmaWNhdGlvbj4K&bt_signature=x", []string{form}, 0, "", ""},
 		{"slack", "POST ", `{"type":"url_verification","challenge":"3eZbrw1aB"}`, nil, 200, "text/plain", "3eZbrw1aB"},
 		{"slack", "POST ", `{"type":"url_verification","challenge":"3eZbrw1aB"}`, []string{"X-Signature: 00"}, 401, "", ""},
 		{"slack", "POST ", `{"type":"event_callback","event":{"text":"url_verification"},"challenge":"x"}`, nil, 0, "", ""},
@@ -217,6 +217,59 @@ func TestSignsNoEventForStrangers(t *testing.T) {
 		event := hook(challenge, "X-Sig: "+macHex("s", challenge))
 		if _, err := p.Handshake(event, now); (err == Wrong) != want {
 			t.Errorf("%s as an event: %v", challenge, err)
+		}
+	}
+}
+
+// TestSignsNoPartOfAnEvent holds that what is signed for anybody is no hash, and no
+// field, of what could be an event.
+func TestSignsNoPartOfAnEvent(t *testing.T) {
+	for _, test := range []struct {
+		signed, field string
+		loads         bool
+	}{
+		{"{body}", "", true},
+		{"{timestamp}.{body}", "", true},
+		{"{form.a}", "field a", true},
+		{"{form.a}", "field b", false},
+		{"{form.a}", "", false},
+		{"{body}", "field a", false},
+		{"{body|sha256|hex}", "", false},
+		{"{body|json a}", "", false},
+		{"{json.a}", "", false},
+		{"{url}", "", false},
+	} {
+		_, err := parse("custom s {\nhmac {\nheader X-Sig\nsigned `" + test.signed + "`\ntimestamp header X-Time\n}\nhandshake hmac query c {\n" + test.field + "\n}\n}")
+		if (err == nil) != test.loads {
+			t.Errorf("%s, %s: %v", test.signed, test.field, err)
+		}
+	}
+}
+
+// TestChallengeIsNoEvent asks Braintree's handshake for the signature of a
+// challenge, and sends it as an event in each kind of form.
+func TestChallengeIsNoEvent(t *testing.T) {
+	const challenge = "20f9f8ed05f77439fe955c977e4c8a53"
+	p := mustParse(t, "braintree s3cret {\npublic_key k\n}").(Handshaker)
+	ask := hook("")
+	ask.Method, ask.RawQuery = "GET", "bt_challenge="+challenge
+	answer, err := p.Handshake(ask, now)
+	if err != nil || answer == nil {
+		t.Fatalf("the challenge: %+v, %v", answer, err)
+	}
+	part := func(name, value string) string {
+		return "--b\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
+	}
+	pairs := "bt_signature=" + url.QueryEscape(answer.Body) + "&bt_payload=" + challenge
+	for name, r := range map[string]*Request{
+		"urlencoded":    hook(pairs, "Content-Type: "+urlencoded),
+		"in upper case": hook(pairs, "Content-Type: APPLICATION/X-WWW-FORM-URLENCODED; charset=utf-8"),
+		"twice":         hook(pairs+"&bt_payload=x", "Content-Type: "+urlencoded),
+		"without type":  hook(pairs),
+		"multipart":     hook(part("bt_signature", answer.Body)+part("bt_payload", challenge)+"--b--", "Content-Type: multipart/form-data; boundary=b"),
+	} {
+		if answer, err := p.Handshake(r, now); answer != nil || err == nil && p.Verify(r, now) == nil {
+			t.Errorf("%s: taken: %+v", name, answer)
 		}
 	}
 }
@@ -445,24 +498,30 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// FuzzPlace finds values in anything, as the standard library finds them.
+// FuzzPlace finds values in anything, as the standard library finds them where
+// they stand once.
 func FuzzPlace(f *testing.F) {
 	f.Add(`{"a":[{"b":"\u0041"}]}`, "a.0.b")
+	f.Add(`{"a":1,"\u0061":2}`, "a")
 	f.Add(`[1,2`, "-1")
 	f.Add(`a=1&a=%31`, "a")
 	f.Fuzz(func(t *testing.T, body, name string) {
-		text, ok := jsonValue([]byte(body), name)
+		text, ok := (&Place{"body", name}).find(hook(body))
 		var object map[string]any
-		if json.Unmarshal([]byte(body), &object) == nil && !strings.Contains(name, ".") {
-			want, there := object[name].(string)
-			if there && (!ok || text != want) {
+		exact := utf8.ValidString(body) && !strings.Contains(body, `\u`) // what is no text is read in more than one way
+		if exact && ok && isKeyID(name) && json.Unmarshal([]byte(body), &object) == nil {
+			if want, there := object[name].(string); there && text != want || object[name] == nil {
 				t.Errorf("%q in %q is %q", name, body, text)
 			}
 		}
-		if values, err := url.ParseQuery(body); err == nil && values.Has(name) {
-			if got, _ := pairValue(body, name); got != values.Get(name) {
-				t.Errorf("%q in %q is %q, want %q", name, body, got, values.Get(name))
-			}
+		values, err := url.ParseQuery(body)
+		got, ok := pairValue(body, name)
+		if err == nil && (ok != (len(values[name]) == 1) || got != only(values, name)) {
+			t.Errorf("%q in %q is %q, want %q", name, body, got, values[name])
+		}
+		form := hook(body, "Content-Type: "+urlencoded)
+		if got, _ := (&Place{"form", name}).find(form); err == nil && got != only(values, name) {
+			t.Errorf("form field %q of %q is %q, want %q", name, body, got, values[name])
 		}
 	})
 }

@@ -156,6 +156,8 @@ func (h *HMAC) compile() (err error) {
 	switch secret := h.signs("secret"); {
 	case h.timed() && !h.carriesTime():
 		return fmt.Errorf("%s signs {timestamp}, so it needs a {timestamp} in its value, or a line: timestamp header <name>", h.kind())
+	case h.Each != "" && h.signs("body"):
+		return fmt.Errorf("%s signs each element by itself, so {body}, which is all of them, is no part of it", h.kind())
 	case h.plain && !secret:
 		return errors.New("digest proves nothing unless {secret} is part of what is signed")
 	case !h.plain && secret:
@@ -355,7 +357,7 @@ func (h *HMAC) trim(signature string) string {
 	case "hex":
 		return strings.ToLower(signature)
 	case "base64url":
-		return strings.TrimRight(signature, "=")
+		return unpadded(signature)
 	}
 	return signature
 }

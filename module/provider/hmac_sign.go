@@ -64,6 +64,13 @@ func (h *HMAC) form(e *env) (*valueTemplate, candidate) {
 	return &h.values[0], candidate{}
 }
 
+// fits reports whether a signature is written as the scheme's are. What another
+// template takes for the signature may be one with a time before it.
+func (h *HMAC) fits(c candidate) bool {
+	_, err := decodeSignature(h.Encoding, c.signature)
+	return err == nil
+}
+
 // put writes the signature's text where it belongs.
 func (h *HMAC) put(e *env, text string) error {
 	if h.Header == "" {

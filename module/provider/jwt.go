@@ -214,8 +214,8 @@ func (j *JWT) find(r *Request) (*jws, error) {
 
 // parseJWS reads a token in compact form.
 func parseJWS(text string) (*jws, error) {
-	parts := strings.Split(text, ".")
-	if len(parts) != 3 {
+	parts := strings.SplitN(text, ".", 4)
+	if len(parts) != 3 || strings.ContainsAny(text, "\r\n") { // which the decoder skips
 		return nil, Malformed
 	}
 	var decoded [3][]byte

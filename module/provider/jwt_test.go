@@ -94,6 +94,8 @@ func TestJWTConfusion(t *testing.T) {
 		"b64 false":                     makeToken(t, map[string]any{"alg": "RS256", "b64": false}, goodClaims("{}"), rsaKey()),
 		"claims that are no object":     parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`[]`)) + "." + parts[2],
 		"padding":                       good + "=",
+		"a line break":                  good[:len(good)-4] + "\n" + good[len(good)-4:],
+		"many dots":                     strings.Repeat(".", maxToken),
 		"another character at the end":  good[:len(good)-1] + string(good[len(good)-1]^1),
 		"a key of its own":              makeToken(t, map[string]any{"alg": "EdDSA", "jwk": json.RawMessage(jwks('a'))}, goodClaims("{}"), func() any { _, k := edKey('a'); return k }()),
 		"a token that is far too large": parts[0] + "." + strings.Repeat("A", maxToken) + "." + parts[2],

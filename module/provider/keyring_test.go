@@ -179,6 +179,7 @@ func TestLastGoodKeysStay(t *testing.T) {
 	if err := p.Verify(good(), now); err != nil {
 		t.Errorf("after a failed fetch: %v", err)
 	}
+	_ = cache.fetch(context.Background(), "") // it joins the one that Verify began
 	server.serve(200, jwks('b'))
 	if err := cache.fetch(context.Background(), ""); err != nil {
 		t.Fatal(err)

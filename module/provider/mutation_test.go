@@ -53,8 +53,13 @@ func mutations(k *Known, r *Request) (list []mutation) {
 				list = append(list, mutation{"no " + name, func(r *Request) { remove(k, r) }})
 			}
 		}
-		if h, ok := p.scheme.(*HMAC); ok {
-			list = append(list, h.mutations(r)...)
+		switch s := p.scheme.(type) {
+		case *HMAC:
+			list = append(list, s.mutations(r)...)
+		case *Ed25519:
+			list = append(list, s.mutations(r)...)
+		case *ECDSA:
+			list = append(list, s.mutations(r)...)
 		}
 	}
 	return list
@@ -97,6 +102,13 @@ func turn(s string) string {
 
 func isWord(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '+' || c == '/'
+}
+
+// mutations are the changes to the pieces of what is signed, which are those that
+// an HMAC has.
+func (s *Signature) mutations(r *Request) []mutation {
+	h := HMAC{signed: []template{s.signed}, Timestamp: s.Timestamp}
+	return h.mutations(r)
 }
 
 // mutations are the changes to the pieces of what is signed.

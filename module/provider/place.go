@@ -3,13 +3,10 @@ package provider
 import (
 	"bytes"
 	"crypto/subtle"
-	"encoding/json"
 	"fmt"
-	"iter"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -43,82 +40,51 @@ func (p *Place) canonicalize() {
 
 func (p *Place) inBody() bool { return p.In == "body" || p.In == "form" }
 
-// find returns the first value at the place: text as it reads, any other JSON
-// as it is written.
+// find returns the value that stands once at the place: text as it reads, any
+// other JSON as it is written.
 func (p *Place) find(r *Request) (string, bool) {
 	switch p.In {
 	case "header":
-		values := r.Header[p.Name]
-		return r.header(p.Name), len(values) > 0
+		return r.header(p.Name), len(r.Header[p.Name]) > 0
 	case "query":
 		return pairValue(r.RawQuery, p.Name)
-	case "form":
-		// A JSON body may have anything between two ampersands.
-		if !strings.HasPrefix(r.header("Content-Type"), urlencoded) {
-			return "", false
-		}
-		return pairValue(string(r.Body), p.Name)
 	}
-	return jsonValue(r.Body, p.Name)
-}
-
-// pairValue returns the first value of a name.
-func pairValue(pairs, name string) (string, bool) {
-	for value := range pairValues(pairs, name) {
-		return value, true
-	}
-	return "", false
-}
-
-// pairValues returns the values of a name in name=value pairs as a URL has them.
-func pairValues(pairs, name string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for pair := range strings.SplitSeq(pairs, "&") {
-			key, value, _ := strings.Cut(pair, "=")
-			if key, err := url.QueryUnescape(key); err != nil || key != name {
-				continue
-			}
-			if value, err := url.QueryUnescape(value); err == nil && !yield(value) {
-				return
-			}
-		}
-	}
-}
-
-// jsonValue returns the value at a path of names and positions.
-func jsonValue(body []byte, path string) (string, bool) {
-	at := json.RawMessage(body)
-	for name := range strings.SplitSeq(path, ".") {
-		if at = member(at, name); at == nil {
-			return "", false
-		}
-	}
-	if at[0] != '"' {
-		return string(at), true
-	}
-	var text string
-	err := json.Unmarshal(at, &text)
-	return text, err == nil
-}
-
-// member returns a member of a JSON object or array, nil if there is none.
-func member(value json.RawMessage, name string) json.RawMessage {
-	value = bytes.TrimLeft(value, " \t\r\n")
+	e := newEnv(r, nil)
+	defer e.free()
+	found := ""
 	switch {
-	case len(value) == 0:
-	case value[0] == '{' && bytes.Contains(value, []byte(name)): // most bodies are no handshake
-		var object map[string]json.RawMessage
-		if json.Unmarshal(value, &object) == nil {
-			return object[name]
-		}
-	case value[0] == '[':
-		position, err := strconv.Atoi(name)
-		var array []json.RawMessage
-		if err == nil && json.Unmarshal(value, &array) == nil && 0 <= position && position < len(array) {
-			return array[position]
-		}
+	case p.In == "form":
+		fields, _ := e.formValues()
+		found = only(fields, p.Name)
+	case p.mentioned(r.Body):
+		found = e.json(p.Name)
 	}
-	return nil
+	return found, found != ""
+}
+
+// mentioned reports whether a JSON body may hold the value: most bodies are no
+// handshake, and need not be parsed.
+func (p *Place) mentioned(body []byte) bool {
+	last := p.Name[strings.LastIndexByte(p.Name, '.')+1:]
+	position := !isKeyID(last) || last[0] <= '9' // or something else that does not stand for itself
+	return position || bytes.Contains(body, []byte(last))
+}
+
+// pairValue returns the value of a name that stands once in name=value pairs as
+// a URL has them.
+func pairValue(pairs, name string) (found string, ok bool) {
+	for pair := range strings.SplitSeq(pairs, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if key, err := url.QueryUnescape(key); err != nil || key != name {
+			continue
+		}
+		value, err := url.QueryUnescape(value)
+		if err != nil || ok {
+			return "", false
+		}
+		found, ok = value, true
+	}
+	return found, ok
 }
 
 // Condition is what must stand at a place.

@@ -158,7 +158,7 @@ func (p *Preset) with(values map[string]string, secrets []string) (*Definition, 
 func (k *Known) check() error {
 	p, secret := k.preset, len(k.Secrets) > 0
 	switch {
-	case p.needsSecret() && !secret && !p.Optional && !k.Enrolls():
+	case p.needsSecret() && !secret && !p.Optional && !k.Enrolls() && !p.needsNoSecret(&k.Keys):
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
 	case !p.proves() && secret:
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
@@ -195,7 +195,7 @@ func (k *Known) Proves() bool { return k.proves() || k.Token != nil }
 func (k *Known) Publishes() bool { return k.preset.Ranges != nil }
 
 // Resigns implements Resigner.
-func (k *Known) Resigns() bool { return k.proves() && k.preset.resigns() }
+func (k *Known) Resigns() bool { return k.proves() && k.preset.resigns(&k.Keys) }
 
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {

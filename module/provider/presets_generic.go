@@ -7,28 +7,36 @@ var presetsGeneric = []Preset{
 		Name: "standardwebhooks", Title: "Standard Webhooks", Category: "standard",
 		Source:     "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
 		Confidence: "code",
+		Notes:      "A secret verifies signatures v1, a public key v1a; one of them is enough. Where both are configured and a request has both signatures, v1a counts.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: standardHMAC("Webhook-")}},
+			Proofs:  []Proof{standardEd25519("Webhook-"), {HMAC: standardHMAC("Webhook-")}},
+			Need:    needFirst,
 			Event:   `body.type`,
 			ID:      `header("Webhook-Id")`,
 			Horizon: 72 * hour,
 		},
 		Tolerance: fiveMinutes,
+		Options:   keyOptions("public_key"),
 	},
 	{
 		Name: "svix", Title: "Svix", Category: "standard",
 		Source:     "https://github.com/svix/svix-webhooks",
 		Confidence: "code",
 		Notes: "The headers may begin with svix- or, where the sender hides that it uses Svix, with webhook-. " +
+			"A secret verifies signatures v1, a public key v1a. " +
 			"Svix lists its addresses, by region, at https://docs.svix.com/receiving/source-ips.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}, {HMAC: standardHMAC("Webhook-")}},
+			Proofs: []Proof{
+				standardEd25519("Svix-"), standardEd25519("Webhook-"),
+				{HMAC: standardHMAC("Svix-")}, {HMAC: standardHMAC("Webhook-")},
+			},
 			Need:    needFirst,
 			Event:   `body.type`,
 			ID:      eitherHeader(`nil`, "Svix-Id", "Webhook-Id"),
 			Horizon: svixHorizon,
 		},
 		Tolerance: fiveMinutes,
+		Options:   keyOptions("public_key"),
 	},
 	{
 		Name: "cloudevents", Title: "CloudEvents", Category: "standard",
@@ -118,6 +126,16 @@ func standardHMAC(prefix string) *HMAC {
 		Key:       "base64",
 		Timestamp: &Timestamp{Header: prefix + "Timestamp"},
 	}
+}
+
+// standardEd25519 is that with a public key.
+func standardEd25519(prefix string) Proof {
+	return Proof{Ed25519: &Ed25519{Signature{
+		Header:    prefix + "Signature",
+		Value:     []string{"v1a,{signature}"},
+		Signed:    "{header." + prefix + "Id}.{timestamp}.{body}",
+		Timestamp: &Timestamp{Header: prefix + "Timestamp"},
+	}}}
 }
 
 // hook0Proofs are the versions of Hook0's signature: v1, which covers headers as

@@ -87,6 +87,10 @@ func (p *Proof) usesSecret() bool {
 // provider has.
 func (p *Proof) usesKeys() bool { return p.HMAC == nil && p.Digest == nil && p.Token == nil }
 
+// needsKeys reports whether it is verified with public keys of the configuration
+// alone.
+func (p *Proof) needsKeys() bool { return p.Ed25519 != nil || p.ECDSA != nil || p.RSA != nil }
+
 // needsSecret reports whether it can only be made with one.
 func (p *Proof) needsSecret() bool {
 	if p.JWT != nil {
@@ -132,12 +136,22 @@ func (p *Proof) compile() (err error) {
 }
 
 // provision gives the scheme the secrets that are its own, or those of the
-// provider, and reports whether the proof counts. closed tells that one is still
-// to be delivered, and own is the number of secrets that proofs before it had for
-// themselves.
-func (p *Proof) provision(c *Common, closed bool, own *int) (counts bool, err error) {
+// provider, and reports whether the proof counts. own is the number of secrets and
+// keys that proofs before it had for themselves.
+func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err error) {
 	mine := *c
 	mine.secrets, p.positions, p.external = nil, nil, c.external
+	if p.needsKeys() && among.secret { // the secrets are for others
+		keys, err := c.publicKeys()
+		if err != nil || len(c.given()) == 0 {
+			return false, err
+		}
+		for range keys {
+			*own++
+			p.positions = append(p.positions, len(c.secrets)+*own)
+		}
+		return true, p.scheme.provision(&mine)
+	}
 	if p.Secrets != nil && !c.oneSecret {
 		if mine.secrets, err = resolve("secret", given(p.Secrets)); err != nil {
 			return false, err
@@ -156,7 +170,7 @@ func (p *Proof) provision(c *Common, closed bool, own *int) (counts bool, err er
 	}
 	switch {
 	case len(mine.secrets) > 0:
-	case closed && p.usesSecret():
+	case among.closed && p.usesSecret():
 		mine.secrets = []string{p.SecretPrefix + unknownSecret()}
 	case p.needsSecret():
 		return false, nil
@@ -240,7 +254,7 @@ func (p *Proof) made(r *Request) bool {
 	if h, ok := p.scheme.(*HMAC); ok {
 		e := newEnv(r, p.external)
 		defer e.free()
-		return p.applies(r) && len(h.candidates(e, nil)) > 0
+		return p.applies(r) && slices.ContainsFunc(h.candidates(e, nil), h.fits)
 	}
 	return p.applies(r) && slices.ContainsFunc(p.places(), func(name string) bool { return r.Header[name] != nil })
 }

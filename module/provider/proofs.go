@@ -20,20 +20,22 @@ type proofs struct {
 	need   string
 	list   []*Proof
 	closed bool // the secret is still to be delivered
+	secret bool // there are proofs with secrets
 }
 
-// provision makes the proofs of a definition ready that was checked. Those without a secret do not count.
+// provision makes the proofs of a definition ready that was checked. Those without
+// a secret, or a public key, do not count.
 func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
-	*ps = proofs{need: d.Need, closed: len(c.secrets) == 0 && enrolls(d.Handshakes)}
+	*ps = proofs{need: d.Need, closed: len(c.secrets) == 0 && enrolls(d.Handshakes), secret: d.usesSecret()}
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]
-		counts, err := p.provision(c, ps.closed, &own)
+		counts, err := p.provision(c, ps, &own)
 		if err != nil {
 			return err
 		}
 		if !counts && ps.need != needFirst && ps.need != needAny {
-			return fmt.Errorf("proof %d of %d has no secret", i+1, len(d.Proofs))
+			return fmt.Errorf("proof %d of %d has no secret or public key", i+1, len(d.Proofs))
 		}
 		if counts {
 			p.profile(profile)

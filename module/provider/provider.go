@@ -36,13 +36,9 @@ type Request struct {
 	Matched int
 }
 
-// header returns the first value of a header whose name is canonical.
-func (r *Request) header(name string) string {
-	if v := r.Header[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
+// header returns the value of a header that is there once, and whose name is
+// canonical.
+func (r *Request) header(name string) string { return only(r.Header, name) }
 
 // Refusal is the reason why a request was not taken for genuine. It goes to
 // logs and metrics; the sender is never told.

@@ -92,11 +92,13 @@ func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
 
 func TestEmptySecretsAreRefused(t *testing.T) {
 	t.Setenv("EMPTY", "")
+	t.Setenv("BLANK", " \n\t")
 	t.Setenv("FULL", "s3cret")
 	for text, want := range map[string]string{
 		`github`:                                       "GitHub needs a secret",
 		`github ""`:                                    "secret 1 is empty",
 		`github {env.EMPTY}`:                           "secret 1 is empty",
+		`github {env.BLANK}`:                           "secret 1 is empty",
 		`github {env.FULL} {env.EMPTY}`:                "secret 2 is empty",
 		`github {file.testdata/missing}`:               "secret 1 is empty",
 		`github {envv.FULL}`:                           "there is no placeholder {envv.FULL}",

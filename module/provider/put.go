@@ -34,7 +34,8 @@ func (e *env) put(place template, text string) error {
 	}
 	p := place[0]
 	if p.name == "form" && len(p.steps) == 1 && p.steps[0].name == "json" { // JSON in a field of a form
-		within, err := setJSON([]byte(only(e.formValues(), p.text)), p.steps[0].args[0], text)
+		fields, _ := e.formValues()
+		within, err := setJSON([]byte(only(fields, p.text)), p.steps[0].args[0], text)
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (e *env) put(place template, text string) error {
 	case "json":
 		return e.putJSON(p.text, text)
 	case "form":
-		if e.form() != nil {
+		if form, _ := e.form(); form != nil {
 			e.r.Body = []byte(withPair(string(e.r.Body), p.text, text))
 			return nil
 		}

@@ -42,6 +42,9 @@ func TestPut(t *testing.T) {
 
 // TestEach holds that each element must be signed by itself.
 func TestEach(t *testing.T) {
+	if _, err := parse("custom s3cret {\nhmac {\neach list\nfrom {json.sig}\nsigned {body}{json.b}\n}\n}"); err == nil {
+		t.Error("each element would have the whole body hashed")
+	}
 	p := mustParse(t, "custom s3cret {\nhmac {\neach list\nfrom {json.sig}\nsigned {json.b}\n}\n}")
 	r := hook(`{"list":[{"sig":"","b":1},{"sig":"","b":2}]}`)
 	if err := p.Sign(r, now); err != nil {

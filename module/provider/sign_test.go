@@ -2,6 +2,7 @@ package provider
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,14 @@ func simplePresets() (list []string) {
 
 func configOf(scheme, secrets string) string { return strings.Replace(scheme, "@", secrets, 1) }
 
+// bodyOf returns a body that the scheme can sign.
+func bodyOf(scheme string) string {
+	if strings.HasPrefix(scheme, "mandrill ") { // the fields of a form
+		return "id=1"
+	}
+	return `{"id":1}`
+}
+
 // TestSignsAgain takes what a provider sent, and signs it ten hours later for
 // an app with the same secret and for one with another.
 func TestSignsAgain(t *testing.T) {
@@ -73,7 +82,7 @@ func TestSignsAgain(t *testing.T) {
 		// The app knows nothing of a guard.
 		app, _, _ := strings.Cut(scheme, "{\ntoken")
 		for given, secret := range map[string]string{"": ownSecret, otherSecret: otherSecret} {
-			r := hook(`{"id":1}`, "Webhook-Id: msg_1", "X-Other: 1")
+			r := hook(bodyOf(scheme), "Webhook-Id: msg_1", "X-Other: 1", "Content-Type: "+urlencoded)
 			if err := mustParse(t, configOf(app, otherSecret)).Sign(r, now); err != nil {
 				t.Fatal(err)
 			}
@@ -161,6 +170,8 @@ func TestSignsInTheFormThatCame(t *testing.T) {
 		{"github @", []string{"X-Hub-Signature: sha512=00"},
 			map[string]string{"X-Hub-Signature-256": "sha256=", "X-Hub-Signature": "sha512="}},
 		{"github @", []string{"X-Hub-Signature-256: sha256=00", "X-Hub-Signature: nonsense"}, map[string]string{"X-Hub-Signature-256": "sha256="}},
+		{"convoy @", []string{"X-Convoy-Signature: t=1,v1=00"}, map[string]string{"X-Convoy-Signature": "t=" + strconv.FormatInt(now.Unix(), 10) + ",v1="}},
+		{"convoy @", []string{"X-Convoy-Signature: 00"}, map[string]string{"X-Convoy-Signature": ""}},
 		{"github @", nil, map[string]string{"X-Hub-Signature-256": "sha256="}},
 	} {
 		r := hook("body", test.sent...)
@@ -220,7 +231,7 @@ func TestMatched(t *testing.T) {
 			t.Errorf("%s announces %d secrets", scheme, n)
 		}
 		for secret, want := range map[string]int{ownSecret: 1, otherSecret: 2, third: 3, "whsec_bm9uZQ==": 0} {
-			r := hook(`{"id":1}`, "Webhook-Id: msg_1")
+			r := hook(bodyOf(scheme), "Webhook-Id: msg_1", "Content-Type: "+urlencoded)
 			r.Public.Host = "public.example.com"
 			if err := mustParse(t, configOf(scheme, secret)).Sign(r, now); err != nil {
 				t.Fatal(err)

@@ -118,6 +118,9 @@ func (s *Signature) carriesTime() bool {
 // timed reports whether the scheme signs a timestamp.
 func (s *Signature) timed() bool { return strings.Contains(s.Signed, "{timestamp}") }
 
+// places are the headers that carry the signature.
+func (s *Signature) places() []string { return []string{s.header} }
+
 // profile tells a profile what verify will ask of a request.
 func (s *Signature) profile(p *Profile) {
 	p.Secrets = max(p.Secrets, len(s.keys.fixed))
@@ -188,13 +191,17 @@ func (s *Signature) sign(*Request, time.Time) error { return ErrPrivateKey }
 // fetch implements fetcher.
 func (s *Signature) fetch(ctx context.Context, _ *Request) error { return s.keys.fetch(ctx, "") }
 
+var errLineBreak = errors.New("a line break in a signature")
+
 // decodeSignature reads a signature, which must be written in one way only.
 func decodeSignature(encoding, text string) ([]byte, error) {
-	switch encoding {
-	case "hex":
+	switch {
+	case strings.ContainsAny(text, "\r\n"): // which the decoders skip
+		return nil, errLineBreak
+	case encoding == "hex":
 		return hex.DecodeString(text)
-	case "base64url":
-		return base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(text, "="))
+	case encoding == "base64url":
+		return base64.RawURLEncoding.Strict().DecodeString(unpadded(text))
 	}
 	return base64.StdEncoding.Strict().DecodeString(text)
 }

@@ -179,6 +179,7 @@ func TestSignatureRefusals(t *testing.T) {
 		"no padding":          {[]string{"X-Signature: v1=" + strings.TrimRight(signature, "="), "X-Time: " + stamp}, Wrong},
 		"one byte short":      {[]string{"X-Signature: v1=" + base64.StdEncoding.EncodeToString(make([]byte, 63)), "X-Time: " + stamp}, Wrong},
 		"the public key":      {[]string{"X-Signature: v1=" + base64.StdEncoding.EncodeToString(public), "X-Time: " + stamp}, Wrong},
+		"a line break":        {[]string{"X-Signature: v1=" + signature[:40] + "\n" + signature[40:], "X-Time: " + stamp}, Wrong},
 		"in hex, not base64":  {[]string{"X-Signature: v1=" + hex.EncodeToString(make([]byte, 64)), "X-Time: " + stamp}, Wrong},
 		"another prefix":      {[]string{"X-Signature: v0=" + signature, "X-Time: " + stamp}, Missing},
 		"too many to look at": {[]string{"X-Signature: " + strings.Repeat("v1="+fake+",", maxVerified) + "v1=" + signature, "X-Time: " + stamp}, Wrong},
@@ -199,25 +200,52 @@ func TestSignatureRefusals(t *testing.T) {
 	}
 }
 
-// TestStandardWebhooksEd25519 verifies the asymmetric form of Standard Webhooks.
-func TestStandardWebhooksEd25519(t *testing.T) {
+// TestSecretOrPublicKey loads a preset and a custom provider, whose proofs are one
+// with a public key and one with a secret, with either of them and with both.
+func TestSecretOrPublicKey(t *testing.T) {
 	public, private := edKey('a')
-	p := mustParse(t, `custom {
-		ed25519 {
-			header Webhook-Signature
-			value "v1a,{signature}"
-			signed "{header.Webhook-Id}.{timestamp}.{body}"
-			timestamp header Webhook-Timestamp
-			public_key whpk_`+base64.StdEncoding.EncodeToString(public)+`
+	const custom = "custom %s {\n%s\ned25519 {\nheader X-Sig\nvalue v1a,{signature}\n}\nhmac {\nheader X-Mac\nencoding hex\n}\nneed %s\n}"
+	const preset = "standardwebhooks %s {\n%s\n}"
+	key := fmt.Sprintf("public_key whpk_%s", base64.StdEncoding.EncodeToString(public))
+	for _, test := range []struct {
+		config  string
+		fails   string
+		secrets int // what Matched can be
+		resigns bool
+	}{
+		{fmt.Sprintf(preset, ownSecret, ""), "", 1, true},
+		{fmt.Sprintf(preset, "", key), "", 1, false},
+		{fmt.Sprintf(preset, ownSecret, key), "", 2, false},
+		{fmt.Sprintf(preset, "", ""), "needs a secret", 0, false},
+		{fmt.Sprintf(preset, "", "public_key whpk_"), "not a public key", 0, false},
+		{fmt.Sprintf(preset, "", "public_key "+p256Key), "which the signature algorithm does not use", 0, false},
+		{fmt.Sprintf(custom, ownSecret, key, "any"), "", 2, false},
+		{fmt.Sprintf(custom, ownSecret, "", "any"), "", 1, true},
+		{fmt.Sprintf(custom, "", key, "first"), "", 1, false},
+		{fmt.Sprintf(custom, ownSecret, key, "all"), "", 2, false},
+		{fmt.Sprintf(custom, ownSecret, "", "all"), "proof 1 of 2 has no secret or public key", 0, false},
+		{fmt.Sprintf(custom, "", key, "all"), "needs a secret", 0, false},
+	} {
+		p, err := parse(test.config)
+		if err != nil || test.fails != "" {
+			if err == nil || test.fails == "" || !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("%s: %v, want %q", test.config, err, test.fails)
+			}
+			continue
 		}
-	}`)
+		if got := p.Profile().Secrets; got != test.secrets {
+			t.Errorf("%s: %d secrets and keys, want %d", test.config, got, test.secrets)
+		}
+		if got := p.(Resigner).Resigns(); got != test.resigns {
+			t.Errorf("%s: resigns is %v", test.config, got)
+		}
+	}
+	p := mustParse(t, fmt.Sprintf(preset, ownSecret, key))
 	stamp := strconv.FormatInt(now.Unix(), 10)
-	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte("msg_1."+stamp+".{}")))
-	for id, want := range map[string]error{"msg_1": nil, "msg_2": Wrong} {
-		r := hook("{}", "Webhook-Id: "+id, "Webhook-Timestamp: "+stamp, "Webhook-Signature: v1,AAAA v1a,"+signature)
-		if err := p.Verify(r, now); err != want {
-			t.Errorf("%s: %v, want %v", id, err, want)
-		}
+	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte("m."+stamp+".{}")))
+	r := hook("{}", "Webhook-Id: m", "Webhook-Timestamp: "+stamp, "Webhook-Signature: v1,AAAA v1a,"+signature)
+	if err := p.Verify(r, now); err != nil || r.Matched != 2 {
+		t.Errorf("%v, %d matched", err, r.Matched)
 	}
 }
 

@@ -20,6 +20,7 @@ func signatureBase(r *Request, external *url.URL, input *httpsfv.InnerList) (bas
 	if len(input.Items) > maxComponents {
 		return "", nil, Malformed
 	}
+	from := components{r: r, external: external}
 	var b strings.Builder
 	for _, item := range input.Items {
 		identifier, err := httpsfv.Marshal(item)
@@ -27,7 +28,7 @@ func signatureBase(r *Request, external *url.URL, input *httpsfv.InnerList) (bas
 		if err != nil || !isString || slices.Contains(covered, identifier) {
 			return "", nil, Malformed
 		}
-		value, err := component(r, external, name, item.Params)
+		value, err := from.component(name, item.Params)
 		if err != nil {
 			return "", nil, err
 		}
@@ -42,11 +43,19 @@ func signatureBase(r *Request, external *url.URL, input *httpsfv.InnerList) (bas
 	return b.String(), covered, nil
 }
 
+// components are those of a request.
+type components struct {
+	r        *Request
+	external *url.URL
+	query    url.Values // under the escaped names; nil until it is read
+}
+
 // component returns the value of a component. What is not known here, or is
 // not in the request, makes the signature worthless.
-func component(r *Request, external *url.URL, name string, params *httpsfv.Params) (string, error) {
+func (c *components) component(name string, params *httpsfv.Params) (string, error) {
+	r, u := c.r, c.r.publicURL(c.external)
 	if name == "@query-param" {
-		return queryParam(r.publicURL(external), params)
+		return c.queryParam(u, params)
 	}
 	if len(params.Names()) > 0 {
 		return "", Malformed // sf, key, bs, req and tr
@@ -54,7 +63,6 @@ func component(r *Request, external *url.URL, name string, params *httpsfv.Param
 	if !strings.HasPrefix(name, "@") {
 		return field(r, name)
 	}
-	u := r.publicURL(external)
 	path := u.EscapedPath()
 	if path == "" {
 		path = "/"
@@ -116,27 +124,27 @@ func authority(u *url.URL) string {
 }
 
 // queryParam returns the value of a parameter that the query has once.
-func queryParam(u *url.URL, params *httpsfv.Params) (string, error) {
+func (c *components) queryParam(u *url.URL, params *httpsfv.Params) (string, error) {
 	value, _ := params.Get("name")
 	name, isString := value.(string)
 	if !isString || len(params.Names()) != 1 {
 		return "", Malformed
 	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return "", Malformed
-	}
-	found, times := "", 0
-	for key, values := range query {
-		if escapeQuery(key) == name {
-			found, times = values[0], times+len(values)
+	if c.query == nil {
+		query, err := parsePairs(u.RawQuery)
+		if err != nil {
+			return "", Malformed
+		}
+		c.query = make(url.Values, len(query))
+		for name, values := range query {
+			c.query[escapeQuery(name)] = values
 		}
 	}
-	switch times {
+	switch values := c.query[name]; len(values) {
 	case 0:
 		return "", Missing
 	case 1:
-		return escapeQuery(found), nil
+		return escapeQuery(values[0]), nil
 	}
 	return "", Repeated
 }

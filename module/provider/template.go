@@ -199,11 +199,17 @@ func (p *piece) sound(e *env) bool {
 	switch {
 	case p.name == "json":
 		return e.soundJSON()
+	case p.name == "header":
+		return len(e.r.Header[p.text]) <= 1
 	case p.name == "query" && p.text != "":
 		values, err := e.queryValues()
 		return err == nil && len(values[p.text]) <= 1
-	case p.name == "form" && p.text != "":
-		return len(e.formValues()[p.text]) <= 1
+	case p.name == "form" && p.text == "":
+		form, err := e.form()
+		return err == nil && len(form) == len(e.r.Body) // or the body would not be covered
+	case p.name == "form":
+		fields, err := e.formValues()
+		return err == nil && len(fields[p.text]) <= 1
 	}
 	return true
 }

@@ -21,7 +21,8 @@ type Token struct {
 	In string `json:"in"`
 
 	// The name of the header, query parameter or form field, or the path of the
-	// JSON value. Where that path gives several values, each must be the token.
+	// JSON value. Where that path, or the query, gives several values, each must be
+	// the token.
 	Name string `json:"name,omitempty"`
 
 	// What stands before the token, such as Bearer and a space. Letters may be
@@ -89,8 +90,11 @@ func (t *Token) inHeader() bool { return t.In == "header" }
 func (t *Token) verify(r *Request, _ time.Time) error {
 	r.Matched = 0
 	found := t.find(r)
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0:
 		return Missing
+	case len(found) > 1 && t.In == "header":
+		return Repeated
 	}
 	for _, text := range found {
 		token, ok := cutPrefixFold(text, t.Prefix)
@@ -120,7 +124,7 @@ func cutPrefixFold(s, prefix string) (after string, ok bool) {
 func (t *Token) find(r *Request) []string {
 	switch t.In {
 	case "header":
-		return r.Header[t.Name][:min(1, len(r.Header[t.Name]))]
+		return r.Header[t.Name]
 	case "path":
 		segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
 		if token, err := url.PathUnescape(segment); err == nil {
@@ -131,13 +135,10 @@ func (t *Token) find(r *Request) []string {
 	case "form":
 		e := newEnv(r, nil)
 		defer e.free()
-		return []string{only(e.formValues(), t.Name)}
+		fields, _ := e.formValues()
+		return []string{only(fields, t.Name)}
 	case "query":
-		for pair := range strings.SplitSeq(r.RawQuery, "&") {
-			if value, ok := t.inPair(pair); ok {
-				return []string{value}
-			}
-		}
+		return t.findQuery(r)
 	}
 	return nil
 }
@@ -165,15 +166,17 @@ func (t *Token) findJSON(r *Request) (found []string) {
 	return found
 }
 
-// inPair returns the token if a query's name=value pair is the token's.
-func (t *Token) inPair(pair string) (string, bool) {
-	name, value, _ := strings.Cut(pair, "=")
-	name, err := url.QueryUnescape(name)
-	if err != nil || name != t.Name {
-		return "", false
+func (t *Token) findQuery(r *Request) (found []string) {
+	for pair := range strings.SplitSeq(r.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if !t.named(name) {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			found = append(found, value)
+		}
 	}
-	value, err = url.QueryUnescape(value)
-	return value, err == nil
+	return found
 }
 
 // strip cuts the token from the URL and leaves the rest byte for byte.

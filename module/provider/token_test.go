@@ -25,7 +25,7 @@ func TestToken(t *testing.T) {
 		{"query key s3cret", "/h", "key=s3cret", "", nil, "/h", ""},
 		{"query key s3cret", "/h", "a=1&key=s3cret&b=%20+2", "", nil, "/h", "a=1&b=%20+2"},
 		{"query key s3cret", "/h", "k%65y=s3cret", "", nil, "/h", ""},
-		{"query key s3cret", "/h", "key=s3cret&key=other", "", nil, "/h", ""},
+		{"query key s3cret", "/h", "key=s3cret&key=other", "", Wrong, "/h", ""},
 		{"query key s3cret", "/h", "key=other&key=s3cret", "", Wrong, "/h", ""},
 		{"query key s3cret", "/h", "key=", "", Missing, "/h", ""},
 		{"query key s3cret", "/h", "key", "", Missing, "/h", ""},

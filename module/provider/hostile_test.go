@@ -1,0 +1,247 @@
+package provider
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostileValues are what a header becomes that a request cannot do without.
+var hostileValues = map[string]func(good string) []string{
+	"empty":            func(string) []string { return []string{""} },
+	"white space":      func(string) []string { return []string{" \t "} },
+	"no values":        func(string) []string { return []string{} },
+	"NUL":              func(string) []string { return []string{"\x00"} },
+	"NUL behind":       func(good string) []string { return []string{good + "\x00"} },
+	"NUL before":       func(good string) []string { return []string{"\x00" + good} },
+	"NUL within":       func(good string) []string { return []string{good[:len(good)/2] + "\x00" + good[len(good)/2:]} },
+	"cut short":        func(good string) []string { return []string{good[:len(good)-1]} },
+	"half":             func(good string) []string { return []string{good[:len(good)/2]} },
+	"a letter more":    func(good string) []string { return []string{good + "A"} },
+	"four more":        func(good string) []string { return []string{good + "AAAA"} },
+	"a letter before":  func(good string) []string { return []string{"A" + good} },
+	"bytes, not ASCII": func(good string) []string { return []string{good + "\xff\xfe"} },
+	"1 MiB":            func(string) []string { return []string{strings.Repeat("a", 1<<20)} },
+	"1 MiB behind":     func(good string) []string { return []string{good + strings.Repeat("0", 1<<20)} },
+	"1 MiB of digits":  func(string) []string { return []string{strings.Repeat("9", 1<<20)} },
+	"100k commas":      func(string) []string { return []string{strings.Repeat(",", 100_000)} },
+	"100k semicolons":  func(string) []string { return []string{strings.Repeat(";", 100_000)} },
+	"100k times v1=":   func(string) []string { return []string{strings.Repeat("v1=00,", 100_000)} },
+	"negative":         func(string) []string { return []string{"-1"} },
+	"beyond 64 bits":   func(string) []string { return []string{"92233720368547758070"} },
+	"the last second":  func(string) []string { return []string{"9223372036854775807"} },
+	"the year 9999":    func(string) []string { return []string{"9999-12-31T23:59:59Z"} },
+}
+
+// TestHostileHeaders changes each header that a request cannot do without, in
+// every preset. Nothing panics, and nothing of it is taken.
+func TestHostileHeaders(t *testing.T) {
+	for _, g := range genuineRequests(t) {
+		for _, name := range g.needed() {
+			if name == paypalCertURL {
+				continue // where a certificate is configured, only the host must be right
+			}
+			for what, change := range hostileValues {
+				if err := g.takes(func(r *Request) { r.Header[name] = change(r.Header[name][0]) }); err == nil {
+					t.Errorf("%s: taken with %s: %s", g.name, name, what)
+				}
+			}
+		}
+	}
+}
+
+// TestDoubledHeaders holds that a header which a request cannot do without is not
+// taken twice: of two, the app may read the other one. Only of the signatures of
+// an HMAC there may be several, each of which covers all that the proof covers.
+func TestDoubledHeaders(t *testing.T) {
+	for _, g := range slices.Concat(genuineRequests(t), genuineVectors(t)) {
+		several := g.severalSignatures()
+		for _, name := range g.needed() {
+			for what, change := range map[string]func(good string) []string{
+				"the same twice":     func(good string) []string { return []string{good, good} },
+				"a bad one last":     func(good string) []string { return []string{good, "bad"} },
+				"a bad one first":    func(good string) []string { return []string{"bad", good} },
+				"an empty one first": func(good string) []string { return []string{"", good} },
+				"an empty one last":  func(good string) []string { return []string{good, ""} },
+			} {
+				err := g.takes(func(r *Request) { r.Header[name] = change(r.Header[name][0]) })
+				if taken := err == nil; taken != slices.Contains(several, name) {
+					t.Errorf("%s: %s, %s: got %v", g.name, name, what, err)
+				}
+			}
+		}
+	}
+}
+
+// severalSignatures are the headers of which there may be several.
+func (g *genuine) severalSignatures() []string {
+	var several, once []string
+	for _, p := range g.provider.(*Known).ready.proofs.list {
+		if p.HMAC != nil || p.Digest != nil {
+			several = append(several, p.places()...)
+		} else {
+			once = append(once, p.places()...)
+		}
+	}
+	return slices.DeleteFunc(several, func(name string) bool { return slices.Contains(once, name) })
+}
+
+// hostileBodies are what nobody sends who means well.
+var hostileBodies = map[string]struct{ contentType, body string }{
+	"NUL":                {"application/json", "{\"a\":\"\x00\"}"},
+	"NULs":               {"application/json", strings.Repeat("\x00", 100_000)},
+	"deep lists":         {"application/json", strings.Repeat("[", 100_000)},
+	"deep lists, closed": {"application/json", strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)},
+	"deep objects":       {"application/json", strings.Repeat(`{"event":`, 100_000) + "1" + strings.Repeat("}", 100_000)},
+	"wide list":          {"application/json", "[" + strings.Repeat("{},", 100_000) + "{}]"},
+	"wide object":        {"application/json", "{" + strings.Repeat(`"event":1,`, 100_000) + `"event":1}`},
+	"a long number":      {"application/json", strings.Repeat("9", 1<<20)},
+	"an open string":     {"application/json", `{"event":"` + strings.Repeat(`\u0000`, 100_000)},
+	"100k fields":        {urlencoded, strings.Repeat("a=b&", 100_000)},
+	"100k ampersands":    {urlencoded, strings.Repeat("&", 100_000)},
+	"bad escapes":        {urlencoded, strings.Repeat("%zz=%&", 100_000)},
+	"10k parts":          {multiparts + "; boundary=b", multipartOf(10_000, "event")},
+	"a part without end": {multiparts + "; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n" + strings.Repeat("a", 1<<20)},
+	"no boundary":        {multiparts, multipartOf(10, "json")},
+	"an open header":     {multiparts + "; boundary=b", "--b\r\n" + strings.Repeat("A: b\r\n", 100_000)},
+}
+
+func multipartOf(n int, name string) string {
+	return strings.Repeat("--b\r\nContent-Disposition: form-data; name=\""+name+"\"\r\n\r\n{}\r\n", n) + "--b--\r\n"
+}
+
+// TestHostileBodies puts them in place of each preset's body, and behind it. They
+// are not taken where the proof covers the body.
+func TestHostileBodies(t *testing.T) {
+	for _, g := range genuineRequests(t) {
+		covers := g.coversBody()
+		for what, hostile := range hostileBodies {
+			for where, change := range map[string]func(*Request){
+				"in place": func(r *Request) { r.Body = []byte(hostile.body) },
+				"behind":   func(r *Request) { r.Body = append(r.Body, hostile.body...) },
+				"before":   func(r *Request) { r.Body = append([]byte(hostile.body), r.Body...) },
+			} {
+				err := g.takes(func(r *Request) {
+					change(r)
+					r.Header["Content-Type"] = []string{hostile.contentType}
+				})
+				if covers && err == nil {
+					t.Errorf("%s: taken with %s %s", g.name, what, where)
+				}
+			}
+		}
+		if err := g.takes(func(r *Request) { r.Body = nil }); covers && err == nil && len(g.make().Body) > 0 {
+			t.Errorf("%s: taken without a body", g.name)
+		}
+	}
+}
+
+// TestCase holds that only hexadecimal digits, of which there are two kinds, may
+// be written in either.
+func TestCase(t *testing.T) {
+	for _, g := range genuineRequests(t) {
+		for _, p := range g.provider.(*Known).ready.proofs.list {
+			h, ok := p.scheme.(*HMAC)
+			if !ok || h.Header == "" || p.verify(g.make(), g.at) != nil {
+				continue
+			}
+			e := newEnv(g.make(), h.external)
+			signature := h.candidates(e, nil)[0].signature
+			e.free()
+			for what, turned := range map[string]string{"upper": strings.ToUpper(signature), "lower": strings.ToLower(signature)} {
+				err := g.takes(func(r *Request) {
+					for _, name := range h.headers {
+						for i, value := range r.Header[name] {
+							r.Header[name][i] = strings.ReplaceAll(value, signature, turned)
+						}
+					}
+				})
+				if taken := err == nil; taken != (turned == signature || h.Encoding == "hex") {
+					t.Errorf("%s: %s, in %s case: got %v", g.name, h.Encoding, what, err)
+				}
+			}
+		}
+	}
+}
+
+// TestDecodedLength holds that a signature in base64 whose last bits are set,
+// which decode to nothing, is not the one that was made.
+func TestDecodedLength(t *testing.T) {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	changed := 0 // signatures
+	for _, g := range genuineRequests(t) {
+		for _, name := range g.needed() {
+			value := []byte(g.make().Header[name][0])
+			if !bytes.HasSuffix(value, []byte("=")) {
+				continue
+			}
+			i := len(bytes.TrimRight(value, "=")) - 1
+			value[i] = digits[strings.IndexByte(digits, value[i])|1]
+			if err := g.takes(func(r *Request) { r.Header[name] = []string{string(value)} }); err == nil {
+				t.Errorf("%s: taken with %s: %s", g.name, name, value)
+			}
+			changed++
+		}
+	}
+	if changed < 20 {
+		t.Errorf("only %d signatures were changed", changed)
+	}
+}
+
+// TestSignedTimes signs at times far away. None of them is taken where a preset
+// checks the time, however rightly it is signed.
+func TestSignedTimes(t *testing.T) {
+	checked := 0
+	for _, g := range genuineRequests(t) {
+		k := g.provider.(*Known)
+		if k.preset.Tolerance == 0 || keyedConfigs[g.name] != "" || !k.Resigns() || g.name == "linear" || g.name == "grafana" { // whose time is part of the body, or an option
+			continue
+		}
+		checked++
+		for name, at := range map[string]time.Time{
+			"too old": now.Add(-k.preset.Tolerance - time.Second), "too new": now.Add(k.preset.Tolerance + time.Second),
+			"zero": time.Unix(0, 0), "negative": time.Unix(-1, 0), "year 9999": time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		} {
+			r := g.make()
+			if err := k.Sign(r, at); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Verify(r, at); err != nil && name != "negative" {
+				t.Errorf("%s: at %s: %v", g.name, at, err)
+			}
+			if k.Verify(r, now) == nil {
+				t.Errorf("%s: taken, signed at a time that is %s", g.name, name)
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d presets check the time", checked)
+	}
+}
+
+// TestNoSecret holds that no preset that checks a secret loads with none, or with
+// one that is empty or blank, and that no option lets one be empty.
+func TestNoSecret(t *testing.T) {
+	t.Setenv("EMPTY", "")
+	t.Setenv("BLANK", " \n")
+	for _, p := range Presets() {
+		config := configs()[p.Name]
+		if !p.needsSecret() {
+			continue
+		}
+		for _, secret := range []string{`""`, "{env.EMPTY}", "{env.BLANK}", "{env.UNSET}", "{file.testdata/missing}", `good ""`, ""} {
+			if secret == "" && (p.Optional || enrolls(p.Handshakes)) {
+				continue // another test's concern
+			}
+			text := p.Name + " " + secret
+			if _, block, ok := strings.Cut(config, "{\n"); ok {
+				text += " {\n" + block
+			}
+			if _, err := parse(text); err == nil {
+				t.Errorf("loads: %s", text)
+			}
+		}
+	}
+}
