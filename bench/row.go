@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/bench/internal/rig"
 )
@@ -94,8 +93,8 @@ func delivering(name, otherwise string, least float64) row {
 // grown is one step of what grows.
 type grown struct {
 	n    int
-	text string
 	note string
+	text string
 }
 
 // growing returns a row that compares sources with more and more of something
@@ -120,8 +119,10 @@ func rows() []row {
 	many := rig.Load{Connections: 64}
 	unsynced := accepting("sync never", many, accepted(0.85))
 	unsynced.sync = "never"
-	sources := growing("sources", grown{1, among(1, first), ""},
-		grown{1000, among(1000, first), ", the first"}, grown{1000, among(1000, last), ", the last"})
+	sources := growing("sources", grown{n: 1, text: among(1, first)},
+		grown{n: 1000, note: ", in a handle", text: beside(1000)},
+		grown{n: 1000, note: ", the first", text: among(1000, first)},
+		grown{n: 1000, note: ", the last", text: among(1000, last)})
 	sources.apart = true
 	return []row{
 		accepting("64 connections", many, accepted(0.65), slowest(1.5)),
@@ -136,11 +137,13 @@ func rows() []row {
 		{name: "accepting, app down", load: many, apart: true,
 			base:  site{name: "app up", text: source(tenRules, to), stores: true, delivers: true},
 			sites: []site{{name: "app down", text: source(tenRules, "otherwise [NOBODY]"), stores: true, want: []figure{accepted(1)}}}},
-		growing("rules on the event type", grown{1, source(eventRules(1)), ""}, grown{10, source(eventRules(10)), ""},
-			grown{100, source(eventRules(100)), ""}, grown{1000, source(eventRules(1000)), ""}),
+		growing("rules on the event type",
+			grown{n: 1, text: source(eventRules(1))}, grown{n: 10, text: source(eventRules(10))},
+			grown{n: 100, text: source(eventRules(100))}, grown{n: 1000, text: source(eventRules(1000))}),
 		sources,
-		growing("networks in allow_ips", grown{1, source(networks(1), tenRules), ""}, grown{100, source(networks(100), tenRules), ""},
-			grown{10000, source(networks(10000), tenRules), ""}),
+		growing("networks in allow_ips",
+			grown{n: 1, text: source(networks(1), tenRules)}, grown{n: 100, text: source(networks(100), tenRules)},
+			grown{n: 10000, text: source(networks(10000), tenRules)}),
 		accepting("512 B", rig.Load{Connections: 64, Body: 512}, accepted(0)),
 		accepting("20 KiB", rig.Load{Connections: 64, Body: 20 << 10}, accepted(0)),
 		accepting("1 MiB", rig.Load{Connections: 16, Body: 1 << 20}, accepted(0)),
@@ -148,20 +151,3 @@ func rows() []row {
 		accepting("new connections", rig.Load{Connections: 64, Fresh: true}, accepted(0)),
 	}
 }
-
-// turn is what came of a turn.
-type turn struct {
-	rig.Turn
-	delivered time.Duration // until the app had got all
-	cpu       time.Duration // of the server
-	sync      time.Duration // of the disk, in the same round
-	own       time.Duration // CPU of client and app
-}
-
-// passed returns the requests per second until the app had got all.
-func (t turn) passed() float64 { return float64(t.Requests) / t.delivered.Seconds() }
-
-func (t turn) percentile(share float64) time.Duration { return rig.Percentile(t.Latencies, share) }
-
-// cost returns the server's CPU time per request, in microseconds.
-func (t turn) cost() float64 { return float64(t.cpu.Microseconds()) / float64(t.Requests) }

@@ -123,6 +123,23 @@ func (c *contest) turns(ctx context.Context) (all [][]turn, err error) {
 	return all, c.check()
 }
 
+// turn is what came of a turn.
+type turn struct {
+	rig.Turn
+	delivered time.Duration // until the app had got all
+	cpu       time.Duration // of the server
+	sync      time.Duration // of the disk, in the same round
+	own       time.Duration // CPU of client and app
+}
+
+// passed returns the requests per second until the app had got all.
+func (t turn) passed() float64 { return float64(t.Requests) / t.delivered.Seconds() }
+
+func (t turn) percentile(share float64) time.Duration { return rig.Percentile(t.Latencies, share) }
+
+// cost returns the server's CPU time per request, in microseconds.
+func (t turn) cost() float64 { return float64(t.cpu.Microseconds()) / float64(t.Requests) }
+
 // turn gives a site its turn.
 func (c *contest) turn(ctx context.Context, e *entrant) (t turn, err error) {
 	server, err := e.server.CPU()

@@ -74,21 +74,31 @@ func networks(n int) string {
 	return text.String() + " 127.0.0.1/32\n"
 }
 
-// Where a source stands among others. Caddy compares paths one after the other,
-// the longest first.
+// What the paths of other sources begin with, so that the measured one is the
+// first or the last. Caddy compares paths one after the other, the longest first.
 const (
 	first = "/a"
 	last  = "/webhooks/another"
 )
 
-// among returns a site with so many sources, each at a path of its own. The
-// paths of the others begin with what makes the measured one the first or last.
-func among(n int, others string) string {
+// others returns so many sources, each at a path of its own.
+func others(n int, path string) string {
 	var text strings.Builder
-	for i := range n - 1 {
-		fmt.Fprintf(&text, "webhook_gateway %s%d {\nsource other-%d\nprovider insigner [SECRET]\ninsecure_http\n}\n", others, i, i)
+	for i := range n {
+		fmt.Fprintf(&text, "webhook_gateway %s%d {\nsource other-%d\nprovider insigner [SECRET]\ninsecure_http\n}\n", path, i, i)
 	}
-	return text.String() + strings.Replace(source(tenRules), "{", rig.Path+" {", 1)
+	return text.String()
+}
+
+// among returns the measured source and others, so many in all.
+func among(n int, path string) string {
+	return others(n-1, path) + strings.Replace(source(tenRules), "{", rig.Path+" {", 1)
+}
+
+// beside returns the same with the others behind one path, at which Caddy looks
+// once for all of them.
+func beside(n int) string {
+	return "handle /others/* {\n" + others(n-1, "/others/") + "}\nhandle {\n" + source(tenRules) + "}\n"
 }
 
 // caddyfile returns the configuration of a server with some of the sites.
