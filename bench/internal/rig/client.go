@@ -15,7 +15,18 @@ type Load struct {
 	Body        int  // bytes; 0 means BodySize
 	HTTP2       bool // over TLS, else HTTP/1.1 without it
 	Fresh       bool // each webhook over a new connection, else keep-alive
+	Target           // zero means inSigner's
 }
+
+// Target says where a webhook goes, and how it is signed: HMAC-SHA256 of the
+// body in hex.
+type Target struct {
+	Path   string // where it is posted to
+	Header string // that has the signature
+	Prefix string // of the signature
+}
+
+var insigner = Target{Path: Path, Header: "X-Insigner-Signature", Prefix: "sha256="}
 
 // Client posts webhooks. It costs as little as it can, because it runs on the
 // server's cores: one goroutine for each connection.
@@ -32,6 +43,9 @@ type Client struct {
 func NewClient(load Load) *Client {
 	if load.Body == 0 {
 		load.Body = BodySize
+	}
+	if load.Target == (Target{}) {
+		load.Target = insigner
 	}
 	return &Client{Answered: make(map[string]int), load: load, senders: make(map[string][]sender)}
 }

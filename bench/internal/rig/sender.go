@@ -3,6 +3,7 @@ package rig
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // sender posts webhooks, one after the other, over a connection of its own.
@@ -21,10 +23,9 @@ type sender interface {
 
 func (l Load) newSender(address string) (sender, error) {
 	if l.HTTP2 {
-		return newHTTP2Sender(address, l.Body), nil
+		return newHTTP2Sender(address, l), nil
 	}
-	s := newPlainSender(address, l.Body)
-	s.fresh = l.Fresh
+	s := newPlainSender(address, l)
 	return s, s.dial()
 }
 
@@ -40,31 +41,30 @@ type plainSender struct {
 	id, signature []byte // parts of the request's head
 }
 
-func newPlainSender(address string, size int) *plainSender {
-	signature := make([]byte, len(webhook{}.signature))
-	for i := range signature {
-		signature[i] = '0'
-	}
-	request := []byte("POST " + Path + " HTTP/1.1\r\n" +
+func newPlainSender(address string, l Load) *plainSender {
+	signature := l.Prefix + strings.Repeat("0", 2*sha256.Size)
+	request := []byte("POST " + l.Path + " HTTP/1.1\r\n" +
 		"Host: " + address + "\r\n" +
 		"User-Agent: inSigner-Webhooks/1.0\r\n" +
 		"Content-Type: application/json\r\n" +
-		"Content-Length: " + strconv.Itoa(size) + "\r\n" +
+		"Content-Length: " + strconv.Itoa(l.Body) + "\r\n" +
 		"X-InSigner-Event: document.completed\r\n" +
 		"X-InSigner-Timestamp: 1779969600\r\n" +
 		"X-InSigner-Delivery-Id: " + noID + "\r\n" +
-		"X-InSigner-Signature: " + string(signature) + "\r\n" +
-		"\r\n" + payload(size))
-	part := func(text []byte) []byte {
-		at := bytes.Index(request, text)
+		l.Header + ": " + signature + "\r\n" +
+		"\r\n" + payload(l.Body))
+	part := func(text string) []byte {
+		at := bytes.Index(request, []byte(text))
 		return request[at : at+len(text)]
 	}
 	return &plainSender{
-		address: address,
-		answers: bufio.NewReader(nil),
-		hook:    newWebhook(request[len(request)-size:]),
-		request: request,
-		id:      part([]byte(noID)), signature: part(signature),
+		address:   address,
+		fresh:     l.Fresh,
+		answers:   bufio.NewReader(nil),
+		hook:      newWebhook(request[len(request)-l.Body:], l.Prefix),
+		request:   request,
+		id:        part(noID),
+		signature: part(signature),
 	}
 }
 
@@ -83,7 +83,7 @@ func (s *plainSender) send(id uint64) error {
 	}
 	s.hook.sign(id)
 	copy(s.id, s.hook.id)
-	copy(s.signature, s.hook.signature[:])
+	copy(s.signature, s.hook.signature)
 	if _, err := s.conn.Write(s.request); err != nil {
 		return err
 	}
@@ -136,20 +136,22 @@ func readMessage(r *bufio.Reader) (start string, err error) {
 // http2Sender speaks HTTP/2 over TLS.
 type http2Sender struct {
 	url       string
+	header    string // that has the signature
 	transport *http.Transport
 	hook      *webhook
 }
 
-func newHTTP2Sender(address string, size int) *http2Sender {
+func newHTTP2Sender(address string, l Load) *http2Sender {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	return &http2Sender{
-		url: "https://" + address + Path,
+		url:    "https://" + address + l.Path,
+		header: l.Header,
 		transport: &http.Transport{
 			Protocols:       protocols,
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 		},
-		hook: newWebhook([]byte(payload(size))),
+		hook: newWebhook([]byte(payload(l.Body)), l.Prefix),
 	}
 }
 
@@ -165,7 +167,7 @@ func (s *http2Sender) send(id uint64) error {
 		"X-Insigner-Event":       {"document.completed"},
 		"X-Insigner-Timestamp":   {"1779969600"},
 		"X-Insigner-Delivery-Id": {string(s.hook.id)},
-		"X-Insigner-Signature":   {string(s.hook.signature[:])},
+		s.header:                 {string(s.hook.signature)},
 	}
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {

@@ -16,7 +16,7 @@ const Secret = "bench-secret"
 // BodySize is how many bytes the body of a webhook has, unless a load says otherwise.
 const BodySize = 2 << 10
 
-// Path is where webhooks are posted to.
+// Path is where webhooks are posted to, unless a load says otherwise.
 const Path = "/webhooks/insigner"
 
 const noID = "evt_0000000000000000"
@@ -26,16 +26,18 @@ const noID = "evt_0000000000000000"
 type webhook struct {
 	body      []byte
 	id        []byte // a part of the body
-	signature [len("sha256=") + 2*sha256.Size]byte
+	signature []byte // with its prefix
+	digits    []byte // a part of the signature
 	mac       hash.Hash
 	sum       []byte
 }
 
 // newWebhook returns a webhook whose body lies in the given memory.
-func newWebhook(body []byte) *webhook {
+func newWebhook(body []byte, prefix string) *webhook {
 	at := bytes.Index(body, []byte(noID))
 	w := &webhook{body: body, id: body[at : at+len(noID)], mac: hmac.New(sha256.New, []byte(Secret))}
-	copy(w.signature[:], "sha256=")
+	w.signature = append([]byte(prefix), make([]byte, 2*sha256.Size)...)
+	w.digits = w.signature[len(prefix):]
 	return w
 }
 
@@ -48,7 +50,7 @@ func (w *webhook) sign(id uint64) {
 	w.mac.Reset()
 	w.mac.Write(w.body)
 	w.sum = w.mac.Sum(w.sum[:0])
-	hex.Encode(w.signature[len("sha256="):], w.sum)
+	hex.Encode(w.digits, w.sum)
 }
 
 // payload returns a body of a size: a document with nine signers, or as many as
