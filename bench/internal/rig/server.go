@@ -60,11 +60,11 @@ type Server struct {
 // address that nobody listens on.
 func NewServer(parent string, words ...string) (s *Server, err error) {
 	s = &Server{Sites: make(map[string]string)}
-	if s.admin, err = freeAddress(); err != nil {
+	if s.admin, err = FreeAddress(); err != nil {
 		return nil, err
 	}
 	for _, word := range words {
-		if s.Sites[word], err = freeAddress(); err != nil {
+		if s.Sites[word], err = FreeAddress(); err != nil {
 			return nil, err
 		}
 		s.ready = s.Sites[word]
@@ -264,8 +264,8 @@ func (s *Server) Disk() (bytes int64, err error) {
 	return bytes, err
 }
 
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress() (string, error) {
+// FreeAddress returns a loopback address that nobody listens on.
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
