@@ -1,29 +1,27 @@
-// Bench compares the gateway with Caddy itself, in one Caddy process:
+// Bench compares the gateway with Caddy itself:
 //
 //	go run ./bench
 //
-// Accepting: one site answers `respond 200`; another one is a source that
-// verifies a signature, looks the event ID up, asks ten rules of which none
-// matches, and stores the event, with a sync of the disk before the 200.
+// Each row gives two sites, or more, of one Caddy process the same requests from
+// the same client by turns: the ratio of a round means more than its requests
+// per second, because what else the machine does hits both, and the median over
+// the rounds is the result. A ratio of 1 means as fast as Caddy without the
+// gateway. The requests are inSigner webhooks, each with an ID of its own and
+// signed: of 2 KiB, over plain HTTP on keep-alive connections, if the row says
+// nothing else. Accepting means to verify the signature, to look the event ID up,
+// to ask ten rules of which none matches, and to store the event, with a sync of
+// the disk before the 200. In the end each 200 must be an event in the queue.
 //
-// Delivering: one site is a `reverse_proxy`; another one is the same source
-// whose events go to the same upstream. Its round ends when the upstream has
-// got all of them.
+// Requests per second, CPU time of the server for each, and the share of all CPU
+// time that the client took, with the app, stand beside each figure. Client, app
+// and server share the cores. The queue lies in the directory for temporary
+// files: name another one with -dir if that is kept in memory, where a sync of
+// the disk takes no time. A Caddy that does nothing but respond has a tiny heap
+// and collects garbage often; GOGC=400 go run ./bench shows both without that.
 //
-// Both sites of a pair get the same requests from the same client: inSigner
-// webhooks of 2 KiB, each with an ID of its own and signed, over plain HTTP on
-// keep-alive connections. TLS would cost both the same and flatter the ratio.
-// The two take turns, so that what else the machine does hits both: the ratio
-// of a round means more than its requests per second, and the median over the
-// rounds is the result. 1 means as fast as Caddy without the gateway. Next to
-// the requests per second stands the CPU time that the server took for each,
-// which depends less on what else the machine does.
-//
-// Client, upstream and server share the cores. A Caddy that does nothing but
-// respond has a tiny heap and collects garbage often; GOGC=400 go run ./bench
-// shows both without that. The queue lies in the directory for temporary files:
-// name another one with -dir if that is kept in memory, where a sync of the disk
-// takes no time.
+// What a million waiting events cost is measured by ./bench/scale, and at the end
+// of a run by -scale. With -profile DIR nothing is compared: CPU and allocation
+// profiles of the server on the way of a request and of a delivery are written.
 package main
 
 import (
@@ -32,11 +30,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"regexp"
 	"runtime"
-	"strconv"
+	"slices"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/bench/internal/rig"
@@ -48,181 +47,86 @@ func main() {
 		return
 	}
 	var b bench
-	flag.IntVar(&b.rounds, "rounds", 6, "rounds of each comparison")
-	seconds := flag.Float64("seconds", 2, "`length` of the turn that each site has in a round")
-	flag.IntVar(&b.connections, "connections", 64, "keep-alive connections")
+	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each comparison")
+	seconds := flag.Float64("seconds", 1, "`length` of the turn that each site has in a round")
 	flag.StringVar(&b.dir, "dir", "", "`directory` to keep the queue in (default: the one for temporary files)")
-	flag.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the server while it accepts to a `file`")
-	least := flag.Float64("min", 0, "exit with status 1 if the median `ratio` of accepting is lower")
+	only := flag.String("only", "", "only the rows whose names match a `regexp`")
+	profile := flag.String("profile", "", "write profiles to a `directory` instead")
+	scale := flag.Bool("scale", false, "run ./bench/scale after the comparisons")
+	least := flag.Float64("min", 0, "exit with status 1 if the `ratio` of accepting, the first figure, is lower")
 	flag.Parse()
 	b.length = time.Duration(*seconds * float64(time.Second))
-	if flag.NArg() > 0 || b.rounds < 1 || b.connections < 1 || b.length <= 0 {
+	if *profile != "" && *only == "" {
+		*only = "^(accepting, 64 connections|accepting and delivering, to)$"
+	}
+	chosen, err := regexp.Compile(*only)
+	if err != nil || flag.NArg() > 0 || b.rounds < 1 || b.length <= 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
+	all := slices.DeleteFunc(rows(), func(r row) bool { return !chosen.MatchString(r.name) })
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ratio, err := b.run(ctx)
+	if *profile != "" {
+		err = b.profile(ctx, all, *profile)
+	} else {
+		err = b.compare(ctx, all, *least)
+	}
+	if err == nil && *scale {
+		err = runScale(ctx, b.dir)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	if ratio < *least {
-		fmt.Fprintf(os.Stderr, "bench: %.2f is less than %.2f\n", ratio, *least)
-		os.Exit(1)
-	}
 }
 
-// bench is a run of the benchmark.
-type bench struct {
-	rounds, connections int
-	length              time.Duration
-	dir, profile        string
-	server              *rig.Server
-	client              *rig.Client
-}
-
-// run prints both comparisons and returns the median ratio of the first.
-func (b *bench) run(ctx context.Context) (ratio float64, err error) {
-	if b.server, err = rig.NewServer(b.dir, "RESPOND", "ACCEPT", "PROXY", "DELIVER", "UPSTREAM"); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, b.server.Remove()) }()
-	upstream, err := rig.NewUpstream(b.server.Sites["UPSTREAM"])
-	if err != nil {
-		return 0, err
-	}
-	defer upstream.Close()
-	if err := b.server.Start(caddyfile); err != nil {
-		return 0, err
-	}
-	b.client = rig.NewClient(b.connections)
-	defer b.client.Close()
-	pause, err := rig.SyncTime(b.server.Dir)
-	if err != nil {
-		return 0, err
-	}
-	fmt.Printf("%d cores, %s, %d connections, webhooks of %d bytes, turns of %v; a sync of the disk takes %v\n",
-		runtime.NumCPU(), runtime.Version(), b.connections, rig.BodySize, b.length, pause)
-
-	fmt.Println("\naccepting")
-	ratio, err = b.compare(ctx,
-		site{"respond 200", b.server.Sites["RESPOND"], b.post},
-		site{"gateway", b.server.Sites["ACCEPT"], b.post})
-	if err != nil {
-		return 0, err
-	}
-	if err := b.record(ctx); err != nil {
-		return 0, err
-	}
-	deliver := func(ctx context.Context, address string) (rig.Turn, error) {
-		before := upstream.Requests.Load()
+// compare measures rows, and prints the table.
+func (b *bench) compare(ctx context.Context, rows []row, least float64) error {
+	fmt.Printf("%d cores, %s, turns of %v, %d rounds\n", runtime.NumCPU(), runtime.Version(), b.length, b.rounds)
+	var all []result
+	for _, r := range rows {
 		began := time.Now()
-		t, err := b.post(ctx, address)
+		turns, err := b.measure(ctx, r)
 		if err != nil {
-			return t, err
+			return fmt.Errorf("%s: %w", r.name, err)
 		}
-		err = b.waitFor(ctx, upstream, before+int64(t.Requests))
-		t.Took = time.Since(began)
-		return t, err
+		all = append(all, results(r, turns)...)
+		progress(r.name, time.Since(began))
 	}
-	fmt.Println("\ndelivering")
-	_, err = b.compare(ctx,
-		site{"reverse_proxy", b.server.Sites["PROXY"], b.post},
-		site{"gateway", b.server.Sites["DELIVER"], deliver})
-	if err != nil {
-		return 0, err
+	if err := print(os.Stdout, all); err != nil {
+		return err
 	}
-	return ratio, b.checkStored()
-}
-
-// site is one side of a comparison.
-type site struct {
-	name    string
-	address string
-	load    func(ctx context.Context, address string) (rig.Turn, error)
-}
-
-// compare gives the sites their turns, and returns the median ratio of the
-// second to the first.
-func (b *bench) compare(ctx context.Context, base, gateway site) (float64, error) {
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(out, "round\t%s\tCPU each\t%s\tCPU each\tratio\t\n", base.name, gateway.name)
-	var ratios []float64
-	for round := range b.rounds + 1 {
-		first, err := b.turn(ctx, base)
-		if err != nil {
-			return 0, err
-		}
-		second, err := b.turn(ctx, gateway)
-		if err != nil {
-			return 0, err
-		}
-		name, ratio := "warm-up", second.Rate()/first.Rate()
-		if round > 0 {
-			name, ratios = strconv.Itoa(round), append(ratios, ratio)
-		}
-		fmt.Fprintf(out, "%s\t%.0f/s\t%.0f µs\t%.0f/s\t%.0f µs\t%.2f\t\n",
-			name, first.Rate(), first.Cost(), second.Rate(), second.Cost(), ratio)
-	}
-	median := rig.Median(ratios)
-	fmt.Fprintf(out, "median\t\t\t\t\t%.2f\t\n", median)
-	return median, out.Flush()
-}
-
-// turn gives a site its turn.
-func (b *bench) turn(ctx context.Context, s site) (rig.Turn, error) {
-	before, err := b.server.CPU()
-	if err != nil {
-		return rig.Turn{}, err
-	}
-	t, err := s.load(ctx, s.address)
-	if err != nil {
-		return rig.Turn{}, fmt.Errorf("%s: %w", s.name, err)
-	}
-	after, err := b.server.CPU()
-	t.CPU = after - before
-	return t, err
-}
-
-// post has the client post webhooks for a turn.
-func (b *bench) post(ctx context.Context, address string) (rig.Turn, error) {
-	return b.client.Post(ctx, address, b.length)
-}
-
-// waitFor waits until the upstream has got so many requests.
-func (b *bench) waitFor(ctx context.Context, upstream *rig.Upstream, requests int64) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	return upstream.WaitFor(ctx, requests)
-}
-
-// record writes the CPU profile of one more turn of accepting.
-func (b *bench) record(ctx context.Context) error {
-	if b.profile == "" {
-		return nil
-	}
-	written := make(chan error, 1)
-	go func() { written <- b.server.CPUProfile(b.profile, b.length) }()
-	_, err := b.post(ctx, b.server.Sites["ACCEPT"])
-	return errors.Join(err, <-written)
-}
-
-// checkStored holds what the client was told against what the queue holds.
-func (b *bench) checkStored() error {
-	fmt.Println()
-	for _, source := range []struct{ name, address string }{
-		{acceptSource, b.server.Sites["ACCEPT"]},
-		{deliverSource, b.server.Sites["DELIVER"]},
-	} {
-		stored, err := b.server.Stored(source.name)
-		if err != nil {
-			return err
-		}
-		if answered := b.client.Answered[source.address]; stored != answered {
-			return fmt.Errorf("source %s has stored %d events, and answered %d with 200", source.name, stored, answered)
-		}
-		fmt.Printf("%s: %d answers, each of them 200 and each with its event in the queue\n", source.name, stored)
+	fmt.Println("\nbacklog, memory and start with a million waiting events: go run ./bench/scale")
+	if len(all) > 0 && all[0].value < least {
+		return fmt.Errorf("%s: %.2f is less than %.2f", all[0].row, all[0].value, least)
 	}
 	return nil
+}
+
+// measure returns the turns of a row's sites, the base first.
+func (b *bench) measure(ctx context.Context, r row) (turns [][]turn, err error) {
+	c, err := b.open(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	return c.turns(ctx)
+}
+
+// profile writes the profiles of rows.
+func (b *bench) profile(ctx context.Context, rows []row, dir string) error {
+	for _, r := range rows {
+		if err := b.profileRow(ctx, r, dir); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return nil
+}
+
+// runScale runs the benchmark of many waiting events.
+func runScale(ctx context.Context, dir string) error {
+	scale := exec.CommandContext(ctx, "go", "run", "github.com/caddy-webhook-gateway/caddy-webhook-gateway/bench/scale", "-dir", dir)
+	scale.Stdout, scale.Stderr = os.Stdout, os.Stderr
+	return scale.Run()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
 // benchRules are ten rules none of which takes the sample, two of them on the body.
@@ -32,12 +34,12 @@ const benchRules = "" +
 	"route r8 `body.api_version < \"2025-01-01\"` localhost:1\n" +
 	"route r9 `body.data.document.status in [\"failed\", \"blocked\"]` localhost:1\n"
 
-// benchSource loads a gateway with one source, and returns it.
-func benchSource(b *testing.B) *Handler {
+// benchSource loads a gateway with one source, with further lines, and returns it.
+func benchSource(b *testing.B, lines string) *Handler {
 	b.Helper()
 	text := fmt.Sprintf("{\nadmin off\nauto_https off\npersist_config off\nstorage file_system %[1]s/caddy\nlog {\nlevel ERROR\n}\n"+
 		"webhook_gateway {\nqueue disk {\npath %[1]s/queue\n}\n}\n}\n"+
-		"http://127.0.0.1:0 {\nwebhook_gateway {\nprovider insigner secret\ninsecure_http\n%[2]s}\n}\n", b.TempDir(), benchRules)
+		"http://127.0.0.1:0 {\nwebhook_gateway {\nprovider insigner secret\ninsecure_http\n%[2]s}\n}\n", b.TempDir(), benchRules+lines)
 	config, _, err := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}.Adapt([]byte(text), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -97,7 +99,7 @@ func (m *benchRequests) hooks(b *testing.B, n int) []*webhook {
 // BenchmarkStep measures the steps of a request one by one, as far as they take
 // no time of others: the steps of the queue are measured in its own packages.
 func BenchmarkStep(b *testing.B) {
-	m := &benchRequests{h: benchSource(b)}
+	m := &benchRequests{h: benchSource(b, "")}
 	hooks := m.hooks(b, 256)
 	steps := []struct {
 		name string
@@ -136,7 +138,7 @@ func BenchmarkStep(b *testing.B) {
 
 // BenchmarkAccept measures a whole request at the handler, with many at once.
 func BenchmarkAccept(b *testing.B) {
-	m := &benchRequests{h: benchSource(b)}
+	m := &benchRequests{h: benchSource(b, "")}
 	requests := make(chan *http.Request, b.N)
 	for range b.N {
 		requests <- m.next(b)
@@ -149,6 +151,32 @@ func BenchmarkAccept(b *testing.B) {
 			w := httptest.NewRecorder()
 			if err := m.h.ServeHTTP(w, <-requests, nil); err != nil || w.Code != http.StatusOK {
 				b.Errorf("answer %d, %v", w.Code, err)
+			}
+		}
+	})
+}
+
+// BenchmarkDeliver measures an attempt to an app that takes everything, with many at once.
+func BenchmarkDeliver(b *testing.B) {
+	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	b.Cleanup(app.Close)
+	m := &benchRequests{h: benchSource(b, "otherwise "+app.Listener.Addr().String()+"\n")}
+	route := m.h.Routes[len(m.h.Routes)-1]
+	hook := m.hooks(b, 1)[0]
+	m.h.identify(hook)
+	b.SetParallelism(32)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			event, err := m.h.newEvent(hook)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			event.Request.Header = maps.Clone(event.Request.Header) // an attempt has it for itself
+			if result := route.deliver(b.Context(), event, 1); result.Outcome != queue.Succeeded {
+				b.Errorf("%s: %s", result.Outcome, result.Reason)
 			}
 		}
 	})

@@ -61,7 +61,7 @@ func (s *scale) newQueue() (*queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &queue{scale: s, server: server, client: rig.NewClient(s.connections)}
+	q := &queue{scale: s, server: server, client: rig.NewClient(rig.Load{Connections: s.connections})}
 	if err := server.Start(keeping); err != nil {
 		return nil, errors.Join(err, q.remove())
 	}

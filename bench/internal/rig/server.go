@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -61,11 +60,11 @@ type Server struct {
 // address that nobody listens on.
 func NewServer(parent string, words ...string) (s *Server, err error) {
 	s = &Server{Sites: make(map[string]string)}
-	if s.admin, err = freeAddress(); err != nil {
+	if s.admin, err = FreeAddress(); err != nil {
 		return nil, err
 	}
 	for _, word := range words {
-		if s.Sites[word], err = freeAddress(); err != nil {
+		if s.Sites[word], err = FreeAddress(); err != nil {
 			return nil, err
 		}
 		s.ready = s.Sites[word]
@@ -209,7 +208,16 @@ func (s *Server) Metric(prefix string) (sum float64, err error) {
 
 // CPUProfile writes a CPU profile of the server to a file.
 func (s *Server) CPUProfile(path string, length time.Duration) error {
-	resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", s.admin, max(1, length.Seconds())))
+	return s.record("profile", path, length)
+}
+
+// AllocProfile writes a profile of what the server allocates meanwhile to a file.
+func (s *Server) AllocProfile(path string, length time.Duration) error {
+	return s.record("allocs", path, length)
+}
+
+func (s *Server) record(profile, path string, length time.Duration) error {
+	resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%.0f", s.admin, profile, max(1, length.Seconds())))
 	if err != nil {
 		return err
 	}
@@ -222,29 +230,6 @@ func (s *Server) CPUProfile(path string, length time.Duration) error {
 		return fmt.Errorf("profiling: %s", resp.Status)
 	}
 	return os.WriteFile(path, content, 0o644)
-}
-
-// SyncTime returns the median time that a synced write takes in a directory.
-func SyncTime(dir string) (time.Duration, error) {
-	f, err := os.CreateTemp(dir, "sync-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	times := make([]time.Duration, 50)
-	for i := range times {
-		began := time.Now()
-		if _, err := f.Write(make([]byte, 4<<10)); err != nil {
-			return 0, err
-		}
-		if err := f.Sync(); err != nil {
-			return 0, err
-		}
-		times[i] = time.Since(began)
-	}
-	slices.Sort(times)
-	return times[len(times)/2].Round(10 * time.Microsecond), nil
 }
 
 // Memory returns how many bytes of anonymous memory the server takes: what the
@@ -279,8 +264,8 @@ func (s *Server) Disk() (bytes int64, err error) {
 	return bytes, err
 }
 
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress() (string, error) {
+// FreeAddress returns a loopback address that nobody listens on.
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

@@ -13,6 +13,32 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
+// benchEvent returns an event that waits to be delivered.
+func benchEvent() (*queue.Event, error) {
+	id, err := queue.NewID()
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	return &queue.Event{
+		ID: id, Source: "github", Provider: "github", Type: "push", DeliveryID: id.String(),
+		ReceivedAt: now, State: queue.Routed,
+		Dedup:      queue.Dedup{Key: queue.DedupKey(id), Until: now.Add(time.Hour)},
+		Deliveries: []queue.Delivery{{Route: "app", State: queue.Pending, Queued: now, Due: now}},
+		Request: &queue.Request{
+			Method: "POST", Host: "hooks.example.com", URI: "/github", Proto: "HTTP/2.0",
+			RemoteAddr: "192.0.2.1:4711", ClientIP: "192.0.2.1", TLS: true,
+			Header: map[string][]string{
+				"Content-Type":        {"application/json"},
+				"User-Agent":          {"GitHub-Hookshot/abcdef0"},
+				"X-Github-Event":      {"push"},
+				"X-Hub-Signature-256": {"sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+			},
+			Body: bytes.Repeat([]byte("x"), 2<<10),
+		},
+	}, nil
+}
+
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 8, 64, 256} {
 		b.Run(fmt.Sprintf("%d", writers), func(b *testing.B) {
@@ -21,34 +47,17 @@ func BenchmarkAppend(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			request := &queue.Request{
-				Method: "POST", Host: "hooks.example.com", URI: "/github", Proto: "HTTP/2.0",
-				RemoteAddr: "192.0.2.1:4711", ClientIP: "192.0.2.1", TLS: true,
-				Header: map[string][]string{
-					"Content-Type":        {"application/json"},
-					"User-Agent":          {"GitHub-Hookshot/abcdef0"},
-					"X-Github-Event":      {"push"},
-					"X-Hub-Signature-256": {"sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
-				},
-				Body: bytes.Repeat([]byte("x"), 2<<10),
-			}
 			var next atomic.Int64
 			var wg sync.WaitGroup
+			b.ReportAllocs()
 			b.ResetTimer()
 			for range writers {
 				wg.Go(func() {
 					for next.Add(1) <= int64(b.N) {
-						id, err := queue.NewID()
+						e, err := benchEvent()
 						if err != nil {
 							b.Error(err)
 							return
-						}
-						now := time.Now()
-						e := &queue.Event{
-							ID: id, Source: "github", Provider: "github", Type: "push", DeliveryID: id.String(),
-							ReceivedAt: now, State: queue.Routed, Request: request,
-							Dedup:      queue.Dedup{Key: queue.DedupKey(id), Until: now.Add(time.Hour)},
-							Deliveries: []queue.Delivery{{Route: "app", State: queue.Pending, Queued: now, Due: now}},
 						}
 						if err := s.Append(b.Context(), e, func() {}); err != nil {
 							b.Error(err)
@@ -61,5 +70,48 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 			b.ReportMetric(float64(b.N)/float64(s.commits.Load()), "events/commit")
 		})
+	}
+}
+
+// An event of those that 64 are claimed of at once, and its release.
+func BenchmarkClaim(b *testing.B) {
+	s, err := Open(b.TempDir(), zap.NewNop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	var wg sync.WaitGroup
+	for range 1024 {
+		wg.Go(func() {
+			e, err := benchEvent()
+			if err == nil {
+				err = s.Append(b.Context(), e, func() {})
+			}
+			if err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	lane := queue.Lane{Source: "github", Route: "app"}
+	var claimed []*queue.Event
+	claim := func() {
+		for _, e := range claimed {
+			s.Release(lane, e.ID)
+		}
+		if claimed, _, err = s.Claim(b.Context(), lane, time.Now(), time.Minute, 64); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(time.Minute); len(claimed) < 64; time.Sleep(time.Millisecond) {
+		if claim(); time.Now().After(deadline) {
+			b.Fatalf("only %d of 1024 events are due", len(claimed))
+		}
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if n%64 == 0 {
+			claim()
+		}
 	}
 }
