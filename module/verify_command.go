@@ -116,8 +116,8 @@ func (v *verifier) verify(r *http.Request, body []byte) (*Verification, error) {
 		}
 		return c.check(r, body), nil
 	}
-	named := func(secrets []string) (*proofCheck, error) {
-		p, err := namedProvider(v.provider, secrets, v.options)
+	named := func(secrets []string, more ...string) (*proofCheck, error) {
+		p, err := namedProvider(v.provider, secrets, slices.Concat(v.options, more))
 		if err != nil {
 			return nil, err
 		}
@@ -133,11 +133,15 @@ func (v *verifier) verify(r *http.Request, body []byte) (*Verification, error) {
 	if err == nil {
 		return given.check(r, body), nil
 	}
-	if len(v.secrets) == 0 {
-		x := greetUnknown(func(secret string) (*proofCheck, error) { return named([]string{secret}) }, r, body)
-		if x != nil {
-			return x, nil
-		}
+	if len(v.secrets) > 0 {
+		return nil, err
+	}
+	if keyless, err := named(nil, "api_key="+anySecret); err == nil && keyless.checker != nil {
+		return keyless.check(r, body), nil // its key is for the API alone
+	}
+	x := greetUnknown(func(secret string) (*proofCheck, error) { return named([]string{secret}) }, r, body)
+	if x != nil {
+		return x, nil
 	}
 	return nil, err
 }

@@ -284,12 +284,33 @@ func TestVerifyUsage(t *testing.T) {
 		"no secret":          {[]string{"--provider", "github"}, "needs a secret"},
 		"URL without a host": {[]string{"--provider", "github", "--secret", "s3cr3t", "--url", "/hook"}, "is not a URL"},
 		"no time":            {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "now"}, "no number of seconds"},
-		"checked by a call":  {[]string{"--provider", "ignisign", "--option", "app_id=a", "--option", "app_env=b", "--option", "api_key=c"}, "invalid: "},
+		"no key for an API":  {[]string{"--provider", "ignisign", "--option", "app_id=a", "--option", "app_env=b"}, "invalid: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if out, _ := runVerify(raw, test.args...); !strings.Contains(out, test.says) {
 				t.Errorf("printed %s", out)
 			}
 		})
+	}
+}
+
+// TestVerifyOffline holds that a proof that needs a call is not called wrong, and
+// that the call is made once its address is given.
+func TestVerifyOffline(t *testing.T) {
+	raw := signedRaw(t, time.Now(), "ignisign", nil, "app_id={app_id}", "app_env={app_env}", "api_key=k")
+	calls := 0
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		fmt.Fprint(w, `{"isValid":true}`)
+	}))
+	t.Cleanup(api.Close)
+	args := []string{"--provider", "ignisign", "--option", "app_id={app_id}", "--option", "app_env={app_env}"}
+	out, err := runVerify(raw, args...)
+	if err == nil || !strings.HasPrefix(out, "invalid: this proof cannot be checked offline") || calls > 0 {
+		t.Errorf("printed %s", out)
+	}
+	out, err = runVerify(raw, append(args, "--option", "api_url="+api.URL)...)
+	if err != nil || !strings.HasPrefix(out, "valid") || calls != 1 {
+		t.Errorf("%d calls, printed %s", calls, out)
 	}
 }
