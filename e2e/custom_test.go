@@ -291,3 +291,18 @@ func TestProviderAnswers(t *testing.T) {
 	}
 	app.waitFor(t, 2)
 }
+
+// TestSendCustom sends a sample to a source whose provider the configuration
+// describes.
+func TestSendCustom(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, "{$HTTPS} {\nwebhook_gateway /acme {\nsource acme\nprovider custom s3cr3t {\nhmac sha256 {\n"+
+		"header X-Acme-Signature\nsigned {timestamp}.{body}\ntimestamp header X-Acme-Time\n}\nevent `body.type`\nid `body.id`\n}\nroute app "+app.address+"\n}\n}\n")
+	if out := g.must(t, "send", "acme"); !strings.Contains(out, "200 OK") || !strings.Contains(out, "delivered, attempt 1") {
+		t.Errorf("printed %s", out)
+	}
+	if out := g.must(t, "send", "acme", "--tamper"); !strings.Contains(out, "401") {
+		t.Errorf("tampered, printed %s", out)
+	}
+}

@@ -116,7 +116,7 @@ func TestPublishedAddresses(t *testing.T) {
 	}
 	p.run()
 	p.logs(notFetched)
-	p.answers("a", http.StatusForbidden)
+	p.answers("a", http.StatusServiceUnavailable)
 	p.list.Store("# ours\n127.0.0.0/8\n")
 	p.soon("a", http.StatusOK)
 	p.answers("b", http.StatusOK)
@@ -164,7 +164,7 @@ func TestPublishedAddresses(t *testing.T) {
 	p.restart("")
 	p.logs("the copy of published ranges is of no use")
 	p.logs(notFetched)
-	p.answers("a", http.StatusForbidden)
+	p.answers("a", http.StatusServiceUnavailable)
 }
 
 // TestPublishedJSON finds addresses in JSON, beside such as are named, and lets

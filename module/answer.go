@@ -37,6 +37,7 @@ const (
 var (
 	refusedPlainHTTP = &refusal{http.StatusForbidden, "plain_http", "the connection is not encrypted"}
 	refusedAddress   = &refusal{http.StatusForbidden, "address", "the client's address is not allowed"}
+	refusedUnknown   = &refusal{http.StatusServiceUnavailable, "unavailable", "the addresses that the provider publishes are not known yet"}
 	refusedMethod    = &refusal{http.StatusMethodNotAllowed, "method", "the provider does not use this method"}
 	refusedSize      = &refusal{http.StatusRequestEntityTooLarge, "size", "the body is larger than max_body"}
 	refusedRead      = &refusal{http.StatusBadRequest, "incomplete", "the body did not arrive whole"}

@@ -88,14 +88,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.RetainDead == 0 {
 		a.RetainDead = caddy.Duration(defaultRetainDead)
 	}
-	if a.QueueRaw == nil {
-		a.QueueRaw = json.RawMessage(`{"backend": "disk"}`)
+	if err := a.loadBackend(ctx); err != nil {
+		return err
 	}
-	backend, err := ctx.LoadModule(a, "QueueRaw")
-	if err != nil {
-		return fmt.Errorf("loading queue: %v", err)
-	}
-	a.backend = backend.(queue.Backend)
 	a.sources = make(map[string]*registration)
 	a.config = &queue.Config{
 		Backend:   a.backend,
@@ -106,6 +101,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.open = sync.OnceValues(a.openEngine)
 	return provisionMetrics(ctx)
+}
+
+func (a *App) loadBackend(ctx caddy.Context) error {
+	if a.QueueRaw == nil {
+		a.QueueRaw = json.RawMessage(`{"backend": "disk"}`)
+	}
+	backend, err := ctx.LoadModule(a, "QueueRaw")
+	if err != nil {
+		return fmt.Errorf("loading queue: %v", err)
+	}
+	a.backend = backend.(queue.Backend)
+	return nil
 }
 
 // Validate refuses settings that make no sense.

@@ -22,7 +22,7 @@ func (h *Handler) provisionEnrolment() error {
 	if !ok || !enroller.Enrolls() {
 		return nil
 	}
-	path := filepath.Join(h.app.dir(), "secrets", h.Source+".json")
+	path := h.deliveredPath()
 	shared, _, err := enrolments.LoadOrNew(path, func() (caddy.Destructor, error) {
 		return &enrolment{path: path, users: make(map[provider.Enroller]struct{})}, nil
 	})
@@ -53,6 +53,11 @@ func (h *Handler) enroll(hook *webhook, secret string) error {
 			zap.String("client_ip", clientIP(hook.Request)))
 	}
 	return err
+}
+
+// deliveredPath is the file with the secrets that handshakes delivered.
+func (h *Handler) deliveredPath() string {
+	return filepath.Join(h.app.dir(), "secrets", h.Source+".json")
 }
 
 // EnrollInfo says how long a source accepts secrets by handshake.

@@ -135,10 +135,13 @@ func (g *Guard) admit(r *http.Request) error {
 	switch {
 	case !g.InsecureHTTP && !isHTTPS(r):
 		return refusedPlainHTTP
-	case g.guarded && !g.allows(r):
+	case !g.guarded || g.allows(r):
+		return nil
+	case g.published != nil && !g.published.known.Load():
+		return refusedUnknown
+	default:
 		return refusedAddress
 	}
-	return nil
 }
 
 // isHTTPS reports whether the client's connection is encrypted: this one, or

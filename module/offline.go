@@ -37,7 +37,27 @@ func readSource(configFile, adapter, name string) (*Handler, error) {
 		return nil, fmt.Errorf("the configuration has no source %s; it has %d others", name, len(sources))
 	}
 	h.Source = name
-	return h, nil
+	h.app, err = readApp(config)
+	return h, err
+}
+
+// readApp reads where the gateway keeps its queue, and opens nothing.
+func readApp(config []byte) (*App, error) {
+	var tree struct {
+		Apps struct {
+			Gateway *App `json:"webhook_gateway"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal(config, &tree); err != nil {
+		return nil, fmt.Errorf("reading configuration: %v", err)
+	}
+	app := tree.Apps.Gateway
+	if app == nil {
+		app = new(App)
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	return app, app.loadBackend(ctx)
 }
 
 // collectSources finds the sources wherever they stand in a configuration.

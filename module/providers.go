@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -51,6 +52,9 @@ func printProviders(w io.Writer, names []string, asJSON bool) error {
 	return printProvider(w, &all[i])
 }
 
+// byOption matches what an option of the preset says.
+var byOption = regexp.MustCompile(`(?i)\{option\.[a-z_]+\}`)
+
 // alike suggests names that a misspelt one may mean.
 func alike(name string, all []provider.Description) string {
 	var found []string
@@ -74,6 +78,10 @@ func printProviderTable(w io.Writer, all []provider.Description) error {
 		if len(d.Proofs) > 0 {
 			proof, _, _ = strings.Cut(d.Proofs[0], " (")
 			proof, _, _ = strings.Cut(proof, ", ")
+			proof = byOption.ReplaceAllString(proof, "…")
+		}
+		if more := len(d.Proofs) - 1; more > 0 {
+			proof += fmt.Sprintf(" +%d", more)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", d.Name, d.Title, d.Category, proof, len(d.Handshakes), d.Confidence)
 	}

@@ -34,6 +34,7 @@ type publishedList struct {
 	ranges *provider.Ranges
 	path   string // of the copy on disk
 	set    atomic.Pointer[ipSet]
+	known  atomic.Bool // there was a list
 
 	roots  func() *x509.CertPool
 	period time.Duration // between fetches
@@ -146,6 +147,7 @@ func (l *publishedList) refresh(ctx context.Context) error {
 // use puts a list in use. It reports whether it differs from the one of before.
 func (l *publishedList) use(networks []netip.Prefix) bool {
 	set := newIPSet(networks)
+	l.known.Store(true)
 	return !slices.Equal(*l.set.Swap(&set), set)
 }
 

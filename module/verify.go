@@ -19,12 +19,13 @@ import (
 type Verification struct {
 	Verdict   string            `json:"verdict"`              // valid, invalid or handshake
 	Why       string            `json:"why,omitempty"`        // it is invalid
-	Status    int               `json:"status"`               // of the gateway's answer
+	Status    int               `json:"status,omitempty"`     // of the gateway's answer, as far as it is known
 	Header    map[string]string `json:"header,omitempty"`     // of the answer to a handshake
 	Body      string            `json:"body,omitempty"`       // the same
 	Secret    int               `json:"secret,omitempty"`     // the position of the one that matched, from 1
 	EventType string            `json:"event_type,omitempty"` // of a valid webhook
 	ID        string            `json:"id,omitempty"`         // the same
+	Unproven  bool              `json:"unproven,omitempty"`   // it is valid because the provider proves nothing
 
 	provider.Diagnosis
 }
@@ -35,6 +36,8 @@ type proofCheck struct {
 	public   *url.URL // that the provider called; nil: what the request says
 	at       time.Time
 	callable bool // the provider's API may be called
+
+	delivered int // secrets that handshakes delivered
 }
 
 // check does what the gateway does with a request.
@@ -104,8 +107,15 @@ func (c *proofCheck) proven(hook *webhook) error {
 }
 
 // errOffline says that a proof cannot be checked without a call.
-var errOffline = errors.New("this proof cannot be checked offline: only the provider's API knows; " +
-	"to have it called, name it: --option api_url=<url> (or keys_url, or give the key: public_key, certificate)")
+var errOffline = errors.New("this proof cannot be checked offline")
+
+// offlineHelp says what would have a proof checked.
+func (c *proofCheck) offlineHelp() string {
+	if c.checker != nil {
+		return "only the provider's API knows, and uses the proof up; to have it asked, name it: api_url <url> (--option api_url=<url>)"
+	}
+	return "its key is the provider's; give the key (public_key or certificate), or have it fetched: keys_url or api_url (as --option <name>=<value>, as far as the provider takes it)"
+}
 
 // withKey does something again once the key that it lacked is fetched.
 func (c *proofCheck) withKey(hook *webhook, do func() error) error {
@@ -133,7 +143,7 @@ func handshakeAnswer(reply *provider.Reply) *Verification {
 }
 
 func (c *proofCheck) genuine(hook *webhook) *Verification {
-	x := &Verification{Verdict: "valid", Status: c.profile.Answer.Status, Secret: hook.proof.Matched}
+	x := &Verification{Verdict: "valid", Status: c.profile.Answer.Status, Secret: hook.proof.Matched, Unproven: !c.provider.Proves()}
 	if d, ok := c.provider.(provider.Diagnoser); ok {
 		x.Diagnosis = *d.Diagnose(&hook.proof, c.at)
 	}
@@ -146,6 +156,11 @@ func (c *proofCheck) genuine(hook *webhook) *Verification {
 // refused says why a request would be refused.
 func (c *proofCheck) refused(hook *webhook, err error) *Verification {
 	answer := refusalOf(err)
+	if err == errOffline {
+		x := &Verification{Verdict: "invalid", Why: err.Error()}
+		x.Causes = []string{c.offlineHelp()}
+		return x
+	}
 	x := &Verification{Verdict: "invalid", Why: err.Error(), Status: answer.status}
 	if answer.status == http.StatusUnauthorized {
 		x.Status = c.profile.Answer.Refused
@@ -154,13 +169,17 @@ func (c *proofCheck) refused(hook *webhook, err error) *Verification {
 		x.Why = refusal.detail
 		return x
 	}
+	if errors.As(err, new(provider.Denial)) {
+		x.Causes = []string{"it is a handshake, and something that it must say is missing or different: look at what is configured for it, such as verify_token"}
+		return x
+	}
 	d, ok := c.provider.(provider.Diagnoser)
 	if !ok || answer.outcome != "unverified" {
 		return x
 	}
 	x.Diagnosis = *d.Diagnose(&hook.proof, c.at)
-	if e, ok := c.provider.(provider.Enroller); ok && e.Enrolls() && c.profile.Secrets == 0 {
-		x.Causes = []string{"the provider delivers its secret by a handshake, and it is not given here: --secret <secret>"}
+	if e, ok := c.provider.(provider.Enroller); ok && e.Enrolls() && c.profile.Secrets+c.delivered == 0 {
+		x.Causes = []string{"the provider delivers its secret by a handshake, and none is known here: see caddy webhook enroll, or give it with --provider and --secret"}
 	}
 	return x
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
 func verifyCommand() *cobra.Command {
@@ -87,10 +89,14 @@ func (v *verifier) run(cmd *cobra.Command, file string) error {
 	} else {
 		err = x.print(cmd.OutOrStdout())
 	}
-	if err == nil && x.Verdict == "invalid" {
+	switch {
+	case err != nil || x.Verdict != "invalid":
+		return err
+	case x.Status == 0:
+		return errors.New("what the gateway would answer is not known")
+	default:
 		return fmt.Errorf("the gateway would answer %d %s", x.Status, http.StatusText(x.Status))
 	}
-	return err
 }
 
 // verify checks a request. An error is one of usage or configuration.
@@ -113,6 +119,13 @@ func (v *verifier) verify(r *http.Request, body []byte) (*Verification, error) {
 		c.Handler, c.callable = h, callsAPI(h.ProviderRaw)
 		if err := h.provisionProof(); err != nil {
 			return nil, err
+		}
+		if p, ok := h.provider.(provider.Enroller); ok && p.Enrolls() {
+			delivered := &enrolment{path: h.deliveredPath(), users: make(map[provider.Enroller]struct{})}
+			if err := delivered.attach(p); err != nil {
+				return nil, err
+			}
+			c.delivered = len(delivered.secrets)
 		}
 		return c.check(r, body), nil
 	}
@@ -156,7 +169,7 @@ func (v *verifier) readPlaceAndTime(c *proofCheck) (err error) {
 	c.at = time.Now()
 	if v.at != "" {
 		seconds, err := strconv.ParseFloat(v.at, 64)
-		if err != nil || seconds < 0 || seconds > 1<<40 {
+		if err != nil || !(seconds >= 0 && seconds < 1<<33) { // NaN is neither
 			return fmt.Errorf("--at %q is no number of seconds since 1970", v.at)
 		}
 		c.at = time.UnixMicro(int64(seconds * 1e6))
@@ -179,6 +192,8 @@ func (x *Verification) print(w io.Writer) error {
 		fmt.Fprintf(w, "invalid: %s\n", printable(x.Why))
 	case x.Secret > 0:
 		fmt.Fprintf(w, "valid, by secret or key %d\n", x.Secret)
+	case x.Unproven:
+		fmt.Fprintln(w, "valid, but the provider proves nothing: anybody can have sent it")
 	default:
 		fmt.Fprintln(w, "valid")
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -238,7 +239,14 @@ func TestVerifyCauses(t *testing.T) {
 		"old":             {"stripe", text, nil, []string{"--secret", text, "--at", "1760003600"}, "1h0m0s before the one that it is checked at, and the tolerance is 5m0s"},
 		"new":             {"stripe", text, nil, []string{"--secret", text, "--at", "1759990000"}, "2h46m40s after"},
 		"old and wrong":   {"stripe", text, nil, []string{"--secret", text + " ", "--at", "1760003600"}, "white space"},
-		"token":           {"gitlab", text, nil, []string{"--secret", text + " "}, "white space"},
+		"hex": {"shopify", text, func(raw string) string {
+			return regexp.MustCompile(`X-Shopify-Hmac-Sha256: \S+`).ReplaceAllString(raw, "X-Shopify-Hmac-Sha256: "+strings.Repeat("0f", 32))
+		}, []string{"--secret", text}, "written in hex"},
+		"other form": {"github", text, func(raw string) string { return strings.Replace(raw, "sha256=", "", 1) },
+			[]string{"--secret", text}, "is not written as it should be"},
+		"prefix lost":  {"stripe", "whsec_" + text, nil, []string{"--secret", text}, "lacks the whsec_"},
+		"milliseconds": {"stripe", text, func(raw string) string { return raw }, []string{"--secret", text, "--at", "7000000000"}, "an old one"},
+		"token":        {"gitlab", text, nil, []string{"--secret", text + " "}, "white space"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := signedRaw(t, at, test.provider, []string{test.secret})
@@ -312,5 +320,66 @@ func TestVerifyOffline(t *testing.T) {
 	out, err = runVerify(raw, append(args, "--option", "api_url="+api.URL)...)
 	if err != nil || !strings.HasPrefix(out, "valid") || calls != 1 {
 		t.Errorf("%d calls, printed %s", calls, out)
+	}
+}
+
+// TestVerifyDeepJSON holds that a body that nests deeply, or is large, costs
+// little: whoever sends a webhook may make one.
+func TestVerifyDeepJSON(t *testing.T) {
+	for _, body := range []string{
+		strings.Repeat("[", 9000) + strings.Repeat("]", 9000),
+		`{"a":[` + strings.Repeat(`{"b":1},`, 1<<20) + `{}]}`,
+	} {
+		raw := "POST /hook HTTP/1.1\r\nX-Hub-Signature-256: sha256=" + strings.Repeat("0f", 32) + "\r\n\r\n" + body
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		out, err := runVerify(raw, "--provider", "github", "--secret", "s3cr3t")
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.HasPrefix(out, "invalid: proof wrong") {
+			t.Errorf("printed %.200s", out)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(100*len(body)+64<<20) {
+			t.Errorf("a body of %d bytes took %d", len(body), n)
+		}
+	}
+}
+
+// TestVerifyDelivered checks a webhook that is signed with a secret which came by
+// handshake.
+func TestVerifyDelivered(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "Caddyfile")
+	config := "{\n\twebhook_gateway {\n\t\tqueue disk {\n\t\t\tpath " + dir + "\n\t\t}\n\t}\n}\n" +
+		"localhost {\n\twebhook_gateway /hook {\n\t\tprovider asana\n\t\troute r 127.0.0.1:1\n\t}\n}\n"
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	raw := signedRaw(t, time.Now(), "asana", []string{"delivered-by-handshake"})
+	out, err := runVerify(raw, "--config", file, "--source", "asana")
+	if err == nil || !strings.Contains(out, "delivers its secret by a handshake") {
+		t.Errorf("before it was delivered, printed %s", out)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err = writeSecrets(filepath.Join(dir, "secrets", "asana.json"), []deliveredSecret{{"delivered-by-handshake", time.Now()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runVerify(raw, "--config", file, "--source", "asana"); err != nil || !strings.HasPrefix(out, "valid") {
+		t.Errorf("printed %s", out)
+	}
+}
+
+// TestVerifyVerdicts looks at verdicts that are easily taken for others.
+func TestVerifyVerdicts(t *testing.T) {
+	out, err := runVerify("POST /hook HTTP/1.1\r\n\r\n{}", "--provider", "insertsign")
+	if err != nil || !strings.HasPrefix(out, "valid, but the provider proves nothing") {
+		t.Errorf("a provider that proves nothing: %s", out)
+	}
+	out, err = runVerify("GET /hook?hub.mode=subscribe&hub.challenge=1&hub.verify_token=x HTTP/1.1\r\n\r\n",
+		"--provider", "meta", "--secret", "s3cr3t", "--option", "verify_token=y")
+	if err == nil || !strings.HasPrefix(out, "invalid: ") || !strings.Contains(out, "verify_token") {
+		t.Errorf("a handshake with another token: %s", out)
 	}
 }

@@ -49,7 +49,11 @@ func (c *Custom) Provision(caddy.Context) error {
 	if err := c.Common.provision(tolerance); err != nil {
 		return err
 	}
-	return c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() })
+	if err := c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() }); err != nil {
+		return err
+	}
+	c.ready.profile.Samples = func() []Sample { return samples("custom") }
+	return nil
 }
 
 // check holds the parts of the configuration against each other, and returns a

@@ -399,3 +399,42 @@ func TestWhen(t *testing.T) {
 		}
 	}
 }
+
+// TestCustomRunsVectors describes the presets that have secrets as custom
+// providers, and has these verify the presets' vectors.
+func TestCustomRunsVectors(t *testing.T) {
+	ran := make(map[string]int)
+	for _, v := range readVectors(t) {
+		if v.Type == "handshake" || v.ConfigError || v.NoKey || v.Provider == "ignisign" || v.Secret == nil {
+			continue
+		}
+		known := mustParse(t, v.config(t)).(*Known)
+		if slices.ContainsFunc(known.preset.Proofs, func(p Proof) bool { return p.usesKeys() }) {
+			continue
+		}
+		d, err := known.defined(known.secrets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b block
+		b.custom(d)
+		text := strings.Replace(b.String(), "`"+secretFor(d)+"`", "`"+strings.Join(known.secrets, "` `")+"`", 1)
+		tolerance := known.tolerance.String()
+		if known.tolerance == 0 {
+			tolerance = "off"
+		}
+		text = strings.Replace(text, "custom {\n", "custom {\ntolerance "+tolerance+"\n", 1)
+		custom := mustParse(t, text)
+		if _, ok := custom.(*Custom); !ok {
+			t.Fatalf("%s is not read as a provider custom", v.Provider)
+		}
+		err = v.verify(custom, v.request(t))
+		if valid := err == nil; valid != (v.Expected == "valid") {
+			t.Errorf("%s: got %v, want %s (%s) by\n%s", v.ID, err, v.Expected, v.Reason, text)
+		}
+		ran[v.Provider]++
+	}
+	if len(ran) < 60 {
+		t.Errorf("vectors of %d presets ran", len(ran))
+	}
+}

@@ -142,8 +142,11 @@ func (h *Handshake) describe() string {
 	if own.Challenge != (Place{}) {
 		text += fmt.Sprintf(", challenge in %s %s", own.Challenge.In, own.Challenge.Name)
 	}
-	if own.Signed != "" {
+	switch own.Signed {
+	case "always":
 		text += ", signed"
+	case "present":
+		text += ", whose signature must be right if there is one"
 	}
 	return text
 }

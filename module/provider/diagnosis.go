@@ -70,10 +70,12 @@ func (s *suspicion) proven() string {
 		}
 	}
 	is := s.timeless(nil)
-	for _, b := range bodies(s.r.Body) {
-		other := *s.r
-		if other.Body = b.body; s.right(is, &other) {
-			return b.cause
+	if is.signsAnything() {
+		for b := range bodies(s.r.Body) {
+			other := *s.r
+			if other.Body = b.body; s.right(is, &other) {
+				return b.cause
+			}
 		}
 	}
 	return s.otherURL()
@@ -144,9 +146,15 @@ func (s *suspicion) age() string {
 	if age < 0 {
 		age, side = -age, "after"
 	}
-	return fmt.Sprintf("the signature is right, but its time is %v %s the one that it is checked at, and the tolerance is %v: "+
-		"one of the clocks is wrong, or the request is an old one; check an old one at its own time, --at %d",
-		age.Round(time.Second), side, s.is.common.tolerance, at.Unix())
+	text := fmt.Sprintf("the signature is right, but its time is %v %s the one that it is checked at, and the tolerance is %v: ",
+		age.Round(time.Second), side, s.is.common.tolerance)
+	switch {
+	case at.Unix() > 1e11:
+		return text + "it looks like milliseconds where seconds are meant"
+	case side == "after":
+		return text + "one of the clocks is wrong"
+	}
+	return text + fmt.Sprintf("one of the clocks is wrong, or the request is an old one; check an old one at its own time, --at %d", at.Unix())
 }
 
 // hints returns what may be wrong.
@@ -174,8 +182,13 @@ func (s *suspicion) hints() (hints []string) {
 	if !s.is.usesSecrets() {
 		key = "public key"
 	}
-	hints = append(hints, fmt.Sprintf("the %s is that of another endpoint, application or mode (test and live often have their own)", key),
-		"the body was changed after it was signed: read and written anew by a proxy or a framework, or edited when it was saved")
+	hints = append(hints, fmt.Sprintf("the %s is that of another endpoint, application or mode (test and live often have their own)", key))
+	switch {
+	case s.r.header("Transfer-Encoding") != "":
+		hints = append(hints, "the body still has its chunks, as it was captured: it must be saved as the sender meant it, without their lengths")
+	case s.is.signsAnything():
+		hints = append(hints, "the body was changed after it was signed: read and written anew by a proxy or a framework, or edited when it was saved")
+	}
 	if s.is.profile.SignsURL {
 		hints = append(hints, "the public URL is not the one that the provider has; it signs "+s.shown(s.r.publicURL(s.is.common.external)))
 	}
@@ -184,11 +197,27 @@ func (s *suspicion) hints() (hints []string) {
 
 // missing says what is missing, and who else may have sent the request.
 func (s *suspicion) missing() string {
+	for _, p := range s.is.proofs.list {
+		for _, name := range p.places() {
+			if len(s.r.Header[name]) > 0 {
+				return fmt.Sprintf("the header %s is there, but what it says is not written as it should be: %s", name, p.describe())
+			}
+		}
+	}
 	text := "the request has none of what proves who sent it"
 	if names := senders(s.r); len(names) > 0 {
-		text += "; by its headers it may be from " + strings.Join(names, ", ")
+		text += "; by its headers it may be from " + strings.Join(names[:min(len(names), 5)], ", ")
+		if more := len(names) - 5; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
 	}
 	return text
+}
+
+// signsAnything reports whether any proof covers more than itself, as a token
+// does not.
+func (is *ready) signsAnything() bool {
+	return slices.ContainsFunc(is.proofs.list, func(p *Proof) bool { return p.Token == nil })
 }
 
 // usesSecrets reports whether any proof is made with a secret.
@@ -203,6 +232,11 @@ func (x *Reading) misshapen() (hints []string) {
 	}
 	names := map[int]string{16: "MD5", 20: "SHA-1", 32: "SHA-256", 48: "SHA-384", 64: "SHA-512"}
 	size := x.sizes[0]
+	for _, encoding := range encodings {
+		if len(decodeAny(encoding, x.text)) == x.want {
+			return []string{"the signature is written in " + encoding + ", which is not the encoding that is wanted"}
+		}
+	}
 	switch {
 	case size == 0:
 		return []string{"the signature is written in another encoding, or is cut"}
@@ -212,18 +246,27 @@ func (x *Reading) misshapen() (hints []string) {
 	return []string{fmt.Sprintf("the signature has %d bytes, but should have %d: it is cut, or written in another encoding", size, x.want)}
 }
 
-// senders returns the presets whose proof stands in headers that a request has.
-func senders(r *Request) (names []string) {
+// senders returns the presets whose proof stands in headers that a request has,
+// those of a standard first.
+func senders(r *Request) []string {
+	var standard, others []string
 	for i := range presets {
-		if slices.ContainsFunc(presets[i].Proofs, func(p Proof) bool {
+		p := &presets[i]
+		if !slices.ContainsFunc(p.Proofs, func(p Proof) bool {
 			name := p.header()
 			return name != "" && name != "Authorization" && r.Header[name] != nil
 		}) {
-			names = append(names, presets[i].Name)
+			continue
+		}
+		if p.Category == "standard" {
+			standard = append(standard, p.Name)
+		} else {
+			others = append(others, p.Name)
 		}
 	}
-	slices.Sort(names)
-	return names[:min(len(names), 5)]
+	slices.Sort(standard)
+	slices.Sort(others)
+	return append(standard, others...)
 }
 
 // header returns the header that carries the proof; "" if there is none.

@@ -185,6 +185,20 @@ func (r *Request) Called(public *url.URL) {
 	r.Path, r.RawQuery = r.Public.EscapedPath(), r.Public.RawQuery
 }
 
+// moved has the URL that the provider calls follow the request's own path and
+// query.
+func (r *Request) moved() {
+	if r.Public == nil {
+		return
+	}
+	public := *r.Public
+	public.RawPath, public.RawQuery = r.Path, r.RawQuery
+	if path, err := url.PathUnescape(r.Path); err == nil {
+		public.Path = path
+	}
+	r.Public = &public
+}
+
 // To addresses the request to a URL, whose query the request's own one follows.
 func (r *Request) To(target *url.URL) {
 	called := *target

@@ -20,8 +20,9 @@ type Reading struct {
 	Signed  []SignedText `json:"signed,omitempty"`  // what must have been signed: any of these
 	Time    *time.Time   `json:"time,omitempty"`    // of the signature
 
-	sizes []int // of the signatures, in bytes; 0 where one cannot be decoded
-	want  int   // the size that they must have; 0: there are several
+	text  string // of the first signature
+	sizes []int  // of the signatures, in bytes; 0 where one cannot be decoded
+	want  int    // the size that they must have; 0: there are several
 }
 
 // SignedText is a text that a signature covers.
@@ -76,6 +77,9 @@ func (x *Reading) headers(r *Request, names ...string) {
 }
 
 func (x *Reading) signature(encoding, text string) {
+	if len(x.sizes) == 0 {
+		x.text = text
+	}
 	size := len(decodeAny(encoding, text))
 	x.sizes = append(x.sizes, size)
 	if size == 0 {
@@ -144,8 +148,10 @@ func (h *HMAC) observe(r *Request, x *Reading) {
 		e.timestamp = h.Timestamp.find(e)
 	}
 	x.timestamp(h.Timestamp, e.timestamp)
-	if items := e.items(h.Each); h.Each != "" && len(items) > 0 {
-		e.item = items[0]
+	if h.Each != "" {
+		if items := e.items(h.Each); len(items) > 0 {
+			e.item = items[0]
+		}
 	}
 	for i, t := range h.signed {
 		var text bytes.Buffer

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -261,5 +262,31 @@ func TestMatchedByCall(t *testing.T) {
 	}
 	if verdict := check(t, p); verdict.Outcome != Genuine || verdict.Matched != 2 {
 		t.Errorf("outcome %d with secret %d, want 2", verdict.Outcome, verdict.Matched)
+	}
+}
+
+// TestSignsTheURLWithTheToken has a token that guards the source in the URL that
+// the proof covers: the gateway sees it there.
+func TestSignsTheURLWithTheToken(t *testing.T) {
+	for _, name := range []string{"twilio", "square", "hubspot", "trello", "plivo"} {
+		for _, token := range []string{"token query tk guard", "token path guard"} {
+			p := mustParse(t, name+" "+ownSecret+" {\n"+token+"\n}")
+			r, err := p.Profile().Samples()[0].Request(now, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.To(&url.URL{Scheme: "https", Host: "example.com", Path: "/hook", RawQuery: "a=1"})
+			if err := p.Sign(r, now); err != nil {
+				t.Fatal(err)
+			}
+			called, err := url.Parse(r.URL(&url.URL{Scheme: "https", Host: "example.com"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Public = called
+			if err := p.Verify(r, now); err != nil {
+				t.Errorf("%s with %s: %v, at %s", name, token, err, called)
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net"
 	"net/url"
 	"slices"
@@ -26,6 +27,7 @@ func (s *suspicion) alterations() []alteration {
 		{"the secret that signed ends in a line break, as echo and editors write one", func(s string) string { return s + "\n" }},
 		{"the secret is written in the other case: upper and lower do matter", strings.ToLower},
 		{"the secret is written in the other case: upper and lower do matter", strings.ToUpper},
+		{"the secret lacks the whsec_ that it begins with", func(s string) string { return "whsec_" + s }},
 	}
 	encodings := s.keyEncodings()
 	if slices.Contains(encodings, "raw") {
@@ -76,63 +78,103 @@ type variant struct {
 	body  []byte
 }
 
-// bodies returns what a body may have been before it was changed.
-func bodies(body []byte) (variants []variant) {
-	add := func(cause string, other []byte) {
-		if !bytes.Equal(other, body) {
-			variants = append(variants, variant{cause, other})
+// bodies yields what a body may have been before it was changed, one at a time:
+// it may be a large one.
+func bodies(body []byte) iter.Seq[variant] {
+	return func(yield func(variant) bool) {
+		const end = "the body was changed after it was signed: a line break at its end was "
+		const breaks = "the body was changed after it was signed: its line breaks were "
+		const mark = "\xef\xbb\xbf"
+		unix := bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
+		for _, v := range []variant{
+			{end + "added", bytes.TrimRight(body, "\r\n")},
+			{end + "lost", append(bytes.Clone(body), '\n')},
+			{end + "lost", append(bytes.Clone(body), '\r', '\n')},
+			{breaks + "LF, and are CRLF now", unix},
+			{breaks + "CRLF, and are LF now", bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n"))},
+			{"the body was changed after it was signed: a byte order mark was added", bytes.TrimPrefix(body, []byte(mark))},
+			{"the body was changed after it was signed: its byte order mark was lost", append([]byte(mark), body...)},
+		} {
+			if !yield(v) {
+				return
+			}
 		}
-	}
-	const end = "the body was changed after it was signed: a line break at its end was "
-	add(end+"added", bytes.TrimRight(body, "\r\n"))
-	add(end+"lost", append(bytes.Clone(body), '\n'))
-	add(end+"lost", append(bytes.Clone(body), '\r', '\n'))
-	const breaks = "the body was changed after it was signed: its line breaks were "
-	unix := bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
-	add(breaks+"LF, and are CRLF now", unix)
-	add(breaks+"CRLF, and are LF now", bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n")))
-	mark := []byte("\xef\xbb\xbf")
-	add("the body was changed after it was signed: a byte order mark was added", bytes.TrimPrefix(body, mark))
-	add("the body was changed after it was signed: its byte order mark was lost", append(mark, body...))
-	for _, other := range serialized(body) {
-		add("the body was re-serialised after it was signed: the signature matches the same JSON written in another way; keep the bytes as they came", other)
-	}
-	return variants
-}
-
-// serialized returns the ways in which libraries write a JSON text.
-func serialized(body []byte) (texts [][]byte) {
-	var compact bytes.Buffer
-	if json.Compact(&compact, body) != nil {
-		return nil
-	}
-	forms := [][]byte{compact.Bytes(), spaced(compact.Bytes())}
-	for _, indent := range []string{"  ", "    ", "\t"} {
-		var text bytes.Buffer
-		if json.Indent(&text, compact.Bytes(), "", indent) == nil {
-			forms = append(forms, text.Bytes())
-		}
-	}
-	if sorted := sortedJSON(body); sorted != nil {
-		forms = append(forms, sorted, spaced(sorted))
-	}
-	escapes := []func([]byte) []byte{
-		func(text []byte) []byte { return text },
-		escapedRunes,
-		func(text []byte) []byte { return bytes.ReplaceAll(text, []byte("/"), []byte(`\/`)) },
-		func(text []byte) []byte { return bytes.ReplaceAll(escapedRunes(text), []byte("/"), []byte(`\/`)) },
-		func(text []byte) []byte { return bytes.ReplaceAll(text, []byte(`\/`), []byte("/")) },
-		escapedHTML,
-		plainRunes,
-	}
-	for _, form := range forms {
-		for _, escape := range escapes {
-			for _, end := range []string{"", "\n"} {
-				texts = append(texts, append(bytes.Clone(escape(form)), end...))
+		for text := range serialized(body) {
+			if !yield(variant{"the body was re-serialised after it was signed: the signature matches the same JSON written in another way; keep the bytes as they came", text}) {
+				return
 			}
 		}
 	}
-	return texts
+}
+
+const (
+	// Larger texts are not written in other ways.
+	maxSerialized = 1 << 20
+	// Nor are those indented whose values lie deeper: each level is indented more.
+	maxIndented = 64
+)
+
+// serialized yields the ways in which libraries write a JSON text.
+func serialized(body []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var compact bytes.Buffer
+		if len(body) > maxSerialized || json.Compact(&compact, body) != nil {
+			return
+		}
+		for _, form := range forms {
+			text := form(compact.Bytes())
+			if text == nil {
+				continue
+			}
+			for _, escape := range escapes {
+				escaped := escape(text)
+				if !yield(escaped) || !yield(append(bytes.Clone(escaped), '\n')) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// forms write a compact JSON text in another form; nil where they cannot.
+var forms = []func(compact []byte) []byte{
+	bytes.Clone, spaced, indented("  "), indented("    "), indented("\t"), sortedJSON,
+	func(compact []byte) []byte { return spaced(sortedJSON(compact)) },
+}
+
+// escapes write the strings of a JSON text in another way.
+var escapes = []func(text []byte) []byte{
+	bytes.Clone,
+	escapedRunes,
+	escapedSlashes,
+	func(text []byte) []byte { return escapedSlashes(escapedRunes(text)) },
+	func(text []byte) []byte { return bytes.ReplaceAll(text, []byte(`\/`), []byte("/")) },
+	escapedHTML,
+	plainRunes,
+}
+
+func indented(by string) func([]byte) []byte {
+	return func(compact []byte) []byte {
+		depth, most := 0, 0
+		for _, c := range compact { // those in strings count as well
+			switch c {
+			case '[', '{':
+				depth++
+				most = max(most, depth)
+			case ']', '}':
+				depth--
+			}
+		}
+		var text bytes.Buffer
+		if most > maxIndented || json.Indent(&text, compact, "", by) != nil {
+			return nil
+		}
+		return text.Bytes()
+	}
+}
+
+func escapedSlashes(text []byte) []byte {
+	return bytes.ReplaceAll(text, []byte("/"), []byte(`\/`))
 }
 
 // spaced puts a space behind each comma and colon of a compact JSON text.
@@ -243,7 +285,11 @@ func (s *suspicion) otherURL() string {
 		other := *s.r
 		other.Public = &u
 		if s.right(is, &other) {
-			return fmt.Sprintf("wrong public URL: the provider signed %s, and %s was checked; say so with external_url", s.shown(&u), s.shown(called))
+			signed, checked := s.shown(&u), s.shown(called)
+			if signed == checked {
+				signed += " without its query"
+			}
+			return fmt.Sprintf("wrong public URL: the provider signed %s, and %s was checked; say so with external_url", signed, checked)
 		}
 	}
 	return ""

@@ -68,10 +68,13 @@ func (is *ready) verify(r *Request, now time.Time) error {
 // Sign implements Provider.
 func (w *working) Sign(r *Request, now time.Time) error {
 	is := w.now()
-	if err := is.proofs.sign(r, now); err != nil || is.common.Token == nil {
-		return err
+	if token := is.common.Token; token != nil {
+		if err := token.sign(r, now); err != nil {
+			return err
+		}
+		r.moved() // the proof may cover the URL that has the token
 	}
-	return is.common.Token.sign(r, now)
+	return is.proofs.sign(r, now)
 }
 
 // Strip implements Provider.
