@@ -33,8 +33,8 @@ type sampler struct {
 }
 
 func newSampler(name string, p provider.Provider, what *sending, secure *tls.Config) (*sampler, error) {
-	target, err := url.Parse(what.url)
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+	target, ok := httpURL(what.url)
+	if !ok {
 		return nil, badRequest{fmt.Errorf("%q is no absolute http or https URL", what.url)}
 	}
 	sample, err := findSample(name, p, what.event)
@@ -43,6 +43,12 @@ func newSampler(name string, p provider.Provider, what *sending, secure *tls.Con
 	}
 	transport := &http.Transport{TLSClientConfig: secure, MaxIdleConnsPerHost: maxLoadConcurrency}
 	return &sampler{name, p, sample, target, what.tamper, transport}, nil
+}
+
+// httpURL reads an absolute http or https URL.
+func httpURL(text string) (u *url.URL, ok bool) {
+	u, err := url.Parse(text)
+	return u, err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 func (s *sampler) close() { s.transport.CloseIdleConnections() }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -90,7 +89,7 @@ func (s *sender) run() error {
 
 // check refuses what does not go together.
 func (s *sender) check() error {
-	switch u, err := url.Parse(s.url); {
+	switch _, ok := httpURL(s.url); {
 	case (s.source == "") == (s.provider == ""):
 		return errors.New("usage: caddy webhook send <source> | --provider <name> --url <url>")
 	case s.all && s.event != "":
@@ -101,7 +100,7 @@ func (s *sender) check() error {
 		return errors.New("--secret, --option and --insecure go with --provider")
 	case s.provider != "" && s.url == "" && !s.list:
 		return errors.New("--provider needs the URL to post to: --url <url>")
-	case s.url != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https"):
+	case s.url != "" && !ok:
 		return fmt.Errorf("--url %q is no URL such as https://example.com/hook", s.url)
 	}
 	return s.load.check()

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,10 +158,10 @@ func (v *verifier) verify(r *http.Request, body []byte) (*Verification, error) {
 	return nil, err
 }
 
-func (v *verifier) readPlaceAndTime(c *proofCheck) (err error) {
+func (v *verifier) readPlaceAndTime(c *proofCheck) error {
 	if v.url != "" {
-		c.public, err = url.Parse(v.url)
-		if err != nil || c.public.Host == "" || c.public.Scheme != "http" && c.public.Scheme != "https" {
+		var ok bool
+		if c.public, ok = httpURL(v.url); !ok {
 			return fmt.Errorf("--url %q is not a URL such as https://example.com/hook", v.url)
 		}
 	}

@@ -61,7 +61,8 @@ func (s *suspicion) proven() string {
 	if s.is.common.verifyToken(s.r, s.now) != nil {
 		return fmt.Sprintf("the token that guards the source, in %s, is missing or wrong", s.is.common.Token.place())
 	}
-	if is := s.timeless(nil); s.right(is, s.r) {
+	is := s.timeless(nil)
+	if s.right(is, s.r) {
 		return s.age()
 	}
 	for _, a := range s.alterations() {
@@ -69,8 +70,7 @@ func (s *suspicion) proven() string {
 			return a.cause
 		}
 	}
-	is := s.timeless(nil)
-	if is.signsAnything() {
+	if s.is.signsAnything() {
 		for b := range bodies(s.r.Body) {
 			other := *s.r
 			if other.Body = b.body; s.right(is, &other) {
@@ -78,7 +78,7 @@ func (s *suspicion) proven() string {
 			}
 		}
 	}
-	return s.otherURL()
+	return s.otherURL(is)
 }
 
 // right reports whether a request is right, whenever it was signed.

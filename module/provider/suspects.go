@@ -266,16 +266,12 @@ func plainRunes(text []byte) (plain []byte) {
 }
 
 // otherURL returns the URL that the provider must have called, for schemes that
-// sign it; "" if none is found.
-func (s *suspicion) otherURL() string {
-	if !s.is.profile.SignsURL || s.r.Public == nil && s.is.common.external == nil {
+// sign it; "" if none is found. is checks no age.
+func (s *suspicion) otherURL(is *ready) string {
+	if is == nil || !s.is.profile.SignsURL || s.r.Public == nil && s.is.common.external == nil {
 		return ""
 	}
 	called := s.r.publicURL(s.is.common.external)
-	is := s.timeless(nil)
-	if is == nil {
-		return ""
-	}
 	c := *is.common
 	c.external = nil
 	if is, _ = s.makeOther(&c); is == nil {

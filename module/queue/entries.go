@@ -42,9 +42,8 @@ func (e *entries) get(key DedupKey) (r remembered, ok bool) {
 	return page.values[number%pageEntries], true
 }
 
-// add adds an entry as the newest one.
+// add adds an entry, whose key is not there, as the newest one.
 func (e *entries) add(key DedupKey, r remembered) {
-	e.remove(key)
 	page, ok := e.pages.Peek(e.next / pageEntries)
 	if !ok {
 		page = new(entryPage)
