@@ -34,6 +34,7 @@ type Engine struct {
 	life     context.Context      // ends with Close
 	die      context.CancelFunc
 	workers  sync.WaitGroup // scheduler and janitor
+	crew     crew
 	failing  complaint
 	oldest   oldest
 	closing  func() error
@@ -97,6 +98,7 @@ func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) 
 	}
 	e.closing = sync.OnceValue(e.close)
 	e.life, e.die = context.WithCancel(context.Background())
+	e.crew = crew{make(chan func()), e.life.Done()}
 	e.attempts, e.cancel = context.WithCancel(e.life)
 	none := &plan{cfg: new(Config), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
 	none.loads, none.accounts = make(map[Lane]*load), make(map[string]*account)

@@ -89,7 +89,7 @@ func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int, probe bool) {
 		}
 		l.running.Add(1)
 		l.unsettled.Add(1)
-		go e.work(l, t, ev, probe)
+		e.crew.do(func() { e.work(l, t, ev, probe) })
 	}
 }
 
