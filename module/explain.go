@@ -36,7 +36,8 @@ func (h *Handler) explain(raw []byte) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	hook := h.newWebhook(r, body, time.Now())
+	hook := new(webhook)
+	h.describe(hook, r, body, time.Now())
 	h.provider.Strip(&hook.proof)
 	h.identify(hook)
 	defer hook.view.Free()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -22,8 +21,6 @@ const firstBuffer, maxPooled = 4 << 10, 16 << 10
 // reading counts the bytes of all buffers that hold bodies.
 var reading atomic.Int64
 
-var buffers = sync.Pool{New: func() any { return new(body) }}
-
 // body is the body of a request, in memory that is used again.
 type body struct {
 	bytes    []byte
@@ -40,7 +37,8 @@ func (b *body) reserve(n int64) error {
 	return nil
 }
 
-// free gives buffer and budget back. The bytes are gone then.
+// free gives the budget back, and gets ready for another body. The bytes are gone
+// then.
 func (b *body) free() {
 	reading.Add(-b.reserved)
 	b.reserved = 0
@@ -48,24 +46,14 @@ func (b *body) free() {
 		b.bytes = nil
 	}
 	b.bytes = b.bytes[:0]
-	buffers.Put(b)
 }
 
-// readBody reads a body of at most limit bytes. Memory grows with what arrives,
-// not with what was announced.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error) {
-	if r.ContentLength > limit {
-		return nil, refusedSize
-	}
-	b := buffers.Get().(*body)
-	if err := b.read(w, r, limit); err != nil {
-		b.free()
-		return nil, err
-	}
-	return b, nil
-}
-
+// read reads a body of at most limit bytes. Memory grows with what arrives, not
+// with what was announced.
 func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
+	if r.ContentLength > limit {
+		return refusedSize
+	}
 	if cap(b.bytes) == 0 {
 		b.bytes = make([]byte, 0, firstBuffer)
 	}

@@ -42,7 +42,8 @@ type proofCheck struct {
 
 // check does what the gateway does with a request.
 func (c *proofCheck) check(r *http.Request, body []byte) *Verification {
-	hook := c.newWebhook(r, body, c.at)
+	hook := new(webhook)
+	c.describe(hook, r, body, c.at)
 	hook.proof.Public = publicURL(r)
 	hook.proof.Public.Scheme = "https"
 	hook.proof.Called(c.public)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -24,7 +25,7 @@ import (
 type webhook struct {
 	*http.Request
 	received time.Time
-	body     *body
+	body     body
 	proof    provider.Request // its path and query are those that the app gets
 	input    rules.Input
 	view     *rules.View
@@ -32,25 +33,26 @@ type webhook struct {
 	bodyHash uint64
 }
 
+var webhooks = sync.Pool{New: func() any { return new(webhook) }}
+
 // receive reads the body of a webhook. What comes with another method is at
 // most a handshake, and has none.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, error) {
 	received := time.Now()
-	content := new(body)
+	hook := webhooks.Get().(*webhook)
 	if h.profile.Sends(r.Method) {
-		var err error
-		if content, err = readBody(w, r, h.MaxBody); err != nil {
+		if err := hook.body.read(w, r, h.MaxBody); err != nil {
+			hook.free()
 			return nil, err
 		}
 	}
-	hook := h.newWebhook(r, content.bytes, received)
-	hook.body = content
+	h.describe(hook, r, hook.body.bytes, received)
 	return hook, nil
 }
 
-// newWebhook describes a request to the provider.
-func (h *Handler) newWebhook(r *http.Request, content []byte, received time.Time) *webhook {
-	hook := &webhook{Request: r, received: received}
+// describe makes a request what the provider looks at.
+func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, received time.Time) {
+	hook.Request, hook.received = r, received
 	hook.proof = provider.Request{
 		Method:   r.Method,
 		Path:     r.URL.EscapedPath(),
@@ -64,15 +66,16 @@ func (h *Handler) newWebhook(r *http.Request, content []byte, received time.Time
 	if h.profile.SignsID {
 		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
 	}
-	return hook
 }
 
-// free gives back what the request used.
+// free gives back what the request used. Nothing may hold on to it.
 func (hook *webhook) free() {
 	if hook.view != nil {
 		hook.view.Free()
 	}
 	hook.body.free()
+	*hook = webhook{body: hook.body}
+	webhooks.Put(hook)
 }
 
 // verify checks the proof, and cuts the gateway's own token from the URL.
