@@ -22,16 +22,12 @@ func (e *Engine) Append(ctx context.Context, ev *Event) error {
 	if err != nil {
 		return err
 	}
-	visible := func() {
-		space.free()
-		for lane, due := range ev.Waiting {
-			e.wake(lane, due)
-		}
-	}
-	if err := e.store.Append(context.WithoutCancel(ctx), ev, visible); err != nil {
+	a := &appending{engine: e, event: ev, space: space}
+	if err := e.store.Append(context.WithoutCancel(ctx), ev, a.visible); err != nil {
 		space.free()
 		return fmt.Errorf("storing event: %w", err)
 	}
+	a.express()
 	return nil
 }
 

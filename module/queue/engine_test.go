@@ -21,6 +21,7 @@ type backend struct {
 	dir     string
 	maxSize int64
 	wrap    func(queue.Store) queue.Store
+	claims  chan struct{} // tells of claims, if it is there
 	applied atomic.Int32
 }
 

@@ -36,11 +36,15 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 
 	t := ticket{Lane{Source: ev.Source}, ev.ID}
 	e.begin(t, nil) // nobody else knows the event yet
+	// A claim while the call runs would load what conclude is about to change.
+	e.store.Lease(t.lane, t.id, Now(), e.pace.Call+e.pace.Settle)
 	if err := e.appendHeld(ctx, ev); err != nil {
+		e.store.Release(t.lane, t.id)
 		e.end(t)
 		return Verdict{}, err
 	}
 	if !callable {
+		e.store.Release(t.lane, t.id)
 		e.end(t)
 		return Verdict{Finding: Undecided, Reason: "the source is not configured any more"}, nil
 	}

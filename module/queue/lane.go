@@ -26,11 +26,10 @@ type lane struct {
 }
 
 // load is what outlives the configuration of a lane, and its pauses: it counts
-// the attempts, those that began under an earlier one included. Only the claim
-// makes these numbers grow.
+// the attempts, those that began under an earlier one included.
 type load struct {
 	claiming  atomic.Bool  // a claim runs, the only one of the lane
-	running   atomic.Int64 // attempts that run
+	running   atomic.Int64 // attempts that run, or are about to
 	unsettled atomic.Int64 // attempts whose outcome is not stored yet, running ones included
 	health    health
 	limiter   *rate.Limiter // made with the first limit; only addLane asks for it
@@ -73,6 +72,27 @@ func (l *lane) room(now time.Time) (n int, probe bool, again int64) {
 		}
 	}
 	return n, probe, never
+}
+
+// take reserves up to n attempts, and returns how many it got. Each is given back,
+// or made.
+func (l *lane) take(n int) int {
+	for {
+		running := l.running.Load()
+		n = min(n, l.limit-int(running))
+		if n <= 0 {
+			return 0
+		}
+		if l.running.CompareAndSwap(running, running+int64(n)) {
+			l.unsettled.Add(int64(n))
+			return n
+		}
+	}
+}
+
+func (l *lane) give(n int) {
+	l.running.Add(-int64(n))
+	l.unsettled.Add(-int64(n))
 }
 
 // limitTo returns what keeps attempts to so many a second, nil if nothing is to.

@@ -293,6 +293,10 @@ type Store interface {
 	// leased falls due; zero if there is none.
 	Claim(ctx context.Context, lane Lane, now time.Time, lease time.Duration, limit int) (claimed []*Event, next time.Time, err error)
 
+	// Lease leases an event in a lane as Claim does, whether it is in sight yet or
+	// not. It returns false if somebody else has it.
+	Lease(lane Lane, id ID, now time.Time, lease time.Duration) bool
+
 	// Release ends a lease and leaves the event as it is.
 	Release(lane Lane, id ID)
 

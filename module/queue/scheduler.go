@@ -55,16 +55,18 @@ func (e *Engine) look(p *plan, l *lane, now time.Time) int64 {
 	}
 	l.claiming.Store(true)
 	e.workers.Go(func() {
-		e.claim(p, l, now, min(room, maxBatch), probe)
+		if room := l.take(min(room, maxBatch)); room > 0 {
+			l.give(room - e.claim(p, l, now, room, probe))
+		}
 		l.claiming.Store(false)
 		signal(e.poke)
 	})
 	return never
 }
 
-// claim begins up to limit attempts of a lane. probe tells that they are to
-// find out whether its route is failing still.
-func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int, probe bool) {
+// claim begins up to limit attempts of a lane, and returns how many. probe tells
+// that they are to find out whether its route is failing still.
+func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int, probe bool) (begun int) {
 	l.next.Store(never) // before the claim: what arrives during it wakes the lane again
 	lease := l.timeout(e.pace) + e.pace.Settle
 	events, next, err := e.store.Claim(e.life, l.Lane, now, lease, limit)
@@ -87,10 +89,10 @@ func (e *Engine) claim(p *plan, l *lane, now time.Time, limit int, probe bool) {
 		if l.rate != nil {
 			l.rate.AllowN(now, 1)
 		}
-		l.running.Add(1)
-		l.unsettled.Add(1)
+		begun++
 		e.crew.do(func() { e.work(l, t, ev, probe) })
 	}
+	return begun
 }
 
 // work makes one attempt at what an event waits for in a lane, and records its

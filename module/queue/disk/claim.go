@@ -91,5 +91,10 @@ func (s *Store) loadDue(keys [][]byte) (events []*queue.Event, damaged []error, 
 	return events, damaged, err
 }
 
+// Lease implements queue.Store.
+func (s *Store) Lease(lane queue.Lane, id queue.ID, now time.Time, lease time.Duration) bool {
+	return s.leases.take([]byte(leaseKey(lane, id)), now, now.Add(lease))
+}
+
 // Release implements queue.Store.
 func (s *Store) Release(lane queue.Lane, id queue.ID) { s.leases.end(leaseKey(lane, id)) }

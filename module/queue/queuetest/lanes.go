@@ -68,6 +68,30 @@ func testLeases(h *harness) {
 	h.claims(app, now.Add(time.Minute), 9, time.Time{}, e, other)
 }
 
+func testLease(h *harness) {
+	e, other := NewEvent(h, "github", start, "app", "audit"), NewEvent(h, "github", start.Add(1), "app")
+	// An event may be leased before it can be claimed.
+	h.no(h.Append(h.Context(), e, func() {}))
+	if !h.Lease(app, e.ID, start, time.Minute) {
+		h.Fatal("not leased")
+	}
+	h.append(other)
+	if h.Lease(app, e.ID, start, time.Minute) {
+		h.Fatal("leased twice")
+	}
+	h.claims(app, start.Add(1), 9, time.Time{}, other)
+	h.claims(lane("github", "audit"), start.Add(1), 9, time.Time{}, e)
+	if h.Lease(app, other.ID, start, time.Minute) {
+		h.Fatal("leased what was claimed")
+	}
+	// It ends as those of Claim do.
+	h.Release(app, e.ID)
+	h.claims(app, start.Add(1), 9, time.Time{}, e)
+	h.update(e.ID, deliver(queue.Dead, start.Add(time.Second)))
+	h.claims(app, start.Add(time.Hour), 9, time.Time{}, other)
+	h.addsUp()
+}
+
 func testLeaseAndUpdate(h *harness) {
 	audit := lane("github", "audit")
 	e := NewEvent(h, "github", start, "app", "audit")

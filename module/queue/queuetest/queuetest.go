@@ -35,6 +35,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"due order", testDueOrder},
 		{"lanes", testLanes},
 		{"leases", testLeases},
+		{"a lease before the event is in sight", testLease},
 		{"lease and update", testLeaseAndUpdate},
 		{"order", testOrder},
 		{"held keys", testHeldKeys},
