@@ -142,7 +142,7 @@ func TestHoldAfterGivingUp(t *testing.T) {
 	s := newSetup(t, new(backend))
 	a := app{answer: failing(unavailable)}
 	r := a.route()
-	r.Hold, r.For = true, 100*time.Millisecond
+	r.Hold, r.For = true, 400*time.Millisecond
 	s.appendMany(20)
 	id := s.append(ordered(t, "a"))
 	r.First, r.Max = 20*time.Millisecond, time.Minute
