@@ -394,7 +394,7 @@ func TestDirectJudgesLikeTheProxy(t *testing.T) {
 
 // Without an answer there is a reason, the same on both ways.
 func TestDirectFailsLikeTheProxy(t *testing.T) {
-	h := loadSource(t, "", "otherwise localhost:1 {\ntimeout 200ms\n}\n")
+	h := loadSource(t, "", "otherwise localhost:1 {\ntimeout 500ms\n}\n")
 	silent := newRawApp(t, nil, func(conn net.Conn, _ int, _ *http.Request) { time.Sleep(time.Second) })
 	slow := newRawApp(t, nil, func(conn net.Conn, _ int, _ *http.Request) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
@@ -406,11 +406,11 @@ func TestDirectFailsLikeTheProxy(t *testing.T) {
 	insecure, stranger := newParsingApp(t, false, &one), newParsingApp(t, true, &one)
 	const overTLS = `,"transport":{"protocol":"http","tls":{}}`
 	for name, test := range map[string]struct{ proxy, reason string }{
-		"silent":         {plainProxyTo(silent.Addr().String(), ""), "no answer within 200ms"},
+		"silent":         {plainProxyTo(silent.Addr().String(), ""), "no answer within 500ms"},
 		"slow":           {plainProxyTo(slow.Addr().String(), ""), "the upstream broke its answer off"},
 		"refuses":        {plainProxyTo(closed.Addr().String(), ""), "connection refused"},
 		"without a name": {plainProxyTo("nowhere.invalid:80", ""), "nowhere.invalid"},
-		"speaks no TLS":  {plainProxyTo(insecure.Listener.Addr().String(), overTLS), "http: server gave HTTP response to HTTPS client"},
+		"speaks no TLS":  {plainProxyTo(insecure.Listener.Addr().String(), overTLS), "tls: first record does not look like a TLS handshake"},
 		"is a stranger":  {plainProxyTo(stranger.Listener.Addr().String(), overTLS), "tls: "},
 		"has no port":    {plainProxyTo("127.0.0.1:0", ""), "127.0.0.1:0"},
 	} {
@@ -418,7 +418,7 @@ func TestDirectFailsLikeTheProxy(t *testing.T) {
 		for _, end := range []struct {
 			after   time.Duration
 			outcome queue.Outcome
-		}{{200 * time.Millisecond, queue.Retry}, {0, queue.Interrupted}} {
+		}{{500 * time.Millisecond, queue.Retry}, {0, queue.Interrupted}} {
 			results := make(map[*Route]queue.Result)
 			for _, route := range []*Route{ways.direct, ways.proxied} {
 				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
