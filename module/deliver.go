@@ -129,7 +129,8 @@ func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result, to
 }
 
 // newRequest makes the request that an event was, as the site's handlers would
-// have seen it.
+// have seen it. It takes the event's headers and body over: a transport may read
+// them even after the attempt.
 func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request, error) {
 	stored := e.Request
 	u, err := url.ParseRequestURI(stored.URI)
@@ -182,7 +183,7 @@ func removeHopByHop(header http.Header) {
 		}
 	}
 	for _, name := range hopByHop {
-		header.Del(name)
+		delete(header, name)
 	}
 }
 
