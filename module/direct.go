@@ -107,7 +107,7 @@ func (d *direct) send(req *http.Request) (*answer, error) {
 // address makes of the request what reverse_proxy would send to an upstream.
 func (d *direct) address(req *http.Request) {
 	if req.ContentLength == 0 {
-		req.Body = nil
+		req.Body = nil // or the length would be unknown
 	}
 	if _, ok := req.Header["User-Agent"]; !ok {
 		req.Header["User-Agent"] = []string{""} // or net/http sends its own
@@ -129,7 +129,7 @@ const forwardedFor, forwardedProto, forwardedHost = "X-Forwarded-For", "X-Forwar
 func (d *direct) setForwarded(req *http.Request) {
 	header, trusted := req.Header, d.trusts(req)
 	client, _, err := net.SplitHostPort(req.RemoteAddr)
-	if err != nil && !trusted { // a Unix socket
+	if err != nil && !trusted { // such as a Unix socket
 		delete(header, forwardedFor)
 		delete(header, forwardedProto)
 		delete(header, forwardedHost)
