@@ -37,20 +37,26 @@ const benchRules = "" +
 // benchSource loads a gateway with one source, with further lines, and returns it.
 func benchSource(b *testing.B, lines string) *Handler {
 	b.Helper()
+	return loadSource(b, "", benchRules+lines)
+}
+
+// loadSource loads a gateway with global options and one source, and returns that.
+func loadSource(tb testing.TB, options, lines string) *Handler {
+	tb.Helper()
 	text := fmt.Sprintf("{\nadmin off\nauto_https off\npersist_config off\nstorage file_system %[1]s/caddy\nlog {\nlevel ERROR\n}\n"+
-		"webhook_gateway {\nqueue disk {\npath %[1]s/queue\n}\n}\n}\n"+
-		"http://127.0.0.1:0 {\nwebhook_gateway {\nprovider insigner secret\ninsecure_http\n%[2]s}\n}\n", b.TempDir(), benchRules+lines)
+		"webhook_gateway {\nqueue disk {\npath %[1]s/queue\n}\n}\n%[2]s}\n"+
+		"http://127.0.0.1:0 {\nwebhook_gateway {\nprovider insigner secret\ninsecure_http\n%[3]s}\n}\n", tb.TempDir(), options, lines)
 	config, _, err := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}.Adapt([]byte(text), nil)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := caddy.Load(config, true); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	b.Cleanup(func() { _ = caddy.Stop() })
+	tb.Cleanup(func() { _ = caddy.Stop() })
 	app, err := caddy.ActiveContext().App("webhook_gateway")
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return app.(*App).sources["insigner"].handler
 }
@@ -156,28 +162,33 @@ func BenchmarkAccept(b *testing.B) {
 	})
 }
 
-// BenchmarkDeliver measures an attempt to an app that takes everything, with many at once.
+// BenchmarkDeliver measures an attempt to an app that takes everything, with many
+// at once: through the transport alone, and through Caddy's handlers.
 func BenchmarkDeliver(b *testing.B) {
 	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	b.Cleanup(app.Close)
-	m := &benchRequests{h: benchSource(b, "otherwise "+app.Listener.Addr().String()+"\n")}
-	route := m.h.Routes[len(m.h.Routes)-1]
+	address := app.Listener.Addr().String()
+	m := &benchRequests{h: benchSource(b, "route to "+address+"\nroute forward {\nforward {\nreverse_proxy "+address+"\n}\n}\n")}
 	hook := m.hooks(b, 1)[0]
 	m.h.identify(hook)
-	b.SetParallelism(32)
-	b.ReportAllocs()
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			event, err := m.h.newEvent(hook)
-			if err != nil {
-				b.Error(err)
-				return
-			}
-			event.Request.Header = maps.Clone(event.Request.Header) // an attempt has it for itself
-			if result := route.deliver(b.Context(), event, 1); result.Outcome != queue.Succeeded {
-				b.Errorf("%s: %s", result.Outcome, result.Reason)
-			}
-		}
-	})
+	for _, name := range []string{"to", "forward"} {
+		route := m.h.routeNamed(name)
+		b.Run(name, func(b *testing.B) {
+			b.SetParallelism(32)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					event, err := m.h.newEvent(hook)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					event.Request.Header = maps.Clone(event.Request.Header) // an attempt has it for itself
+					if result := route.deliver(b.Context(), event, 1); result.Outcome != queue.Succeeded {
+						b.Errorf("%s: %s", result.Outcome, result.Reason)
+					}
+				}
+			})
+		})
+	}
 }

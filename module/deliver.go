@@ -13,35 +13,33 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// errNoAnswer says that the route's handlers let the event fall through, or
-// ended without an answer.
-var errNoAnswer = errors.New("no handler of the route answered")
+// Why an attempt ended without an answer, or with half of one.
+var (
+	errNoAnswer  = errors.New("no handler of the route answered")
+	errBrokenOff = errors.New("the upstream broke its answer off")
+)
 
-// deliver makes one attempt to deliver an event through the route's handlers.
-func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (result queue.Result) {
+// transport takes the request of an attempt to the app and returns its answer. With
+// errBrokenOff there is the head of one.
+type transport interface {
+	send(req *http.Request) (*answer, error)
+}
+
+// deliver makes one attempt to deliver an event.
+func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) queue.Result {
 	began := time.Now()
-	defer func() { r.logAttempt(e, attempt, &result, time.Since(began)) }()
-	w := &answer{header: make(http.Header)}
-	defer func() {
-		switch p := recover(); p {
-		case nil:
-		case http.ErrAbortHandler: // reverse_proxy's way to say it
-			if w.size > maxAnswer { // it was we who broke it off
-				result = r.judge(w)
-				return
-			}
-			result = queue.Result{Outcome: queue.Retry, Status: w.status, Reason: "the upstream broke its answer off"}
-		default:
-			panic(p)
-		}
-	}()
+	result := r.attempt(ctx, e, attempt)
+	r.logAttempt(e, attempt, &result, time.Since(began))
+	return result
+}
+
+func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.Result {
 	req, err := newRequest(ctx, e, attempt)
 	if err != nil {
 		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
@@ -49,31 +47,18 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) (resul
 	if err := r.Sign.sign(req.Header, e, time.Now()); err != nil {
 		return queue.Result{Outcome: queue.Retry, Reason: "signing: " + err.Error()}
 	}
-	req = caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, r.server)
-	fell := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
-	err = r.handler.ServeHTTP(w, req, fell)
-	const clientClosed = 499 // what reverse_proxy makes of a context that was cancelled
+	answer, err := r.transport.send(req)
 	switch {
-	case answered(err, w) && (ctx.Err() == nil || w.status != clientClosed):
-		return r.judge(w)
+	case err == nil:
+		return r.judge(answer)
+	case errors.Is(err, errBrokenOff):
+		return queue.Result{Outcome: queue.Retry, Status: answer.status, Reason: err.Error()}
 	case errors.Is(ctx.Err(), context.Canceled):
 		return queue.Result{Outcome: queue.Interrupted, Reason: "the gateway is shutting down"}
 	case ctx.Err() != nil:
 		return queue.Result{Outcome: queue.Retry, Reason: fmt.Sprintf("no answer within %v", time.Duration(r.Timeout))}
-	case err == nil: // such as a proxy whose upstream switched protocols unasked
-		err = errNoAnswer
 	}
 	return queue.Result{Outcome: queue.Retry, Reason: reasonOf(err)}
-}
-
-// answered reports whether there was an answer. The error of an error directive
-// is one, and its status is taken; that of reverse_proxy says that there was none.
-func answered(err error, w *answer) bool {
-	var handlerErr caddyhttp.HandlerError
-	if w.status == 0 && errors.As(err, &handlerErr) && handlerErr.StatusCode < 500 {
-		w.status = handlerErr.StatusCode
-	}
-	return w.status != 0
 }
 
 // reasonOf returns why nothing answered, without Caddy's error ID and trace.
@@ -144,7 +129,8 @@ func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result, to
 }
 
 // newRequest makes the request that an event was, as the site's handlers would
-// have seen it.
+// have seen it. It takes the event's headers and body over: a transport may read
+// them even after the attempt.
 func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request, error) {
 	stored := e.Request
 	u, err := url.ParseRequestURI(stored.URI)
@@ -187,7 +173,7 @@ func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request
 
 // hopByHop are the headers of a connection, not of a message. Expect was met
 // when the body was read.
-var hopByHop = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
+var hopByHop = []string{"Alt-Svc", "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
 	"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"}
 
 func removeHopByHop(header http.Header) {
@@ -197,7 +183,7 @@ func removeHopByHop(header http.Header) {
 		}
 	}
 	for _, name := range hopByHop {
-		header.Del(name)
+		delete(header, name)
 	}
 }
 
@@ -208,6 +194,10 @@ type ownHeaders struct {
 	receivedAt                 time.Time
 }
 
+// ownNames are their names, in the same order.
+var ownNames = [...]string{"Webhook-Gateway-Source", "Webhook-Gateway-Event-Id", "Webhook-Gateway-Event-Type",
+	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At"}
+
 // setOwnHeaders sets the gateway's headers, in place of whatever came in under
 // their names.
 func setOwnHeaders(header http.Header, own *ownHeaders) {
@@ -215,17 +205,13 @@ func setOwnHeaders(header http.Header, own *ownHeaders) {
 	if own.attempt > 0 {
 		attempt = strconv.Itoa(own.attempt)
 	}
-	for name, value := range map[string]string{
-		"Webhook-Gateway-Source":      own.source,
-		"Webhook-Gateway-Event-Id":    own.eventID,
-		"Webhook-Gateway-Event-Type":  headerValue(own.eventType),
-		"Webhook-Gateway-Attempt":     attempt,
-		"Webhook-Gateway-Received-At": own.receivedAt.UTC().Format(time.RFC3339Nano),
-	} {
-		if value == "" {
+	values := [...]string{own.source, own.eventID, headerValue(own.eventType), attempt,
+		own.receivedAt.UTC().Format(time.RFC3339Nano)}
+	for i, name := range ownNames {
+		if values[i] == "" {
 			delete(header, name)
 		} else {
-			header[name] = []string{value}
+			header[name] = values[i : i+1 : i+1]
 		}
 	}
 }
@@ -238,36 +224,4 @@ func headerValue(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// maxAnswer is how much of an answer's body is awaited. An app that goes on and
-// on has said what it thinks of the event.
-const maxAnswer = 1 << 20
-
-// answer takes the app's answer: its status and headers count, its body not.
-type answer struct {
-	header http.Header
-	status int
-	size   int64 // of the body
-}
-
-// Header implements http.ResponseWriter.
-func (a *answer) Header() http.Header { return a.header }
-
-// Write implements http.ResponseWriter.
-func (a *answer) Write(p []byte) (int, error) {
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	if a.size += int64(len(p)); a.size > maxAnswer {
-		panic(http.ErrAbortHandler) // an error would be logged by reverse_proxy, with all headers
-	}
-	return len(p), nil
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 && status >= 200 { // 1xx come before the answer
-		a.status = status
-	}
 }

@@ -65,11 +65,10 @@ type Route struct {
 	// original headers go through untouched.
 	Sign *Sign `json:"sign,omitempty"`
 
-	rule    *rules.Rule // nil: takes all events
-	handler caddyhttp.MiddlewareHandler
-	server  *caddyhttp.Server
-	logger  *zap.Logger
-	source  string
+	rule      *rules.Rule // nil: takes all events
+	transport transport
+	logger    *zap.Logger
+	source    string
 }
 
 // Retry says for how long, and with which pauses, a delivery is tried again.
@@ -96,7 +95,7 @@ const (
 )
 
 func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source string) error {
-	r.server, r.source, r.logger = server, source, ctx.Logger()
+	r.source, r.logger = source, ctx.Logger()
 	if r.Retry == nil {
 		r.Retry = new(Retry)
 	}
@@ -122,13 +121,23 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 			return err
 		}
 	}
-	handler, err := ctx.LoadModule(r, "HandlerRaw")
+	raw := r.HandlerRaw // which loading clears
+	module, err := ctx.LoadModule(r, "HandlerRaw")
 	if err != nil {
 		return fmt.Errorf("loading handler: %w", err)
 	}
-	r.handler = handler.(caddyhttp.MiddlewareHandler)
-	keepConnections(r.handler, r.Concurrency)
+	handler := module.(caddyhttp.MiddlewareHandler)
+	keepConnections(handler, r.Concurrency)
+	r.transport = newTransport(raw, handler, server)
 	return nil
+}
+
+// newTransport returns what takes events to a handler, given its configuration.
+func newTransport(raw json.RawMessage, handler caddyhttp.MiddlewareHandler, server *caddyhttp.Server) transport {
+	if d := newDirect(raw, handler, server); d != nil {
+		return d
+	}
+	return &chain{handler: handler, server: server}
 }
 
 // keepConnections has a reverse_proxy keep as many connections to an upstream as
@@ -155,7 +164,7 @@ func (r *Route) check() error {
 	switch {
 	case !validName.MatchString(r.Name):
 		return fmt.Errorf("%q is no name of a route: letters, digits, dot, dash and underscore, 64 at most", r.Name)
-	case r.HandlerRaw == nil && r.handler == nil:
+	case r.HandlerRaw == nil && r.transport == nil:
 		return fmt.Errorf("route %s goes nowhere; name an upstream, or add a line: to <upstream>", r.Name)
 	case r.Timeout < 0 || r.Concurrency < 0:
 		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
