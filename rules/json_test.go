@@ -11,7 +11,6 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
-	"github.com/tidwall/gjson"
 )
 
 // documents are what lookups and decoding must agree on with encoding/json.
@@ -172,7 +171,7 @@ func TestLazyIsPlain(t *testing.T) {
 
 // Of an object with more members than are remembered, all count nevertheless.
 func TestLargeObjects(t *testing.T) {
-	filler := strings.Repeat(`"x":0,`, 2*maxMembers)
+	filler := strings.Repeat(`"x":0,`, 2*maxNodes)
 	for _, expression := range over("a", "b", 1) {
 		compare(t, expression,
 			`{"a":{"b":1},`+filler+`"y":2}`,
@@ -200,10 +199,27 @@ func FuzzValidIsValid(f *testing.F) {
 		f.Add([]byte(document))
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
-		if got, want := gjson.ValidBytes(document), json.Valid(document); got != want {
+		nodes, err := scan(document, nil)
+		if got, want := err == nil, json.Valid(document); got != want && err != errTooDeep {
 			t.Errorf("%q: valid %v, encoding/json says %v", document, got, want)
 		}
+		if err == nil {
+			checkNodes(t, document, nodes)
+		}
 	})
+}
+
+// checkNodes goes through a valid document again, and compares what was noted of it.
+func checkNodes(t *testing.T, document []byte, nodes []node) {
+	t.Helper()
+	for i, n := range nodes {
+		if n.next <= i || n.next > len(nodes) || !json.Valid(document[n.value:skipValue(document, n.value)]) {
+			t.Errorf("%q: node %d of %d is %+v", document, i, len(nodes), n)
+		}
+		if quoted := document[n.key:n.colon]; n.plain && !plain(quoted) || len(quoted) > 0 && !json.Valid(quoted) {
+			t.Errorf("%q: key %q, plain %v", document, quoted, n.plain)
+		}
+	}
 }
 
 func TestDepth(t *testing.T) {

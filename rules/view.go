@@ -61,7 +61,7 @@ func (v *View) Free() {
 	clear(stack)
 	v.vm = vm.VM{Stack: stack[:0]}
 	clear(v.found)
-	v.in, v.body = nil, document{objects: v.body.objects[:0], members: v.body.members[:0]}
+	v.in, v.body = nil, document{nodes: v.body.nodes[:0]}
 	views.Put(v)
 }
 
