@@ -48,10 +48,11 @@ var absent = place{-1, -1}
 // does in encoding/json. A key that is not there is null.
 func (d *document) member(object place, key string) place {
 	found, last, more := absent, -1, true
+	odd := strings.ContainsRune(key, utf8.RuneError)
 	if object.node >= 0 {
 		nodes := d.nodes[:d.nodes[object.node].next]
 		for i := object.node + 1; i < len(nodes); i = nodes[i].next {
-			if last = i; nodes[i].is(d.json, key) {
+			if last = i; nodes[i].isKey(d.json, key, odd) {
 				found = place{nodes[i].value, i}
 			}
 		}
@@ -62,7 +63,7 @@ func (d *document) member(object place, key string) place {
 	}
 	for i := d.rest(object, last); d.json[i] != '}'; {
 		n := readMember(d.json, i)
-		if n.is(d.json, key) {
+		if n.isKey(d.json, key, odd) {
 			found = place{n.value, -1}
 		}
 		i = skipComma(d.json, skipValue(d.json, n.value))
@@ -82,16 +83,18 @@ func (d *document) rest(container place, last int) int {
 // readMember reads the member at i.
 func readMember(data []byte, i int) node {
 	colon := skipString(data, i)
-	return node{key: i, colon: colon, value: skipSpace(data, skipSpace(data, colon)+1)}
+	escaped := bytes.IndexByte(data[i:colon], '\\') >= 0
+	return node{key: i, colon: colon, value: skipSpace(data, skipSpace(data, colon)+1), escaped: escaped}
 }
 
-// is tells whether the value's key is this one.
-func (n *node) is(data []byte, key string) bool {
+// isKey tells whether the value's key is this one. It is odd if it is not what it
+// is in valid UTF-8, which decoding changes.
+func (n *node) isKey(data []byte, key string, odd bool) bool {
 	quoted := data[n.key:n.colon]
-	if n.plain || plain(quoted) {
-		return string(quoted[1:len(quoted)-1]) == key
+	if n.escaped || odd {
+		return unquote(quoted) == key
 	}
-	return unquote(quoted) == key
+	return string(quoted[1:len(quoted)-1]) == key
 }
 
 // element finds an element of an array.

@@ -216,8 +216,8 @@ func checkNodes(t *testing.T, document []byte, nodes []node) {
 		if n.next <= i || n.next > len(nodes) || !json.Valid(document[n.value:skipValue(document, n.value)]) {
 			t.Errorf("%q: node %d of %d is %+v", document, i, len(nodes), n)
 		}
-		if quoted := document[n.key:n.colon]; n.plain && !plain(quoted) || len(quoted) > 0 && !json.Valid(quoted) {
-			t.Errorf("%q: key %q, plain %v", document, quoted, n.plain)
+		if quoted := document[n.key:n.colon]; n.escaped != bytes.Contains(quoted, []byte(`\`)) || len(quoted) > 0 && !json.Valid(quoted) {
+			t.Errorf("%q: key %q, escaped %v", document, quoted, n.escaped)
 		}
 	}
 }
