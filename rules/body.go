@@ -31,12 +31,17 @@ type document struct {
 	nodes []node // of json
 }
 
+// document returns the body, which is read when it is first asked for.
+func (v *View) document() *document {
+	if !v.body.read {
+		v.body.parse(v.in)
+	}
+	return &v.body
+}
+
 // lookup follows a path into the body. It panics where expr does.
 func (v *View) lookup(path []step) any {
-	d := &v.body
-	if !d.read {
-		d.parse(v.in)
-	}
+	d := v.document()
 	switch {
 	case d.err != nil:
 		panic(d.err)

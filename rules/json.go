@@ -15,23 +15,50 @@ const maxValues = 1_000_000
 // lookup follows a path and decodes only what it finds there. Where a key does
 // not fit the value, fetch knows what expr makes of it.
 func (d *document) lookup(path []step) any {
-	at := place{d.nodes[0].value, 0}
+	at, left := d.find(path)
+	return fetch(d.decode(at), left)
+}
+
+// scalar is lookup where it comes to text, a number, a boolean or null.
+func (d *document) scalar(path []step) (value any, known bool) {
+	if d.json == nil || d.err != nil {
+		return nil, false
+	}
+	at, left := d.find(path)
+	if len(left) > 0 || at != absent && (d.json[at.value] == '{' || d.json[at.value] == '[') {
+		return nil, false
+	}
+	return d.decode(at), true
+}
+
+// find follows a path as far as the keys fit, and returns what is left of it.
+func (d *document) find(path []step) (at place, left []step) {
+	at = place{d.nodes[0].value, 0}
 	for i, s := range path {
+		next, fits := absent, false
 		switch key := s.key.(type) {
 		case string:
-			if d.json[at.value] == '{' {
-				if at = d.member(at, key); at == absent {
-					return fetch(nil, path[i+1:])
-				}
-				continue
+			if at != absent && d.json[at.value] == '{' {
+				next, fits = d.member(at, key), true
 			}
 		case int:
-			if element := d.element(at, key); element != absent {
-				at = element
-				continue
+			if at != absent {
+				next = d.element(at, key)
+				fits = next != absent
 			}
 		}
-		return fetch(decodeJSON(d.json[at.value:]), path[i:])
+		if !fits {
+			return at, path[i:]
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// decode decodes what stands in a place; what is absent is null.
+func (d *document) decode(at place) any {
+	if at == absent {
+		return nil
 	}
 	return decodeJSON(d.json[at.value:])
 }
