@@ -106,8 +106,11 @@ func connection(left, right test, on verdict) test {
 }
 
 func comparison(op *operand, holds func(string) bool) test {
-	if op == nil || holds == nil {
+	switch {
+	case op == nil || holds == nil:
 		return nil
+	case op.text != nil:
+		return func(v *View) verdict { return verdictOf(holds(op.text(v))) }
 	}
 	return func(v *View) verdict {
 		value, _ := v.scalar(op)
