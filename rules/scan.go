@@ -25,7 +25,7 @@ type node struct {
 	value      int  // where it begins
 	next       int  // the node that follows it and what is in it
 	escaped    bool // there are escapes in the key
-	more       bool // it has members or elements that are not noted
+	more       bool // it has members that are not noted
 }
 
 // scanner goes through a document once. It checks that it is one JSON value, and
@@ -150,10 +150,7 @@ func (s *scanner) array(i, parent int) int {
 		if i = skipWhite(data, i); i >= len(data) || data[i] != ',' {
 			return closed(data, i, ']')
 		}
-		i = skipWhite(data, i+1)
-		if child >= 0 {
-			s.nodes[parent].more, child = true, -1
-		}
+		i, child = skipWhite(data, i+1), -1
 	}
 }
 
