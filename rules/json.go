@@ -19,13 +19,13 @@ func (d *document) lookup(path []step) any {
 	return fetch(d.decode(at), left)
 }
 
-// scalar is lookup where it comes to text, a number, a boolean or null.
-func (d *document) scalar(path []step) (value any, known bool) {
+// try is lookup where all keys fit.
+func (d *document) try(path []step) (value any, fits bool) {
 	if d.json == nil || d.err != nil {
 		return nil, false
 	}
 	at, left := d.find(path)
-	if len(left) > 0 || at != absent && (d.json[at.value] == '{' || d.json[at.value] == '[') {
+	if len(left) > 0 {
 		return nil, false
 	}
 	return d.decode(at), true

@@ -57,7 +57,7 @@ type Value struct {
 // notation, and nil is the empty string. Lists, maps and times are an error.
 func (x *Value) Text(v *View) (string, error) {
 	if x.source != nil {
-		if value, known := v.fetch(x.source); known {
+		if value, known := v.valueOf(x.source); known {
 			return text(value)
 		}
 	}

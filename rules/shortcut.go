@@ -7,9 +7,9 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// Most rules compare texts with constants, and most events are not theirs. What
-// can be told without the machine that runs programs is told ten times faster by a
-// shortcut. It means what the program means, or says that it cannot tell.
+// Most rules compare text with constants, and most events are for other rules. A
+// shortcut tells as much five times faster than the program: it tells what the
+// program would, or that it cannot tell.
 
 // verdict is what a test tells of a rule.
 type verdict int8
@@ -43,8 +43,8 @@ func (v *View) decide(t test) (d verdict) {
 	return t(v)
 }
 
-// fetch never panics either.
-func (v *View) fetch(s source) (value any, known bool) {
+// valueOf never panics either.
+func (v *View) valueOf(s source) (value any, known bool) {
 	defer func() {
 		if recover() != nil {
 			value, known = nil, false
@@ -113,7 +113,7 @@ func comparison(op *operand, holds func(string) bool) test {
 		return func(v *View) verdict { return verdictOf(holds(op.text(v))) }
 	}
 	return func(v *View) verdict {
-		value, _ := v.scalar(op)
+		value, _ := v.try(op)
 		if text, ok := value.(string); ok {
 			return verdictOf(holds(text))
 		}
@@ -126,7 +126,7 @@ func truth(op *operand) test {
 		return nil
 	}
 	return func(v *View) verdict {
-		value, _ := v.scalar(op)
+		value, _ := v.try(op)
 		if holds, ok := value.(bool); ok {
 			return verdictOf(holds)
 		}
@@ -177,7 +177,7 @@ func textTest(operator string, right ast.Node) func(string) bool {
 // sourceOf returns the shortcut of a value; nil if there is none.
 func sourceOf(node ast.Node) source {
 	if op := operandOf(node); op != nil {
-		return func(v *View) (any, bool) { return v.scalar(op) }
+		return func(v *View) (any, bool) { return v.try(op) }
 	}
 	n, ok := node.(*ast.BinaryNode)
 	if !ok || n.Operator != "??" {

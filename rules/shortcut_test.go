@@ -78,7 +78,7 @@ func compareShortcut(t *testing.T, expression, document string) (told int) {
 		}
 		for _, v := range []*View{fresh, used} {
 			if x.source != nil {
-				if _, known := v.fetch(x.source); known {
+				if _, known := v.valueOf(x.source); known {
 					told++
 				}
 			}

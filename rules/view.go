@@ -98,16 +98,15 @@ func (v *View) get(arg any) any {
 	return value
 }
 
-// scalar fetches an operand without panicking. It is false where that takes more
-// than finding a scalar of the body.
-func (v *View) scalar(op *operand) (value any, known bool) {
+// try fetches an operand, unless it may be an error to ask for it.
+func (v *View) try(op *operand) (value any, known bool) {
 	if value, ok := v.found[op.id]; ok {
 		return value, true
 	}
 	if op.path == nil {
 		return v.get(op), true
 	}
-	if value, known = v.document().scalar(op.path); known {
+	if value, known = v.document().try(op.path); known {
 		v.found[op.id] = value
 	}
 	return value, known

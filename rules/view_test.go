@@ -89,7 +89,7 @@ func TestIdentityThenRoutes(t *testing.T) {
 	in := &Input{Body: []byte(`{"type":"a","id":"7"}`)}
 	v := NewView(in)
 	defer v.Free()
-	early, _ := Compile(`event == "" && id == ""`)
+	early, _ := Compile(`event + id == "" && len(id) == 0`)
 	if got, err := early.Match(v); !got || err != nil {
 		t.Errorf("before: %v, %v", got, err)
 	}
@@ -99,7 +99,7 @@ func TestIdentityThenRoutes(t *testing.T) {
 	i, _ := id.Text(v)
 	v.SetIdentity(e, i)
 	clear(in.Body) // whoever looked again would fail
-	late, _ := Compile(`event == "a" && id == "7" && body.type == "a" && body.id == "7"`)
+	late, _ := Compile(`event == "a" && id == "7" && event + id == "a7" && body.type == "a" && body.id == "7"`)
 	if got, err := late.Match(v); !got || err != nil {
 		t.Errorf("after: %v, %v", got, err)
 	}
