@@ -113,8 +113,8 @@ func readMember(data []byte, i int) node {
 	return node{key: i, colon: colon, value: skipSpace(data, skipSpace(data, colon)+1), escaped: escaped}
 }
 
-// isKey tells whether the value's key is this one. It is odd if it is not what it
-// is in valid UTF-8, which decoding changes.
+// isKey tells whether the value's key is this one. An odd one has the character in
+// it that decoding puts in the place of invalid UTF-8, or is invalid itself.
 func (n *node) isKey(data []byte, key string, odd bool) bool {
 	quoted := data[n.key:n.colon]
 	if n.escaped || odd {

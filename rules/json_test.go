@@ -177,7 +177,8 @@ func TestLargeObjects(t *testing.T) {
 		compare(t, expression,
 			`{"a":{"b":1},`+filler+`"y":2}`,
 			`{"a":{"b":1},`+filler+`"a":{`+filler+`"b":[1,2]}}`,
-			`{`+filler+`"b":[1,2],"a":[3,{"b":4}]}`)
+			`{`+filler+`"b":[1,2],"a":[3,{"b":4}]}`,
+			`{"c":{"d":{"e":{`+filler+`"f":[{`+filler+`"b":0}]}}},"a":{"b":[1,{"a":2}],`+filler+`"b":{"a":`+filler[4:6]+`}},"b":3}`)
 	}
 }
 

@@ -10,8 +10,11 @@ import (
 const (
 	// Checking and decoding recurse, and Go cannot survive a full stack.
 	maxDepth = 1_000
-	// How many values of a document are noted, in 32 KB.
-	maxNodes = 800
+	// How many values of a document are noted, in 32 KB, and how many of those may
+	// lie deeper than most paths lead.
+	maxNodes     = 800
+	maxDeepNodes = maxNodes / 2
+	shallow      = 2
 )
 
 var (
@@ -60,7 +63,7 @@ func (s *scanner) note(parent int, n node) int {
 	switch {
 	case parent < 0:
 		return -1
-	case len(s.nodes) >= maxNodes:
+	case len(s.nodes) >= maxNodes, len(s.nodes) >= maxDeepNodes && s.depth > shallow:
 		s.nodes[parent].more = true
 		return -1
 	}
