@@ -8,7 +8,8 @@
 // the builtins of the language. An operand is fetched when the program gets
 // to it: a rule on event alone never looks at the body, and body.type is
 // looked up in the raw JSON without decoding the rest. A View remembers what
-// has been fetched, so that the next expression gets it for free.
+// has been fetched, so that the next expression gets it for free. What compares
+// text with constants is told by a shortcut, and its program does not run.
 package rules
 
 import (
