@@ -28,17 +28,20 @@ type document struct {
 	value any
 	err   error
 
-	// What lookups have learned about json.
-	objects []object
-	members []member // of the objects
+	nodes []node // of json
+}
+
+// document returns the body, which is read when it is first asked for.
+func (v *View) document() *document {
+	if !v.body.read {
+		v.body.parse(v.in)
+	}
+	return &v.body
 }
 
 // lookup follows a path into the body. It panics where expr does.
 func (v *View) lookup(path []step) any {
-	d := &v.body
-	if !d.read {
-		d.parse(v.in)
-	}
+	d := v.document()
 	switch {
 	case d.err != nil:
 		panic(d.err)
@@ -66,25 +69,31 @@ func (d *document) parse(in *Input) {
 	media = strings.ToLower(strings.TrimSpace(media))
 	switch {
 	case media == "application/json", strings.HasSuffix(media, "+json"):
-		d.json, d.err = in.Body, checkJSON(in.Body)
-	case media == "application/x-www-form-urlencoded" && !mislabelled(in.Body):
+		d.err = d.parseJSON(in.Body)
+	case media == "application/x-www-form-urlencoded" && !d.mislabelled(in.Body):
 		d.value, d.err = parseForm(string(in.Body))
 	case media == "multipart/form-data":
 		d.value, d.err = parseMultipart(contentType, in.Body)
 	case media == "application/xml", media == "text/xml", strings.HasSuffix(media, "+xml"):
 		d.value = string(in.Body)
-	case checkJSON(in.Body) == nil: // whatever it was declared as
-		d.json = in.Body
+	case d.json != nil, d.parseJSON(in.Body) == nil: // whatever it was declared as
 	default:
 		d.value = string(in.Body)
 	}
 }
 
+func (d *document) parseJSON(body []byte) (err error) {
+	if d.nodes, err = scan(body, d.nodes); err == nil {
+		d.json = body
+	}
+	return err
+}
+
 // mislabelled reports whether a form is JSON after all: some senders, and curl
 // by default, declare whatever they post as a form.
-func mislabelled(form []byte) bool {
-	form = bytes.TrimLeft(form, " \t\r\n")
-	return len(form) > 0 && (form[0] == '{' || form[0] == '[') && checkJSON(form) == nil
+func (d *document) mislabelled(form []byte) bool {
+	start := bytes.TrimLeft(form, " \t\r\n")
+	return len(start) > 0 && (start[0] == '{' || start[0] == '[') && d.parseJSON(form) == nil
 }
 
 func parseForm(body string) (map[string]any, error) {

@@ -3,160 +3,142 @@ package rules
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 )
 
-const (
-	// Validating and decoding recurse, and Go cannot survive a full stack.
-	maxDepth = 1_000
-	// A list of empty maps takes fifty times its text once it is decoded.
-	maxValues = 1_000_000
-	// How many members of an object are remembered, in 3 KB.
-	maxMembers = 100
-)
-
-// checkJSON tells whether data is one JSON value. All functions below rely on it.
-func checkJSON(data []byte) error {
-	if tooDeep(data) {
-		return fmt.Errorf("body nests deeper than %d levels", maxDepth)
-	}
-	if !gjson.ValidBytes(data) {
-		return errors.New("body is not valid JSON")
-	}
-	return nil
-}
-
-func tooDeep(data []byte) bool {
-	if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) <= maxDepth {
-		return false
-	}
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			i = skipString(data, i) - 1
-		case '[', '{':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case ']', '}':
-			depth--
-		}
-	}
-	return false
-}
-
-var null = []byte("null")
+// A list of empty maps takes fifty times its text once it is decoded.
+const maxValues = 1_000_000
 
 // lookup follows a path and decodes only what it finds there. Where a key does
 // not fit the value, fetch knows what expr makes of it.
 func (d *document) lookup(path []step) any {
-	data := d.json[skipSpace(d.json, 0):]
+	at, left := d.find(path)
+	return fetch(d.decode(at), left)
+}
+
+// try is lookup where all keys fit.
+func (d *document) try(path []step) (value any, fits bool) {
+	if d.json == nil || d.err != nil {
+		return nil, false
+	}
+	at, left := d.find(path)
+	if len(left) > 0 {
+		return nil, false
+	}
+	return d.decode(at), true
+}
+
+// find follows a path as far as the keys fit, and returns what is left of it.
+func (d *document) find(path []step) (at place, left []step) {
+	at = place{d.nodes[0].value, 0}
 	for i, s := range path {
+		next, fits := absent, false
 		switch key := s.key.(type) {
 		case string:
-			if data[0] == '{' {
-				data = d.member(data, key)
-				continue
+			if at != absent && d.json[at.value] == '{' {
+				next, fits = d.member(at, key), true
 			}
 		case int:
-			if element := element(data, key); element != nil {
-				data = element
-				continue
+			if at != absent {
+				next = d.element(at, key)
+				fits = next != absent
 			}
 		}
-		return fetch(decodeJSON(data), path[i:])
+		if !fits {
+			return at, path[i:]
+		}
+		at = next
 	}
-	return decodeJSON(data)
+	return at, nil
 }
 
-// An object that has been gone through. Several paths lead through the same
-// objects, and most of the cost of a path is to skip what does not lie on it.
-type object struct {
-	left    int // bytes of the document from the object on, which identify it
-	members []member
-	rest    int // where members end, in an object that has too many
+// decode decodes what stands in a place; what is absent is null.
+func (d *document) decode(at place) any {
+	if at == absent {
+		return nil
+	}
+	return decodeJSON(d.json[at.value:])
 }
 
-// member says where a member of an object stands, counted from the object.
-type member struct {
-	key, colon, value int
-	plain             bool // the key stands for its own bytes
+// place is a value of the document.
+type place struct {
+	value int // where it begins
+	node  int // negative if it is not noted
 }
+
+var absent = place{-1, -1}
 
 // member finds a key of an object; of equal keys the last one counts, as it
 // does in encoding/json. A key that is not there is null.
-func (d *document) member(data []byte, key string) []byte {
-	o := d.object(data)
-	found := null
-	for _, m := range o.members {
-		if m.is(data, key) {
-			found = data[m.value:]
+func (d *document) member(object place, key string) place {
+	found, last, more := absent, -1, true
+	odd := strings.ContainsRune(key, utf8.RuneError)
+	if object.node >= 0 {
+		nodes := d.nodes[:d.nodes[object.node].next]
+		for i := object.node + 1; i < len(nodes); i = nodes[i].next {
+			if last = i; nodes[i].isKey(d.json, key, odd) {
+				found = place{nodes[i].value, i}
+			}
 		}
+		more = nodes[object.node].more
 	}
-	for i := o.rest; data[i] != '}'; {
-		var m member
-		if m, i = readMember(data, i); m.is(data, key) {
-			found = data[m.value:]
+	if !more {
+		return found
+	}
+	for i := d.rest(object, last); d.json[i] != '}'; {
+		n := readMember(d.json, i)
+		if n.isKey(d.json, key, odd) {
+			found = place{n.value, -1}
 		}
+		i = skipComma(d.json, skipValue(d.json, n.value))
 	}
 	return found
 }
 
-// object goes through an object, unless that has been done.
-func (d *document) object(data []byte) object {
-	for _, o := range d.objects {
-		if o.left == len(data) {
-			return o
-		}
+// rest is where the members begin that are not noted, behind the last one that is.
+func (d *document) rest(object place, last int) int {
+	if last < 0 {
+		return skipSpace(d.json, object.value+1)
 	}
-	o := object{left: len(data), rest: skipSpace(data, 1)}
-	start := len(d.members)
-	for data[o.rest] != '}' && len(d.members)-start < maxMembers {
-		var m member
-		m, o.rest = readMember(data, o.rest)
-		d.members = append(d.members, m)
-	}
-	o.members = d.members[start:]
-	d.objects = append(d.objects, o)
-	return o
+	return skipComma(d.json, skipValue(d.json, d.nodes[last].value))
 }
 
-// readMember reads the member at i, and returns where the next one begins.
-func readMember(data []byte, i int) (m member, next int) {
-	m.key, m.colon = i, skipString(data, i)
-	m.plain = plain(data[m.key:m.colon])
-	m.value = skipSpace(data, skipSpace(data, m.colon)+1)
-	return m, skipComma(data, skipValue(data, m.value))
+// readMember reads the member at i.
+func readMember(data []byte, i int) node {
+	colon := skipString(data, i)
+	escaped := bytes.IndexByte(data[i:colon], '\\') >= 0
+	return node{key: i, colon: colon, value: skipSpace(data, skipSpace(data, colon)+1), escaped: escaped}
 }
 
-func (m *member) is(data []byte, key string) bool {
-	quoted := data[m.key:m.colon]
-	if m.plain {
-		return string(quoted[1:len(quoted)-1]) == key
+// isKey tells whether the value's key is this one. An odd one has the character in
+// it that decoding puts in the place of invalid UTF-8, or is invalid itself.
+func (n *node) isKey(data []byte, key string, odd bool) bool {
+	quoted := data[n.key:n.colon]
+	if n.escaped || odd {
+		return unquote(quoted) == key
 	}
-	return unquote(quoted) == key
+	return string(quoted[1:len(quoted)-1]) == key
 }
 
-// element finds an element of an array. It returns nil if there is none.
-func element(data []byte, index int) []byte {
-	if data[0] != '[' {
-		return nil
+// element finds an element of an array.
+func (d *document) element(array place, index int) place {
+	if d.json[array.value] != '[' {
+		return absent
 	}
-	for i := skipSpace(data, 1); data[i] != ']'; i = skipComma(data, i) {
+	node := -1
+	if array.node >= 0 && array.node+1 < d.nodes[array.node].next {
+		node = array.node + 1 // the first element
+	}
+	for i := skipSpace(d.json, array.value+1); d.json[i] != ']'; i = skipComma(d.json, skipValue(d.json, i)) {
 		if index == 0 {
-			return data[i:]
+			return place{i, node}
 		}
-		index--
-		i = skipValue(data, i)
+		index, node = index-1, -1
 	}
-	return nil
+	return absent
 }
 
 // decoder decodes the JSON value at the beginning of data.

@@ -4,12 +4,29 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"unique"
 )
 
 // operand is one thing that expressions ask of a webhook.
 type operand struct {
-	name string // equal names mean equal values
+	name string
+	id   operandID
+	path []step             // below body; nil of others
+	text func(*View) string // of those that are at hand; nil of others
 	load func(*View) any
+}
+
+// operandID is an operand's name. Equal names mean equal values.
+type operandID = unique.Handle[string]
+
+func newOperand(name string, load func(*View) any) *operand {
+	return &operand{name: name, id: unique.Make(name), load: load}
+}
+
+func textOperand(name string, text func(*View) string) *operand {
+	op := newOperand(name, func(v *View) any { return text(v) })
+	op.text = text
+	return op
 }
 
 // MarshalText makes expr print an operand by its name, which it does to find
@@ -18,29 +35,31 @@ func (o *operand) MarshalText() ([]byte, error) { return []byte(o.name), nil }
 
 // operands are the names that stand for themselves.
 var operands = map[string]*operand{
-	"event":       {"event", func(v *View) any { return v.in.Event }},
-	"id":          {"id", func(v *View) any { return v.in.ID }},
-	"provider":    {"provider", func(v *View) any { return v.in.Provider }},
-	"source":      {"source", func(v *View) any { return v.in.Source }},
-	"method":      {"method", func(v *View) any { return v.in.Method }},
-	"path":        {"path", func(v *View) any { return v.in.Path }},
-	"query":       {"query", func(v *View) any { return v.in.query() }},
-	"headers":     {"headers", func(v *View) any { return v.in.headers() }},
-	"remote_ip":   {"remote_ip", func(v *View) any { return v.in.RemoteIP }},
-	"received_at": {"received_at", func(v *View) any { return v.in.ReceivedAt }},
+	"event":       textOperand("event", func(v *View) string { return v.in.Event }),
+	"id":          textOperand("id", func(v *View) string { return v.in.ID }),
+	"provider":    textOperand("provider", func(v *View) string { return v.in.Provider }),
+	"source":      textOperand("source", func(v *View) string { return v.in.Source }),
+	"method":      textOperand("method", func(v *View) string { return v.in.Method }),
+	"path":        textOperand("path", func(v *View) string { return v.in.Path }),
+	"query":       newOperand("query", func(v *View) any { return v.in.query() }),
+	"headers":     newOperand("headers", func(v *View) any { return v.in.headers() }),
+	"remote_ip":   textOperand("remote_ip", func(v *View) string { return v.in.RemoteIP }),
+	"received_at": newOperand("received_at", func(v *View) any { return v.in.ReceivedAt }),
 }
 
 func headerOperand(key string) *operand {
 	key = textproto.CanonicalMIMEHeaderKey(key)
-	return &operand{"headers." + key, func(v *View) any { return v.in.header(key) }}
+	return textOperand("headers."+key, func(v *View) string { return v.in.header(key) })
 }
 
 func queryOperand(key string) *operand {
-	return &operand{"query." + strconv.Quote(key), func(v *View) any { return v.in.queryValue(key) }}
+	return newOperand("query."+strconv.Quote(key), func(v *View) any { return v.in.queryValue(key) })
 }
 
 func bodyOperand(steps []step) *operand {
-	return &operand{"body" + pathName(steps), func(v *View) any { return v.lookup(steps) }}
+	op := newOperand("body"+pathName(steps), func(v *View) any { return v.lookup(steps) })
+	op.path = append([]step{}, steps...)
+	return op
 }
 
 // step is one key on a path into the body: a string, or an index.

@@ -34,13 +34,13 @@ type Input struct {
 type View struct {
 	in    *Input
 	body  document
-	found map[string]any // by the name of the operand
+	found map[operandID]any
 	env   map[string]any
 	vm    vm.VM
 }
 
 var views = sync.Pool{New: func() any {
-	v := &View{found: make(map[string]any)}
+	v := &View{found: make(map[operandID]any)}
 	v.env = map[string]any{
 		getter:   v.get,
 		"header": func(name string) string { return v.in.header(textproto.CanonicalMIMEHeaderKey(name)) },
@@ -61,7 +61,7 @@ func (v *View) Free() {
 	clear(stack)
 	v.vm = vm.VM{Stack: stack[:0]}
 	clear(v.found)
-	v.in, v.body = nil, document{objects: v.body.objects[:0], members: v.body.members[:0]}
+	v.in, v.body = nil, document{nodes: v.body.nodes[:0]}
 	views.Put(v)
 }
 
@@ -69,8 +69,8 @@ func (v *View) Free() {
 // been found with the help of the View.
 func (v *View) SetIdentity(event, id string) {
 	v.in.Event, v.in.ID = event, id
-	delete(v.found, "event")
-	delete(v.found, "id")
+	delete(v.found, operands["event"].id)
+	delete(v.found, operands["id"].id)
 }
 
 // run never panics: expr recovers, and what it lets through ends here.
@@ -90,12 +90,26 @@ func (v *View) run(program *vm.Program) (result any, err error) {
 // get fetches an operand. It panics where expr does: in the middle of a run.
 func (v *View) get(arg any) any {
 	op := arg.(*operand)
-	if value, ok := v.found[op.name]; ok {
+	if value, ok := v.found[op.id]; ok {
 		return value
 	}
 	value := op.load(v)
-	v.found[op.name] = value
+	v.found[op.id] = value
 	return value
+}
+
+// try fetches an operand, unless it may be an error to ask for it.
+func (v *View) try(op *operand) (value any, known bool) {
+	if value, ok := v.found[op.id]; ok {
+		return value, true
+	}
+	if op.path == nil {
+		return v.get(op), true
+	}
+	if value, known = v.document().try(op.path); known {
+		v.found[op.id] = value
+	}
+	return value, known
 }
 
 func (in *Input) header(key string) string {

@@ -49,6 +49,25 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
+// FuzzCut cuts a value into the items that strings.FieldsFunc finds.
+func FuzzCut(f *testing.F) {
+	for _, separators := range []string{"", ",", " \t,", ";", "é,", "\xff", "\ufffd "} {
+		f.Add("t=1,v1=00;v0=0é0, ,\xff\tx\ufffd", separators)
+	}
+	f.Fuzz(func(t *testing.T, value, separators string) {
+		v := valueTemplate{separators: separators, separates: bytesOf(separators)}
+		var got []string
+		for text, rest := v.cut(value); text != "" || rest != ""; text, rest = v.cut(rest) {
+			if text != "" {
+				got = append(got, text)
+			}
+		}
+		if want := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(separators, r) }); !slices.Equal(got, want) {
+			t.Errorf("%q is cut at any of %q into %q, want %q", value, separators, got, want)
+		}
+	})
+}
+
 // FuzzPresets puts anything in place of a header that the request of a preset cannot
 // do without. It is taken only if it has all the words of the right one, whatever
 // stands between them.

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,8 +11,9 @@ import (
 // such as t={timestamp} and v1={signature}, each any number of times.
 type valueTemplate struct {
 	items      []valueItem
-	separators string // "" = white space and commas, as far as no prefix has them
-	positional bool   // prefixes tell nothing, so the order does
+	separators string     // "" = white space and commas, as far as no prefix has them
+	positional bool       // prefixes tell nothing, so the order does
+	separates  *[256]bool // the bytes of separators; nil if not all are ASCII
 }
 
 type valueItem struct {
@@ -71,7 +71,20 @@ func parseValue(template, hash, separators string, captured *[]string) (valueTem
 	if v.separators == "" {
 		v.separators = v.defaultSeparators()
 	}
+	v.separates = bytesOf(v.separators)
 	return v, nil
+}
+
+// bytesOf returns which bytes there are in a text; nil if not all are ASCII.
+func bytesOf(text string) *[256]bool {
+	var set [256]bool
+	for _, c := range []byte(text) {
+		if c >= utf8.RuneSelf {
+			return nil
+		}
+		set[c] = true
+	}
+	return &set
 }
 
 func capturePosition(captured *[]string, name string) int {
@@ -93,9 +106,26 @@ func (v *valueTemplate) defaultSeparators() string {
 	return separators
 }
 
-// split yields the items of a text.
-func (v *valueTemplate) split(value string) iter.Seq[string] {
-	return strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(v.separators, r) })
+// cut returns the text up to the first separator, and what is behind that.
+func (v *valueTemplate) cut(value string) (text, rest string) {
+	if v.separates == nil {
+		return v.cutRune(value)
+	}
+	for i := range len(value) {
+		if v.separates[value[i]] {
+			return value[:i], value[i+1:]
+		}
+	}
+	return value, ""
+}
+
+func (v *valueTemplate) cutRune(value string) (text, rest string) {
+	i := strings.IndexFunc(value, func(r rune) bool { return strings.ContainsRune(v.separators, r) })
+	if i < 0 {
+		return value, ""
+	}
+	_, n := utf8.DecodeRuneInString(value[i:])
+	return value[:i], value[i+n:]
 }
 
 // candidate is a signature with what came along with it.
@@ -113,7 +143,11 @@ const (
 func (v *valueTemplate) parse(value string, to []candidate) []candidate {
 	first, position := len(to), 0
 	var common candidate
-	for text := range v.split(value) {
+	for rest := value; rest != ""; {
+		var text string
+		if text, rest = v.cut(rest); text == "" {
+			continue
+		}
 		item, text := v.read(strings.TrimSpace(text), position)
 		position++
 		switch {

@@ -1,0 +1,272 @@
+package rules
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+)
+
+const (
+	// Checking and decoding recurse, and Go cannot survive a full stack.
+	maxDepth = 1_000
+	// How many values of a document are noted, in 32 KB, and how many of those may
+	// lie deeper than most paths lead.
+	maxNodes     = 800
+	maxDeepNodes = maxNodes / 2
+	shallow      = 2
+)
+
+var (
+	errInvalid = errors.New("body is not valid JSON")
+	errTooDeep = fmt.Errorf("body nests deeper than %d levels", maxDepth)
+)
+
+// node is a value of a document, and where it stands.
+type node struct {
+	key, colon int  // the key before it, with its quotes, is data[key:colon]
+	value      int  // where it begins
+	next       int  // the node that follows it and what is in it
+	escaped    bool // there are escapes in the key
+	more       bool // it has members that are not noted
+}
+
+// scanner goes through a document once. It checks that it is one JSON value, and
+// notes the values that a path may lead to, so that nobody has to go through it
+// again: those of members, and the first element of each list.
+//
+// Its methods and functions take the position at which they begin and return the
+// one behind what they have checked, or a negative one if it is not valid.
+type scanner struct {
+	data  []byte
+	nodes []node // in the order of the document; the first one is all of it
+	depth int
+}
+
+// scan checks data and returns its nodes, in the memory of the given ones.
+func scan(data []byte, memory []node) ([]node, error) {
+	start := skipWhite(data, 0)
+	s := scanner{data: data, nodes: append(memory[:0], node{value: start})}
+	end := s.value(start, 0)
+	switch {
+	case s.depth > maxDepth:
+		return s.nodes, errTooDeep
+	case end < 0 || skipWhite(data, end) < len(data):
+		return s.nodes, errInvalid
+	}
+	s.nodes[0].next = len(s.nodes)
+	return s.nodes, nil
+}
+
+// note notes a value below a parent, which is negative if it is not noted itself.
+func (s *scanner) note(parent int, n node) int {
+	switch {
+	case parent < 0:
+		return -1
+	case len(s.nodes) >= maxNodes, len(s.nodes) >= maxDeepNodes && s.depth > shallow:
+		s.nodes[parent].more = true
+		return -1
+	}
+	s.nodes = append(s.nodes, n)
+	return len(s.nodes) - 1
+}
+
+// value checks a value whose node is given.
+func (s *scanner) value(i, node int) int {
+	if i >= len(s.data) {
+		return -1
+	}
+	switch c := s.data[i]; c {
+	case '"':
+		i, _ = checkString(s.data, i)
+		return i
+	case '{', '[':
+		if s.depth++; s.depth > maxDepth {
+			return -1
+		}
+		if c == '{' {
+			i = s.object(i, node)
+		} else {
+			i = s.array(i, node)
+		}
+		if i >= 0 {
+			s.depth--
+		}
+		if node >= 0 {
+			s.nodes[node].next = len(s.nodes)
+		}
+		return i
+	case 't':
+		return checkLiteral(s.data, i, "true")
+	case 'f':
+		return checkLiteral(s.data, i, "false")
+	case 'n':
+		return checkLiteral(s.data, i, "null")
+	}
+	return checkNumber(s.data, i)
+}
+
+func (s *scanner) object(i, parent int) int {
+	data := s.data
+	if i = skipWhite(data, i+1); i < len(data) && data[i] == '}' {
+		return i + 1
+	}
+	for {
+		if i >= len(data) || data[i] != '"' {
+			return -1
+		}
+		key := i
+		colon, escaped := checkString(data, i)
+		if colon < 0 {
+			return -1
+		}
+		if i = skipWhite(data, colon); i >= len(data) || data[i] != ':' {
+			return -1
+		}
+		i = skipWhite(data, i+1)
+		child := s.note(parent, node{key, colon, i, len(s.nodes) + 1, escaped, false})
+		if i < len(data) && data[i] == '"' {
+			i, _ = checkString(data, i)
+		} else {
+			i = s.value(i, child)
+		}
+		if i < 0 {
+			return -1
+		}
+		if i = skipWhite(data, i); i >= len(data) || data[i] != ',' {
+			return closed(data, i, '}')
+		}
+		i = skipWhite(data, i+1)
+	}
+}
+
+func (s *scanner) array(i, parent int) int {
+	data := s.data
+	if i = skipWhite(data, i+1); i < len(data) && data[i] == ']' {
+		return i + 1
+	}
+	child := s.note(parent, node{value: i, next: len(s.nodes) + 1})
+	for {
+		if i = s.value(i, child); i < 0 {
+			return -1
+		}
+		if i = skipWhite(data, i); i >= len(data) || data[i] != ',' {
+			return closed(data, i, ']')
+		}
+		i, child = skipWhite(data, i+1), -1
+	}
+}
+
+func closed(data []byte, i int, bracket byte) int {
+	if i < len(data) && data[i] == bracket {
+		return i + 1
+	}
+	return -1
+}
+
+func skipWhite(data []byte, i int) int {
+	for i < len(data) && data[i] <= ' ' && (data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+func checkLiteral(data []byte, i int, text string) int {
+	if end := i + len(text); end <= len(data) && string(data[i:end]) == text {
+		return end
+	}
+	return -1
+}
+
+func checkNumber(data []byte, i int) int {
+	if data[i] == '-' {
+		i++
+	}
+	if i < len(data) && data[i] == '0' {
+		i++
+	} else if i = checkDigits(data, i); i < 0 {
+		return -1
+	}
+	if i < len(data) && data[i] == '.' {
+		if i = checkDigits(data, i+1); i < 0 {
+			return -1
+		}
+	}
+	if i < len(data) && data[i]|0x20 == 'e' {
+		if i++; i < len(data) && (data[i] == '+' || data[i] == '-') {
+			i++
+		}
+		return checkDigits(data, i)
+	}
+	return i
+}
+
+// checkDigits checks that there is at least one.
+func checkDigits(data []byte, i int) int {
+	start := i
+	for i < len(data) && data[i]-'0' <= 9 {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// checkString also tells whether there are escapes in the string.
+func checkString(data []byte, i int) (end int, escaped bool) {
+	for i++; ; {
+		for i+8 <= len(data) {
+			word := binary.LittleEndian.Uint64(data[i:])
+			quote, backslash := word^'"'*ones, word^'\\'*ones
+			// The lowest of these bits marks the first byte that is a quote, a
+			// backslash or a control character. Those above it may be wrong.
+			special := ((quote-ones)&^quote | (backslash-ones)&^backslash | (word-' '*ones)&^word) & highs
+			if special != 0 {
+				i += bits.TrailingZeros64(special) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(data) && data[i] != '"' && data[i] != '\\' && data[i] >= ' ' {
+			i++
+		}
+		switch {
+		case i < len(data) && data[i] == '"':
+			return i + 1, escaped
+		case i < len(data) && data[i] == '\\':
+			escaped = true
+			if i = checkEscape(data, i); i < 0 {
+				return -1, false
+			}
+		default:
+			return -1, false
+		}
+	}
+}
+
+func checkEscape(data []byte, i int) int {
+	if i+1 >= len(data) {
+		return -1
+	}
+	switch data[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+		if i+6 > len(data) {
+			return -1
+		}
+		for _, c := range data[i+2 : i+6] {
+			if c-'0' > 9 && (c|0x20)-'a' > 5 {
+				return -1
+			}
+		}
+		return i + 6
+	}
+	return -1
+}
