@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -21,8 +20,8 @@ type insertion struct {
 	event         *queue.Event
 	head, request []byte
 	entries       []entry
-	buf           *bytes.Buffer // what head and request lie in; nil: in memory of their own
-	seq           uint64        // of its frame, set for the last event in it
+	buf           *[]byte // what head and request lie in; nil: in memory of their own
+	seq           uint64  // of its frame, set for the last event in it
 	visible       func()
 }
 
@@ -31,7 +30,7 @@ func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) erro
 	if e.Request == nil {
 		return errors.New("event has no request")
 	}
-	in := &insertion{event: e, buf: buffers.Get().(*bytes.Buffer), visible: visible}
+	in := &insertion{event: e, buf: buffers.Get().(*[]byte), visible: visible}
 	err := in.encode()
 	if err == nil {
 		err = s.appends.do(ctx, &operation{insert: in, size: len(in.head) + len(in.request)})
@@ -44,24 +43,23 @@ func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) erro
 
 func (in *insertion) encode() (err error) {
 	e := in.event
-	if in.request, err = sealTo(in.buf, e.ID[:], e.Request); err != nil {
-		return err
-	}
+	buf := appendRequest(openRecord((*in.buf)[:0]), e.Request)
+	in.request = seal(e.ID[:], buf)
 	e.Size = int64(len(in.request))
-	if in.head, err = sealTo(in.buf, e.ID[:], e); err != nil {
-		return err
-	}
+	start := len(buf)
+	buf = appendEvent(openRecord(buf), e)
+	in.head = seal(e.ID[:], buf[start:])
+	*in.buf = buf
 	in.entries, err = index(e)
 	return err
 }
 
 // buffers hold the records of events on their way.
-var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4<<10)) }}
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
 
 // free gives back the memory of head and request.
 func (in *insertion) free() {
-	if in.buf != nil && in.buf.Cap() <= maxPooled {
-		in.buf.Reset()
+	if in.buf != nil && cap(*in.buf) <= maxPooled {
 		buffers.Put(in.buf)
 	}
 }

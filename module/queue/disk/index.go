@@ -57,11 +57,28 @@ func contains(entries []entry, e entry) bool { return slices.ContainsFunc(entrie
 // what bbolt returns for keys that are not there.
 var nothing = []byte{}
 
-// remembered is the value of a dedup entry. It outlives its event.
-type remembered struct {
-	Source string         `cbor:"1,keyasint"`
-	Key    queue.DedupKey `cbor:"2,keyasint"`
-	Body   uint64         `cbor:"3,keyasint"`
+// remember returns the record of a dedup entry, which outlives its event: key and
+// hash of the body, and then the source.
+func remember(key []byte, e *queue.Event) []byte {
+	record := append(openRecord(nil), e.Dedup.Key[:]...)
+	record = binary.BigEndian.AppendUint64(record, e.Dedup.Body)
+	return seal(key, append(record, e.Source...))
+}
+
+// recall reads a dedup entry.
+func recall(key, record []byte) (w window, err error) {
+	content, err := unseal(key, record)
+	if err != nil {
+		return w, err
+	}
+	const fixed = len(w.Key) + 8
+	if len(content) < fixed || len(key) < idSize+timeSize {
+		return w, errDamaged
+	}
+	w.id, w.Until = idOf(key), timeOf(key)
+	w.Body = binary.BigEndian.Uint64(content[copy(w.Key[:], content):])
+	w.source = string(content[fixed:])
+	return w, nil
 }
 
 // index returns the entries that lead to an event.
@@ -88,11 +105,7 @@ func index(e *queue.Event) (entries []entry, err error) {
 	}
 	if e.Dedup != (queue.Dedup{}) {
 		key := dedupKey(e.Dedup.Until, e.ID)
-		value, err := seal(key, remembered{e.Source, e.Dedup.Key, e.Dedup.Body}, 64)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, entry{bucketDedup, key, value})
+		entries = append(entries, entry{bucketDedup, key, remember(key, e)})
 	}
 	return entries, nil
 }
@@ -148,16 +161,21 @@ var (
 	latest   = time.Unix(0, math.MaxInt64)
 )
 
-// appendTime appends eight bytes that sort as times do. Times that nanoseconds
-// cannot express, like the zero time, become the nearest one.
+// appendTime appends eight bytes that sort as times do.
 func appendTime(key []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(key, uint64(nanoseconds(t))^1<<63)
+}
+
+// nanoseconds returns the Unix time. Times that nanoseconds cannot express, like
+// the zero time, become the nearest one.
+func nanoseconds(t time.Time) int64 {
 	switch {
 	case t.Before(earliest):
-		t = earliest
+		return math.MinInt64
 	case t.After(latest):
-		t = latest
+		return math.MaxInt64
 	}
-	return binary.BigEndian.AppendUint64(key, uint64(t.UnixNano())^1<<63)
+	return t.UnixNano()
 }
 
 func appendName(key []byte, name string) []byte {

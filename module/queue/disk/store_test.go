@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -172,7 +171,7 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	release := sync.OnceFunc(j.mu.Unlock)
 	defer release()
 	push := func() (*queue.Event, *operation) {
-		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), buf: new(bytes.Buffer), visible: func() {}}
+		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), buf: new([]byte), visible: func() {}}
 		if err := in.encode(); err != nil {
 			t.Fatal(err)
 		}

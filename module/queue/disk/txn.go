@@ -79,10 +79,7 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	if err != nil {
 		return err
 	}
-	head, err := seal(id[:], e, 512)
-	if err != nil {
-		return err
-	}
+	head := seal(id[:], appendEvent(openRecord(make([]byte, 0, 512)), e))
 	if err := t.put(bucketHeads, id[:], head); err != nil {
 		return err
 	}
@@ -171,11 +168,7 @@ func (t *txn) flush() error {
 }
 
 func (t *txn) putMeta(key []byte, value uint64) error {
-	record, err := seal(key, value, 32)
-	if err != nil {
-		return err
-	}
-	return t.put(bucketMeta, key, record)
+	return t.put(bucketMeta, key, sealNumbers(key, value))
 }
 
 func (t *txn) putTally(k tallyKey, n queue.Tally) error {
@@ -183,11 +176,7 @@ func (t *txn) putTally(k tallyKey, n queue.Tally) error {
 	if n == (queue.Tally{}) {
 		return t.delete(bucketTally, key)
 	}
-	value, err := seal(key, [2]int64{n.Count, n.Bytes}, 32)
-	if err != nil {
-		return err
-	}
-	return t.put(bucketTally, key, value)
+	return t.put(bucketTally, key, sealNumbers(key, uint64(n.Count), uint64(n.Bytes)))
 }
 
 // loadHead loads an event without its request.
@@ -196,8 +185,8 @@ func loadHead(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
 	if record == nil {
 		return nil, queue.ErrNotFound
 	}
-	e := new(queue.Event)
-	if err := unseal(id[:], record, e); err != nil {
+	e, err := readEvent(id[:], record)
+	if err != nil {
 		return nil, fmt.Errorf("loading event %s: %w", id, err)
 	}
 	return e, nil
@@ -209,8 +198,7 @@ func load(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Request = new(queue.Request)
-	if err := unseal(id[:], tx.Bucket(bucketRequests).Get(id[:]), e.Request); err != nil {
+	if e.Request, err = readRequest(id[:], tx.Bucket(bucketRequests).Get(id[:])); err != nil {
 		return nil, fmt.Errorf("loading request of event %s: %w", id, err)
 	}
 	return e, nil
