@@ -40,7 +40,7 @@ func (s *Store) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease
 
 // leaseDue leases entries of a lane, and says when the next one is due.
 func (s *Store) leaseDue(lane queue.Lane, now, until time.Time, limit int) (keys [][]byte, next time.Time, err error) {
-	prefix := lanePrefix(lane)
+	prefix := appendLane(nil, lane)
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketDue).Cursor()
 		var lease []byte

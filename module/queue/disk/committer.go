@@ -137,8 +137,9 @@ func (s *Store) finish(batch []*operation, err error) {
 		case op.done != nil:
 			op.done <- op.err
 		case err == nil:
-			op.insert.free()
-			op.insert.visible()
+			visible := op.insert.visible
+			op.insert.leave()
+			visible()
 		}
 	}
 }

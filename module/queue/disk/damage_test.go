@@ -144,7 +144,7 @@ func TestDamagedTallyIsCountedAgain(t *testing.T) {
 func TestDamagedDedupEntryIsPassedOver(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	bad, good := appendNew(t, s), appendNew(t, s)
-	damage(t, s, bucketDedup, dedupKey(bad.Dedup.Until, bad.ID))
+	damage(t, s, bucketDedup, appendDedupKey(nil, bad.Dedup.Until, bad.ID))
 	var got []queue.ID
 	err := s.Remembered(t.Context(), start, func(_ string, id queue.ID, _ queue.Dedup) bool {
 		got = append(got, id)

@@ -15,7 +15,7 @@ type leases struct {
 }
 
 func leaseKey(lane queue.Lane, id queue.ID) string {
-	return string(append(lanePrefix(lane), id[:]...))
+	return string(append(appendLane(nil, lane), id[:]...))
 }
 
 // leaseOf returns the lease key that belongs to a due key.

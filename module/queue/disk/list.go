@@ -119,7 +119,7 @@ func (s *Store) Remembered(ctx context.Context, now time.Time, yield func(source
 		return err
 	}
 	// An entry whose window ends at now has ended.
-	from := dedupKey(now.Add(1), queue.ID{})
+	from := appendDedupKey(nil, now.Add(1), queue.ID{})
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -152,7 +152,7 @@ func (s *Store) readWindows(from []byte) (windows []window, last []byte, err err
 				return nil
 			}
 			last = bytes.Clone(key)
-			if w, err := recall(key, record); err == nil {
+			if w, err := readDedup(key, record); err == nil {
 				windows = append(windows, w)
 			}
 		}

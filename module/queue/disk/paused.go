@@ -10,7 +10,7 @@ import (
 
 // SetPaused implements queue.Store.
 func (s *Store) SetPaused(ctx context.Context, lane queue.Lane, paused bool) error {
-	key := lanePrefix(lane)
+	key := appendLane(nil, lane)
 	value := seal(key, openRecord(nil))
 	return s.do(ctx, func(t *txn) error {
 		if paused {

@@ -118,6 +118,6 @@ func readInsertion(id queue.ID, head, request []byte) (*insertion, error) {
 	if _, err := readRequest(id[:], request); err != nil {
 		return nil, err
 	}
-	entries, err := index(e)
-	return &insertion{event: e, head: head, request: request, entries: entries}, err
+	in := &insertion{event: e, head: head, request: request}
+	return in, in.add(e)
 }

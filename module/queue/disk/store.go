@@ -42,6 +42,7 @@ type Store struct {
 	neverSync    atomic.Bool
 	commits      atomic.Int64  // transactions so far
 	frame        []byte        // memory of the last frame; the journal's own
+	inserts      []*operation  // memory for those of a frame; the journal's own
 	tried        time.Time     // when opening was last tried again; the committer's own
 	progress     chan struct{} // holds a sign that the committer has come further
 	journalled   chan struct{} // closed when the journal's goroutine has ended

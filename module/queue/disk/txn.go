@@ -18,6 +18,7 @@ type txn struct {
 	ended   []string // leases that end when it is committed
 	applied uint64   // frame of the journal that is in the queue file then
 	writes  int
+	listing listing // of what is changed; bbolt holds on to parts of it
 }
 
 // unchanged reports whether there is nothing to commit.
@@ -62,10 +63,12 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	if err != nil {
 		return err
 	}
-	before, err := index(e)
-	if err != nil {
+	l := &t.listing
+	l.entries = l.entries[:0]
+	if err := l.add(e); err != nil {
 		return err
 	}
+	before := l.entries
 	changes := make(tallies)
 	changes.count(e, -1)
 	source, size := e.Source, e.Size
@@ -75,11 +78,13 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	if e.ID != id || e.Source != source || e.Size != size {
 		return fmt.Errorf("changing event %s: its ID, source and size are fixed", id)
 	}
-	after, err := index(e)
-	if err != nil {
+	if err := l.add(e); err != nil {
 		return err
 	}
-	head := seal(id[:], appendEvent(openRecord(make([]byte, 0, 512)), e))
+	after := l.entries[len(before):]
+	start := len(l.buf)
+	l.buf = appendEvent(openRecord(l.buf), e)
+	head := seal(id[:], l.tail(start))
 	if err := t.put(bucketHeads, id[:], head); err != nil {
 		return err
 	}
@@ -98,10 +103,11 @@ func (t *txn) remove(id queue.ID, keepDedup bool) error {
 	if err != nil {
 		return err
 	}
-	entries, err := index(e)
-	if err != nil {
+	t.listing.entries = t.listing.entries[:0]
+	if err := t.listing.add(e); err != nil {
 		return err
 	}
+	entries := t.listing.entries
 	if keepDedup {
 		entries = slices.DeleteFunc(entries, func(e entry) bool { return e.in(bucketDedup) })
 	}
