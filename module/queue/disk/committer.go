@@ -168,9 +168,10 @@ func (s *Store) transact(f *files, batch []*operation) (spoiler *operation, err 
 	return spoiler, err
 }
 
-// write runs a transaction.
+// write runs a transaction, in memory that the next one uses again.
 func (s *Store) write(f *files, work func(*txn) error) error {
-	t := &txn{sums: &s.sums, changes: make(tallies)}
+	t := &txn{sums: &s.sums, changes: make(tallies), scratch: s.scratch}
+	s.scratch = scratch{}
 	err := update(f.db, func(tx *bolt.Tx) error {
 		t.tx = tx
 		if err := work(t); err != nil {
@@ -181,8 +182,12 @@ func (s *Store) write(f *files, work func(*txn) error) error {
 		}
 		return t.flush()
 	})
-	if err != nil || t.unchanged() {
+	if err != nil {
 		return err
+	}
+	s.scratch = t.scratch.emptied()
+	if t.unchanged() {
+		return nil
 	}
 	s.commits.Add(1)
 	s.sums.apply(t.changes)

@@ -81,7 +81,7 @@ func countAgain(tx *bolt.Tx) (tallies, error) {
 	sum := make(tallies)
 	err := tx.Bucket(bucketHeads).ForEach(func(id, record []byte) error {
 		if e, err := readEvent(id, record); err == nil {
-			sum.count(e, 1)
+			sum.count(e)
 		}
 		return nil
 	})

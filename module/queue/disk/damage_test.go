@@ -124,7 +124,7 @@ func TestDamagedTallyIsCountedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	appendNew(t, s)
-	damage(t, s, bucketTally, tallyKey{kind: countAll}.bytes())
+	damage(t, s, bucketTally, tallyKey{kind: countAll}.append(nil))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -48,12 +47,14 @@ type entry struct {
 
 func (e entry) in(bucket []byte) bool { return &e.bucket[0] == &bucket[0] }
 
-func (e entry) equals(other entry) bool {
+// replaces reports whether both have the same key.
+func (e entry) replaces(other entry) bool {
 	return e.in(other.bucket) && bytes.Equal(e.key, other.key)
 }
 
-// contains reports whether entries has one with the same key.
-func contains(entries []entry, e entry) bool { return slices.ContainsFunc(entries, e.equals) }
+func (e entry) same(other entry) bool {
+	return e.replaces(other) && bytes.Equal(e.value, other.value)
+}
 
 // nothing is the value of entries that are all key. It is not nil, which is
 // what bbolt returns for keys that are not there.
@@ -146,23 +147,6 @@ func (l *listing) addDelivery(e *queue.Event, d *queue.Delivery) error {
 		l.entries = append(l.entries, entry{bucketDue, due, nothing})
 	}
 	return nil
-}
-
-// without returns the entries that others lacks.
-func without(entries, others []entry) (rest []entry) {
-	if len(others) == 0 {
-		return entries
-	}
-next:
-	for _, e := range entries {
-		for _, o := range others {
-			if e.equals(o) && bytes.Equal(e.value, o.value) {
-				continue next
-			}
-		}
-		rest = append(rest, e)
-	}
-	return rest
 }
 
 func appendDueKey(key []byte, lane queue.Lane, due time.Time, id queue.ID) []byte {

@@ -48,13 +48,15 @@ func unseal(key, record []byte) (content []byte, err error) {
 	return record[recordPrefix:], nil
 }
 
-// sealNumbers returns the record of numbers that is to lie under a key.
-func sealNumbers(key []byte, numbers ...uint64) []byte {
-	record := openRecord(make([]byte, 0, recordPrefix+8*len(numbers)))
+// appendNumbers appends the record of numbers that is to lie under a key.
+func appendNumbers(buf, key []byte, numbers ...uint64) []byte {
+	start := len(buf)
+	buf = openRecord(buf)
 	for _, n := range numbers {
-		record = binary.BigEndian.AppendUint64(record, n)
+		buf = binary.BigEndian.AppendUint64(buf, n)
 	}
-	return seal(key, record)
+	seal(key, buf[start:])
+	return buf
 }
 
 // unsealNumbers reads the numbers of the record that lies under a key.

@@ -51,6 +51,7 @@ type Store struct {
 	opening sync.Mutex // held while the files are opened, and closed after a failure
 
 	// The committer's own:
+	scratch            scratch
 	broken             bool // the queue file is to be mended
 	suspect            bool // an operation panicked
 	salvaged, examined time.Time

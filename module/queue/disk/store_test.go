@@ -234,6 +234,25 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 	wg.Wait()
 }
 
+func TestUpdateOfNothingIsNoCommit(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	e := appendNew(t, s)
+	lane := queue.Lane{Source: "github", Route: "app"}
+	if claimed, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1); err != nil || len(claimed) != 1 {
+		t.Fatalf("claimed %v: %v", claimed, err)
+	}
+	before := s.commits.Load()
+	if err := s.Update(t.Context(), e.ID, func(*queue.Event) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.commits.Load() - before; n != 0 {
+		t.Errorf("it took %d commits", n)
+	}
+	if claimed, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1); err != nil || len(claimed) != 0 {
+		t.Errorf("the lease has ended: claimed %v, %v", claimed, err)
+	}
+}
+
 func TestCloseCommitsWhatWaits(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
