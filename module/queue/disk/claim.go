@@ -43,10 +43,10 @@ func (s *Store) leaseDue(lane queue.Lane, now, until time.Time, limit int) (keys
 	prefix := appendLane(nil, lane)
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketDue).Cursor()
-		var lease []byte
+		var buf []byte // for the keys
 		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
 			due := timeOf(key)
-			lease = appendLease(lease[:0], key)
+			lease := leaseOf(key)
 			if due.After(now) || len(keys) >= limit {
 				if s.leases.taken(lease, now) {
 					continue
@@ -55,7 +55,9 @@ func (s *Store) leaseDue(lane queue.Lane, now, until time.Time, limit int) (keys
 				return nil
 			}
 			if s.leases.take(lease, now, until) {
-				keys = append(keys, bytes.Clone(key))
+				start := len(buf)
+				buf = append(buf, key...)
+				keys = append(keys, buf[start:len(buf):len(buf)])
 			}
 		}
 		return nil
@@ -70,11 +72,12 @@ func (s *Store) leaseDue(lane queue.Lane, now, until time.Time, limit int) (keys
 func (s *Store) loadDue(keys [][]byte) (events []*queue.Event, damaged []error, err error) {
 	events, damaged = make([]*queue.Event, len(keys)), make([]error, len(keys))
 	err = s.view(func(tx *bolt.Tx) error {
+		due, r := tx.Bucket(bucketDue).Cursor(), openReader(tx)
 		for i, key := range keys {
-			if tx.Bucket(bucketDue).Get(key) == nil {
+			if find(due, key) == nil {
 				continue
 			}
-			e, err := load(tx, idOf(key))
+			e, err := r.load(idOf(key))
 			switch {
 			case errors.Is(err, queue.ErrNotFound):
 				damaged[i] = fmt.Errorf("%w: there is nothing at %s", errDamaged, idOf(key))
@@ -92,4 +95,4 @@ func (s *Store) loadDue(keys [][]byte) (events []*queue.Event, damaged []error, 
 }
 
 // Release implements queue.Store.
-func (s *Store) Release(lane queue.Lane, id queue.ID) { s.leases.end(leaseKey(lane, id)) }
+func (s *Store) Release(lane queue.Lane, id queue.ID) { s.leases.end(leaseIn(lane, id)) }

@@ -32,7 +32,7 @@ func (s *Store) setAside(cause error, id queue.ID, dueKey []byte) {
 }
 
 func (t *txn) setAside(id queue.ID, dueKey []byte) error {
-	if _, err := load(t.tx, id); err == nil {
+	if _, err := openReader(t.tx).load(id); err == nil {
 		return nil // somebody mended it
 	}
 	for _, bucket := range [][]byte{bucketHeads, bucketRequests} {

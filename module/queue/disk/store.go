@@ -81,7 +81,7 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 		logger:  logger,
 		appends: newIntake(appendPatience),
 		intake:  newIntake(commitPatience),
-		leases:  leases{until: make(map[string]time.Time)},
+		leases:  leases{until: make(map[leaseKey]time.Time)},
 
 		progress:   make(chan struct{}, 1),
 		journalled: make(chan struct{}),
@@ -186,7 +186,7 @@ func (s *Store) Get(ctx context.Context, id queue.ID) (e *queue.Event, err error
 		return nil, err
 	}
 	read := func(tx *bolt.Tx) (err error) {
-		e, err = load(tx, id)
+		e, err = openReader(tx).load(id)
 		return err
 	}
 	if err = s.view(read); errors.Is(err, queue.ErrNotFound) { // it may be in the journal only

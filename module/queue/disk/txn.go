@@ -15,9 +15,9 @@ import (
 type txn struct {
 	tx      *bolt.Tx
 	sums    *ledger
-	changes tallies  // that the transaction makes to sums
-	ended   []string // leases that end when it is committed
-	applied uint64   // frame of the journal that is in the queue file then
+	changes tallies    // that the transaction makes to sums
+	ended   []leaseKey // leases that end when it is committed
+	applied uint64     // frame of the journal that is in the queue file then
 	writes  int
 	heads   *bolt.Cursor // made when it is needed first
 	scratch
@@ -46,16 +46,12 @@ const maxScratch = 1 << 20
 // unchanged reports whether there is nothing to commit.
 func (t *txn) unchanged() bool { return t.writes == 0 && t.applied == 0 }
 
-// head returns the head of an event, nil if it is not there. Unlike Bucket.Get a
-// cursor is made only once.
+// head returns the head of an event, nil if it is not there.
 func (t *txn) head(id queue.ID) []byte {
 	if t.heads == nil {
 		t.heads = t.tx.Bucket(bucketHeads).Cursor()
 	}
-	if key, record := t.heads.Seek(id[:]); bytes.Equal(key, id[:]) {
-		return record
-	}
-	return nil
+	return find(t.heads, id[:])
 }
 
 func (t *txn) put(bucket, key, value []byte) error {
@@ -235,28 +231,4 @@ func (t *txn) putTally(k tallyKey, n queue.Tally) error {
 	start = len(t.buf)
 	t.buf = appendNumbers(t.buf, key, uint64(n.Count), uint64(n.Bytes))
 	return t.put(bucketTally, key, t.tail(start))
-}
-
-// loadHead decodes the head of an event; nil is one that is not there.
-func loadHead(record []byte, id queue.ID) (*queue.Event, error) {
-	if record == nil {
-		return nil, queue.ErrNotFound
-	}
-	e, err := readEvent(id[:], record)
-	if err != nil {
-		return nil, fmt.Errorf("loading event %s: %w", id, err)
-	}
-	return e, nil
-}
-
-// load loads an event with its request.
-func load(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
-	e, err := loadHead(tx.Bucket(bucketHeads).Get(id[:]), id)
-	if err != nil {
-		return nil, err
-	}
-	if e.Request, err = readRequest(id[:], tx.Bucket(bucketRequests).Get(id[:])); err != nil {
-		return nil, fmt.Errorf("loading request of event %s: %w", id, err)
-	}
-	return e, nil
 }
