@@ -180,7 +180,11 @@ func (s *Store) write(f *files, work func(*txn) error) error {
 		if t.unchanged() {
 			return errUnchanged
 		}
-		return t.flush()
+		if err := t.flush(); err != nil {
+			return err
+		}
+		s.committing.Store(int64(tx.ID()))
+		return nil
 	})
 	if err != nil {
 		return err

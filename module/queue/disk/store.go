@@ -41,6 +41,7 @@ type Store struct {
 	acknowledged atomic.Uint64
 	neverSync    atomic.Bool
 	commits      atomic.Int64  // transactions so far
+	committing   atomic.Int64  // ID of the last one whose commit has begun
 	frame        []byte        // memory of the last frame; the journal's own
 	inserts      []*operation  // memory for those of a frame; the journal's own
 	tried        time.Time     // when opening was last tried again; the committer's own

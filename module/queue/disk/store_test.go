@@ -253,6 +253,32 @@ func TestUpdateOfNothingIsNoCommit(t *testing.T) {
 	}
 }
 
+// A claim must not rely on what it has seen before a commit that ended a lease.
+func TestViewBeforeCommitIsNotLatest(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	e := appendNew(t, s)
+	for range 2 {
+		err := s.view(func(tx *bolt.Tx) error {
+			if !s.isLatest(tx) {
+				t.Error("a view that has just begun counts as an old one")
+			}
+			if err := deliver(t, s, e.ID); err != nil {
+				return err
+			}
+			if s.isLatest(tx) {
+				t.Error("a view that began before a commit counts as the latest")
+			}
+			return s.Update(t.Context(), e.ID, func(e *queue.Event) error {
+				e.Deliveries[0].State = queue.Pending
+				return nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCloseCommitsWhatWaits(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
