@@ -67,16 +67,19 @@ func (in *intake) do(ctx context.Context, op *operation) error {
 	if err := in.push(op); err != nil {
 		return err
 	}
-	select {
-	case err := <-done:
-		answers.Put(done)
-		return err
-	case <-ctx.Done():
+	var err error
+	if ctx.Done() == nil {
+		err = <-done
+	} else {
+		select {
+		case err = <-done:
+		case <-ctx.Done():
+			if op.state.CompareAndSwap(waiting, withdrawn) {
+				return ctx.Err()
+			}
+			err = <-done
+		}
 	}
-	if op.state.CompareAndSwap(waiting, withdrawn) {
-		return ctx.Err()
-	}
-	err := <-done
 	answers.Put(done)
 	return err
 }
