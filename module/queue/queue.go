@@ -66,87 +66,87 @@ const (
 
 // Event is one accepted webhook and what is known about its deliveries.
 type Event struct {
-	ID         ID         `cbor:"1,keyasint"`
-	Source     string     `cbor:"2,keyasint"`
-	Provider   string     `cbor:"3,keyasint"`
-	Type       string     `cbor:"4,keyasint,omitempty"`
-	DeliveryID string     `cbor:"5,keyasint,omitempty"` // the provider's, or the hash that stands in for it
-	ReceivedAt time.Time  `cbor:"6,keyasint"`
-	State      EventState `cbor:"7,keyasint"`
-	Size       int64      `cbor:"8,keyasint"` // bytes that the request takes in the store
-	Dedup      Dedup      `cbor:"9,keyasint,omitzero"`
-	Check      Check      `cbor:"10,keyasint,omitzero"` // of a held event
-	Deliveries []Delivery `cbor:"11,keyasint,omitempty"`
+	ID         ID
+	Source     string
+	Provider   string
+	Type       string
+	DeliveryID string // the provider's, or the hash that stands in for it
+	ReceivedAt time.Time
+	State      EventState
+	Size       int64 // bytes that the request takes in the store
+	Dedup      Dedup
+	Check      Check // of a held event
+	Deliveries []Delivery
 
 	// Request is kept apart from the rest: it never changes, and what lists or
 	// updates events does not load it.
-	Request *Request `cbor:"-"`
+	Request *Request
 }
 
 // Request is the webhook as it arrived.
 type Request struct {
-	Method     string              `cbor:"1,keyasint"`
-	Host       string              `cbor:"2,keyasint"`
-	URI        string              `cbor:"3,keyasint"` // path and query, without a token of the gateway's own
-	Proto      string              `cbor:"4,keyasint"`
-	RemoteAddr string              `cbor:"5,keyasint"` // the peer, as host:port
-	ClientIP   string              `cbor:"6,keyasint"` // what Caddy took for the client
-	TLS        bool                `cbor:"7,keyasint"`
-	Header     map[string][]string `cbor:"8,keyasint"`
-	Body       []byte              `cbor:"9,keyasint"`
-	Secret     []string            `cbor:"10,keyasint,omitempty"` // headers that are never to be shown
-	PublicURL  string              `cbor:"11,keyasint,omitempty"` // what the provider called, where its proof covers that
+	Method     string
+	Host       string
+	URI        string // path and query, without a token of the gateway's own
+	Proto      string
+	RemoteAddr string // the peer, as host:port
+	ClientIP   string // what Caddy took for the client
+	TLS        bool
+	Header     map[string][]string
+	Body       []byte
+	Secret     []string // headers that are never to be shown
+	PublicURL  string   // what the provider called, where its proof covers that
 }
 
 // Delivery is one event on its way to one route.
 type Delivery struct {
-	Route    string        `cbor:"1,keyasint"`
-	State    DeliveryState `cbor:"2,keyasint"`
-	Queued   time.Time     `cbor:"3,keyasint"`           // when it joined the queue: at acceptance, revival or replay
-	Due      time.Time     `cbor:"4,keyasint"`           // when a pending one may be tried
-	Ended    time.Time     `cbor:"5,keyasint,omitzero"`  // when it was delivered or died
-	Attempts int           `cbor:"6,keyasint"`           // tries that count
-	Status   int           `cbor:"7,keyasint,omitempty"` // HTTP status of the last try, 0 when nothing answered
-	Reason   string        `cbor:"8,keyasint,omitempty"` // why the last try failed
-	Log      []Attempt     `cbor:"9,keyasint,omitempty"` // the last tries, those before a revival included, oldest first
+	Route    string
+	State    DeliveryState
+	Queued   time.Time // when it joined the queue: at acceptance, revival or replay
+	Due      time.Time // when a pending one may be tried
+	Ended    time.Time // when it was delivered or died
+	Attempts int       // tries that count
+	Status   int       // HTTP status of the last try, 0 when nothing answered
+	Reason   string    // why the last try failed
+	Log      []Attempt // the last tries, those before a revival included, oldest first
 
 	// Key orders: of the deliveries to a route that have the same one, only the
 	// first is handed out until it ends. Without a key there is no order.
-	Key string `cbor:"10,keyasint,omitempty"`
+	Key string
 	// Holds says that this one, dead, stops those behind it all the same.
-	Holds bool `cbor:"11,keyasint,omitempty"`
+	Holds bool
 
-	Replays  int       `cbor:"12,keyasint,omitempty"` // how often an operator sent it again
-	Replayed time.Time `cbor:"13,keyasint,omitzero"`  // when that was last
-	From     string    `cbor:"14,keyasint,omitempty"` // the route that it was on its way to before a replay
+	Replays  int       // how often an operator sent it again
+	Replayed time.Time // when that was last
+	From     string    // the route that it was on its way to before a replay
 }
 
 // Attempt is what came of one try of a delivery.
 type Attempt struct {
-	At      time.Time     `cbor:"1,keyasint"`
-	Took    time.Duration `cbor:"2,keyasint"`
-	Status  int           `cbor:"3,keyasint,omitempty"` // HTTP status, 0 when nothing answered
-	Reason  string        `cbor:"4,keyasint,omitempty"` // why it did not succeed
-	Outcome Outcome       `cbor:"5,keyasint"`
+	At      time.Time
+	Took    time.Duration
+	Status  int    // HTTP status, 0 when nothing answered
+	Reason  string // why it did not succeed
+	Outcome Outcome
 }
 
 // Check is how far the check of a held event has come.
 type Check struct {
-	Due   time.Time `cbor:"1,keyasint"`
-	Calls int       `cbor:"2,keyasint"` // calls made so far
+	Due   time.Time
+	Calls int // calls made so far
 	// Sent says that a call may have reached the provider without its outcome
 	// being known. It is stored before the call is made.
-	Sent   bool      `cbor:"3,keyasint"`
-	Ended  time.Time `cbor:"4,keyasint,omitzero"` // when an uncertain event was given up on
-	Reason string    `cbor:"5,keyasint,omitempty"`
+	Sent   bool
+	Ended  time.Time // when an uncertain event was given up on
+	Reason string
 }
 
 // Dedup is an event's place in its source's dedup window. The zero value takes
 // no place.
 type Dedup struct {
-	Key   DedupKey  `cbor:"1,keyasint"`
-	Body  uint64    `cbor:"2,keyasint"` // hash of the body, to tell a conflict from a copy
-	Until time.Time `cbor:"3,keyasint"` // when the window ends
+	Key   DedupKey
+	Body  uint64    // hash of the body, to tell a conflict from a copy
+	Until time.Time // when the window ends
 }
 
 // DedupKey is a hash of what identifies a delivery within its source.

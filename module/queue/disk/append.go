@@ -1,10 +1,10 @@
 package disk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
@@ -20,10 +20,47 @@ const (
 type insertion struct {
 	event         *queue.Event
 	head, request []byte
-	entries       []entry
-	buf           *bytes.Buffer // what head and request lie in; nil: in memory of their own
-	seq           uint64        // of its frame, set for the last event in it
+	listing              // its buf has the records, too, if they have no memory of their own
+	seq           uint64 // of its frame, set for the last event in it
 	visible       func()
+
+	toJournal, toFile operation
+	users             atomic.Int32 // whoever may still look at it: the caller of Append, and the committer
+}
+
+// insertions are memory for those that come. bbolt and the journal hold on to
+// none of it after their write.
+var insertions = sync.Pool{New: func() any { return &insertion{listing: listing{buf: make([]byte, 0, 4<<10)}} }}
+
+// newInsertion returns the insertion of an event, whose Size it sets.
+func newInsertion(e *queue.Event, visible func()) (*insertion, error) {
+	in := insertions.Get().(*insertion)
+	in.event, in.visible = e, visible
+	in.users.Store(2)
+	in.buf = appendRequest(openRecord(in.buf[:0]), e.Request)
+	in.request = seal(e.ID[:], in.tail(0))
+	e.Size = int64(len(in.request))
+	start := len(in.buf)
+	in.buf = appendEvent(openRecord(in.buf), e)
+	in.head = seal(e.ID[:], in.tail(start))
+	in.toJournal = operation{insert: in, size: len(in.head) + len(in.request)}
+	in.toFile = operation{insert: in, size: in.toJournal.size}
+	return in, in.add(e)
+}
+
+// leave gives the memory back when all users have left. Where anything failed
+// one of them never does: somebody else may know of the insertion then.
+func (in *insertion) leave() {
+	if in.users.Add(-1) > 0 {
+		return
+	}
+	if cap(in.buf) > maxPooled {
+		in.buf = nil
+	}
+	clear(in.entries)
+	in.entries = in.entries[:0]
+	in.event, in.visible, in.head, in.request, in.seq = nil, nil, nil, nil, 0
+	insertions.Put(in)
 }
 
 // Append implements queue.Store. It sets the event's Size.
@@ -31,39 +68,14 @@ func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) erro
 	if e.Request == nil {
 		return errors.New("event has no request")
 	}
-	in := &insertion{event: e, buf: buffers.Get().(*bytes.Buffer), visible: visible}
-	err := in.encode()
+	in, err := newInsertion(e, visible)
 	if err == nil {
-		err = s.appends.do(ctx, &operation{insert: in, size: len(in.head) + len(in.request)})
+		err = s.appends.do(ctx, &in.toJournal)
 	}
-	if err != nil {
-		in.free()
+	if err == nil {
+		in.leave()
 	}
 	return err
-}
-
-func (in *insertion) encode() (err error) {
-	e := in.event
-	if in.request, err = sealTo(in.buf, e.ID[:], e.Request); err != nil {
-		return err
-	}
-	e.Size = int64(len(in.request))
-	if in.head, err = sealTo(in.buf, e.ID[:], e); err != nil {
-		return err
-	}
-	in.entries, err = index(e)
-	return err
-}
-
-// buffers hold the records of events on their way.
-var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4<<10)) }}
-
-// free gives back the memory of head and request.
-func (in *insertion) free() {
-	if in.buf != nil && in.buf.Cap() <= maxPooled {
-		in.buf.Reset()
-		buffers.Put(in.buf)
-	}
 }
 
 // keepJournal is the only goroutine that writes to the journal.
@@ -122,14 +134,15 @@ func (s *Store) journalize(f *files, batch []*operation) error {
 	if s.frame = frame; cap(frame) > maxBytes {
 		s.frame = nil
 	}
-	inserts, memory := make([]*operation, len(batch)), make([]operation, len(batch))
-	for i, op := range batch {
-		inserts[i] = &memory[i]
-		inserts[i].insert, inserts[i].size = op.insert, op.size
+	inserts := s.inserts[:0]
+	for _, op := range batch {
+		inserts = append(inserts, &op.insert.toFile)
 	}
-	inserts[len(inserts)-1].insert.seq = seq
+	batch[len(batch)-1].insert.seq = seq
 	if s.intake.push(inserts...) != nil { // it is in the journal all the same
 		s.abandon(inserts)
 	}
+	clear(inserts)
+	s.inserts = inserts
 	return nil
 }

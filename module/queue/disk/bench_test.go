@@ -73,15 +73,10 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// An event of those that 64 are claimed of at once, and its release.
-func BenchmarkClaim(b *testing.B) {
-	s, err := Open(b.TempDir(), zap.NewNop())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
+// appendMany appends 1024 events.
+func appendMany(b *testing.B, s *Store) (events [1024]*queue.Event) {
 	var wg sync.WaitGroup
-	for range 1024 {
+	for i := range events {
 		wg.Go(func() {
 			e, err := benchEvent()
 			if err == nil {
@@ -90,9 +85,54 @@ func BenchmarkClaim(b *testing.B) {
 			if err != nil {
 				b.Error(err)
 			}
+			events[i] = e
 		})
 	}
 	wg.Wait()
+	return events
+}
+
+// An event whose delivery ends or is replayed, by one of 64 callers.
+func BenchmarkUpdate(b *testing.B) {
+	s, err := Open(b.TempDir(), zap.NewNop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	events := appendMany(b, s)
+	toggle := func(e *queue.Event) error {
+		d := &e.Deliveries[0]
+		if d.State == queue.Pending {
+			d.State, d.Ended, d.Attempts, d.Status = queue.Delivered, time.Now(), 1, 200
+		} else {
+			d.State, d.Due, d.Attempts = queue.Pending, time.Now(), 0
+		}
+		return nil
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range 64 {
+		wg.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := s.Update(b.Context(), events[n%1024].ID, toggle); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// An event of those that 64 are claimed of at once, and its release.
+func BenchmarkClaim(b *testing.B) {
+	s, err := Open(b.TempDir(), zap.NewNop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	appendMany(b, s)
 	lane := queue.Lane{Source: "github", Route: "app"}
 	var claimed []*queue.Event
 	claim := func() {

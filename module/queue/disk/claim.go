@@ -17,78 +17,92 @@ func (s *Store) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease
 	if err := ctx.Err(); err != nil {
 		return nil, time.Time{}, err
 	}
-	keys, next, err := s.leaseDue(lane, now, now.Add(lease), limit)
+	var (
+		keys    [][]byte
+		events  []*queue.Event
+		damaged []error
+	)
+	err = s.view(func(tx *bolt.Tx) error {
+		keys, next = s.leaseDue(tx, lane, now, now.Add(lease), limit)
+		if s.isLatest(tx) {
+			events, damaged = loadDue(tx, keys)
+		}
+		return nil
+	})
+	if err == nil && events == nil && len(keys) > 0 {
+		err = s.view(func(tx *bolt.Tx) error {
+			events, damaged = loadDue(tx, keys)
+			return nil
+		})
+	}
 	if err != nil {
+		for _, key := range keys {
+			s.leases.end(leaseOf(key))
+		}
 		return nil, time.Time{}, err
 	}
-	events, damaged, err := s.loadDue(keys)
 	for i, key := range keys {
-		if damaged[i] != nil && err == nil {
+		if damaged[i] != nil {
 			s.setAside(damaged[i], idOf(key), key)
 		}
-		if events[i] == nil || err != nil {
+		if events[i] == nil {
 			s.leases.end(leaseOf(key))
 			continue
 		}
 		claimed = append(claimed, events[i])
 	}
-	if err != nil {
-		return nil, time.Time{}, err
-	}
 	return claimed, next, nil
 }
 
 // leaseDue leases entries of a lane, and says when the next one is due.
-func (s *Store) leaseDue(lane queue.Lane, now, until time.Time, limit int) (keys [][]byte, next time.Time, err error) {
-	prefix := lanePrefix(lane)
-	err = s.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketDue).Cursor()
-		var lease []byte
-		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
-			due := timeOf(key)
-			lease = appendLease(lease[:0], key)
-			if due.After(now) || len(keys) >= limit {
-				if s.leases.taken(lease, now) {
-					continue
-				}
-				next = due
-				return nil
-			}
-			if s.leases.take(lease, now, until) {
-				keys = append(keys, bytes.Clone(key))
-			}
+func (s *Store) leaseDue(tx *bolt.Tx, lane queue.Lane, now, until time.Time, limit int) (keys [][]byte, next time.Time) {
+	var buf []byte // for the keys
+	prefix, lease := appendLane(nil, lane), leaseIn(lane, queue.ID{})
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
+	c := tx.Bucket(bucketDue).Cursor()
+	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
+		lease.id = idOf(key)
+		if s.leases.until[lease].After(now) {
+			continue
 		}
-		return nil
-	})
-	return keys, next, err
+		if due := timeOf(key); due.After(now) || len(keys) >= limit {
+			return keys, due
+		}
+		s.leases.until[lease] = until
+		start := len(buf)
+		buf = append(buf, key...)
+		keys = append(keys, buf[start:len(buf):len(buf)])
+	}
+	return keys, time.Time{}
 }
 
-// loadDue loads the events of entries that have been leased. An entry was seen
-// before its lease was taken, so whoever had the lease then may have dealt with
-// the event: in that case it is no longer there, and the event is nil. So is one
-// that is damaged.
-func (s *Store) loadDue(keys [][]byte) (events []*queue.Event, damaged []error, err error) {
+// isLatest reports whether what a transaction reads is what one would read that
+// began now: no commit has begun since.
+func (s *Store) isLatest(tx *bolt.Tx) bool { return s.committing.Load() == int64(tx.ID()) }
+
+// loadDue loads the events of entries that have been leased. An entry may have
+// been seen before its lease was taken, so whoever had the lease then may have
+// dealt with the event. Read after that, it is no longer there, and the event is
+// nil. So is one that is damaged.
+func loadDue(tx *bolt.Tx, keys [][]byte) (events []*queue.Event, damaged []error) {
 	events, damaged = make([]*queue.Event, len(keys)), make([]error, len(keys))
-	err = s.view(func(tx *bolt.Tx) error {
-		for i, key := range keys {
-			if tx.Bucket(bucketDue).Get(key) == nil {
-				continue
-			}
-			e, err := load(tx, idOf(key))
-			switch {
-			case errors.Is(err, queue.ErrNotFound):
-				damaged[i] = fmt.Errorf("%w: there is nothing at %s", errDamaged, idOf(key))
-			case errors.Is(err, errDamaged):
-				damaged[i] = err
-			case err != nil:
-				return err
-			default:
-				events[i] = e
-			}
+	due, r := tx.Bucket(bucketDue).Cursor(), openReader(tx)
+	for i, key := range keys {
+		if find(due, key) == nil {
+			continue
 		}
-		return nil
-	})
-	return events, damaged, err
+		e, err := r.load(idOf(key))
+		switch {
+		case errors.Is(err, queue.ErrNotFound):
+			damaged[i] = fmt.Errorf("%w: there is nothing at %s", errDamaged, idOf(key))
+		case err != nil:
+			damaged[i] = err
+		default:
+			events[i] = e
+		}
+	}
+	return events, damaged
 }
 
 // Lease implements queue.Store.
@@ -97,4 +111,4 @@ func (s *Store) Lease(lane queue.Lane, id queue.ID, now time.Time, lease time.Du
 }
 
 // Release implements queue.Store.
-func (s *Store) Release(lane queue.Lane, id queue.ID) { s.leases.end(leaseKey(lane, id)) }
+func (s *Store) Release(lane queue.Lane, id queue.ID) { s.leases.end(leaseIn(lane, id)) }

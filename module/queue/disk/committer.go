@@ -137,8 +137,9 @@ func (s *Store) finish(batch []*operation, err error) {
 		case op.done != nil:
 			op.done <- op.err
 		case err == nil:
-			op.insert.free()
-			op.insert.visible()
+			visible := op.insert.visible
+			op.insert.leave()
+			visible()
 		}
 	}
 }
@@ -167,9 +168,10 @@ func (s *Store) transact(f *files, batch []*operation) (spoiler *operation, err 
 	return spoiler, err
 }
 
-// write runs a transaction.
+// write runs a transaction, in memory that the next one uses again.
 func (s *Store) write(f *files, work func(*txn) error) error {
-	t := &txn{sums: &s.sums, changes: make(tallies)}
+	t := &txn{sums: &s.sums, changes: make(tallies), scratch: s.scratch}
+	s.scratch = scratch{}
 	err := update(f.db, func(tx *bolt.Tx) error {
 		t.tx = tx
 		if err := work(t); err != nil {
@@ -178,10 +180,18 @@ func (s *Store) write(f *files, work func(*txn) error) error {
 		if t.unchanged() {
 			return errUnchanged
 		}
-		return t.flush()
+		if err := t.flush(); err != nil {
+			return err
+		}
+		s.committing.Store(int64(tx.ID()))
+		return nil
 	})
-	if err != nil || t.unchanged() {
+	if err != nil {
 		return err
+	}
+	s.scratch = t.scratch.emptied()
+	if t.unchanged() {
+		return nil
 	}
 	s.commits.Add(1)
 	s.sums.apply(t.changes)

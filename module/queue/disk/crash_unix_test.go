@@ -101,7 +101,7 @@ func TestAcknowledgedEventsSurviveSIGKILL(t *testing.T) {
 	}
 	sum := make(tallies)
 	err := s.List(t.Context(), queue.ID{}, func(e *queue.Event) bool {
-		sum.count(e, 1)
+		sum.count(e)
 		return true
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *Store) setAside(cause error, id queue.ID, dueKey []byte) {
 }
 
 func (t *txn) setAside(id queue.ID, dueKey []byte) error {
-	if _, err := load(t.tx, id); err == nil {
+	if _, err := openReader(t.tx).load(id); err == nil {
 		return nil // somebody mended it
 	}
 	for _, bucket := range [][]byte{bucketHeads, bucketRequests} {
@@ -80,9 +80,8 @@ func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 func countAgain(tx *bolt.Tx) (tallies, error) {
 	sum := make(tallies)
 	err := tx.Bucket(bucketHeads).ForEach(func(id, record []byte) error {
-		e := new(queue.Event)
-		if unseal(id, record, e) == nil {
-			sum.count(e, 1)
+		if e, err := readEvent(id, record); err == nil {
+			sum.count(e)
 		}
 		return nil
 	})
@@ -98,11 +97,11 @@ func readTallies(db *bolt.DB) (tallies, error) {
 			if !ok {
 				return fmt.Errorf("reading tally %x: %w", key, errDamaged)
 			}
-			var n [2]int64
-			if err := unseal(key, record, &n); err != nil {
+			var count, bytes uint64
+			if err := unsealNumbers(key, record, &count, &bytes); err != nil {
 				return fmt.Errorf("reading tally %x: %w", key, err)
 			}
-			sum[k] = queue.Tally{Count: n[0], Bytes: n[1]}
+			sum[k] = queue.Tally{Count: int64(count), Bytes: int64(bytes)}
 			return nil
 		})
 	})

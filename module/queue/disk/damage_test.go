@@ -124,7 +124,7 @@ func TestDamagedTallyIsCountedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	appendNew(t, s)
-	damage(t, s, bucketTally, tallyKey{kind: countAll}.bytes())
+	damage(t, s, bucketTally, tallyKey{kind: countAll}.append(nil))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestDamagedTallyIsCountedAgain(t *testing.T) {
 func TestDamagedDedupEntryIsPassedOver(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	bad, good := appendNew(t, s), appendNew(t, s)
-	damage(t, s, bucketDedup, dedupKey(bad.Dedup.Until, bad.ID))
+	damage(t, s, bucketDedup, appendDedupKey(nil, bad.Dedup.Until, bad.ID))
 	var got []queue.ID
 	err := s.Remembered(t.Context(), start, func(_ string, id queue.ID, _ queue.Dedup) bool {
 		got = append(got, id)

@@ -46,7 +46,7 @@ func (s *Store) sweep(ctx context.Context, some func(*txn) (more bool, err error
 // longer, oldest first, as long as the store holds more than limit bytes.
 func (t *txn) expire(class queue.Class, until time.Time, limit int64) (more bool, err error) {
 	from := []byte{byte(class)}
-	to := endedKey(class, until.Add(1), queue.ID{})
+	to := appendEndedKey(nil, class, until.Add(1), queue.ID{})
 	keys := t.keys(bucketEnded, from, to)
 	for _, key := range keys {
 		if t.bytes() <= limit {
@@ -74,7 +74,7 @@ func (t *txn) bytes() int64 {
 
 // forget deletes a page of the dedup entries whose window has ended.
 func (t *txn) forget(now time.Time) (more bool, err error) {
-	keys := t.keys(bucketDedup, nil, dedupKey(now.Add(1), queue.ID{}))
+	keys := t.keys(bucketDedup, nil, appendDedupKey(nil, now.Add(1), queue.ID{}))
 	for _, key := range keys {
 		if err := t.delete(bucketDedup, key); err != nil {
 			return false, err

@@ -22,7 +22,7 @@ import (
 
 const (
 	fileName    = "events.db"
-	format      = 1 // of the file; a change that older code cannot read makes it 2
+	format      = 2 // of the file; a change that other code cannot read makes it 3
 	application = "caddy-webhook-gateway queue"
 
 	filePageSize = 16 << 10
@@ -208,11 +208,16 @@ func inspect(path string) (err error) {
 		}
 		if v, err := strconv.Atoi(string(meta.Get(keyFormat))); err != nil || v < 1 {
 			return fmt.Errorf("%s is %w: its format is %q", path, errForeign, meta.Get(keyFormat))
-		} else if v > format {
-			return fmt.Errorf("%s has format %d, and this version of the gateway knows formats up to %d", path, v, format)
+		} else if v != format {
+			return otherFormat(path, v)
 		}
 		return walk(tx)
 	})
+}
+
+func otherFormat(path string, v int) error {
+	return fmt.Errorf("%s has format %d, and this version of the gateway knows format %d only: "+
+		"use the version that wrote it until the queue is empty, or move the directory away", path, v, format)
 }
 
 // walk visits all pages that lead to anything.

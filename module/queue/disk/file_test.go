@@ -3,9 +3,11 @@ package disk
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,16 +105,43 @@ func TestOpenForeignFile(t *testing.T) {
 		})
 		refuses(t, dir, "no queue of the webhook gateway")
 	})
-	t.Run("newer format", func(t *testing.T) {
-		dir := t.TempDir()
-		if err := openStore(t, dir).Close(); err != nil {
+	for _, other := range []string{"1", "3"} {
+		t.Run("format "+other, func(t *testing.T) {
+			dir, events := crashed(t, 3) // in the journal only
+			edit(t, dir, func(tx *bolt.Tx) error {
+				return tx.Bucket(bucketMeta).Put(keyFormat, []byte(other))
+			})
+			before := contents(t, dir)
+			refuses(t, dir, "has format "+other)
+			if !maps.Equal(contents(t, dir), before) {
+				t.Error("files of another format were changed")
+			}
+			edit(t, dir, func(tx *bolt.Tx) error {
+				return tx.Bucket(bucketMeta).Put(keyFormat, []byte(strconv.Itoa(format)))
+			})
+			if n := openStore(t, dir).Usage().Total.Count; n != int64(1+len(events)) {
+				t.Errorf("%d events are left", n)
+			}
+		})
+	}
+}
+
+// contents returns what the files in a directory hold.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
 			t.Fatal(err)
 		}
-		edit(t, dir, func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2"))
-		})
-		refuses(t, dir, "has format 2")
-	})
+		files[entry.Name()] = string(content)
+	}
+	return files
 }
 
 // edit changes the file of a store that is closed.

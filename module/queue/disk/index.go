@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -38,7 +37,9 @@ const (
 	maxName  = 1 << 10 // of a source or a route, so that keys stay small
 )
 
-// entry is a key in one of the indexes: due, ordered, ended, dedup.
+// entry is a key in one of the indexes: due, ordered, ended, dedup. One in ordered
+// lacks the number of its place, which it gets when it joins the line. Its value
+// is the due key for its turn, and nothing for a dead letter.
 type entry struct {
 	bucket     []byte
 	key, value []byte
@@ -46,91 +47,122 @@ type entry struct {
 
 func (e entry) in(bucket []byte) bool { return &e.bucket[0] == &bucket[0] }
 
-func (e entry) equals(other entry) bool {
+// replaces reports whether both have the same key.
+func (e entry) replaces(other entry) bool {
 	return e.in(other.bucket) && bytes.Equal(e.key, other.key)
 }
 
-// contains reports whether entries has one with the same key.
-func contains(entries []entry, e entry) bool { return slices.ContainsFunc(entries, e.equals) }
+func (e entry) same(other entry) bool {
+	return e.replaces(other) && bytes.Equal(e.value, other.value)
+}
 
 // nothing is the value of entries that are all key. It is not nil, which is
 // what bbolt returns for keys that are not there.
 var nothing = []byte{}
 
-// remembered is the value of a dedup entry. It outlives its event.
-type remembered struct {
-	Source string         `cbor:"1,keyasint"`
-	Key    queue.DedupKey `cbor:"2,keyasint"`
-	Body   uint64         `cbor:"3,keyasint"`
+// appendDedup appends the record of a dedup entry, which outlives its event: key,
+// hash of the body, and source.
+func appendDedup(buf, key []byte, e *queue.Event) []byte {
+	start := len(buf)
+	buf = append(openRecord(buf), e.Dedup.Key[:]...)
+	buf = binary.BigEndian.AppendUint64(buf, e.Dedup.Body)
+	buf = append(buf, e.Source...)
+	seal(key, buf[start:])
+	return buf
 }
 
-// index returns the entries that lead to an event.
-func index(e *queue.Event) (entries []entry, err error) {
-	if len(e.Source) > maxName {
-		return nil, fmt.Errorf("name of source has %d bytes, the most is %d", len(e.Source), maxName)
+// readDedup reads a dedup entry.
+func readDedup(key, record []byte) (w window, err error) {
+	content, err := unseal(key, record)
+	if err != nil {
+		return w, err
 	}
-	entries = make([]entry, 0, len(e.Deliveries)+2)
-	for lane, due := range e.Waiting {
-		if len(lane.Route) > maxName {
-			return nil, fmt.Errorf("name of route has %d bytes, the most is %d", len(lane.Route), maxName)
-		}
-		if d := e.Delivery(lane.Route); d == nil || !d.InLine() {
-			entries = append(entries, entry{bucketDue, dueKey(lane, due, e.ID), nothing})
-		}
+	const fixed = len(w.Key) + 8
+	if len(content) < fixed || len(key) < idSize+timeSize {
+		return w, errDamaged
+	}
+	w.id, w.Until = idOf(key), timeOf(key)
+	w.Body = binary.BigEndian.Uint64(content[copy(w.Key[:], content):])
+	w.source = string(content[fixed:])
+	return w, nil
+}
+
+// listing is what leads to events: entries, and the memory that their keys and
+// values lie in. It only grows, so what was added before stays as it is.
+type listing struct {
+	entries []entry
+	buf     []byte
+}
+
+// tail returns what was appended to buf since it ended at start.
+func (l *listing) tail(start int) []byte { return l.buf[start:len(l.buf):len(l.buf)] }
+
+// add adds the entries that lead to an event.
+func (l *listing) add(e *queue.Event) error {
+	if len(e.Source) > maxName {
+		return fmt.Errorf("name of source has %d bytes, the most is %d", len(e.Source), maxName)
+	}
+	start := len(l.buf)
+	if e.State == queue.Held {
+		l.buf = appendDueKey(l.buf, queue.Lane{Source: e.Source}, e.Check.Due, e.ID)
+		l.entries = append(l.entries, entry{bucketDue, l.tail(start), nothing})
 	}
 	for i := range e.Deliveries {
-		if d := &e.Deliveries[i]; d.InLine() {
-			entries = append(entries, turn(e, d))
+		if err := l.addDelivery(e, &e.Deliveries[i]); err != nil {
+			return err
 		}
 	}
 	if class, since := e.Class(); class != queue.Live {
-		entries = append(entries, entry{bucketEnded, endedKey(class, since, e.ID), nothing})
+		start = len(l.buf)
+		l.buf = appendEndedKey(l.buf, class, since, e.ID)
+		l.entries = append(l.entries, entry{bucketEnded, l.tail(start), nothing})
 	}
 	if e.Dedup != (queue.Dedup{}) {
-		key := dedupKey(e.Dedup.Until, e.ID)
-		value, err := seal(key, remembered{e.Source, e.Dedup.Key, e.Dedup.Body}, 64)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, entry{bucketDedup, key, value})
+		start = len(l.buf)
+		l.buf = appendDedupKey(l.buf, e.Dedup.Until, e.ID)
+		key := l.tail(start)
+		start = len(l.buf)
+		l.buf = appendDedup(l.buf, key, e)
+		l.entries = append(l.entries, entry{bucketDedup, key, l.tail(start)})
 	}
-	return entries, nil
+	return nil
 }
 
-// without returns the entries that others lacks.
-func without(entries, others []entry) (rest []entry) {
-	if len(others) == 0 {
-		return entries
+// addDelivery adds the entry of a delivery that is pending, or in line.
+func (l *listing) addDelivery(e *queue.Event, d *queue.Delivery) error {
+	if len(d.Route) > maxName {
+		return fmt.Errorf("name of route has %d bytes, the most is %d", len(d.Route), maxName)
 	}
-next:
-	for _, e := range entries {
-		for _, o := range others {
-			if e.equals(o) && bytes.Equal(e.value, o.value) {
-				continue next
-			}
-		}
-		rest = append(rest, e)
+	lane, due := queue.Lane{Source: e.Source, Route: d.Route}, nothing
+	if d.State == queue.Pending {
+		start := len(l.buf)
+		l.buf = appendDueKey(l.buf, lane, d.Due, e.ID)
+		due = l.tail(start)
 	}
-	return rest
+	if d.InLine() {
+		start := len(l.buf)
+		l.buf = appendLine(l.buf, lane, d.Key)
+		l.entries = append(l.entries, entry{bucketOrdered, l.tail(start), due})
+	} else if d.State == queue.Pending {
+		l.entries = append(l.entries, entry{bucketDue, due, nothing})
+	}
+	return nil
 }
 
-func dueKey(lane queue.Lane, due time.Time, id queue.ID) []byte {
-	return append(appendTime(lanePrefix(lane), due), id[:]...)
+func appendDueKey(key []byte, lane queue.Lane, due time.Time, id queue.ID) []byte {
+	return append(appendTime(appendLane(key, lane), due), id[:]...)
 }
 
-// lanePrefix is what the due keys of a lane, and of no other, begin with.
-func lanePrefix(lane queue.Lane) []byte {
-	key := make([]byte, 0, 4+len(lane.Source)+len(lane.Route)+timeSize+idSize)
+// appendLane appends what the due keys of a lane, and of no other, begin with.
+func appendLane(key []byte, lane queue.Lane) []byte {
 	return appendName(appendName(key, lane.Source), lane.Route)
 }
 
-func endedKey(class queue.Class, since time.Time, id queue.ID) []byte {
-	key := make([]byte, 0, 1+timeSize+idSize)
+func appendEndedKey(key []byte, class queue.Class, since time.Time, id queue.ID) []byte {
 	return append(appendTime(append(key, byte(class)), since), id[:]...)
 }
 
-func dedupKey(until time.Time, id queue.ID) []byte {
-	key := make([]byte, 0, timeSize+idSize)
+func appendDedupKey(key []byte, until time.Time, id queue.ID) []byte {
 	return append(appendTime(key, until), id[:]...)
 }
 
@@ -148,16 +180,21 @@ var (
 	latest   = time.Unix(0, math.MaxInt64)
 )
 
-// appendTime appends eight bytes that sort as times do. Times that nanoseconds
-// cannot express, like the zero time, become the nearest one.
+// appendTime appends eight bytes that sort as times do.
 func appendTime(key []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(key, uint64(nanoseconds(t))^1<<63)
+}
+
+// nanoseconds returns the Unix time. Times that nanoseconds cannot express, like
+// the zero time, become the nearest one.
+func nanoseconds(t time.Time) int64 {
 	switch {
 	case t.Before(earliest):
-		t = earliest
+		return math.MinInt64
 	case t.After(latest):
-		t = latest
+		return math.MaxInt64
 	}
-	return binary.BigEndian.AppendUint64(key, uint64(t.UnixNano())^1<<63)
+	return t.UnixNano()
 }
 
 func appendName(key []byte, name string) []byte {

@@ -2,7 +2,6 @@ package disk
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +40,7 @@ type intake struct {
 
 	mu      sync.Mutex
 	ops     []*operation
+	served  []*operation // the batch before, whose memory is used again
 	bytes   int
 	refusal error // what operations are answered with, nil while they are taken
 	closing bool
@@ -62,24 +62,26 @@ func (in *intake) do(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	op.done = answers.Get().(chan error)
+	done := answers.Get().(chan error)
+	op.done = done
 	if err := in.push(op); err != nil {
 		return err
 	}
+	var err error
 	if ctx.Done() == nil {
-		err := <-op.done
-		answers.Put(op.done)
-		return err
-	}
-	select {
-	case err := <-op.done:
-		return err
-	case <-ctx.Done():
-		if op.state.CompareAndSwap(waiting, withdrawn) {
-			return ctx.Err()
+		err = <-done
+	} else {
+		select {
+		case err = <-done:
+		case <-ctx.Done():
+			if op.state.CompareAndSwap(waiting, withdrawn) {
+				return ctx.Err()
+			}
+			err = <-done
 		}
-		return <-op.done
 	}
+	answers.Put(done)
+	return err
 }
 
 func (in *intake) push(ops ...*operation) error {
@@ -193,6 +195,7 @@ func (in *intake) next(target int) []*operation {
 	}
 }
 
+// take returns a batch, if there is one to be served now. It ends the one before.
 func (in *intake) take(target int, late bool) (batch []*operation, closed bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -213,7 +216,9 @@ func (in *intake) take(target int, late bool) (batch []*operation, closed bool) 
 		}
 		size += op.size
 	}
-	batch, in.ops = in.ops[:n:n], slices.Clone(in.ops[n:])
+	batch = in.ops[:n]
+	clear(in.served[:cap(in.served)])
+	in.ops, in.served = append(in.served[:0], in.ops[n:]...), batch
 	in.bytes -= size
 	in.hurry = false
 	return batch, false

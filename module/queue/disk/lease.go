@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -11,39 +12,29 @@ import (
 // that could take any, and a process that has gone holds none.
 type leases struct {
 	mu    sync.Mutex
-	until map[string]time.Time // by lane and ID
+	until map[leaseKey]time.Time
 }
 
-func leaseKey(lane queue.Lane, id queue.ID) string {
-	return string(append(lanePrefix(lane), id[:]...))
+// leaseKey is an event in a lane, of which it has a hash: the lanes of one event
+// are few.
+type leaseKey struct {
+	lane uint64
+	id   queue.ID
+}
+
+var laneSeed = maphash.MakeSeed()
+
+func leaseIn(lane queue.Lane, id queue.ID) leaseKey {
+	var buf [128]byte
+	return leaseKey{maphash.Bytes(laneSeed, appendLane(buf[:0], lane)), id}
 }
 
 // leaseOf returns the lease key that belongs to a due key.
-func leaseOf(dueKey []byte) string { return string(appendLease(nil, dueKey)) }
-
-func appendLease(to, dueKey []byte) []byte {
-	at := len(dueKey) - timeSize - idSize
-	return append(append(to, dueKey[:at]...), dueKey[at+timeSize:]...)
+func leaseOf(dueKey []byte) leaseKey {
+	return leaseKey{maphash.Bytes(laneSeed, dueKey[:len(dueKey)-timeSize-idSize]), idOf(dueKey)}
 }
 
-// take returns false if somebody else has the lease.
-func (l *leases) take(key []byte, now, until time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.until[string(key)].After(now) {
-		return false
-	}
-	l.until[string(key)] = until
-	return true
-}
-
-func (l *leases) taken(key []byte, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.until[string(key)].After(now)
-}
-
-func (l *leases) end(keys ...string) {
+func (l *leases) end(keys ...leaseKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, key := range keys {

@@ -89,9 +89,9 @@ func (s *Store) readHeads(from queue.ID, way direction) (events []*queue.Event, 
 			if n++; n > page {
 				return nil
 			}
-			e := new(queue.Event)
 			last = queue.ID(key)
-			if unseal(key, record, e) != nil {
+			e, err := readEvent(key, record)
+			if err != nil {
 				damaged = append(damaged, last)
 				continue
 			}
@@ -119,7 +119,7 @@ func (s *Store) Remembered(ctx context.Context, now time.Time, yield func(source
 		return err
 	}
 	// An entry whose window ends at now has ended.
-	from := dedupKey(now.Add(1), queue.ID{})
+	from := appendDedupKey(nil, now.Add(1), queue.ID{})
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -152,11 +152,9 @@ func (s *Store) readWindows(from []byte) (windows []window, last []byte, err err
 				return nil
 			}
 			last = bytes.Clone(key)
-			var r remembered
-			if err := unseal(key, record, &r); err != nil {
-				continue
+			if w, err := readDedup(key, record); err == nil {
+				windows = append(windows, w)
 			}
-			windows = append(windows, window{r.Source, idOf(key), queue.Dedup{Key: r.Key, Body: r.Body, Until: timeOf(key)}})
 		}
 		last = nil
 		return nil

@@ -19,21 +19,10 @@ const (
 	numberSize = 8 // of a place in a line
 )
 
-// lineKey is what the keys of a line, and of no other, begin with.
-func lineKey(lane queue.Lane, key string) []byte {
+// appendLine appends what the keys of a line, and of no other, begin with.
+func appendLine(to []byte, lane queue.Lane, key string) []byte {
 	sum := sha256.Sum256([]byte(key))
-	return append(lanePrefix(lane), sum[:hashSize]...)
-}
-
-// turn returns the entry of a delivery that is in line. The key lacks the
-// number, which it gets when it joins. The value is the due key for its turn,
-// and nothing for a dead letter.
-func turn(e *queue.Event, d *queue.Delivery) entry {
-	lane, value := queue.Lane{Source: e.Source, Route: d.Route}, nothing
-	if d.State == queue.Pending {
-		value = dueKey(lane, d.Due, e.ID)
-	}
-	return entry{bucketOrdered, lineKey(lane, d.Key), value}
+	return append(appendLane(to, lane), sum[:hashSize]...)
 }
 
 // placeKey is where the place of an event in a line is kept.

@@ -10,11 +10,8 @@ import (
 
 // SetPaused implements queue.Store.
 func (s *Store) SetPaused(ctx context.Context, lane queue.Lane, paused bool) error {
-	key := lanePrefix(lane)
-	value, err := seal(key, true, 8)
-	if err != nil {
-		return err
-	}
+	key := appendLane(nil, lane)
+	value := seal(key, openRecord(nil))
 	return s.do(ctx, func(t *txn) error {
 		if paused {
 			return t.put(bucketPaused, key, value)
@@ -28,8 +25,7 @@ func (s *Store) Paused() (lanes []queue.Lane, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		lanes = nil
 		return tx.Bucket(bucketPaused).ForEach(func(key, record []byte) error {
-			var paused bool
-			if unseal(key, record, &paused) != nil {
+			if _, err := unseal(key, record); err != nil {
 				return nil
 			}
 			if source, rest, ok := cutName(key); ok {

@@ -1,20 +1,18 @@
 package disk
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
-// A record is a version byte, a checksum and CBOR. bbolt's pages carry no
-// checksums, so every record brings its own. It covers the key as well: a
-// record that turns up in another one's place is damaged, too.
+// A record is a version byte, a checksum and content: a message of message.go,
+// or numbers of a fixed width. bbolt's pages carry no checksums, so every record
+// brings its own. It covers the key as well: a record that turns up in another
+// one's place is damaged, too.
 const (
-	recordVersion = 1
+	recordVersion = 2
 	recordPrefix  = 1 + crc32.Size
 )
 
@@ -22,60 +20,56 @@ var errDamaged = errors.New("record is damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-var encoding, decoding = func() (cbor.UserBufferEncMode, cbor.DecMode) {
-	enc, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC}.UserBufferEncMode()
-	if err != nil {
-		panic(err)
-	}
-	// Header values and URIs hold whatever bytes the sender chose.
-	dec, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return enc, dec
-}()
-
-// seal encodes a value as the record that lies under a key. size is a guess at
-// the length of the record.
-func seal(key []byte, value any, size int) ([]byte, error) {
-	return sealTo(bytes.NewBuffer(make([]byte, 0, size)), key, value)
+// openRecord begins a record at the end of buf. Its content comes next, and
+// then seal.
+func openRecord(buf []byte) []byte {
+	return append(buf, make([]byte, recordPrefix)...)
 }
 
-// sealTo adds the record to the end of buf.
-func sealTo(buf *bytes.Buffer, key []byte, value any) ([]byte, error) {
-	start := buf.Len()
-	buf.Write(make([]byte, recordPrefix))
-	if err := encoding.MarshalToBuffer(value, buf); err != nil {
-		return nil, fmt.Errorf("encoding record: %w", err)
-	}
-	record := buf.Bytes()[start:]
+// seal completes the record that is to lie under a key.
+func seal(key, record []byte) []byte {
 	record[0] = recordVersion
 	binary.BigEndian.PutUint32(record[1:], checksum(key, record))
-	return record, nil
+	return record
 }
 
-// unseal decodes the record that lies under a key. What it decodes shares no
-// memory with the record. Errors are errDamaged.
-func unseal(key, record []byte, value any) error {
-	if err := checkSeal(key, record); err != nil {
-		return err
-	}
-	if err := decoding.Unmarshal(record[recordPrefix:], value); err != nil {
-		return fmt.Errorf("%w: %v", errDamaged, err)
-	}
-	return nil
-}
-
-// checkSeal tells whether a record is intact.
-func checkSeal(key, record []byte) error {
+// unseal returns the content of the record that lies under a key. Errors are
+// errDamaged.
+func unseal(key, record []byte) (content []byte, err error) {
 	if len(record) < recordPrefix {
-		return fmt.Errorf("%w: too short", errDamaged)
+		return nil, fmt.Errorf("%w: too short", errDamaged)
 	}
 	if record[0] != recordVersion {
-		return fmt.Errorf("%w: unknown version %d", errDamaged, record[0])
+		return nil, fmt.Errorf("%w: unknown version %d", errDamaged, record[0])
 	}
 	if binary.BigEndian.Uint32(record[1:]) != checksum(key, record) {
-		return fmt.Errorf("%w: wrong checksum", errDamaged)
+		return nil, fmt.Errorf("%w: wrong checksum", errDamaged)
+	}
+	return record[recordPrefix:], nil
+}
+
+// appendNumbers appends the record of numbers that is to lie under a key.
+func appendNumbers(buf, key []byte, numbers ...uint64) []byte {
+	start := len(buf)
+	buf = openRecord(buf)
+	for _, n := range numbers {
+		buf = binary.BigEndian.AppendUint64(buf, n)
+	}
+	seal(key, buf[start:])
+	return buf
+}
+
+// unsealNumbers reads the numbers of the record that lies under a key.
+func unsealNumbers(key, record []byte, to ...*uint64) error {
+	content, err := unseal(key, record)
+	if err != nil {
+		return err
+	}
+	if len(content) != 8*len(to) {
+		return fmt.Errorf("%w: %d bytes instead of %d numbers", errDamaged, len(content), len(to))
+	}
+	for i, n := range to {
+		*n = binary.BigEndian.Uint64(content[8*i:])
 	}
 	return nil
 }

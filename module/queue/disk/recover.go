@@ -81,7 +81,7 @@ func readMeta(meta *bolt.Bucket, key []byte, to *uint64) error {
 	if record == nil {
 		return nil
 	}
-	return unseal(key, record, to)
+	return unsealNumbers(key, record, to)
 }
 
 // replay inserts the events of frames. What cannot be read was never
@@ -111,13 +111,13 @@ func (s *Store) replay(t *txn, frames []frame) error {
 
 // readInsertion makes an insertion of the records of an event.
 func readInsertion(id queue.ID, head, request []byte) (*insertion, error) {
-	e := new(queue.Event)
-	if err := unseal(id[:], head, e); err != nil {
+	e, err := readEvent(id[:], head)
+	if err != nil {
 		return nil, err
 	}
-	if err := unseal(id[:], request, new(queue.Request)); err != nil {
+	if _, err := readRequest(id[:], request); err != nil {
 		return nil, err
 	}
-	entries, err := index(e)
-	return &insertion{event: e, head: head, request: request, entries: entries}, err
+	in := &insertion{event: e, head: head, request: request}
+	return in, in.add(e)
 }

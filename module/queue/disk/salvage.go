@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -37,6 +38,9 @@ func (s *Store) salvage() error {
 	}
 	w := &wreck{tree: tree, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
 	w.survey()
+	if v := w.format(); v != format {
+		return otherFormat(path, v)
+	}
 	// Its lock keeps other processes from doing the same.
 	draft, err := openBolt(path+draftSuffix, false)
 	if err != nil {
@@ -102,6 +106,18 @@ func (w *wreck) found(bucket string, page uint64, key, value []byte) {
 	}
 }
 
+// format returns what the file says that its format is, if that reads.
+func (w *wreck) format() int {
+	for _, e := range w.others {
+		if bytes.Equal(e.bucket, bucketMeta) && bytes.Equal(e.key, keyFormat) {
+			if v, err := strconv.Atoi(string(e.value)); err == nil {
+				return v
+			}
+		}
+	}
+	return format
+}
+
 // copied are the buckets that are copied as they are. The others follow from
 // the events.
 var copied = []string{string(bucketDedup), string(bucketDamaged), string(bucketMeta), string(bucketPaused)}
@@ -154,15 +170,21 @@ func (w *wreck) incomplete() (n int) {
 
 // headOf returns the event whose head a record is, nil if it is none.
 func headOf(key, record []byte) *queue.Event {
-	e := new(queue.Event)
-	if len(key) != idSize || unseal(key, record, e) != nil || e.ID != queue.ID(key) {
+	if len(key) != idSize {
 		return nil
 	}
-	return e
+	if e, err := readEvent(key, record); err == nil && e.ID == queue.ID(key) {
+		return e
+	}
+	return nil
 }
 
 func isRequest(key, record []byte) bool {
-	return len(key) == idSize && unseal(key, record, new(queue.Request)) == nil
+	if len(key) != idSize {
+		return false
+	}
+	_, err := readRequest(key, record)
+	return err == nil
 }
 
 // rebuild fills a new queue file with what was found.
@@ -226,8 +248,10 @@ func (t *txn) copyOthers(entries []entry) error {
 		if isMeta && !bytes.Equal(e.key, keySalt) { // all of the journal is read again
 			continue
 		}
-		if (isMeta || bytes.Equal(e.bucket, bucketDedup)) && checkSeal(e.key, e.value) != nil {
-			continue
+		if isMeta || bytes.Equal(e.bucket, bucketDedup) {
+			if _, err := unseal(e.key, e.value); err != nil {
+				continue
+			}
 		}
 		if err := t.put(e.bucket, e.key, e.value); err != nil {
 			return err

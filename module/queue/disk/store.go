@@ -41,7 +41,9 @@ type Store struct {
 	acknowledged atomic.Uint64
 	neverSync    atomic.Bool
 	commits      atomic.Int64  // transactions so far
+	committing   atomic.Int64  // ID of the last one whose commit has begun
 	frame        []byte        // memory of the last frame; the journal's own
+	inserts      []*operation  // memory for those of a frame; the journal's own
 	tried        time.Time     // when opening was last tried again; the committer's own
 	progress     chan struct{} // holds a sign that the committer has come further
 	journalled   chan struct{} // closed when the journal's goroutine has ended
@@ -50,6 +52,7 @@ type Store struct {
 	opening sync.Mutex // held while the files are opened, and closed after a failure
 
 	// The committer's own:
+	scratch            scratch
 	broken             bool // the queue file is to be mended
 	suspect            bool // an operation panicked
 	salvaged, examined time.Time
@@ -79,7 +82,7 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 		logger:  logger,
 		appends: newIntake(appendPatience),
 		intake:  newIntake(commitPatience),
-		leases:  leases{until: make(map[string]time.Time)},
+		leases:  leases{until: make(map[leaseKey]time.Time)},
 
 		progress:   make(chan struct{}, 1),
 		journalled: make(chan struct{}),
@@ -184,7 +187,7 @@ func (s *Store) Get(ctx context.Context, id queue.ID) (e *queue.Event, err error
 		return nil, err
 	}
 	read := func(tx *bolt.Tx) (err error) {
-		e, err = load(tx, id)
+		e, err = openReader(tx).load(id)
 		return err
 	}
 	if err = s.view(read); errors.Is(err, queue.ErrNotFound) { // it may be in the journal only

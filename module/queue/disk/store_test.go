@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -172,11 +173,11 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	release := sync.OnceFunc(j.mu.Unlock)
 	defer release()
 	push := func() (*queue.Event, *operation) {
-		in := &insertion{event: queuetest.NewEvent(t, "github", start, "app"), buf: new(bytes.Buffer), visible: func() {}}
-		if err := in.encode(); err != nil {
+		in, err := newInsertion(queuetest.NewEvent(t, "github", start, "app"), func() {})
+		if err != nil {
 			t.Fatal(err)
 		}
-		return in.event, &operation{insert: in}
+		return in.event, &in.toJournal
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	taken, first := push()
@@ -199,6 +200,82 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	}
 	if _, err := s.Get(t.Context(), withdrawn.ID); !errors.Is(err, queue.ErrNotFound) {
 		t.Fatalf("a withdrawn append was committed: %v", err)
+	}
+}
+
+// TestMemoryIsUsedAgain appends many events, some of whose callers go away in the
+// middle of it. Each one that comes into sight is what was appended, and comes
+// into sight once.
+func TestMemoryIsUsedAgain(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 200 {
+				e := queuetest.NewEvent(t, "github", start, "app")
+				e.Request.Body = bytes.Repeat(e.ID[:], 100)
+				ctx, cancel := context.WithTimeout(t.Context(), rand.N(2*time.Millisecond))
+				visible := make(chan struct{}, 2)
+				err := s.Append(ctx, e, func() { visible <- struct{}{} })
+				cancel()
+				if err != nil {
+					continue
+				}
+				if <-visible; len(visible) > 0 {
+					t.Errorf("event %s came into sight twice", e.ID)
+				}
+				got, err := s.Get(t.Context(), e.ID)
+				if err != nil || got.DeliveryID != e.DeliveryID || !bytes.Equal(got.Request.Body, e.Request.Body) {
+					t.Errorf("event %s came back as %+v: %v", e.ID, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestUpdateOfNothingIsNoCommit(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	e := appendNew(t, s)
+	lane := queue.Lane{Source: "github", Route: "app"}
+	if claimed, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1); err != nil || len(claimed) != 1 {
+		t.Fatalf("claimed %v: %v", claimed, err)
+	}
+	before := s.commits.Load()
+	if err := s.Update(t.Context(), e.ID, func(*queue.Event) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.commits.Load() - before; n != 0 {
+		t.Errorf("it took %d commits", n)
+	}
+	if claimed, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1); err != nil || len(claimed) != 0 {
+		t.Errorf("the lease has ended: claimed %v, %v", claimed, err)
+	}
+}
+
+// A claim must not rely on what it has seen before a commit that ended a lease.
+func TestViewBeforeCommitIsNotLatest(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	e := appendNew(t, s)
+	for range 2 {
+		err := s.view(func(tx *bolt.Tx) error {
+			if !s.isLatest(tx) {
+				t.Error("a view that has just begun counts as an old one")
+			}
+			if err := deliver(t, s, e.ID); err != nil {
+				return err
+			}
+			if s.isLatest(tx) {
+				t.Error("a view that began before a commit counts as the latest")
+			}
+			return s.Update(t.Context(), e.ID, func(e *queue.Event) error {
+				e.Deliveries[0].State = queue.Pending
+				return nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -23,8 +23,8 @@ const (
 	countAllUndone   = 'U'
 )
 
-func (k tallyKey) bytes() []byte {
-	return append(appendName(appendName([]byte{k.kind}, k.source), k.route), k.state...)
+func (k tallyKey) append(to []byte) []byte {
+	return append(appendName(appendName(append(to, k.kind), k.source), k.route), k.state...)
 }
 
 func parseTallyKey(b []byte) (k tallyKey, ok bool) {
@@ -57,6 +57,45 @@ func (t tallies) add(k tallyKey, n queue.Tally) {
 	t[k] = sum
 }
 
+// count is what an event adds to a tally.
+type count struct {
+	of tallyKey
+	n  queue.Tally
+}
+
+// appendCounts appends what an event counts as. What changes most comes last.
+func appendCounts(to []count, e *queue.Event) []count {
+	n := queue.Tally{Count: 1, Bytes: e.Size}
+	to = append(to,
+		count{tallyKey{kind: countAll}, n},
+		count{tallyKey{kind: countEvents, source: e.Source, state: string(e.State)}, n})
+	for i := range e.Deliveries {
+		d := &e.Deliveries[i]
+		to = append(to, count{tallyKey{countDeliveries, e.Source, d.Route, string(d.State)}, queue.Tally{Count: 1}})
+	}
+	if class, _ := e.Class(); class != queue.Done {
+		to = append(to,
+			count{tallyKey{kind: countAllUndone}, n},
+			count{tallyKey{kind: countUndelivered, source: e.Source}, n})
+	}
+	return to
+}
+
+// replace takes away what an event counted as before, and adds what it counts as
+// after. What stays where it was in the list cancels out.
+func (t tallies) replace(before, after []count) {
+	for i, c := range before {
+		if i >= len(after) || c != after[i] {
+			t.add(c.of, queue.Tally{Count: -c.n.Count, Bytes: -c.n.Bytes})
+		}
+	}
+	for i, c := range after {
+		if i >= len(before) || c != before[i] {
+			t.add(c.of, c.n)
+		}
+	}
+}
+
 // addAll adds the numbers of others, times sign.
 func (t tallies) addAll(others tallies, sign int64) {
 	for k, n := range others {
@@ -64,20 +103,10 @@ func (t tallies) addAll(others tallies, sign int64) {
 	}
 }
 
-// count adds an event, or takes it away if sign is -1.
-func (t tallies) count(e *queue.Event, sign int64) {
-	n := queue.Tally{Count: sign, Bytes: sign * e.Size}
-	t.add(tallyKey{kind: countAll}, n)
-	t.add(tallyKey{kind: countEvents, source: e.Source, state: string(e.State)}, n)
-	if class, _ := e.Class(); class != queue.Done {
-		t.add(tallyKey{kind: countAllUndone}, n)
-		t.add(tallyKey{kind: countUndelivered, source: e.Source}, n)
-	}
-	for i := range e.Deliveries {
-		d := &e.Deliveries[i]
-		k := tallyKey{countDeliveries, e.Source, d.Route, string(d.State)}
-		t.add(k, queue.Tally{Count: sign})
-	}
+// count counts an event.
+func (t tallies) count(e *queue.Event) {
+	var some [8]count
+	t.replace(nil, appendCounts(some[:0], e))
 }
 
 // ledger is what was committed, for all to ask.

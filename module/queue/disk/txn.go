@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -14,14 +15,44 @@ import (
 type txn struct {
 	tx      *bolt.Tx
 	sums    *ledger
-	changes tallies  // that the transaction makes to sums
-	ended   []string // leases that end when it is committed
-	applied uint64   // frame of the journal that is in the queue file then
+	changes tallies    // that the transaction makes to sums
+	ended   []leaseKey // leases that end when it is committed
+	applied uint64     // frame of the journal that is in the queue file then
 	writes  int
+	heads   *bolt.Cursor // made when it is needed first
+	scratch
 }
+
+// scratch is memory of a transaction. bbolt holds on to what it was given until
+// the transaction has ended.
+type scratch struct {
+	listing
+	counts []count
+}
+
+// emptied returns the memory for use in another transaction.
+func (s scratch) emptied() scratch {
+	if cap(s.buf) > maxScratch {
+		return scratch{}
+	}
+	clear(s.entries[:cap(s.entries)])
+	clear(s.counts[:cap(s.counts)])
+	return scratch{listing{s.entries[:0], s.buf[:0]}, s.counts[:0]}
+}
+
+// maxScratch is how many bytes a transaction leaves to the next one.
+const maxScratch = 1 << 20
 
 // unchanged reports whether there is nothing to commit.
 func (t *txn) unchanged() bool { return t.writes == 0 && t.applied == 0 }
+
+// head returns the head of an event, nil if it is not there.
+func (t *txn) head(id queue.ID) []byte {
+	if t.heads == nil {
+		t.heads = t.tx.Bucket(bucketHeads).Cursor()
+	}
+	return find(t.heads, id[:])
+}
 
 func (t *txn) put(bucket, key, value []byte) error {
 	t.writes++
@@ -40,7 +71,7 @@ func (t *txn) delete(bucket, key []byte) error {
 func (t *txn) insert(in *insertion) error {
 	t.applied = max(t.applied, in.seq)
 	id := in.event.ID[:]
-	if t.tx.Bucket(bucketHeads).Get(id) != nil {
+	if t.head(in.event.ID) != nil {
 		return nil
 	}
 	if err := t.put(bucketRequests, id, in.request); err != nil {
@@ -52,22 +83,23 @@ func (t *txn) insert(in *insertion) error {
 	if err := t.reindex(in.event.ID, nil, in.entries); err != nil {
 		return err
 	}
-	t.changes.count(in.event, 1)
+	t.changes.count(in.event)
 	return nil
 }
 
-// update loads an event, has it changed, and stores it again.
+// update loads an event, has it changed, and stores it again if that made a
+// difference.
 func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
-	e, err := loadHead(t.tx, id)
+	record := t.head(id)
+	e, err := loadHead(record, id)
 	if err != nil {
 		return err
 	}
-	before, err := index(e)
+	t.entries, t.counts = t.entries[:0], t.counts[:0]
+	before, countedBefore, err := t.list(e)
 	if err != nil {
 		return err
 	}
-	changes := make(tallies)
-	changes.count(e, -1)
 	source, size := e.Source, e.Size
 	if err := change(e); err != nil {
 		return err
@@ -75,11 +107,13 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	if e.ID != id || e.Source != source || e.Size != size {
 		return fmt.Errorf("changing event %s: its ID, source and size are fixed", id)
 	}
-	after, err := index(e)
-	if err != nil {
-		return err
+	start := len(t.buf)
+	t.buf = appendEvent(openRecord(t.buf), e)
+	head := seal(id[:], t.tail(start))
+	if bytes.Equal(head, record) {
+		return nil
 	}
-	head, err := seal(id[:], e, 512)
+	after, countedAfter, err := t.list(e)
 	if err != nil {
 		return err
 	}
@@ -89,19 +123,27 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	if err := t.reindex(id, before, after); err != nil {
 		return err
 	}
-	changes.count(e, 1)
-	t.changes.addAll(changes, 1)
+	t.changes.replace(countedBefore, countedAfter)
 	return nil
+}
+
+// list returns the entries of an event, and what it counts as.
+func (t *txn) list(e *queue.Event) ([]entry, []count, error) {
+	entries, counts := len(t.entries), len(t.counts)
+	err := t.listing.add(e)
+	t.counts = appendCounts(t.counts, e)
+	return t.entries[entries:], t.counts[counts:], err
 }
 
 // remove deletes an event. Expiry keeps its dedup entry, because the window is
 // longer than the retention if so configured.
 func (t *txn) remove(id queue.ID, keepDedup bool) error {
-	e, err := loadHead(t.tx, id)
+	e, err := loadHead(t.head(id), id)
 	if err != nil {
 		return err
 	}
-	entries, err := index(e)
+	t.entries, t.counts = t.entries[:0], t.counts[:0]
+	entries, counts, err := t.list(e)
 	if err != nil {
 		return err
 	}
@@ -117,30 +159,32 @@ func (t *txn) remove(id queue.ID, keepDedup bool) error {
 	if err := t.reindex(id, entries, nil); err != nil {
 		return err
 	}
-	t.changes.count(e, -1)
+	t.changes.replace(counts, nil)
 	return nil
 }
 
 // reindex replaces the entries of an event. A lease ends with its due entry.
 func (t *txn) reindex(id queue.ID, before, after []entry) (err error) {
-	for _, e := range without(before, after) {
+	for _, e := range before {
 		switch {
+		case slices.ContainsFunc(after, e.same):
 		case e.in(bucketDue):
 			err = t.exit(e.key)
 		case !e.in(bucketOrdered):
 			err = t.delete(e.bucket, e.key)
-		case !contains(after, e): // else it moves
+		case !slices.ContainsFunc(after, e.replaces): // else it moves
 			err = t.leave(id, e.key)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, e := range without(after, before) {
+	for _, e := range after {
 		switch {
+		case slices.ContainsFunc(before, e.same):
 		case !e.in(bucketOrdered):
 			err = t.put(e.bucket, e.key, e.value)
-		case contains(before, e):
+		case slices.ContainsFunc(before, e.replaces):
 			err = t.move(id, e)
 		default:
 			err = t.join(id, e)
@@ -161,9 +205,10 @@ func (t *txn) flush() error {
 		}
 	}
 	for k, change := range t.changes {
-		sum := tallies{k: t.sums.get(k)}
-		sum.add(k, change)
-		if err := t.putTally(k, sum[k]); err != nil {
+		sum := t.sums.get(k)
+		sum.Count += change.Count
+		sum.Bytes += change.Bytes
+		if err := t.putTally(k, sum); err != nil {
 			return err
 		}
 	}
@@ -171,47 +216,19 @@ func (t *txn) flush() error {
 }
 
 func (t *txn) putMeta(key []byte, value uint64) error {
-	record, err := seal(key, value, 32)
-	if err != nil {
-		return err
-	}
-	return t.put(bucketMeta, key, record)
+	start := len(t.buf)
+	t.buf = appendNumbers(t.buf, key, value)
+	return t.put(bucketMeta, key, t.tail(start))
 }
 
 func (t *txn) putTally(k tallyKey, n queue.Tally) error {
-	key := k.bytes()
+	start := len(t.buf)
+	t.buf = k.append(t.buf)
+	key := t.tail(start)
 	if n == (queue.Tally{}) {
 		return t.delete(bucketTally, key)
 	}
-	value, err := seal(key, [2]int64{n.Count, n.Bytes}, 32)
-	if err != nil {
-		return err
-	}
-	return t.put(bucketTally, key, value)
-}
-
-// loadHead loads an event without its request.
-func loadHead(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
-	record := tx.Bucket(bucketHeads).Get(id[:])
-	if record == nil {
-		return nil, queue.ErrNotFound
-	}
-	e := new(queue.Event)
-	if err := unseal(id[:], record, e); err != nil {
-		return nil, fmt.Errorf("loading event %s: %w", id, err)
-	}
-	return e, nil
-}
-
-// load loads an event with its request.
-func load(tx *bolt.Tx, id queue.ID) (*queue.Event, error) {
-	e, err := loadHead(tx, id)
-	if err != nil {
-		return nil, err
-	}
-	e.Request = new(queue.Request)
-	if err := unseal(id[:], tx.Bucket(bucketRequests).Get(id[:]), e.Request); err != nil {
-		return nil, fmt.Errorf("loading request of event %s: %w", id, err)
-	}
-	return e, nil
+	start = len(t.buf)
+	t.buf = appendNumbers(t.buf, key, uint64(n.Count), uint64(n.Bytes))
+	return t.put(bucketTally, key, t.tail(start))
 }
