@@ -107,7 +107,7 @@ func loadDue(tx *bolt.Tx, keys [][]byte) (events []*queue.Event, damaged []error
 
 // Lease implements queue.Store.
 func (s *Store) Lease(lane queue.Lane, id queue.ID, now time.Time, lease time.Duration) bool {
-	return s.leases.take([]byte(leaseKey(lane, id)), now, now.Add(lease))
+	return s.leases.take(leaseIn(lane, id), now, now.Add(lease))
 }
 
 // Release implements queue.Store.

@@ -34,6 +34,17 @@ func leaseOf(dueKey []byte) leaseKey {
 	return leaseKey{maphash.Bytes(laneSeed, dueKey[:len(dueKey)-timeSize-idSize]), idOf(dueKey)}
 }
 
+// take returns false if somebody else has the lease.
+func (l *leases) take(key leaseKey, now, until time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.until[key].After(now) {
+		return false
+	}
+	l.until[key] = until
+	return true
+}
+
 func (l *leases) end(keys ...leaseKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
