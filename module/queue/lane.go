@@ -17,11 +17,12 @@ const (
 // lane is a Lane under a configuration.
 type lane struct {
 	Lane
-	source *Source
-	route  *Route        // nil: held events to be checked
-	limit  int           // attempts at once
-	rate   *rate.Limiter // the load's; nil: no limit
-	next   atomic.Int64
+	source  *Source
+	route   *Route        // nil: held events to be checked
+	limit   int           // attempts at once
+	rate    *rate.Limiter // the load's; nil: no limit
+	next    atomic.Int64
+	claimed time.Time // when it was claimed from last; the scheduler's
 	*load
 }
 

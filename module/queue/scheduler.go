@@ -39,6 +39,10 @@ func (e *Engine) pass(p *plan) int64 {
 	return next
 }
 
+// gather is how long a busy lane lets attempts end, so that it claims several
+// events at once: a claim of one costs almost as much.
+const gather = time.Millisecond
+
 // look claims from a lane, and returns when the clock will be reason to look
 // again. Claims have goroutines of their own: reading large events takes a
 // while, and must not hold up the other lanes.
@@ -53,6 +57,10 @@ func (e *Engine) look(p *plan, l *lane, now time.Time) int64 {
 	if room <= 0 {
 		return again // so does the end of an attempt
 	}
+	if ready := l.claimed.Add(gather); room < l.limit/4 && now.Before(ready) {
+		return ready.UnixNano()
+	}
+	l.claimed = now
 	l.claiming.Store(true)
 	e.workers.Go(func() {
 		if room := l.take(min(room, maxBatch)); room > 0 {
