@@ -45,46 +45,61 @@ func shortcutInput(document string) *Input {
 	}
 }
 
-// compareShortcut reports where a shortcut tells something else than the program, on
-// a View that knows nothing yet, and on one that knows what the program fetched.
+// compareShortcut reports where a shortcut tells something else than the program.
 // It returns how often the shortcut could tell.
 func compareShortcut(t *testing.T, expression, document string) (told int) {
 	t.Helper()
 	in := shortcutInput(document)
-	fresh, used := NewView(in), NewView(in)
-	defer fresh.Free()
-	defer used.Free()
 	if r, err := Compile(expression); err == nil {
-		result, wantErr := used.run(r.program)
-		want, _ := result.(bool)
-		for _, v := range []*View{fresh, used} {
-			if r.test != nil && v.decide(r.test) != unknown {
-				told++
-			}
-			if got, err := r.Match(v); got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
-				t.Errorf("%s over %q\n got %v, %v\nwant %v, %v", expression, document, got, err, want, wantErr)
-			}
+		told += compareRule(t, r, in)
+	}
+	if x, err := CompileKey(expression); err == nil {
+		told += compareValue(t, x, in)
+	}
+	return told
+}
+
+// twoViews returns a View that knows nothing yet, and one that will know what the
+// program has fetched. The test frees them.
+func twoViews(t *testing.T, in *Input) (fresh, used *View) {
+	fresh, used = NewView(in), NewView(in)
+	t.Cleanup(fresh.Free)
+	t.Cleanup(used.Free)
+	return fresh, used
+}
+
+func compareRule(t *testing.T, r *Rule, in *Input) (told int) {
+	t.Helper()
+	fresh, used := twoViews(t, in)
+	result, wantErr := used.run(r.program)
+	want, _ := result.(bool)
+	for _, v := range []*View{fresh, used} {
+		if r.test != nil && v.decide(r.test) != unknown {
+			told++
+		}
+		if got, err := r.Match(v); got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Errorf("%s over %q\n got %v, %v\nwant %v, %v", r, in.Body, got, err, want, wantErr)
 		}
 	}
-	fresh.Free()
-	used.Free()
-	fresh, used = NewView(in), NewView(in)
-	if x, err := CompileKey(expression); err == nil {
-		want, wantErr := "", error(nil)
-		if result, err := used.run(x.program); err != nil {
-			wantErr = err
-		} else {
-			want, wantErr = text(result)
+	return told
+}
+
+func compareValue(t *testing.T, x *Value, in *Input) (told int) {
+	t.Helper()
+	fresh, used := twoViews(t, in)
+	want := ""
+	result, wantErr := used.run(x.program)
+	if wantErr == nil {
+		want, wantErr = text(result)
+	}
+	for _, v := range []*View{fresh, used} {
+		if x.source != nil {
+			if _, known := v.valueOf(x.source); known {
+				told++
+			}
 		}
-		for _, v := range []*View{fresh, used} {
-			if x.source != nil {
-				if _, known := v.valueOf(x.source); known {
-					told++
-				}
-			}
-			if got, err := x.Text(v); got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
-				t.Errorf("%s over %q\n got %q, %v\nwant %q, %v", expression, document, got, err, want, wantErr)
-			}
+		if got, err := x.Text(v); got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Errorf("%s over %q\n got %q, %v\nwant %q, %v", x, in.Body, got, err, want, wantErr)
 		}
 	}
 	return told
