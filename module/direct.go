@@ -93,7 +93,7 @@ func (d *direct) send(req *http.Request) (*answer, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusSwitchingProtocols { // unasked
+	if resp.StatusCode < http.StatusOK { // protocols switched unasked, or no status at all
 		return nil, errNoAnswer
 	}
 	answer := &answer{header: resp.Header, status: resp.StatusCode}

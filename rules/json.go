@@ -19,18 +19,6 @@ func (d *document) lookup(path []step) any {
 	return fetch(d.decode(at), left)
 }
 
-// try is lookup where all keys fit.
-func (d *document) try(path []step) (value any, fits bool) {
-	if d.json == nil || d.err != nil {
-		return nil, false
-	}
-	at, left := d.find(path)
-	if len(left) > 0 {
-		return nil, false
-	}
-	return d.decode(at), true
-}
-
 // find follows a path as far as the keys fit, and returns what is left of it.
 func (d *document) find(path []step) (at place, left []step) {
 	at = place{d.nodes[0].value, 0}

@@ -11,7 +11,6 @@ import (
 type operand struct {
 	name string
 	id   operandID
-	path []step             // below body; nil of others
 	text func(*View) string // of those that are at hand; nil of others
 	load func(*View) any
 }
@@ -57,9 +56,7 @@ func queryOperand(key string) *operand {
 }
 
 func bodyOperand(steps []step) *operand {
-	op := newOperand("body"+pathName(steps), func(v *View) any { return v.lookup(steps) })
-	op.path = append([]step{}, steps...)
-	return op
+	return newOperand("body"+pathName(steps), func(v *View) any { return v.lookup(steps) })
 }
 
 // step is one key on a path into the body: a string, or an index.

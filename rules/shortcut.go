@@ -113,8 +113,7 @@ func comparison(op *operand, holds func(string) bool) test {
 		return func(v *View) verdict { return verdictOf(holds(op.text(v))) }
 	}
 	return func(v *View) verdict {
-		value, _ := v.try(op)
-		if text, ok := value.(string); ok {
+		if text, ok := v.get(op).(string); ok {
 			return verdictOf(holds(text))
 		}
 		return unknown
@@ -126,8 +125,7 @@ func truth(op *operand) test {
 		return nil
 	}
 	return func(v *View) verdict {
-		value, _ := v.try(op)
-		if holds, ok := value.(bool); ok {
+		if holds, ok := v.get(op).(bool); ok {
 			return verdictOf(holds)
 		}
 		return unknown
@@ -177,7 +175,7 @@ func textTest(operator string, right ast.Node) func(string) bool {
 // sourceOf returns the shortcut of a value; nil if there is none.
 func sourceOf(node ast.Node) source {
 	if op := operandOf(node); op != nil {
-		return func(v *View) (any, bool) { return v.try(op) }
+		return func(v *View) (any, bool) { return v.get(op), true }
 	}
 	n, ok := node.(*ast.BinaryNode)
 	if !ok || n.Operator != "??" {

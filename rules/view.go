@@ -90,26 +90,27 @@ func (v *View) run(program *vm.Program) (result any, err error) {
 // get fetches an operand. It panics where expr does: in the middle of a run.
 func (v *View) get(arg any) any {
 	op := arg.(*operand)
-	if value, ok := v.found[op.id]; ok {
-		return value
+	value, ok := v.found[op.id]
+	if !ok {
+		value = v.load(op)
+		v.found[op.id] = value
 	}
-	value := op.load(v)
-	v.found[op.id] = value
+	if f, ok := value.(failure); ok {
+		panic(f.reason)
+	}
 	return value
 }
 
-// try fetches an operand, unless it may be an error to ask for it.
-func (v *View) try(op *operand) (value any, known bool) {
-	if value, ok := v.found[op.id]; ok {
-		return value, true
-	}
-	if op.path == nil {
-		return v.get(op), true
-	}
-	if value, known = v.document().try(op.path); known {
-		v.found[op.id] = value
-	}
-	return value, known
+// failure stands for an operand that it is an error to ask for.
+type failure struct{ reason any }
+
+func (v *View) load(op *operand) (value any) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			value = failure{reason}
+		}
+	}()
+	return op.load(v)
 }
 
 func (in *Input) header(key string) string {

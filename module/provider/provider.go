@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Request is a webhook as far as its proof is concerned.
+// Request is a webhook as far as its proof is concerned. A provider must not hold
+// on to it, nor to Body, after it has returned.
 type Request struct {
 	Method   string
 	Path     string              // escaped, as the app will get it

@@ -116,7 +116,11 @@ func (e *Engine) settle(t ticket, change func(*Delivery)) {
 // unrecorded logs that an outcome could not be stored. The lease is left to
 // end by itself, then the work is done once more.
 func (e *Engine) unrecorded(t ticket, err error) {
-	if errors.Is(err, errEnded) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrClosed) {
+	switch {
+	case errors.Is(err, errEnded), errors.Is(err, ErrNotFound): // nothing will end the lease
+		e.store.Release(t.lane, t.id)
+		return
+	case errors.Is(err, ErrClosed):
 		return
 	}
 	e.plan.Load().logger.Error("recording outcome", zap.Stringer("event", t.id),

@@ -219,16 +219,28 @@ func (e *Engine) Ascend(ctx context.Context, after ID, yield func(*Event) bool) 
 func (e *Engine) Usage() Usage {
 	usage := e.store.Usage()
 	lanes := e.plan.Load().lanes
+	running := e.underWay()
 	for lane, states := range usage.Deliveries {
 		pending := states[Pending]
-		if l := lanes[lane]; l == nil {
+		if lanes[lane] == nil {
 			states[Parked], states[Pending] = pending, 0
 		} else {
-			running := min(pending, l.running.Load())
-			states[Delivering], states[Pending] = running, pending-running
+			n := min(pending, running[lane])
+			states[Delivering], states[Pending] = n, pending-n
 		}
 	}
 	return usage
+}
+
+// underWay counts what is being worked on.
+func (e *Engine) underWay() map[Lane]int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	running := make(map[Lane]int64)
+	for t := range e.open {
+		running[t.lane]++
+	}
+	return running
 }
 
 // Live returns how many deliveries wait for their turn.

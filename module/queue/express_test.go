@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,5 +125,89 @@ func TestExpressKeepsOrder(t *testing.T) {
 	defer a.mu.Unlock()
 	if !slices.Equal(a.got, ids) {
 		t.Errorf("delivered %v, accepted %v", a.got, ids)
+	}
+}
+
+// late is a store whose methods are held up.
+type late struct {
+	queue.Store
+	appended, leasing func(*queue.Event)
+	events            sync.Map // by ID
+}
+
+func (l *late) Append(ctx context.Context, e *queue.Event, visible func()) error {
+	l.events.Store(e.ID, e)
+	err := l.Store.Append(ctx, e, visible)
+	l.appended(e)
+	return err
+}
+
+func (l *late) Lease(lane queue.Lane, id queue.ID, now time.Time, lease time.Duration) bool {
+	if e, ok := l.events.Load(id); ok && l.leasing != nil {
+		l.leasing(e.(*queue.Event))
+	}
+	return l.Store.Lease(lane, id, now, lease)
+}
+
+// An appender that gets its turn late does not try what was claimed and has ended.
+func TestExpressComesLate(t *testing.T) {
+	var s *setup
+	b := &backend{wrap: func(store queue.Store) queue.Store {
+		return &late{Store: store, appended: func(e *queue.Event) {
+			s.ended(e.ID)
+			time.Sleep(20 * time.Millisecond)
+		}}
+	}}
+	s = newSetup(t, b)
+	var a app
+	s.idle(a.route())
+	s.append(newEvent(t, "shop", "app"))
+	time.Sleep(50 * time.Millisecond)
+	if n := a.count(); n != 1 {
+		t.Errorf("%d attempts of an event that was delivered", n)
+	}
+}
+
+// Room that is not used after all is offered to the events that found none.
+func TestExpressGivesBack(t *testing.T) {
+	var s *setup
+	door := make(gate)
+	a := app{answer: door.pass}
+	var first atomic.Pointer[queue.Event]
+	second := newEvent(t, "shop", "app")
+	b := &backend{wrap: func(store queue.Store) queue.Store {
+		return &late{Store: store, appended: func(e *queue.Event) {
+			if first.CompareAndSwap(nil, e) {
+				eventually(t, "the claim", func() bool { return a.count() == 1 })
+				time.Sleep(20 * time.Millisecond)
+			}
+		}, leasing: func(e *queue.Event) {
+			if e == first.Load() {
+				s.append(second)
+				s.get(second.ID)                  // it is in sight
+				time.Sleep(50 * time.Millisecond) // and was looked at
+			}
+		}}
+	}}
+	s = newSetup(t, b)
+	r := a.route()
+	r.Concurrency, r.Timeout = 2, time.Minute
+	s.idle(r)
+	s.append(newEvent(t, "shop", "app"))
+	eventually(t, "the second attempt", func() bool { return a.count() == 2 })
+	door.open()
+	s.ended(second.ID)
+}
+
+func TestExpressIsNotEarly(t *testing.T) {
+	s := newSetup(t, new(backend))
+	var a app
+	s.idle(a.route())
+	e := newEvent(t, "shop", "app")
+	e.Deliveries[0].Due = time.Now().Add(time.Hour)
+	s.append(e)
+	time.Sleep(100 * time.Millisecond)
+	if a.count() != 0 {
+		t.Error("tried an hour early")
 	}
 }

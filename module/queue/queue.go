@@ -260,7 +260,8 @@ type Store interface {
 	//
 	// The event may come into sight a moment later: visible is called, once and
 	// from any goroutine, when Claim and Undelivered take it into account; all
-	// other methods do at once. Until then the store may keep e, but not its
+	// other methods do at once. It is called before an Update of the event by
+	// whoever has claimed it. Until then the store may keep e, but not its
 	// request, and the caller must not change it. Without success visible is
 	// not called. An event whose ID is there already is not stored.
 	Append(ctx context.Context, e *Event, visible func()) error
@@ -294,7 +295,8 @@ type Store interface {
 	Claim(ctx context.Context, lane Lane, now time.Time, lease time.Duration, limit int) (claimed []*Event, next time.Time, err error)
 
 	// Lease leases an event in a lane as Claim does, whether it is in sight yet or
-	// not. It returns false if somebody else has it.
+	// not. It returns false if somebody else has it. It does not look whether the
+	// event waits in the lane.
 	Lease(lane Lane, id ID, now time.Time, lease time.Duration) bool
 
 	// Release ends a lease and leaves the event as it is.
