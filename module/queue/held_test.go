@@ -47,8 +47,9 @@ var (
 	unheard = queue.Verdict{Finding: queue.Undecided, Sent: true, Reason: "timeout"}
 )
 
-// hasty checks held events again soon.
-func hasty(p *queue.Pace) { p.Recheck, p.Longest = 20*time.Millisecond, 40*time.Millisecond }
+// hasty checks held events again soon, but not before the first check has been
+// answered on a busy machine.
+func hasty(p *queue.Pace) { p.Recheck, p.Longest = 100*time.Millisecond, 200*time.Millisecond }
 
 // checked attaches the source sign, whose proofs the api checks.
 func (s *setup) checked(a *api, destination *app, routes ...string) {
