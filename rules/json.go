@@ -89,16 +89,15 @@ func (d *document) member(object place, key string) place {
 // rest is where the members begin that are not noted, behind the last one that is.
 func (d *document) rest(object place, last int) int {
 	if last < 0 {
-		return skipSpace(d.json, object.value+1)
+		return skipWhite(d.json, object.value+1)
 	}
 	return skipComma(d.json, skipValue(d.json, d.nodes[last].value))
 }
 
 // readMember reads the member at i.
 func readMember(data []byte, i int) node {
-	colon := skipString(data, i)
-	escaped := bytes.IndexByte(data[i:colon], '\\') >= 0
-	return node{key: i, colon: colon, value: skipSpace(data, skipSpace(data, colon)+1), escaped: escaped}
+	colon, escaped := checkString(data, i)
+	return node{key: i, colon: colon, value: skipWhite(data, skipWhite(data, colon)+1), escaped: escaped}
 }
 
 // isKey tells whether the value's key is this one. An odd one has the character in
@@ -120,7 +119,7 @@ func (d *document) element(array place, index int) place {
 	if array.node >= 0 && array.node+1 < d.nodes[array.node].next {
 		node = array.node + 1 // the first element
 	}
-	for i := skipSpace(d.json, array.value+1); d.json[i] != ']'; i = skipComma(d.json, skipValue(d.json, i)) {
+	for i := skipWhite(d.json, array.value+1); d.json[i] != ']'; i = skipComma(d.json, skipValue(d.json, i)) {
 		if index == 0 {
 			return place{i, node}
 		}
@@ -169,10 +168,10 @@ func (d *decoder) value() any {
 
 func (d *decoder) object() map[string]any {
 	m := make(map[string]any)
-	for d.pos = skipSpace(d.data, d.pos+1); d.data[d.pos] != '}'; d.pos = skipComma(d.data, d.pos) {
+	for d.pos = skipWhite(d.data, d.pos+1); d.data[d.pos] != '}'; d.pos = skipComma(d.data, d.pos) {
 		end := skipString(d.data, d.pos)
 		key := unquote(d.data[d.pos:end])
-		d.pos = skipSpace(d.data, skipSpace(d.data, end)+1)
+		d.pos = skipWhite(d.data, skipWhite(d.data, end)+1)
 		m[key] = d.value()
 	}
 	d.pos++
@@ -181,7 +180,7 @@ func (d *decoder) object() map[string]any {
 
 func (d *decoder) array() []any {
 	list := []any{}
-	for d.pos = skipSpace(d.data, d.pos+1); d.data[d.pos] != ']'; d.pos = skipComma(d.data, d.pos) {
+	for d.pos = skipWhite(d.data, d.pos+1); d.data[d.pos] != ']'; d.pos = skipComma(d.data, d.pos) {
 		list = append(list, d.value())
 	}
 	d.pos++
@@ -216,38 +215,19 @@ func unquote(quoted []byte) string {
 	return s
 }
 
-func skipSpace(data []byte, i int) int {
-	for i < len(data) && data[i] <= ' ' {
-		i++
-	}
-	return i
-}
-
 // skipComma goes to the next member or element, or to the closing bracket.
 func skipComma(data []byte, i int) int {
-	i = skipSpace(data, i)
+	i = skipWhite(data, i)
 	if data[i] == ',' {
-		i = skipSpace(data, i+1)
+		i = skipWhite(data, i+1)
 	}
 	return i
 }
 
 // skipString returns the end of the string that begins at i.
 func skipString(data []byte, i int) int {
-	for start := i + 1; ; {
-		n := bytes.IndexByte(data[i+1:], '"')
-		if n < 0 {
-			return len(data)
-		}
-		i += 1 + n
-		escapes := i
-		for escapes > start && data[escapes-1] == '\\' {
-			escapes--
-		}
-		if (i-escapes)%2 == 0 {
-			return i + 1
-		}
-	}
+	end, _ := checkString(data, i)
+	return end
 }
 
 // skipValue returns the end of the value that begins at i.

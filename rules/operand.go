@@ -9,7 +9,6 @@ import (
 
 // operand is one thing that expressions ask of a webhook.
 type operand struct {
-	name string
 	id   operandID
 	text func(*View) string // of those that are at hand; nil of others
 	load func(*View) any
@@ -19,7 +18,7 @@ type operand struct {
 type operandID = unique.Handle[string]
 
 func newOperand(name string, load func(*View) any) *operand {
-	return &operand{name: name, id: unique.Make(name), load: load}
+	return &operand{id: unique.Make(name), load: load}
 }
 
 func textOperand(name string, text func(*View) string) *operand {
@@ -30,7 +29,7 @@ func textOperand(name string, text func(*View) string) *operand {
 
 // MarshalText makes expr print an operand by its name, which it does to find
 // out whether two predicates go over the same list.
-func (o *operand) MarshalText() ([]byte, error) { return []byte(o.name), nil }
+func (o *operand) MarshalText() ([]byte, error) { return []byte(o.id.Value()), nil }
 
 // operands are the names that stand for themselves.
 var operands = map[string]*operand{

@@ -85,18 +85,9 @@ func (a *appending) seize(p *plan, l *lane, now time.Time) bool {
 
 func (r *Request) clone() *Request {
 	c := *r
-	c.Body = bytes.Clone(r.Body)
-	if c.Header = maps.Clone(r.Header); len(r.Header) == 0 {
-		return &c
-	}
-	n := 0
-	for _, values := range r.Header {
-		n += len(values)
-	}
-	all := make([]string, 0, n)
+	c.Body, c.Header = bytes.Clone(r.Body), maps.Clone(r.Header)
 	for name, values := range r.Header {
-		all = append(all, values...)
-		c.Header[name] = slices.Clip(all[len(all)-len(values):])
+		c.Header[name] = slices.Clone(values)
 	}
 	return &c
 }
