@@ -1,13 +1,19 @@
 package e2e
 
 import (
+	"bufio"
+	"crypto/tls"
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every file in examples is adapted, run as it is but for names and places,
@@ -33,9 +39,10 @@ func runExample(t *testing.T, file string) {
 	t.Cleanup(api.Close)
 	g := newGateway(t)
 	g.config = filepath.Join(g.dir, "config.json")
+	// strict_sni_host asks for a name in the URL.
+	g.https, g.http = strings.Replace(g.https, "127.0.0.1", "localhost", 1), strings.Replace(g.http, "127.0.0.1", "localhost", 1)
 	site := "https://" + g.https
-	plain := strings.Contains(readFile(t, file), "SITE:http://")
-	if plain {
+	if strings.Contains(readFile(t, file), "SITE:http://") {
 		site = "http://" + g.http
 	}
 	g.env = append(g.env, "SITE="+site, "APP="+app.address, "APP_2="+app.address, "BILLING="+app.address,
@@ -64,6 +71,76 @@ func runExample(t *testing.T, file string) {
 		}
 		app.waitFor(t, before+1)
 	}
+	checkFence(t, g, app, site, readFile(t, file))
+}
+
+// sourcePath finds the paths of sources in a Caddyfile.
+var sourcePath = regexp.MustCompile(`webhook_gateway (/[a-z/]+[a-z])`)
+
+// checkFence sends unsigned webhooks to where no source is. None of them may be
+// answered as if it had been taken, and none may reach the app.
+func checkFence(t *testing.T, g *gateway, app *app, site, caddyfile string) {
+	t.Helper()
+	_, port, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(site, "https://"), "http://"), ":")
+	post := func(host, path string, header ...string) int {
+		t.Helper()
+		return g.postRaw(strings.HasPrefix(site, "https"), "127.0.0.1:"+port, host, path, header...)
+	}
+	before := len(app.deliveries())
+	for _, match := range sourcePath.FindAllStringSubmatch(caddyfile, -1) {
+		path := match[1]
+		parent, name := path[:strings.LastIndexByte(path, '/')], path[strings.LastIndexByte(path, '/')+1:]
+		for _, other := range []string{
+			path, path + "/", path + "//", "/" + path, parent + "//" + name, parent + "/./" + name, parent + "/x/../" + name,
+			strings.ToUpper(path), path + "x", path + "/x", path + ";a=b", parent + ";a=b/" + name, path + "%2f", parent + "%2f" + name, path + "%20",
+			path + ".json", parent + "\\" + name,
+		} {
+			if status := post("localhost:"+port, other); status >= 200 && status < 300 {
+				t.Errorf("an unsigned webhook to %s is answered %d", other, status)
+			}
+		}
+		if status := post("other.example.com", path); strings.HasPrefix(site, "https") && status >= 200 && status < 300 {
+			t.Errorf("a webhook for another host is answered %d", status)
+		}
+	}
+	if got := app.deliveries()[before:]; len(got) > 0 {
+		t.Errorf("the app got an unverified webhook: %s %s", got[0].method, got[0].uri)
+	}
+	if !strings.Contains(caddyfile, "request_header -Webhook-Gateway-*") {
+		return
+	}
+	if status := post("localhost:"+port, "/orders", "Webhook-Gateway-Source: insigner"); status != http.StatusOK {
+		t.Errorf("another path of the app is answered %d", status)
+	}
+	if got := app.waitFor(t, before+1)[before]; got.header.Get("Webhook-Gateway-Source") != "" {
+		t.Error("the app got a header of the gateway's from a stranger")
+	}
+}
+
+// postRaw posts an empty object to a path as it is written, and returns the
+// status of the answer.
+func (g *gateway) postRaw(secure bool, address, host, path string, header ...string) int {
+	g.t.Helper()
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	if secure {
+		conn = tls.Client(conn, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true})
+	}
+	lines := append([]string{"POST " + path + " HTTP/1.1", "Host: " + host, "Content-Type: application/json",
+		"Content-Length: 2", "Connection: close"}, header...)
+	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n{}"); err != nil {
+		g.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		g.t.Fatalf("%s: %v", path, err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 // checkBehindProxy plays the load balancer.
