@@ -130,7 +130,7 @@ func listSources(a *App, _ *http.Request) (any, error) {
 		info := SourceInfo{Source: name, Provider: h.providerName, Routes: []string{}, Events: sampleEvents(h.provider)}
 		for _, route := range h.Routes {
 			info.Routes = append(info.Routes, route.Name)
-			if engine != nil && engine.IsPaused(queue.Lane{Source: name, Route: route.Name}) {
+			if engine != nil && engine.IsPaused(queue.RouteKey{Source: name, Route: route.Name}) {
 				info.Paused = append(info.Paused, route.Name)
 			}
 		}

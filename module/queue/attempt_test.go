@@ -72,7 +72,7 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
-func TestSlowLaneDelaysNoOther(t *testing.T) {
+func TestSlowRouteDelaysNoOther(t *testing.T) {
 	s := newSetup(t, new(backend))
 	door := make(gate)
 	defer door.open()
@@ -85,9 +85,9 @@ func TestSlowLaneDelaysNoOther(t *testing.T) {
 	for range 50 {
 		s.append(newEvent(t, "shop", "slow", "fast"))
 	}
-	eventually(t, "the fast lane", func() bool { return fast.count() == 50 })
+	eventually(t, "the fast route", func() bool { return fast.count() == 50 })
 	if slow.count() != 2 {
-		t.Errorf("%d attempts in the slow lane", slow.count())
+		t.Errorf("%d attempts in the slow route", slow.count())
 	}
 }
 
@@ -96,8 +96,8 @@ func TestSlowClaimDelaysNoOther(t *testing.T) {
 	hang := make(chan struct{})
 	goOn := sync.OnceFunc(func() { close(hang) })
 	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, claiming: func(lane queue.Lane) {
-			if lane.Route == "slow" {
+		return &faulty{Store: s, claiming: func(route queue.RouteKey) {
+			if route.Route == "slow" {
 				<-hang
 			}
 		}}
@@ -111,12 +111,12 @@ func TestSlowClaimDelaysNoOther(t *testing.T) {
 	for range 50 {
 		s.append(newEvent(t, "shop", "slow", "fast"))
 	}
-	eventually(t, "the fast lane", func() bool { return fast.count() == 50 })
+	eventually(t, "the fast route", func() bool { return fast.count() == 50 })
 	if slow.count() != 0 {
-		t.Errorf("%d attempts in the slow lane", slow.count())
+		t.Errorf("%d attempts in the slow route", slow.count())
 	}
 	goOn()
-	eventually(t, "the slow lane", func() bool { return slow.count() == 50 })
+	eventually(t, "the slow route", func() bool { return slow.count() == 50 })
 }
 
 func TestRetry(t *testing.T) {
@@ -305,7 +305,7 @@ func TestOutcomeWhileTheStoreIsUnavailable(t *testing.T) {
 			return nil
 		}}
 	}}
-	s := newSetup(t, b, func(p *queue.Pace) { p.Pause = 16 * time.Millisecond })
+	s := newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 16 * time.Millisecond })
 	var a app
 	s.attach(a.route())
 	id := s.append(newEvent(t, "shop", "app"))
@@ -328,7 +328,7 @@ func TestOutcomeIsLost(t *testing.T) {
 			return nil
 		}}
 	}}
-	s := newSetup(t, b, func(p *queue.Pace) { p.Settle, p.Poll = 50*time.Millisecond, 10*time.Millisecond })
+	s := newSetup(t, b, func(p *queue.Timing) { p.LeaseMargin, p.Poll = 50*time.Millisecond, 10*time.Millisecond })
 	var a app
 	r := a.route()
 	r.Timeout = 50 * time.Millisecond
@@ -340,8 +340,8 @@ func TestOutcomeIsLost(t *testing.T) {
 	}
 }
 
-func TestUnsettledOutcomesAreBounded(t *testing.T) {
-	const events = queue.MaxUnsettled + 50
+func TestUnrecordedOutcomesAreBounded(t *testing.T) {
+	const events = queue.MaxUnrecorded + 50
 	hang := make(chan struct{})
 	b := &backend{wrap: func(s queue.Store) queue.Store {
 		return &faulty{Store: s, update: func() error {
@@ -364,9 +364,9 @@ func TestUnsettledOutcomesAreBounded(t *testing.T) {
 	r := a.route()
 	r.Concurrency = 1
 	s.attach(r)
-	eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnsettled+1 })
+	eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnrecorded+1 })
 	time.Sleep(20 * time.Millisecond)
-	if a.count() != queue.MaxUnsettled+1 {
+	if a.count() != queue.MaxUnrecorded+1 {
 		t.Errorf("%d attempts while no outcome could be stored", a.count())
 	}
 	close(hang)
@@ -375,7 +375,7 @@ func TestUnsettledOutcomesAreBounded(t *testing.T) {
 
 // A handler that takes longer than its lease does not run twice at once.
 func TestHandlerOutlivesItsLease(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Pace) { p.Settle, p.Poll = time.Millisecond, 5*time.Millisecond })
+	s := newSetup(t, new(backend), func(p *queue.Timing) { p.LeaseMargin, p.Poll = time.Millisecond, 5*time.Millisecond })
 	a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
 		time.Sleep(100 * time.Millisecond)
 		return queue.Result{Outcome: queue.Succeeded}

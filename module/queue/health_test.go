@@ -50,7 +50,7 @@ func (s *setup) appendMany(n int) (ids []queue.ID) {
 
 func (s *setup) waitFailing() {
 	s.t.Helper()
-	eventually(s.t, "the route is failing", func() bool { return s.Failing()[queue.Lane{Source: "shop", Route: "app"}] })
+	eventually(s.t, "the route is failing", func() bool { return s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] })
 }
 
 // A failing route costs next to nothing, however much is due, and goes back to
@@ -89,7 +89,7 @@ func TestFailingRouteIsProbed(t *testing.T) {
 	if u.most < 2 {
 		t.Error("there was one attempt at a time to the end")
 	}
-	if s.Failing()[queue.Lane{Source: "shop", Route: "app"}] {
+	if s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] {
 		t.Error("the route is failing still")
 	}
 	s.watch.see(func() {
@@ -177,13 +177,13 @@ func TestFailingRouteIsReloaded(t *testing.T) {
 	s.attach(r)
 	s.waitFailing()
 	eventually(t, "the attempts that ran", func() bool {
-		return s.Usage().Deliveries[queue.Lane{Source: "shop", Route: "app"}][queue.Delivering] == 0
+		return s.Usage().Deliveries[queue.RouteKey{Source: "shop", Route: "app"}][queue.Delivering] == 0
 	})
 	before := u.count()
 	s.attach(r)
 	eventually(t, "a probe", func() bool { return u.count() == before+1 })
 	time.Sleep(20 * time.Millisecond)
-	if n := u.count() - before; n != 1 || !s.Failing()[queue.Lane{Source: "shop", Route: "app"}] {
+	if n := u.count() - before; n != 1 || !s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] {
 		t.Errorf("%d probes after a reload", n)
 	}
 	u.up.Store(true)

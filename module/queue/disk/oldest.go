@@ -14,11 +14,11 @@ const keyPage = 16 * page
 
 // Oldest implements queue.Store. It reads the keys that lead to events, no
 // event.
-func (s *Store) Oldest(ctx context.Context) (map[queue.Lane]queue.ID, error) {
+func (s *Store) Oldest(ctx context.Context) (map[queue.RouteKey]queue.ID, error) {
 	if err := s.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	o := oldest{ids: make(map[queue.Lane]queue.ID)}
+	o := oldest{ids: make(map[queue.RouteKey]queue.ID)}
 	for _, bucket := range [][]byte{bucketDue, bucketOrdered} {
 		for from := []byte{}; from != nil; {
 			if err := ctx.Err(); err != nil {
@@ -36,11 +36,11 @@ func (s *Store) Oldest(ctx context.Context) (map[queue.Lane]queue.ID, error) {
 	return o.ids, nil
 }
 
-// oldest finds the oldest event of each lane.
+// oldest finds the oldest event of each route.
 type oldest struct {
-	ids    map[queue.Lane]queue.ID
-	prefix []byte // of the lane that the last key belonged to
-	lane   queue.Lane
+	ids    map[queue.RouteKey]queue.ID
+	prefix []byte // of the route that the last key belonged to
+	route  queue.RouteKey
 }
 
 // read reads a page of due keys: those of bucketDue, or the values of
@@ -72,10 +72,10 @@ func (o *oldest) add(dueKey []byte) {
 		if !ok || !ok2 || len(rest) > 0 {
 			return
 		}
-		o.prefix, o.lane = bytes.Clone(dueKey[:at]), queue.Lane{Source: source, Route: route}
+		o.prefix, o.route = bytes.Clone(dueKey[:at]), queue.RouteKey{Source: source, Route: route}
 	}
 	id := idOf(dueKey)
-	if first, ok := o.ids[o.lane]; !ok || bytes.Compare(id[:], first[:]) < 0 {
-		o.ids[o.lane] = id
+	if first, ok := o.ids[o.route]; !ok || bytes.Compare(id[:], first[:]) < 0 {
+		o.ids[o.route] = id
 	}
 }

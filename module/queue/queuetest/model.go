@@ -18,13 +18,13 @@ type model struct {
 	now    time.Time
 	events map[queue.ID]*queue.Event
 	memory map[queue.ID]memory
-	leases map[queue.Lane]map[queue.ID]time.Time
+	leases map[queue.RouteKey]map[queue.ID]time.Time
 	lines  map[line][]queue.ID // in order
 }
 
 // line is where deliveries with one key stand.
 type line struct {
-	queue.Lane
+	queue.RouteKey
 	key string
 }
 
@@ -32,8 +32,8 @@ type line struct {
 func linesOf(e *queue.Event) map[line]bool {
 	lines := make(map[line]bool)
 	for i := 0; e != nil && i < len(e.Deliveries); i++ {
-		if d := &e.Deliveries[i]; d.InLine() {
-			lines[line{queue.Lane{Source: e.Source, Route: d.Route}, d.Key}] = true
+		if d := &e.Deliveries[i]; d.InFIFO() {
+			lines[line{queue.RouteKey{Source: e.Source, Route: d.Route}, d.Key}] = true
 		}
 	}
 	return lines
@@ -54,10 +54,10 @@ func (m *model) lineUp(before, after *queue.Event) {
 	}
 }
 
-// onTurn reports whether an event that waits in a lane is first in its line.
-func (m *model) onTurn(e *queue.Event, lane queue.Lane) bool {
-	d := e.Delivery(lane.Route)
-	return d == nil || d.Key == "" || m.lines[line{lane, d.Key}][0] == e.ID
+// onTurn reports whether an event that waits in a route is first in its line.
+func (m *model) onTurn(e *queue.Event, route queue.RouteKey) bool {
+	d := e.Delivery(route.Route)
+	return d == nil || d.Key == "" || m.lines[line{route, d.Key}][0] == e.ID
 }
 
 // testModel does things at random, and compares what comes of them.
@@ -70,7 +70,7 @@ func testModel(h *harness) {
 		now:     start,
 		events:  make(map[queue.ID]*queue.Event),
 		memory:  make(map[queue.ID]memory),
-		leases:  make(map[queue.Lane]map[queue.ID]time.Time),
+		leases:  make(map[queue.RouteKey]map[queue.ID]time.Time),
 		lines:   make(map[line][]queue.ID),
 	}
 	for i := range 500 {
@@ -193,24 +193,24 @@ func (m *model) updateOne() {
 	m.events[e.ID] = after
 }
 
-// endLeases ends those on lanes in which an event waits no more, or anew.
+// endLeases ends those on routes in which an event waits no more, or anew.
 func (m *model) endLeases(before, after *queue.Event) {
-	for lane, due := range before.Waiting {
+	for route, due := range before.Waiting {
 		still := false
 		if after != nil {
 			for l, d := range after.Waiting {
-				still = still || l == lane && d.Equal(due) && keyIn(before, lane) == keyIn(after, lane)
+				still = still || l == route && d.Equal(due) && keyIn(before, route) == keyIn(after, route)
 			}
 		}
 		if !still {
-			delete(m.leases[lane], before.ID)
+			delete(m.leases[route], before.ID)
 		}
 	}
 }
 
-// keyIn returns the key of an event's delivery in a lane.
-func keyIn(e *queue.Event, lane queue.Lane) string {
-	if d := e.Delivery(lane.Route); d != nil {
+// keyIn returns the key of an event's delivery in a route.
+func keyIn(e *queue.Event, route queue.RouteKey) string {
+	if d := e.Delivery(route.Route); d != nil {
 		return d.Key
 	}
 	return ""
@@ -230,21 +230,21 @@ func (m *model) forgetEvent(e *queue.Event) {
 	delete(m.events, e.ID)
 }
 
-func (m *model) anyLane() queue.Lane {
-	return queue.Lane{Source: sources[m.rand.IntN(len(sources))], Route: append(routes, "")[m.rand.IntN(len(routes)+1)]}
+func (m *model) anyLane() queue.RouteKey {
+	return queue.RouteKey{Source: sources[m.rand.IntN(len(sources))], Route: append(routes, "")[m.rand.IntN(len(routes)+1)]}
 }
 
-// claimSome claims in a lane, as does a scan over all events.
+// claimSome claims in a route, as does a scan over all events.
 func (m *model) claimSome() {
 	type turn struct {
 		due time.Time
 		id  queue.ID
 	}
-	lane, limit := m.anyLane(), m.rand.IntN(4)
+	route, limit := m.anyLane(), m.rand.IntN(4)
 	var free []turn
 	for _, e := range m.events {
 		for l, due := range e.Waiting {
-			if l == lane && m.onTurn(e, lane) && !m.leases[lane][e.ID].After(m.now) {
+			if l == route && m.onTurn(e, route) && !m.leases[route][e.ID].After(m.now) {
 				free = append(free, turn{due, e.ID})
 			}
 		}
@@ -264,20 +264,20 @@ func (m *model) claimSome() {
 	if len(free) > 0 {
 		next = free[0].due
 	}
-	m.claims(lane, m.now, limit, next, want...)
-	if m.leases[lane] == nil {
-		m.leases[lane] = make(map[queue.ID]time.Time)
+	m.claims(route, m.now, limit, next, want...)
+	if m.leases[route] == nil {
+		m.leases[route] = make(map[queue.ID]time.Time)
 	}
 	for _, e := range want {
-		m.leases[lane][e.ID] = m.now.Add(time.Minute)
+		m.leases[route][e.ID] = m.now.Add(time.Minute)
 	}
 }
 
 func (m *model) releaseOne() {
-	lane := m.anyLane()
-	for id := range m.leases[lane] {
-		m.Release(lane, id)
-		delete(m.leases[lane], id)
+	route := m.anyLane()
+	for id := range m.leases[route] {
+		m.Release(route, id)
+		delete(m.leases[route], id)
 		return
 	}
 }

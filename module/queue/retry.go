@@ -14,7 +14,7 @@ const maxRetryAfter = time.Hour
 const interruptedPause = time.Second
 
 // settle gives a delivery the outcome of an attempt.
-func (r *Route) settle(d *Delivery, result Result, number int, began, ended time.Time) {
+func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended time.Time) {
 	if result.Outcome == Interrupted {
 		d.Due = ended.Add(interruptedPause)
 		return
@@ -25,11 +25,11 @@ func (r *Route) settle(d *Delivery, result Result, number int, began, ended time
 	case Succeeded:
 		d.State, d.Ended = Delivered, ended
 	case Refused:
-		d.kill(result.Reason, r.Hold, ended)
+		d.deadLetter(result.Reason, r.Hold, ended)
 	default:
 		deadline := d.Queued.Add(r.For)
 		if !ended.Before(deadline) {
-			d.kill(r.gaveUp(result.Reason), r.Hold, ended)
+			d.deadLetter(r.gaveUp(result.Reason), r.Hold, ended)
 			return
 		}
 		pause := max(r.pause(number), min(result.RetryAfter, maxRetryAfter))
