@@ -45,7 +45,7 @@ func Compile(expression string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{expression, program, testOf(program.Node())}, nil
+	return &Rule{expression, program}, nil
 }
 
 // CompileKey compiles an expression that yields text, over all names.
@@ -71,7 +71,7 @@ func compileValue(expression string, known types.Map) (*Value, error) {
 	case reflect.Map, reflect.Slice, reflect.Struct, reflect.Func:
 		return nil, fmt.Errorf("expected text, a number or a boolean, but got %s", t)
 	}
-	return &Value{expression, program, sourceOf(program.Node())}, nil
+	return &Value{expression, program}, nil
 }
 
 func compile(expression string, known types.Map, options ...expr.Option) (program *vm.Program, err error) {

@@ -10,7 +10,6 @@ import (
 // operand is one thing that expressions ask of a webhook.
 type operand struct {
 	id   operandID
-	text func(*View) string // of those that are at hand; nil of others
 	load func(*View) any
 }
 
@@ -21,33 +20,27 @@ func newOperand(name string, load func(*View) any) *operand {
 	return &operand{id: unique.Make(name), load: load}
 }
 
-func textOperand(name string, text func(*View) string) *operand {
-	op := newOperand(name, func(v *View) any { return text(v) })
-	op.text = text
-	return op
-}
-
 // MarshalText makes expr print an operand by its name, which it does to find
 // out whether two predicates go over the same list.
 func (o *operand) MarshalText() ([]byte, error) { return []byte(o.id.Value()), nil }
 
 // operands are the names that stand for themselves.
 var operands = map[string]*operand{
-	"event":       textOperand("event", func(v *View) string { return v.in.Event }),
-	"id":          textOperand("id", func(v *View) string { return v.in.ID }),
-	"provider":    textOperand("provider", func(v *View) string { return v.in.Provider }),
-	"source":      textOperand("source", func(v *View) string { return v.in.Source }),
-	"method":      textOperand("method", func(v *View) string { return v.in.Method }),
-	"path":        textOperand("path", func(v *View) string { return v.in.Path }),
+	"event":       newOperand("event", func(v *View) any { return v.in.Event }),
+	"id":          newOperand("id", func(v *View) any { return v.in.ID }),
+	"provider":    newOperand("provider", func(v *View) any { return v.in.Provider }),
+	"source":      newOperand("source", func(v *View) any { return v.in.Source }),
+	"method":      newOperand("method", func(v *View) any { return v.in.Method }),
+	"path":        newOperand("path", func(v *View) any { return v.in.Path }),
 	"query":       newOperand("query", func(v *View) any { return v.in.query() }),
 	"headers":     newOperand("headers", func(v *View) any { return v.in.headers() }),
-	"remote_ip":   textOperand("remote_ip", func(v *View) string { return v.in.RemoteIP }),
+	"remote_ip":   newOperand("remote_ip", func(v *View) any { return v.in.RemoteIP }),
 	"received_at": newOperand("received_at", func(v *View) any { return v.in.ReceivedAt }),
 }
 
 func headerOperand(key string) *operand {
 	key = textproto.CanonicalMIMEHeaderKey(key)
-	return textOperand("headers."+key, func(v *View) string { return v.in.header(key) })
+	return newOperand("headers."+key, func(v *View) any { return v.in.header(key) })
 }
 
 func queryOperand(key string) *operand {

@@ -8,8 +8,7 @@
 // the builtins of the language. An operand is fetched when the program gets
 // to it: a rule on event alone never looks at the body, and body.type is
 // looked up in the raw JSON without decoding the rest. A View remembers what
-// has been fetched, so that the next expression gets it for free. What compares
-// text with constants is told by a shortcut, and its program does not run.
+// has been fetched, so that the next expression gets it for free.
 package rules
 
 import (
@@ -24,17 +23,11 @@ import (
 type Rule struct {
 	expression string
 	program    *vm.Program
-	test       test // nil if only the program can tell
 }
 
 // Match tells whether the rule holds. A rule that fails while it runs, say on
 // a member of a field that is not there, does not hold, and the error says why.
 func (r *Rule) Match(v *View) (bool, error) {
-	if r.test != nil {
-		if d := v.decide(r.test); d != unknown {
-			return d == yes, nil
-		}
-	}
 	result, err := v.run(r.program)
 	if err != nil {
 		return false, err
@@ -51,17 +44,11 @@ func (r *Rule) String() string { return r.expression }
 type Value struct {
 	expression string
 	program    *vm.Program
-	source     source // nil if only the program can tell
 }
 
 // Text evaluates the expression. Strings come as they are, numbers in decimal
 // notation, and nil is the empty string. Lists, maps and times are an error.
 func (x *Value) Text(v *View) (string, error) {
-	if x.source != nil {
-		if value, known := v.valueOf(x.source); known {
-			return text(value)
-		}
-	}
 	result, err := v.run(x.program)
 	if err != nil {
 		return "", err
