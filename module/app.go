@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -36,6 +37,7 @@ type App struct {
 	// ones, dead letters, and deliveries whose route is gone. Default: 720h.
 	RetainDead caddy.Duration `json:"retain_dead,omitempty"`
 
+	ctx     caddy.Context
 	logger  *zap.Logger
 	backend queue.Backend
 	config  *queue.Config
@@ -81,7 +83,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision reads the queue's configuration. It opens nothing: a configuration
 // may be validated beside a running gateway.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.ctx, a.logger = ctx, ctx.Logger()
 	if a.Retain == 0 {
 		a.Retain = caddy.Duration(defaultRetain)
 	}
@@ -174,13 +176,28 @@ func (a *App) opened() *queue.Engine {
 
 // Start opens the queue, begins to deliver, and fetches what sources need.
 func (a *App) Start() error {
+	if err := checkPlaces(a.servers()); err != nil {
+		return err
+	}
 	if _, err := a.open(); err != nil {
 		return err
 	}
 	for _, source := range a.sources {
 		source.handler.Guard.start()
 	}
+	for _, finding := range auditServers(a.servers()) {
+		a.logger.Warn("the configuration gives up a promise: "+finding.Problem, zap.String("source", finding.Source), zap.String("fix", finding.Fix))
+	}
 	return nil
+}
+
+// servers returns the servers of the configuration.
+func (a *App) servers() map[string]*caddyhttp.Server {
+	app, err := a.ctx.AppIfConfigured("http")
+	if err != nil {
+		return nil
+	}
+	return app.(*caddyhttp.App).Servers
 }
 
 // Stop ends deliveries unless another configuration takes over. Requests that
