@@ -185,20 +185,20 @@ func TestLog(t *testing.T) {
 }
 
 func TestPauses(t *testing.T) {
-	r := queue.Route{First: 5 * time.Second, Max: time.Hour}
+	b := queue.Backoff{First: 5 * time.Second, Max: time.Hour}
 	for number, limit := range map[int]time.Duration{
 		1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 11: time.Hour, 5000: time.Hour,
 	} {
 		shortest, longest := limit, time.Duration(0)
 		for range 1000 {
-			pause := r.Pause(number)
+			pause := b.Pause(number)
 			shortest, longest = min(shortest, pause), max(longest, pause)
 		}
 		if shortest < 0 || shortest > limit/10 || longest > limit || longest < limit*9/10 {
 			t.Errorf("after attempt %d pauses are %v to %v; they are to be 0 to %v", number, shortest, longest, limit)
 		}
 	}
-	if pause := new(queue.Route).Pause(1); pause != 0 {
+	if pause := new(queue.Backoff).Pause(1); pause != 0 {
 		t.Errorf("without a first pause there is one of %v", pause)
 	}
 }
@@ -214,7 +214,7 @@ func TestRetryAfter(t *testing.T) {
 		answer.RetryAfter = c.asked
 		a := app{answer: failing(answer)}
 		r := a.route()
-		r.For = c.lasts
+		r.Retry = backoff(c.lasts, time.Millisecond, 10*time.Millisecond)
 		s.attach(r)
 		d := s.tried(s.append(newEvent(t, "shop", "app")))
 		if pause := d.Due.Sub(d.Queued); pause < c.want || pause > c.want+5*time.Second {
@@ -230,17 +230,18 @@ func TestDeadline(t *testing.T) {
 	s := newSetup(t, new(backend))
 	a := app{answer: failing(queue.Result{Status: 503, Reason: "503 Service Unavailable", RetryAfter: time.Hour})}
 	r := a.route()
-	r.For = 300 * time.Millisecond
+	lasts := 300 * time.Millisecond
+	r.Retry = backoff(lasts, time.Millisecond, 10*time.Millisecond)
 	s.attach(r)
 	id := s.append(newEvent(t, "shop", "app"))
-	if d := s.tried(id); !d.Due.Equal(d.Queued.Add(r.For)) {
-		t.Errorf("the last attempt is due %v after the deadline", d.Due.Sub(d.Queued.Add(r.For)))
+	if d := s.tried(id); !d.Due.Equal(d.Queued.Add(lasts)) {
+		t.Errorf("the last attempt is due %v after the deadline", d.Due.Sub(d.Queued.Add(lasts)))
 	}
 	d := s.ended(id).Delivery("app")
 	if d.State != queue.Dead || d.Attempts != 2 || d.Reason != "gave up after 300ms: 503 Service Unavailable" {
 		t.Errorf("after the deadline: %+v", d)
 	}
-	if d.Ended.Before(d.Queued.Add(r.For)) {
+	if d.Ended.Before(d.Queued.Add(lasts)) {
 		t.Error("gave up before the deadline")
 	}
 	eventually(t, "the report", func() (seen bool) {
@@ -269,7 +270,7 @@ func TestPanic(t *testing.T) {
 		return queue.Result{Outcome: queue.Refused, Reason: "no"}
 	}}
 	r := a.route()
-	r.First, r.Max = time.Second/2, time.Second/2
+	r.Retry = backoff(time.Hour, time.Second/2, time.Second/2)
 	s.attach(r)
 	id := s.append(newEvent(t, "shop", "app"))
 	if d := s.tried(id); !strings.Contains(d.Reason, "panic: upstream hung up") {
@@ -285,7 +286,7 @@ func TestTimeout(t *testing.T) {
 		return queue.Result{Outcome: queue.Retry, Reason: ctx.Err().Error()}
 	}}
 	r := a.route()
-	r.Timeout, r.First, r.Max = 10*time.Millisecond, time.Hour, time.Hour
+	r.Timeout, r.Retry = 10*time.Millisecond, backoff(72*time.Hour, time.Hour, time.Hour)
 	s.attach(r)
 	if d := s.tried(s.append(newEvent(t, "shop", "app"))); d.Reason != context.DeadlineExceeded.Error() {
 		t.Errorf("after the timeout: %+v", d)
@@ -410,7 +411,7 @@ func TestClaimedTooEarly(t *testing.T) {
 		return queue.Result{Outcome: queue.Succeeded}
 	}}
 	r := a.route()
-	r.First = 0
+	r.Retry = backoff(time.Hour, 0, 10*time.Millisecond)
 	s.attach(r)
 	id := s.append(newEvent(t, "shop", "app"))
 	<-updated

@@ -290,8 +290,12 @@ func (a *app) count() int {
 func (a *app) route() *queue.Route {
 	return &queue.Route{
 		Deliver: a.deliver, Concurrency: 8, Timeout: 10 * time.Second,
-		For: time.Hour, First: time.Millisecond, Max: 10 * time.Millisecond,
+		Retry: backoff(time.Hour, time.Millisecond, 10*time.Millisecond),
 	}
+}
+
+func backoff(lasts, first, longest time.Duration) queue.Backoff {
+	return queue.Backoff{For: lasts, First: first, Max: longest}
 }
 
 // gate lets nobody pass until it is opened.

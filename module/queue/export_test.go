@@ -20,7 +20,7 @@ func NewTimedEngine(backend Backend, logger *zap.Logger, t Timing) (*Engine, err
 	return newEngine(backend, logger, t)
 }
 
-func (r *Route) Pause(number int) time.Duration { return r.pause(number) }
+func (b Backoff) Pause(attempt int) time.Duration { return b.pause(attempt) }
 
 // KeepClock undoes at the end of a test what it does to the queue's time.
 func KeepClock(t *testing.T) {

@@ -179,7 +179,7 @@ func TestFailingRouteIsPaused(t *testing.T) {
 	s.appendMany(40)
 	u := newUpstream()
 	r := u.route()
-	r.First, r.Max = 20*time.Second, time.Hour
+	r.Retry = backoff(time.Hour, 20*time.Second, time.Hour)
 	s.attach(r)
 	s.waitFailing()
 	eventually(t, "the attempts that ran", func() bool { return s.Usage().Deliveries[shopApp][queue.Delivering] == 0 })
