@@ -179,6 +179,9 @@ func (e *Engine) updateHeld(f inFlight, change func(*Event)) error {
 	if err != nil {
 		return err
 	}
+	if ev.State == Held {
+		e.store.Release(f.route, f.id) // the update has not, if the due time is what it was
+	}
 	for route, due := range ev.Waiting {
 		e.wake(route, due)
 	}

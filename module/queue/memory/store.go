@@ -20,6 +20,7 @@ type Store struct {
 	data   *data
 	leases map[leaseKey]time.Time // until when
 	hidden map[queue.ID]func()    // what to call when the event comes into sight
+	queued []queue.ID             // events in the order in which they come into sight
 	closed bool
 }
 
@@ -60,14 +61,21 @@ func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) erro
 			visible()
 			return nil
 		}
-		s.hidden[e.ID] = visible
-		time.AfterFunc(s.backend.Lag, func() {
-			s.backend.mu.Lock()
-			defer s.backend.mu.Unlock()
-			s.reveal(e.ID)
-		})
+		s.hidden[e.ID], s.queued = visible, append(s.queued, e.ID)
+		time.AfterFunc(s.backend.Lag, func() { s.revealUpTo(e.ID) })
 		return nil
 	})
+}
+
+// revealUpTo brings events into sight in the order in which they were appended, up
+// to one that may be in sight already.
+func (s *Store) revealUpTo(id queue.ID) {
+	s.backend.mu.Lock()
+	defer s.backend.mu.Unlock()
+	for s.hidden[id] != nil {
+		s.reveal(s.queued[0])
+		s.queued = s.queued[1:]
+	}
 }
 
 // reveal brings an event into sight, if it is not yet.
