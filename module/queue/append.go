@@ -49,7 +49,7 @@ func (r reservation) free() {
 // admit reserves space for an event, or returns ErrFull.
 func (e *Engine) admit(ev *Event) (reservation, error) {
 	snap := e.snapshot.Load()
-	r := reservation{e, snap.sourceStates[ev.Source], ev.Request.size()}
+	r := reservation{e, snap.sourceStates[ev.Source], ev.Request.Size()}
 
 	// Reserve first, then ask the store: an event that is committed in between
 	// is counted twice, never missed.
@@ -70,8 +70,8 @@ func (e *Engine) admit(ev *Event) (reservation, error) {
 	return r, nil
 }
 
-// size estimates how many bytes the request takes in a store.
-func (r *Request) size() int64 {
+// Size estimates how many bytes the request takes in a store.
+func (r *Request) Size() int64 {
 	const perRequest, perValue = 128, 8
 	if r == nil {
 		return perRequest

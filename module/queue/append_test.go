@@ -6,9 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/memory"
 )
 
 // sized returns an event that takes a little more than size bytes.
@@ -38,32 +38,34 @@ func (s *setup) fill(source string, size int) (n int) {
 }
 
 func TestSpace(t *testing.T) {
-	const kib = 1 << 10
-	s := newSetup(t, &backend{maxSize: 100 * kib})
-	door := make(gate)
-	a := app{answer: door.pass}
-	routes := map[string]*queue.Route{"app": a.route()}
-	s.Attach(s.config(map[string]*queue.Source{
-		"dead":  {Routes: routes},
-		"other": {Routes: routes},
-		"once":  {Routes: routes, LastToRefuse: true},
-	}))
-	// A little under 50, 90 and 100 KiB: events take more than their bodies.
-	if n := s.fill("dead", kib); n < 35 || n > 49 {
-		t.Errorf("one source took %d KiB of 100", n)
-	}
-	s.fill("other", kib)
-	if _, all := s.Undelivered(); all > 90*kib || all < 85*kib {
-		t.Errorf("sources whose provider tries again took %d bytes together", all)
-	}
-	if n := s.fill("once", kib); n < 5 {
-		t.Errorf("the source whose provider does not try again took %d events more", n)
-	}
-	if _, all := s.Undelivered(); all > 100*kib {
-		t.Errorf("all sources took %d bytes", all)
-	}
-	door.open()
-	eventually(t, "space", func() bool { return s.Append(t.Context(), sized(t, "dead", kib)) == nil })
+	inBubble(t, func(t *testing.T) {
+		const kib = 1 << 10
+		s := newSetup(t, &backend{Backend: &memory.Backend{Max: 100 * kib}})
+		door := make(gate)
+		a := app{answer: door.pass}
+		routes := map[string]*queue.Route{"app": a.route()}
+		s.Attach(s.config(map[string]*queue.Source{
+			"dead":  {Routes: routes},
+			"other": {Routes: routes},
+			"once":  {Routes: routes, LastToRefuse: true},
+		}))
+		// A little under 50, 90 and 100 KiB: events take more than their bodies.
+		if n := s.fill("dead", kib); n < 35 || n > 49 {
+			t.Errorf("one source took %d KiB of 100", n)
+		}
+		s.fill("other", kib)
+		if _, all := s.Undelivered(); all > 90*kib || all < 85*kib {
+			t.Errorf("sources whose provider tries again took %d bytes together", all)
+		}
+		if n := s.fill("once", kib); n < 5 {
+			t.Errorf("the source whose provider does not try again took %d events more", n)
+		}
+		if _, all := s.Undelivered(); all > 100*kib {
+			t.Errorf("all sources took %d bytes", all)
+		}
+		door.open()
+		eventually(t, "space", func() bool { return s.Append(t.Context(), sized(t, "dead", kib)) == nil })
+	})
 }
 
 // Undelivered returns the bytes of what is not delivered.
@@ -80,107 +82,125 @@ func (s *setup) Undelivered() (count, bytes int64) {
 // Many appends are committed together, so what is stored says little about
 // what has been admitted.
 func TestSpaceIsReserved(t *testing.T) {
-	const limit = 100 << 10
-	s := newSetup(t, &backend{maxSize: limit})
-	s.Attach(s.config(map[string]*queue.Source{"shop": {}}))
-	var stored, refused atomic.Int32
-	var all sync.WaitGroup
-	start := make(chan struct{})
-	for range 64 {
-		e := sized(t, "shop", 4<<10)
-		all.Go(func() {
-			<-start
-			switch err := s.Append(context.Background(), e); {
-			case err == nil:
-				stored.Add(1)
-			case errors.Is(err, queue.ErrFull):
-				refused.Add(1)
-			default:
-				t.Error(err)
-			}
-		})
-	}
-	close(start)
-	all.Wait()
-	if _, bytes := s.Undelivered(); bytes > limit/2 || stored.Load() == 0 {
-		t.Errorf("%d events of %d bytes were stored, %d refused", stored.Load(), bytes, refused.Load())
-	}
-	// What was reserved is free again.
-	if int(stored.Load())+s.fill("shop", 4<<10) < 10 {
-		t.Error("reservations outlive their appends")
-	}
-}
-
-func TestAppendOutlivesItsSender(t *testing.T) {
-	s := newSetup(t, new(backend))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	e := newEvent(t, "shop", "app")
-	if err := s.Append(ctx, e); err != nil {
-		t.Fatal(err)
-	}
-	s.get(e.ID)
-}
-
-func TestRevive(t *testing.T) {
-	s := newSetup(t, new(backend))
-	var down atomic.Bool
-	down.Store(true)
-	a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
-		if down.Load() {
-			return queue.Result{Outcome: queue.Refused, Status: 404, Reason: "404 Not Found"}
+	inBubble(t, func(t *testing.T) {
+		const limit = 100 << 10
+		s := newSetup(t, &backend{Backend: &memory.Backend{Max: limit}})
+		s.Attach(s.config(map[string]*queue.Source{"shop": {}}))
+		var stored, refused atomic.Int32
+		var all sync.WaitGroup
+		start := make(chan struct{})
+		for range 64 {
+			e := sized(t, "shop", 4<<10)
+			all.Go(func() {
+				<-start
+				switch err := s.Append(context.Background(), e); {
+				case err == nil:
+					stored.Add(1)
+				case errors.Is(err, queue.ErrFull):
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
 		}
-		return queue.Result{Outcome: queue.Succeeded}
-	}}
-	var well app
-	s.Attach(s.config(map[string]*queue.Source{"shop": {
-		Routes: map[string]*queue.Route{"app": a.route(), "well": well.route()},
-	}}))
-	id := s.append(newEvent(t, "shop", "app", "well"))
-	dead := s.ended(id).Delivery("app")
-	if dead.State != queue.Dead || dead.Reason != "404 Not Found" || dead.Status != 404 || dead.Attempts != 1 {
-		t.Fatalf("refused delivery: %+v", dead)
-	}
-	down.Store(false)
-	if n, err := s.Revive(t.Context(), id); n != 1 || err != nil {
-		t.Fatalf("revived %d, %v", n, err)
-	}
-	d := s.ended(id).Delivery("app")
-	if d.State != queue.Delivered || d.Attempts != 1 || !d.Queued.After(dead.Queued) || d.Reason != "" {
-		t.Errorf("revived delivery: %+v", d)
-	}
-	if n, err := s.Revive(t.Context(), id); n != 0 || err != nil {
-		t.Errorf("revived %d of an event that is well, %v", n, err)
-	}
-	if n, err := s.Revive(t.Context(), queue.ID{1}); n != 0 || err != nil {
-		t.Errorf("revived %d of an event that is gone, %v", n, err)
-	}
-	if a.count() != 2 || well.count() != 1 {
-		t.Errorf("%d and %d attempts", a.count(), well.count())
-	}
-	eventually(t, "the report of the dead delivery", func() (seen bool) {
-		s.watch.see(func() { seen = len(s.watch.dead) == 1 })
-		return seen
+		close(start)
+		all.Wait()
+		if _, bytes := s.Undelivered(); bytes > limit/2 || stored.Load() == 0 {
+			t.Errorf("%d events of %d bytes were stored, %d refused", stored.Load(), bytes, refused.Load())
+		}
+		// What was reserved is free again.
+		if int(stored.Load())+s.fill("shop", 4<<10) < 10 {
+			t.Error("reservations outlive their appends")
+		}
 	})
 }
 
-// A delivery that is revived the moment it dies must not be stuck behind the
-// attempt that killed it.
-func TestReviveAtOnce(t *testing.T) {
-	s := newSetup(t, new(backend))
-	a := app{answer: func(_ context.Context, e *queue.Event, _ int) queue.Result {
-		return queue.Result{Outcome: queue.Refused}
-	}}
-	s.attach(a.route())
-	id := s.append(newEvent(t, "shop", "app"))
-	end := time.Now().Add(10 * time.Second)
-	for revived := 0; revived < 50; {
-		n, err := s.Revive(t.Context(), id)
-		if err != nil {
+func TestAppendOutlivesItsSender(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		e := newEvent(t, "shop", "app")
+		if err := s.Append(ctx, e); err != nil {
 			t.Fatal(err)
 		}
-		if revived += n; time.Now().After(end) {
-			t.Fatalf("stuck after %d revivals", revived)
+		s.get(e.ID)
+	})
+}
+
+func TestRevive(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		var down atomic.Bool
+		down.Store(true)
+		a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
+			if down.Load() {
+				return queue.Result{Outcome: queue.Refused, Status: 404, Reason: "404 Not Found"}
+			}
+			return queue.Result{Outcome: queue.Succeeded}
+		}}
+		var well app
+		s.Attach(s.config(map[string]*queue.Source{"shop": {
+			Routes: map[string]*queue.Route{"app": a.route(), "well": well.route()},
+		}}))
+		id := s.append(newEvent(t, "shop", "app", "well"))
+		dead := s.ended(id).Delivery("app")
+		if dead.State != queue.Dead || dead.Reason != "404 Not Found" || dead.Status != 404 || dead.Attempts != 1 {
+			t.Fatalf("refused delivery: %+v", dead)
 		}
-	}
+		down.Store(false)
+		if n, err := s.Revive(t.Context(), id); n != 1 || err != nil {
+			t.Fatalf("revived %d, %v", n, err)
+		}
+		d := s.ended(id).Delivery("app")
+		if d.State != queue.Delivered || d.Attempts != 1 || !d.Queued.After(dead.Queued) || d.Reason != "" {
+			t.Errorf("revived delivery: %+v", d)
+		}
+		if n, err := s.Revive(t.Context(), id); n != 0 || err != nil {
+			t.Errorf("revived %d of an event that is well, %v", n, err)
+		}
+		if n, err := s.Revive(t.Context(), queue.ID{1}); n != 0 || err != nil {
+			t.Errorf("revived %d of an event that is gone, %v", n, err)
+		}
+		if a.count() != 2 || well.count() != 1 {
+			t.Errorf("%d and %d attempts", a.count(), well.count())
+		}
+		eventually(t, "the report of the dead delivery", func() (seen bool) {
+			s.watch.see(func() { seen = len(s.watch.dead) == 1 })
+			return seen
+		})
+	})
+}
+
+// A delivery that is revived the moment it dies, while the attempt that killed it
+// is still being ended, must not be stuck behind that attempt.
+func TestReviveAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const times = 50
+		var s *setup
+		var id queue.ID
+		var revived atomic.Int32
+		b := &backend{wrap: func(st queue.Store) queue.Store {
+			return &faulty{Store: st, updated: func() {
+				if revived.Load() == times {
+					return
+				}
+				n, err := s.Revive(context.Background(), id)
+				if err != nil {
+					t.Error(err)
+				}
+				revived.Add(int32(n))
+			}}
+		}}
+		s = newSetup(t, b)
+		a := app{answer: failing(queue.Result{Outcome: queue.Refused})}
+		s.attach(a.route())
+		e := newEvent(t, "shop", "app")
+		id = e.ID
+		s.append(e)
+		s.ended(id)
+		if a.count() != times+1 || revived.Load() != times {
+			t.Errorf("%d attempts after %d revivals", a.count(), revived.Load())
+		}
+	})
 }

@@ -44,6 +44,33 @@ func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (reco
 	}
 }
 
+// interruptedPause keeps attempts that say they were interrupted, but not by
+// the engine, from being made over and over.
+const interruptedPause = time.Second
+
+// applyResult changes a delivery by what came of an attempt.
+func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended time.Time) {
+	if result.Outcome == Interrupted {
+		d.Due = ended.Add(interruptedPause)
+		return
+	}
+	d.Attempts, d.Status, d.Reason = number, result.Status, result.Reason
+	d.note(Attempt{began, ended.Sub(began), result.Status, result.Reason, result.Outcome})
+	switch result.Outcome {
+	case Succeeded:
+		d.State, d.Ended = Delivered, ended
+	case Refused:
+		d.deadLetter(result.Reason, r.Hold, ended)
+	default:
+		due, again := r.Retry.Next(Failure{Queued: d.Queued, Attempt: number, Ended: ended, Result: result})
+		if !again {
+			d.deadLetter(r.gaveUp(result.Reason), r.Hold, ended)
+			return
+		}
+		d.Due = due
+	}
+}
+
 // deliver runs the route's Deliver under its timeout and survives its panics.
 func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number int) (result Result) {
 	ctx, cancel := context.WithTimeout(attempts, r.Timeout)
@@ -107,6 +134,7 @@ func (e *Engine) recordOutcome(f inFlight, change func(*Delivery)) {
 	}
 	switch {
 	case d.State == Pending:
+		e.store.Release(f.route, f.id) // the update has not, if the due time is what it was
 		e.wake(f.route, d.Due)
 	case d.Key != "":
 		e.wake(f.route, Now()) // for the next one with the key

@@ -32,389 +32,422 @@ func (s *setup) tried(id queue.ID) (d *queue.Delivery) {
 }
 
 func TestOrder(t *testing.T) {
-	s := newSetup(t, new(backend))
-	var ids []queue.ID
-	for range 40 {
-		ids = append(ids, s.append(newEvent(t, "shop", "app")))
-	}
-	var a app
-	r := a.route()
-	r.Concurrency = 1
-	s.attach(r)
-	s.ended(ids[len(ids)-1])
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !slices.Equal(a.got, ids) || a.most != 1 {
-		t.Errorf("delivered %v, accepted %v; %d at once", a.got, ids, a.most)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		var ids []queue.ID
+		for range 40 {
+			ids = append(ids, s.append(newEvent(t, "shop", "app")))
+		}
+		var a app
+		r := a.route()
+		r.Concurrency = 1
+		s.attach(r)
+		s.ended(ids[len(ids)-1])
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if !slices.Equal(a.got, ids) || a.most != 1 {
+			t.Errorf("delivered %v, accepted %v; %d at once", a.got, ids, a.most)
+		}
+	})
 }
 
 func TestConcurrency(t *testing.T) {
-	s := newSetup(t, new(backend))
-	door := make(gate)
-	a := app{answer: door.pass}
-	r := a.route()
-	r.Concurrency = 3
-	s.attach(r)
-	var last queue.ID
-	for range 10 {
-		last = s.append(newEvent(t, "shop", "app"))
-	}
-	eventually(t, "three attempts", func() bool { return a.count() == 3 })
-	time.Sleep(20 * time.Millisecond)
-	if a.count() != 3 {
-		t.Errorf("%d attempts at once", a.count())
-	}
-	door.open()
-	s.ended(last)
-	if a.most != 3 || a.count() != 10 {
-		t.Errorf("%d attempts, up to %d at once", a.count(), a.most)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		door := make(gate)
+		a := app{answer: door.pass}
+		r := a.route()
+		r.Concurrency = 3
+		s.attach(r)
+		var last queue.ID
+		for range 10 {
+			last = s.append(newEvent(t, "shop", "app"))
+		}
+		eventually(t, "three attempts", func() bool { return a.count() == 3 })
+		pass(20 * time.Millisecond)
+		if a.count() != 3 {
+			t.Errorf("%d attempts at once", a.count())
+		}
+		door.open()
+		s.ended(last)
+		if a.most != 3 || a.count() != 10 {
+			t.Errorf("%d attempts, up to %d at once", a.count(), a.most)
+		}
+	})
 }
 
 func TestSlowRouteDelaysNoOther(t *testing.T) {
-	s := newSetup(t, new(backend))
-	door := make(gate)
-	defer door.open()
-	slow, fast := app{answer: door.pass}, app{}
-	r := slow.route()
-	r.Concurrency = 2
-	s.Attach(s.config(map[string]*queue.Source{"shop": {
-		Routes: map[string]*queue.Route{"slow": r, "fast": fast.route()},
-	}}))
-	for range 50 {
-		s.append(newEvent(t, "shop", "slow", "fast"))
-	}
-	eventually(t, "the fast route", func() bool { return fast.count() == 50 })
-	if slow.count() != 2 {
-		t.Errorf("%d attempts in the slow route", slow.count())
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		door := make(gate)
+		defer door.open()
+		slow, fast := app{answer: door.pass}, app{}
+		r := slow.route()
+		r.Concurrency = 2
+		s.Attach(s.config(map[string]*queue.Source{"shop": {
+			Routes: map[string]*queue.Route{"slow": r, "fast": fast.route()},
+		}}))
+		for range 50 {
+			s.append(newEvent(t, "shop", "slow", "fast"))
+		}
+		eventually(t, "the fast route", func() bool { return fast.count() == 50 })
+		if slow.count() != 2 {
+			t.Errorf("%d attempts in the slow route", slow.count())
+		}
+	})
 }
 
 // Neither does one whose events take long to read.
 func TestSlowClaimDelaysNoOther(t *testing.T) {
-	hang := make(chan struct{})
-	goOn := sync.OnceFunc(func() { close(hang) })
-	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, claiming: func(route queue.RouteKey) {
-			if route.Route == "slow" {
-				<-hang
-			}
+	inBubble(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		goOn := sync.OnceFunc(func() { close(hang) })
+		b := &backend{wrap: func(s queue.Store) queue.Store {
+			return &faulty{Store: s, claiming: func(route queue.RouteKey) {
+				if route.Route == "slow" {
+					<-hang
+				}
+			}}
 		}}
-	}}
-	s := newSetup(t, b)
-	t.Cleanup(goOn) // before the engine is closed
-	var slow, fast app
-	s.Attach(s.config(map[string]*queue.Source{"shop": {
-		Routes: map[string]*queue.Route{"slow": slow.route(), "fast": fast.route()},
-	}}))
-	for range 50 {
-		s.append(newEvent(t, "shop", "slow", "fast"))
-	}
-	eventually(t, "the fast route", func() bool { return fast.count() == 50 })
-	if slow.count() != 0 {
-		t.Errorf("%d attempts in the slow route", slow.count())
-	}
-	goOn()
-	eventually(t, "the slow route", func() bool { return slow.count() == 50 })
+		s := newSetup(t, b)
+		t.Cleanup(goOn) // before the engine is closed
+		var slow, fast app
+		s.Attach(s.config(map[string]*queue.Source{"shop": {
+			Routes: map[string]*queue.Route{"slow": slow.route(), "fast": fast.route()},
+		}}))
+		for range 50 {
+			s.append(newEvent(t, "shop", "slow", "fast"))
+		}
+		eventually(t, "the fast route", func() bool { return fast.count() == 50 })
+		if slow.count() != 0 {
+			t.Errorf("%d attempts in the slow route", slow.count())
+		}
+		goOn()
+		eventually(t, "the slow route", func() bool { return slow.count() == 50 })
+	})
 }
 
 func TestRetry(t *testing.T) {
-	s := newSetup(t, new(backend))
-	var numbers []int
-	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
-		numbers = append(numbers, attempt)
-		if attempt < 4 {
-			return unavailable
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		var numbers []int
+		a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+			numbers = append(numbers, attempt)
+			if attempt < 4 {
+				return unavailable
+			}
+			return queue.Result{Outcome: queue.Succeeded, Status: 201}
+		}}
+		s.attach(a.route())
+		d := s.ended(s.append(newEvent(t, "shop", "app"))).Delivery("app")
+		if d.State != queue.Delivered || d.Attempts != 4 || d.Status != 201 || d.Reason != "" || d.Ended.IsZero() {
+			t.Errorf("delivery: %+v", d)
 		}
-		return queue.Result{Outcome: queue.Succeeded, Status: 201}
-	}}
-	s.attach(a.route())
-	d := s.ended(s.append(newEvent(t, "shop", "app"))).Delivery("app")
-	if d.State != queue.Delivered || d.Attempts != 4 || d.Status != 201 || d.Reason != "" || d.Ended.IsZero() {
-		t.Errorf("delivery: %+v", d)
-	}
-	if !slices.Equal(numbers, []int{1, 2, 3, 4}) {
-		t.Errorf("attempts had the numbers %v", numbers)
-	}
+		if !slices.Equal(numbers, []int{1, 2, 3, 4}) {
+			t.Errorf("attempts had the numbers %v", numbers)
+		}
+	})
 }
 
 // The log of a delivery keeps the last ten attempts, over a revival, too.
 func TestLog(t *testing.T) {
-	s := newSetup(t, new(backend))
-	long := strings.Repeat("é", 1000)
-	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
-		switch {
-		case attempt < 12:
-			return unavailable
-		case attempt == 12:
-			time.Sleep(2 * time.Millisecond)
-			return queue.Result{Outcome: queue.Refused, Reason: long}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		long := strings.Repeat("é", 1000)
+		a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+			switch {
+			case attempt < 12:
+				return unavailable
+			case attempt == 12:
+				time.Sleep(2 * time.Millisecond)
+				return queue.Result{Outcome: queue.Refused, Reason: long}
+			}
+			return queue.Result{Outcome: queue.Succeeded, Status: 200, Reason: "200 OK"}
+		}}
+		s.attach(a.route())
+		began := time.Now()
+		id := s.append(newEvent(t, "shop", "app"))
+		log := s.ended(id).Delivery("app").Log
+		if len(log) != 10 {
+			t.Fatalf("%d attempts in the log", len(log))
 		}
-		return queue.Result{Outcome: queue.Succeeded, Status: 200, Reason: "200 OK"}
-	}}
-	s.attach(a.route())
-	began := time.Now()
-	id := s.append(newEvent(t, "shop", "app"))
-	log := s.ended(id).Delivery("app").Log
-	if len(log) != 10 {
-		t.Fatalf("%d attempts in the log", len(log))
-	}
-	for i, at := range log[:9] {
-		if at.Outcome != queue.Retry || at.Status != 503 || at.Reason != unavailable.Reason || !at.At.After(began) {
-			t.Errorf("attempt %d in the log: %+v", i, at)
+		for i, at := range log[:9] {
+			if at.Outcome != queue.Retry || at.Status != 503 || at.Reason != unavailable.Reason || !at.At.After(began) {
+				t.Errorf("attempt %d in the log: %+v", i, at)
+			}
+			began = at.At
 		}
-		began = at.At
-	}
-	last := log[9]
-	if last.Outcome != queue.Refused || last.Took < 2*time.Millisecond || !strings.HasPrefix(long, strings.TrimSuffix(last.Reason, "...")) || len(last.Reason) > 300 {
-		t.Errorf("last attempt in the log: %+v", last)
-	}
+		last := log[9]
+		if last.Outcome != queue.Refused || last.Took < 2*time.Millisecond || !strings.HasPrefix(long, strings.TrimSuffix(last.Reason, "...")) || len(last.Reason) > 300 {
+			t.Errorf("last attempt in the log: %+v", last)
+		}
 
-	a.answer = nil
-	if n, err := s.Revive(t.Context(), id); n != 1 || err != nil {
-		t.Fatal(n, err)
-	}
-	d := s.ended(id).Delivery("app")
-	if n := len(d.Log); n != 10 || !d.Log[8].At.Equal(last.At) || d.Attempts != 1 {
-		t.Fatalf("after a revival: %+v", d)
-	}
-	if at := d.Log[9]; at.Outcome != queue.Succeeded || at.Status != 200 || at.Reason != "" {
-		t.Errorf("attempt that succeeded: %+v", at)
-	}
+		a.answer = nil
+		if n, err := s.Revive(t.Context(), id); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		d := s.ended(id).Delivery("app")
+		if n := len(d.Log); n != 10 || !d.Log[8].At.Equal(last.At) || d.Attempts != 1 {
+			t.Fatalf("after a revival: %+v", d)
+		}
+		if at := d.Log[9]; at.Outcome != queue.Succeeded || at.Status != 200 || at.Reason != "" {
+			t.Errorf("attempt that succeeded: %+v", at)
+		}
+	})
 }
 
 func TestPauses(t *testing.T) {
-	r := queue.Route{First: 5 * time.Second, Max: time.Hour}
+	b := queue.Backoff{First: 5 * time.Second, Max: time.Hour}
 	for number, limit := range map[int]time.Duration{
 		1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 11: time.Hour, 5000: time.Hour,
 	} {
 		shortest, longest := limit, time.Duration(0)
 		for range 1000 {
-			pause := r.Pause(number)
+			pause := b.Pause(number)
 			shortest, longest = min(shortest, pause), max(longest, pause)
 		}
 		if shortest < 0 || shortest > limit/10 || longest > limit || longest < limit*9/10 {
 			t.Errorf("after attempt %d pauses are %v to %v; they are to be 0 to %v", number, shortest, longest, limit)
 		}
 	}
-	if pause := new(queue.Route).Pause(1); pause != 0 {
+	if pause := new(queue.Backoff).Pause(1); pause != 0 {
 		t.Errorf("without a first pause there is one of %v", pause)
 	}
 }
 
 func TestRetryAfter(t *testing.T) {
-	for _, c := range []struct{ asked, lasts, want time.Duration }{
-		{30 * time.Minute, 72 * time.Hour, 30 * time.Minute},
-		{30 * 24 * time.Hour, 72 * time.Hour, time.Hour},
-		{30 * time.Minute, 10 * time.Minute, 10 * time.Minute},
-	} {
-		s := newSetup(t, new(backend))
-		answer := unavailable
-		answer.RetryAfter = c.asked
-		a := app{answer: failing(answer)}
-		r := a.route()
-		r.For = c.lasts
-		s.attach(r)
-		d := s.tried(s.append(newEvent(t, "shop", "app")))
-		if pause := d.Due.Sub(d.Queued); pause < c.want || pause > c.want+5*time.Second {
-			t.Errorf("asked for %v of %v: the pause is %v", c.asked, c.lasts, pause)
+	inBubble(t, func(t *testing.T) {
+		for _, c := range []struct{ asked, lasts, want time.Duration }{
+			{30 * time.Minute, 72 * time.Hour, 30 * time.Minute},
+			{30 * 24 * time.Hour, 72 * time.Hour, time.Hour},
+			{30 * time.Minute, 10 * time.Minute, 10 * time.Minute},
+		} {
+			s := newSetup(t, new(backend))
+			answer := unavailable
+			answer.RetryAfter = c.asked
+			a := app{answer: failing(answer)}
+			r := a.route()
+			r.Retry = backoff(c.lasts, time.Millisecond, 10*time.Millisecond)
+			s.attach(r)
+			d := s.tried(s.append(newEvent(t, "shop", "app")))
+			if pause := d.Due.Sub(d.Queued); pause < c.want || pause > c.want+5*time.Second {
+				t.Errorf("asked for %v of %v: the pause is %v", c.asked, c.lasts, pause)
+			}
+			if d.Status != 503 || d.Reason != unavailable.Reason {
+				t.Errorf("after the first attempt: %+v", d)
+			}
 		}
-		if d.Status != 503 || d.Reason != unavailable.Reason {
-			t.Errorf("after the first attempt: %+v", d)
-		}
-	}
+	})
 }
 
 func TestDeadline(t *testing.T) {
-	s := newSetup(t, new(backend))
-	a := app{answer: failing(queue.Result{Status: 503, Reason: "503 Service Unavailable", RetryAfter: time.Hour})}
-	r := a.route()
-	r.For = 300 * time.Millisecond
-	s.attach(r)
-	id := s.append(newEvent(t, "shop", "app"))
-	if d := s.tried(id); !d.Due.Equal(d.Queued.Add(r.For)) {
-		t.Errorf("the last attempt is due %v after the deadline", d.Due.Sub(d.Queued.Add(r.For)))
-	}
-	d := s.ended(id).Delivery("app")
-	if d.State != queue.Dead || d.Attempts != 2 || d.Reason != "gave up after 300ms: 503 Service Unavailable" {
-		t.Errorf("after the deadline: %+v", d)
-	}
-	if d.Ended.Before(d.Queued.Add(r.For)) {
-		t.Error("gave up before the deadline")
-	}
-	eventually(t, "the report", func() (seen bool) {
-		s.watch.see(func() { seen = slices.Equal(s.watch.dead, []string{d.Reason}) })
-		return seen
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		a := app{answer: failing(queue.Result{Status: 503, Reason: "503 Service Unavailable", RetryAfter: time.Hour})}
+		r := a.route()
+		lasts := 300 * time.Millisecond
+		r.Retry = backoff(lasts, time.Millisecond, 10*time.Millisecond)
+		s.attach(r)
+		id := s.append(newEvent(t, "shop", "app"))
+		if d := s.tried(id); !d.Due.Equal(d.Queued.Add(lasts)) {
+			t.Errorf("the last attempt is due %v after the deadline", d.Due.Sub(d.Queued.Add(lasts)))
+		}
+		d := s.ended(id).Delivery("app")
+		if d.State != queue.Dead || d.Attempts != 2 || d.Reason != "gave up after 300ms: 503 Service Unavailable" {
+			t.Errorf("after the deadline: %+v", d)
+		}
+		if d.Ended.Before(d.Queued.Add(lasts)) {
+			t.Error("gave up before the deadline")
+		}
+		eventually(t, "the report", func() (seen bool) {
+			s.watch.see(func() { seen = slices.Equal(s.watch.dead, []string{d.Reason}) })
+			return seen
+		})
 	})
 }
 
 func TestOneAttemptHoweverLate(t *testing.T) {
-	s := newSetup(t, new(backend))
-	e := newEvent(t, "shop", "app")
-	e.SetRoutes([]string{"app"}, time.Now().Add(-100*time.Hour))
-	var a app
-	s.attach(a.route())
-	if d := s.ended(s.append(e)).Delivery("app"); d.State != queue.Delivered {
-		t.Errorf("delivery: %+v", d)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		e := newEvent(t, "shop", "app")
+		e.SetRoutes([]string{"app"}, time.Now().Add(-100*time.Hour))
+		var a app
+		s.attach(a.route())
+		if d := s.ended(s.append(e)).Delivery("app"); d.State != queue.Delivered {
+			t.Errorf("delivery: %+v", d)
+		}
+	})
 }
 
 func TestPanic(t *testing.T) {
-	s := newSetup(t, new(backend))
-	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
-		if attempt == 1 {
-			panic("upstream hung up")
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+			if attempt == 1 {
+				panic("upstream hung up")
+			}
+			return queue.Result{Outcome: queue.Refused, Reason: "no"}
+		}}
+		r := a.route()
+		r.Retry = backoff(time.Hour, time.Second/2, time.Second/2)
+		s.attach(r)
+		id := s.append(newEvent(t, "shop", "app"))
+		if d := s.tried(id); !strings.Contains(d.Reason, "panic: upstream hung up") {
+			t.Errorf("after a panic: %+v", d)
 		}
-		return queue.Result{Outcome: queue.Refused, Reason: "no"}
-	}}
-	r := a.route()
-	r.First, r.Max = time.Second/2, time.Second/2
-	s.attach(r)
-	id := s.append(newEvent(t, "shop", "app"))
-	if d := s.tried(id); !strings.Contains(d.Reason, "panic: upstream hung up") {
-		t.Errorf("after a panic: %+v", d)
-	}
-	s.ended(id)
+		s.ended(id)
+	})
 }
 
 func TestTimeout(t *testing.T) {
-	s := newSetup(t, new(backend))
-	a := app{answer: func(ctx context.Context, _ *queue.Event, _ int) queue.Result {
-		<-ctx.Done()
-		return queue.Result{Outcome: queue.Retry, Reason: ctx.Err().Error()}
-	}}
-	r := a.route()
-	r.Timeout, r.First, r.Max = 10*time.Millisecond, time.Hour, time.Hour
-	s.attach(r)
-	if d := s.tried(s.append(newEvent(t, "shop", "app"))); d.Reason != context.DeadlineExceeded.Error() {
-		t.Errorf("after the timeout: %+v", d)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		a := app{answer: func(ctx context.Context, _ *queue.Event, _ int) queue.Result {
+			<-ctx.Done()
+			return queue.Result{Outcome: queue.Retry, Reason: ctx.Err().Error()}
+		}}
+		r := a.route()
+		r.Timeout, r.Retry = 10*time.Millisecond, backoff(72*time.Hour, time.Hour, time.Hour)
+		s.attach(r)
+		if d := s.tried(s.append(newEvent(t, "shop", "app"))); d.Reason != context.DeadlineExceeded.Error() {
+			t.Errorf("after the timeout: %+v", d)
+		}
+	})
 }
 
 // The outcome of an attempt is known while the store cannot take it.
 func TestOutcomeWhileTheStoreIsUnavailable(t *testing.T) {
-	var broken atomic.Bool
-	var tries atomic.Int32
-	broken.Store(true)
-	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, update: func() error {
-			if tries.Add(1); broken.Load() {
-				return fmt.Errorf("syncing: %w", queue.ErrUnavailable)
-			}
-			return nil
+	inBubble(t, func(t *testing.T) {
+		var broken atomic.Bool
+		var tries atomic.Int32
+		broken.Store(true)
+		b := &backend{wrap: func(s queue.Store) queue.Store {
+			return &faulty{Store: s, update: func() error {
+				if tries.Add(1); broken.Load() {
+					return fmt.Errorf("syncing: %w", queue.ErrUnavailable)
+				}
+				return nil
+			}}
 		}}
-	}}
-	s := newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 16 * time.Millisecond })
-	var a app
-	s.attach(a.route())
-	id := s.append(newEvent(t, "shop", "app"))
-	eventually(t, "updates", func() bool { return tries.Load() > 3 })
-	broken.Store(false)
-	if d := s.ended(id).Delivery("app"); d.State != queue.Delivered || a.count() != 1 {
-		t.Errorf("after %d attempts: %+v", a.count(), d)
-	}
+		s := newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 16 * time.Millisecond })
+		var a app
+		s.attach(a.route())
+		id := s.append(newEvent(t, "shop", "app"))
+		eventually(t, "updates", func() bool { return tries.Load() > 3 })
+		broken.Store(false)
+		if d := s.ended(id).Delivery("app"); d.State != queue.Delivered || a.count() != 1 {
+			t.Errorf("after %d attempts: %+v", a.count(), d)
+		}
+	})
 }
 
 // An outcome that cannot be stored leads to another attempt when the lease is
 // over.
 func TestOutcomeIsLost(t *testing.T) {
-	var tries atomic.Int32
-	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, update: func() error {
-			if tries.Add(1) == 1 {
-				return errors.New("no")
-			}
-			return nil
+	inBubble(t, func(t *testing.T) {
+		var tries atomic.Int32
+		b := &backend{wrap: func(s queue.Store) queue.Store {
+			return &faulty{Store: s, update: func() error {
+				if tries.Add(1) == 1 {
+					return errors.New("no")
+				}
+				return nil
+			}}
 		}}
-	}}
-	s := newSetup(t, b, func(p *queue.Timing) { p.LeaseMargin, p.Poll = 50*time.Millisecond, 10*time.Millisecond })
-	var a app
-	r := a.route()
-	r.Timeout = 50 * time.Millisecond
-	s.attach(r)
-	began := time.Now()
-	s.ended(s.append(newEvent(t, "shop", "app")))
-	if a.count() != 2 || time.Since(began) < 100*time.Millisecond {
-		t.Errorf("%d attempts in %v", a.count(), time.Since(began))
-	}
+		s := newSetup(t, b, func(p *queue.Timing) { p.LeaseMargin, p.Poll = 50*time.Millisecond, 10*time.Millisecond })
+		var a app
+		r := a.route()
+		r.Timeout = 50 * time.Millisecond
+		s.attach(r)
+		began := time.Now()
+		s.ended(s.append(newEvent(t, "shop", "app")))
+		if a.count() != 2 || time.Since(began) < 100*time.Millisecond {
+			t.Errorf("%d attempts in %v", a.count(), time.Since(began))
+		}
+	})
 }
 
 func TestUnrecordedOutcomesAreBounded(t *testing.T) {
-	const events = queue.MaxUnrecorded + 50
-	hang := make(chan struct{})
-	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, update: func() error {
-			<-hang
-			return nil
+	inBubble(t, func(t *testing.T) {
+		const events = queue.MaxUnrecorded + 50
+		hang := make(chan struct{})
+		b := &backend{wrap: func(s queue.Store) queue.Store {
+			return &faulty{Store: s, update: func() error {
+				<-hang
+				return nil
+			}}
 		}}
-	}}
-	s := newSetup(t, b)
-	var appending sync.WaitGroup
-	for range events {
-		e := newEvent(t, "shop", "app")
-		appending.Go(func() {
-			if err := s.Append(context.Background(), e); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	appending.Wait()
-	var a app
-	r := a.route()
-	r.Concurrency = 1
-	s.attach(r)
-	eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnrecorded+1 })
-	time.Sleep(20 * time.Millisecond)
-	if a.count() != queue.MaxUnrecorded+1 {
-		t.Errorf("%d attempts while no outcome could be stored", a.count())
-	}
-	close(hang)
-	eventually(t, "all attempts", func() bool { return a.count() == events })
+		s := newSetup(t, b)
+		var appending sync.WaitGroup
+		for range events {
+			e := newEvent(t, "shop", "app")
+			appending.Go(func() {
+				if err := s.Append(context.Background(), e); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		appending.Wait()
+		var a app
+		r := a.route()
+		r.Concurrency = 1
+		s.attach(r)
+		eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnrecorded+1 })
+		pass(20 * time.Millisecond)
+		if a.count() != queue.MaxUnrecorded+1 {
+			t.Errorf("%d attempts while no outcome could be stored", a.count())
+		}
+		close(hang)
+		eventually(t, "all attempts", func() bool { return a.count() == events })
+	})
 }
 
 // A handler that takes longer than its lease does not run twice at once.
 func TestHandlerOutlivesItsLease(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Timing) { p.LeaseMargin, p.Poll = time.Millisecond, 5*time.Millisecond })
-	a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
-		time.Sleep(100 * time.Millisecond)
-		return queue.Result{Outcome: queue.Succeeded}
-	}}
-	r := a.route()
-	r.Timeout = time.Millisecond
-	s.attach(r)
-	s.ended(s.append(newEvent(t, "shop", "app")))
-	if a.count() != 1 || a.twice != 0 {
-		t.Errorf("%d attempts, %d at once", a.count(), a.twice)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend), func(p *queue.Timing) { p.LeaseMargin, p.Poll = time.Millisecond, 5*time.Millisecond })
+		a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
+			time.Sleep(100 * time.Millisecond)
+			return queue.Result{Outcome: queue.Succeeded}
+		}}
+		r := a.route()
+		r.Timeout = time.Millisecond
+		s.attach(r)
+		s.ended(s.append(newEvent(t, "shop", "app")))
+		if a.count() != 1 || a.twice != 0 {
+			t.Errorf("%d attempts, %d at once", a.count(), a.twice)
+		}
+	})
 }
 
 // A delivery that is claimed between its update and the end of the work on it
 // is not stuck.
 func TestClaimedTooEarly(t *testing.T) {
-	var updates atomic.Int32
-	updated, goOn := make(chan struct{}), make(chan struct{})
-	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, updated: func() {
-			if updates.Add(1) == 1 {
-				close(updated)
-				<-goOn
-			}
+	inBubble(t, func(t *testing.T) {
+		var updates atomic.Int32
+		updated, goOn := make(chan struct{}), make(chan struct{})
+		b := &backend{wrap: func(s queue.Store) queue.Store {
+			return &faulty{Store: s, updated: func() {
+				if updates.Add(1) == 1 {
+					close(updated)
+					<-goOn
+				}
+			}}
 		}}
-	}}
-	s := newSetup(t, b)
-	a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
-		if attempt == 1 {
-			return unavailable
-		}
-		return queue.Result{Outcome: queue.Succeeded}
-	}}
-	r := a.route()
-	r.First = 0
-	s.attach(r)
-	id := s.append(newEvent(t, "shop", "app"))
-	<-updated
-	s.ended(s.append(newEvent(t, "shop", "app"))) // its claim finds the other one, too
-	close(goOn)
-	s.ended(id)
+		s := newSetup(t, b)
+		a := app{answer: func(_ context.Context, _ *queue.Event, attempt int) queue.Result {
+			if attempt == 1 {
+				return unavailable
+			}
+			return queue.Result{Outcome: queue.Succeeded}
+		}}
+		r := a.route()
+		r.Retry = backoff(time.Hour, 0, 10*time.Millisecond)
+		s.attach(r)
+		id := s.append(newEvent(t, "shop", "app"))
+		<-updated
+		s.ended(s.append(newEvent(t, "shop", "app"))) // its claim finds the other one, too
+		close(goOn)
+		s.ended(id)
+	})
 }

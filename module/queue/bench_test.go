@@ -12,18 +12,30 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/disk"
 )
+
+// diskBackend is a directory that a disk store keeps its files in.
+type diskBackend string
+
+func (d diskBackend) Key() string       { return string(d) }
+func (d diskBackend) MaxSize() int64    { return 1 << 40 }
+func (d diskBackend) Apply(queue.Store) {}
+func (d diskBackend) Open(logger *zap.Logger) (queue.Store, error) {
+	return disk.Open(string(d), logger)
+}
 
 // benchEngine returns an engine with a source, shop.
 func benchEngine(b *testing.B, source *queue.Source) *queue.Engine {
 	b.Helper()
-	e, err := queue.NewEngine(&backend{dir: b.TempDir(), maxSize: 1 << 40}, zap.NewNop())
+	backend := diskBackend(b.TempDir())
+	e, err := queue.NewEngine(backend, zap.NewNop())
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { e.Close() })
 	e.Attach(&queue.Config{
-		Backend:   &backend{maxSize: 1 << 40},
+		Backend:   backend,
 		Retention: queue.Retention{Done: time.Hour, Failed: time.Hour},
 		Sources:   map[string]*queue.Source{"shop": source},
 	})
@@ -33,7 +45,7 @@ func benchEngine(b *testing.B, source *queue.Source) *queue.Engine {
 // benchRoutes returns a route, app, to an app that takes no time.
 func benchRoutes(got func(*queue.Event)) map[string]*queue.Route {
 	return map[string]*queue.Route{"app": {
-		Concurrency: 64, Timeout: time.Minute, For: time.Hour,
+		Concurrency: 64, Timeout: time.Minute, Retry: queue.Backoff{For: time.Hour},
 		Deliver: func(_ context.Context, ev *queue.Event, _ int) queue.Result {
 			got(ev)
 			return queue.Result{Outcome: queue.Succeeded}

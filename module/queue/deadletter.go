@@ -13,7 +13,7 @@ import (
 func (e *Engine) deadLetterUntried(q *routeQueue) {
 	why, _, failing := q.health.failing()
 	if snap := e.snapshot.Load(); failing && snap.queues[q.RouteKey] == q {
-		if err := e.deadLetterDue(snap, q.RouteKey, Now(), q.route.For, q.route.gaveUp(why)); err != nil {
+		if err := e.deadLetterDue(snap, q.RouteKey, Now(), q.route.Retry.Lasts(), q.route.gaveUp(why)); err != nil {
 			e.complain("giving up deliveries", err)
 		}
 	}
@@ -40,7 +40,7 @@ func (e *Engine) deadLetterTried(snap *snapshot, q *routeQueue, reason string, n
 	if !waits {
 		return nil
 	}
-	deadline := now.Add(-q.route.For)
+	deadline := now.Add(-q.route.Retry.Lasts())
 	overdue := func(d *Delivery) bool {
 		return d.State == Pending && d.Due.After(d.Queued) && !d.Queued.After(deadline)
 	}
@@ -106,6 +106,11 @@ func (e *Engine) deadLetterDue(snap *snapshot, route RouteKey, now time.Time, ke
 		}
 	}
 	return nil
+}
+
+// gaveUp is the reason of deliveries that were tried for long enough.
+func (r *Route) gaveUp(last string) string {
+	return fmt.Sprintf("gave up after %v: %s", r.Retry.Lasts(), last)
 }
 
 func (e *Engine) deadLetterOne(f inFlight, reason string, hold bool, now time.Time) {

@@ -63,245 +63,267 @@ func (s *setup) accept(ctx context.Context, k queue.DedupKey, body uint64) (queu
 }
 
 func TestFiftyCopiesAtOnce(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(1000)
-	var first atomic.Int32
-	ids := make(chan queue.ID, 50)
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			id, taken, err := s.accept(context.Background(), key(1), 0)
-			if err != nil {
-				t.Error(err)
-			}
-			if taken {
-				first.Add(1)
-			}
-			// Whoever is told of the event finds it on disk.
-			if _, err := s.Get(context.Background(), id); err != nil {
-				t.Errorf("getting the event a copy was acknowledged for: %v", err)
-			}
-			ids <- id
-		})
-	}
-	all.Wait()
-	close(ids)
-	want := <-ids
-	for id := range ids {
-		if id != want {
-			t.Errorf("copies are of %v and of %v", want, id)
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(1000)
+		var first atomic.Int32
+		ids := make(chan queue.ID, 50)
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				id, taken, err := s.accept(context.Background(), key(1), 0)
+				if err != nil {
+					t.Error(err)
+				}
+				if taken {
+					first.Add(1)
+				}
+				// Whoever is told of the event finds it on disk.
+				if _, err := s.Get(context.Background(), id); err != nil {
+					t.Errorf("getting the event a copy was acknowledged for: %v", err)
+				}
+				ids <- id
+			})
 		}
-	}
-	if n, _ := s.Undelivered(); first.Load() != 1 || n != 1 {
-		t.Errorf("%d copies were the first one, %d events stored", first.Load(), n)
-	}
+		all.Wait()
+		close(ids)
+		want := <-ids
+		for id := range ids {
+			if id != want {
+				t.Errorf("copies are of %v and of %v", want, id)
+			}
+		}
+		if n, _ := s.Undelivered(); first.Load() != 1 || n != 1 {
+			t.Errorf("%d copies were the first one, %d events stored", first.Load(), n)
+		}
+	})
 }
 
 func TestWaitersAfterRelease(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(1000)
-	flight := s.enter(1)
-	var firsts, duplicates atomic.Int32
-	var all sync.WaitGroup
-	for range 20 {
-		all.Go(func() {
-			f, seen, err := s.Enter(context.Background(), "shop", key(1), 0)
-			switch {
-			case err != nil:
-				t.Error(err)
-			case f != nil:
-				firsts.Add(1)
-				time.Sleep(10 * time.Millisecond)
-				f.Keep(queue.ID{7}, time.Now().Add(time.Hour))
-			case seen.ID == queue.ID{7}:
-				duplicates.Add(1)
-			}
-		})
-	}
-	time.Sleep(20 * time.Millisecond)
-	if firsts.Load()+duplicates.Load() != 0 {
-		t.Error("copies did not wait for the first one")
-	}
-	flight.Release()
-	flight.Keep(queue.ID{9}, time.Now().Add(time.Hour)) // too late
-	all.Wait()
-	if firsts.Load() != 1 || duplicates.Load() != 19 {
-		t.Errorf("%d first copies, %d duplicates", firsts.Load(), duplicates.Load())
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(1000)
+		flight := s.enter(1)
+		var firsts, duplicates atomic.Int32
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				f, seen, err := s.Enter(context.Background(), "shop", key(1), 0)
+				switch {
+				case err != nil:
+					t.Error(err)
+				case f != nil:
+					firsts.Add(1)
+					time.Sleep(10 * time.Millisecond)
+					f.Keep(queue.ID{7}, time.Now().Add(time.Hour))
+				case seen.ID == queue.ID{7}:
+					duplicates.Add(1)
+				}
+			})
+		}
+		pass(20 * time.Millisecond)
+		if firsts.Load()+duplicates.Load() != 0 {
+			t.Error("copies did not wait for the first one")
+		}
+		flight.Release()
+		flight.Keep(queue.ID{9}, time.Now().Add(time.Hour)) // too late
+		all.Wait()
+		if firsts.Load() != 1 || duplicates.Load() != 19 {
+			t.Errorf("%d first copies, %d duplicates", firsts.Load(), duplicates.Load())
+		}
+	})
 }
 
 // Those who waited are duplicates even if the entry is gone when they wake.
 func TestWaiterOfAnEntryThatEnded(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(1000)
-	flight := s.enter(1)
-	time.AfterFunc(20*time.Millisecond, func() { flight.Keep(queue.ID{7}, time.Now().Add(-time.Second)) })
-	if seen := s.duplicate(1); seen.ID != (queue.ID{7}) {
-		t.Errorf("a duplicate of %v", seen.ID)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(1000)
+		flight := s.enter(1)
+		time.AfterFunc(20*time.Millisecond, func() { flight.Keep(queue.ID{7}, time.Now().Add(-time.Second)) })
+		if seen := s.duplicate(1); seen.ID != (queue.ID{7}) {
+			t.Errorf("a duplicate of %v", seen.ID)
+		}
+	})
 }
 
 func TestWaiterGivesUp(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(1000)
-	s.enter(1)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if f, _, err := s.Enter(ctx, "shop", key(1), 0); f != nil || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("flight %v, %v", f, err)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(1000)
+		s.enter(1)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if f, _, err := s.Enter(ctx, "shop", key(1), 0); f != nil || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("flight %v, %v", f, err)
+		}
+	})
 }
 
 func TestConflict(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(1000)
-	s.enter(1).Keep(queue.ID{7}, time.Now().Add(time.Hour))
-	for body, conflict := range []bool{false, true} {
-		_, seen, err := s.Enter(t.Context(), "shop", key(1), uint64(body))
-		if err != nil || seen != (queue.Seen{ID: queue.ID{7}, Conflict: conflict}) {
-			t.Errorf("copy with body %d: %+v, %v", body, seen, err)
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(1000)
+		s.enter(1).Keep(queue.ID{7}, time.Now().Add(time.Hour))
+		for body, conflict := range []bool{false, true} {
+			_, seen, err := s.Enter(t.Context(), "shop", key(1), uint64(body))
+			if err != nil || seen != (queue.Seen{ID: queue.ID{7}, Conflict: conflict}) {
+				t.Errorf("copy with body %d: %+v, %v", body, seen, err)
+			}
 		}
-	}
-	if s.watch.conflicts != 1 {
-		t.Errorf("%d conflicts observed", s.watch.conflicts)
-	}
+		if s.watch.conflicts != 1 {
+			t.Errorf("%d conflicts observed", s.watch.conflicts)
+		}
+	})
 }
 
 func TestEviction(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(4)
-	flying := s.enter(100)
-	halfway := time.Now().Add(30 * time.Minute) // kept 30 minutes ago
-	for n := range 4 {
-		s.enter(n).Keep(queue.ID{}, halfway)
-	}
-	s.duplicate(0) // asking does not make it younger
-	if len(s.watch.enough) != 0 {
-		t.Errorf("evicted too early: %v", s.watch.enough)
-	}
-	s.enter(4).Keep(queue.ID{}, halfway)
-	if len(s.watch.enough) != 1 || s.watch.enough[0] != 8 {
-		t.Errorf("observed sizes %v; what lasts half an hour with 4 entries lasts an hour with 8", s.watch.enough)
-	}
-	for n := 1; n <= 4; n++ {
-		s.duplicate(n)
-	}
-	s.enter(0).Release()
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(4)
+		flying := s.enter(100)
+		halfway := time.Now().Add(30 * time.Minute) // kept 30 minutes ago
+		for n := range 4 {
+			s.enter(n).Keep(queue.ID{}, halfway)
+		}
+		s.duplicate(0) // asking does not make it younger
+		if len(s.watch.enough) != 0 {
+			t.Errorf("evicted too early: %v", s.watch.enough)
+		}
+		s.enter(4).Keep(queue.ID{}, halfway)
+		if len(s.watch.enough) != 1 || s.watch.enough[0] != 8 {
+			t.Errorf("observed sizes %v; what lasts half an hour with 4 entries lasts an hour with 8", s.watch.enough)
+		}
+		for n := 1; n <= 4; n++ {
+			s.duplicate(n)
+		}
+		s.enter(0).Release()
 
-	// What is under way has not been forgotten.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if f, _, err := s.Enter(ctx, "shop", key(100), 0); f != nil || err == nil {
-		t.Error("a flight was evicted")
-	}
-	flying.Release()
+		// What is under way has not been forgotten.
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if f, _, err := s.Enter(ctx, "shop", key(100), 0); f != nil || err == nil {
+			t.Error("a flight was evicted")
+		}
+		flying.Release()
+	})
 }
 
 func TestEntriesEnd(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Timing) { p.Sweep = 10 * time.Millisecond })
-	s.remembering(2)
-	s.enter(1).Keep(queue.ID{}, time.Now())
-	s.enter(1).Release() // it is over
-	for n := range 5 {
-		s.enter(n).Keep(queue.ID{}, time.Now())
-	}
-	if len(s.watch.enough) != 0 {
-		t.Errorf("entries that were over were counted as evicted: %v", s.watch.enough)
-	}
-	eventually(t, "entries to be cleared away", func() bool { return s.Remembered()["shop"] == 0 })
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend), func(p *queue.Timing) { p.Sweep = 10 * time.Millisecond })
+		s.remembering(2)
+		s.enter(1).Keep(queue.ID{}, time.Now())
+		s.enter(1).Release() // it is over
+		for n := range 5 {
+			s.enter(n).Keep(queue.ID{}, time.Now())
+		}
+		if len(s.watch.enough) != 0 {
+			t.Errorf("entries that were over were counted as evicted: %v", s.watch.enough)
+		}
+		eventually(t, "entries to be cleared away", func() bool { return s.Remembered()["shop"] == 0 })
+	})
 }
 
 func TestDedupOutlivesConfigurations(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(10)
-	until := time.Now().Add(30 * time.Minute)
-	for n := range 8 {
-		s.enter(n).Keep(queue.ID{}, until)
-	}
-	s.Attach(s.config(nil))
-	s.remembering(4)
-	for n := 4; n < 8; n++ {
-		s.duplicate(n)
-	}
-	s.enter(3).Release()
-	if len(s.watch.enough) == 0 {
-		t.Error("nobody was told that the smaller window forgot something")
-	}
-	s.remembering(10)
-	for n := 10; n < 16; n++ {
-		s.enter(n).Keep(queue.ID{}, until)
-	}
-	s.duplicate(4)
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(10)
+		until := time.Now().Add(30 * time.Minute)
+		for n := range 8 {
+			s.enter(n).Keep(queue.ID{}, until)
+		}
+		s.Attach(s.config(nil))
+		s.remembering(4)
+		for n := 4; n < 8; n++ {
+			s.duplicate(n)
+		}
+		s.enter(3).Release()
+		if len(s.watch.enough) == 0 {
+			t.Error("nobody was told that the smaller window forgot something")
+		}
+		s.remembering(10)
+		for n := 10; n < 16; n++ {
+			s.enter(n).Keep(queue.ID{}, until)
+		}
+		s.duplicate(4)
+	})
 }
 
 func TestDedupIsFilledFromTheStore(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(1000)
-	var ids []queue.ID
-	for n := range 10 {
-		id, _, err := s.accept(t.Context(), key(n), 5)
-		if err != nil {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(1000)
+		var ids []queue.ID
+		for n := range 10 {
+			id, _, err := s.accept(t.Context(), key(n), 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		ids = append(ids, id)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again := newSetup(t, &backend{dir: s.backend.dir})
-	again.remembering(6)
-	for n := 4; n < 10; n++ {
-		if seen := again.duplicate(n); seen.ID != ids[n] || !seen.Conflict {
-			t.Errorf("copy of delivery %d: %+v", n, seen)
+		again := newSetup(t, s.backend)
+		again.remembering(6)
+		for n := 4; n < 10; n++ {
+			if seen := again.duplicate(n); seen.ID != ids[n] || !seen.Conflict {
+				t.Errorf("copy of delivery %d: %+v", n, seen)
+			}
 		}
-	}
-	again.enter(0).Release()
-	if len(again.watch.enough) != 4 {
-		t.Errorf("of 10 entries, 6 fit: %d were reported as forgotten", len(again.watch.enough))
-	}
+		again.enter(0).Release()
+		if len(again.watch.enough) != 4 {
+			t.Errorf("of 10 entries, 6 fit: %d were reported as forgotten", len(again.watch.enough))
+		}
+	})
 }
 
 func TestDedupWhileTheStoreIsUnavailable(t *testing.T) {
-	var broken atomic.Bool
-	broken.Store(true)
-	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, remembered: func() error {
-			if broken.Load() {
-				return queue.ErrUnavailable
-			}
-			return nil
+	inBubble(t, func(t *testing.T) {
+		var broken atomic.Bool
+		broken.Store(true)
+		b := &backend{wrap: func(s queue.Store) queue.Store {
+			return &faulty{Store: s, remembered: func() error {
+				if broken.Load() {
+					return queue.ErrUnavailable
+				}
+				return nil
+			}}
 		}}
-	}}
-	s := newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 5 * time.Millisecond })
-	s.Attach(s.config(map[string]*queue.Source{
-		"shop":  {Window: time.Hour, Entries: 10, Routes: map[string]*queue.Route{"app": new(app).route()}},
-		"login": {Window: time.Hour, Entries: 10},
-	}))
-	if _, _, err := s.Enter(t.Context(), "shop", key(1), 0); !errors.Is(err, queue.ErrUnavailable) {
-		t.Errorf("entering a window that is not filled: %v", err)
-	}
-	if flight, _, err := s.Enter(t.Context(), "login", key(1), 0); flight == nil || err != nil {
-		t.Errorf("entering a window that needs no store: %v", err)
-	}
-	broken.Store(false)
-	eventually(t, "the window to be filled", func() bool {
-		flight, _, err := s.Enter(t.Context(), "shop", key(1), 0)
-		if err == nil {
-			flight.Release()
+		s := newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 5 * time.Millisecond })
+		s.Attach(s.config(map[string]*queue.Source{
+			"shop":  {Window: time.Hour, Entries: 10, Routes: map[string]*queue.Route{"app": new(app).route()}},
+			"login": {Window: time.Hour, Entries: 10},
+		}))
+		if _, _, err := s.Enter(t.Context(), "shop", key(1), 0); !errors.Is(err, queue.ErrUnavailable) {
+			t.Errorf("entering a window that is not filled: %v", err)
 		}
-		return err == nil
+		if flight, _, err := s.Enter(t.Context(), "login", key(1), 0); flight == nil || err != nil {
+			t.Errorf("entering a window that needs no store: %v", err)
+		}
+		broken.Store(false)
+		eventually(t, "the window to be filled", func() bool {
+			flight, _, err := s.Enter(t.Context(), "shop", key(1), 0)
+			if err == nil {
+				flight.Release()
+			}
+			return err == nil
+		})
 	})
 }
 
 func TestNoWindow(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.Attach(s.config(map[string]*queue.Source{"shop": {}}))
-	for range 2 {
-		s.enter(1).Keep(queue.ID{}, time.Now().Add(time.Hour))
-	}
-	if _, _, err := s.Enter(t.Context(), "nobody", key(1), 0); !errors.Is(err, queue.ErrUnavailable) {
-		t.Errorf("entering a source that was never configured: %v", err)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.Attach(s.config(map[string]*queue.Source{"shop": {}}))
+		for range 2 {
+			s.enter(1).Keep(queue.ID{}, time.Now().Add(time.Hour))
+		}
+		if _, _, err := s.Enter(t.Context(), "nobody", key(1), 0); !errors.Is(err, queue.ErrUnavailable) {
+			t.Errorf("entering a source that was never configured: %v", err)
+		}
+	})
 }
 
 func TestDedupIsLean(t *testing.T) {
@@ -328,21 +350,23 @@ func TestDedupIsLean(t *testing.T) {
 // While a source remembers nothing, what the store knows of it must not be
 // taken for read.
 func TestDedupThatWasOff(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.remembering(1000)
-	for n := range 10 {
-		if _, _, err := s.accept(t.Context(), key(n), 5); err != nil {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.remembering(1000)
+		for n := range 10 {
+			if _, _, err := s.accept(t.Context(), key(n), 5); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again := newSetup(t, &backend{dir: s.backend.dir})
-	again.Attach(again.config(map[string]*queue.Source{"shop": {Routes: map[string]*queue.Route{"app": new(app).route()}}}))
-	again.enter(3).Release()
-	again.remembering(1000)
-	for n := range 10 {
-		again.duplicate(n)
-	}
+		again := newSetup(t, s.backend)
+		again.Attach(again.config(map[string]*queue.Source{"shop": {Routes: map[string]*queue.Route{"app": new(app).route()}}}))
+		again.enter(3).Release()
+		again.remembering(1000)
+		for n := range 10 {
+			again.duplicate(n)
+		}
+	})
 }

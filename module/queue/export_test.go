@@ -20,11 +20,12 @@ func NewTimedEngine(backend Backend, logger *zap.Logger, t Timing) (*Engine, err
 	return newEngine(backend, logger, t)
 }
 
-func (r *Route) Pause(number int) time.Duration { return r.pause(number) }
+func (b Backoff) Pause(attempt int) time.Duration { return b.pause(attempt) }
 
-// KeepClock undoes at the end of a test what it does to the queue's time.
-func KeepClock(t *testing.T) {
-	state, stamp := steady.state.Load(), lastStamp.Load()
+// ResetClock starts the queue's clock anew for a test, and undoes at its end what
+// the test has done to the clock.
+func ResetClock(t *testing.T) {
+	state, stamp := steady.state.Swap(nil), lastStamp.Swap(0)
 	t.Cleanup(func() {
 		steady.state.Store(state)
 		lastStamp.Store(stamp)

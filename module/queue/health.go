@@ -6,10 +6,8 @@ import (
 	"time"
 )
 
-const (
-	tooMany       = 5           // failures in a row that make a route a failing one
-	maxProbePause = time.Minute // between two probes, unless the upstream asks for more
-)
+// tooMany is how many failures in a row make a route a failing one.
+const tooMany = 5
 
 // health is how a route's upstream fares. While the route is failing it gets
 // one attempt at a time, with growing pauses: of a million deliveries that are
@@ -61,8 +59,10 @@ func (h *health) failed(r *Route, result Result, probe bool, ended time.Time) (f
 	h.failures++
 	h.reason = result.Reason
 	h.ailing.Store(true)
-	pause := doubled(r.First, min(r.Max, r.For, maxProbePause), h.failures-tooMany)
-	h.probe = ended.Add(max(pause, min(result.RetryAfter, maxRetryAfter)))
+	if h.failures < tooMany {
+		return false
+	}
+	h.probe = ended.Add(r.Retry.Probe(h.failures-tooMany, result))
 	return h.failures == tooMany
 }
 

@@ -68,7 +68,7 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 // appendHeld appends a held event if its source may have one more.
 func (e *Engine) appendHeld(ctx context.Context, ev *Event) error {
 	if account := e.snapshot.Load().sourceStates[ev.Source]; account != nil {
-		size := ev.Request.size()
+		size := ev.Request.Size()
 		defer account.holding.events.Add(-1)
 		defer account.holding.bytes.Add(-size)
 		events, bytes := account.holding.events.Add(1), account.holding.bytes.Add(size)
@@ -178,6 +178,9 @@ func (e *Engine) updateHeld(f inFlight, change func(*Event)) error {
 	})
 	if err != nil {
 		return err
+	}
+	if ev.State == Held {
+		e.store.Release(f.route, f.id) // the update has not, if the due time is what it was
 	}
 	for route, due := range ev.Waiting {
 		e.wake(route, due)

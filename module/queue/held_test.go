@@ -3,14 +3,13 @@ package queue_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/memory"
 )
 
 // api is what checks one-time proofs. Its answers are given in turn, the last
@@ -47,8 +46,7 @@ var (
 	unheard = queue.Verdict{Finding: queue.Undecided, Sent: true, Reason: "timeout"}
 )
 
-// hasty checks held events again soon, but not before the first check has been
-// answered on a busy machine.
+// hasty checks held events again soon.
 func hasty(p *queue.Timing) {
 	p.FirstRecheck, p.LongestRecheck = 100*time.Millisecond, 200*time.Millisecond
 }
@@ -93,53 +91,59 @@ func (s *setup) gone(id queue.ID) {
 }
 
 func TestHold(t *testing.T) {
-	s := newSetup(t, new(backend))
-	var destination app
-	proofs := &api{answers: []queue.Verdict{genuine}}
-	proofs.during = func(e *queue.Event) {
-		stored, err := s.Get(context.Background(), e.ID)
-		if err != nil || stored.State != queue.Held || !stored.Check.Sent || stored.Check.Calls != 1 {
-			t.Errorf("stored before the first call: %+v, %v", stored, err)
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		var destination app
+		proofs := &api{answers: []queue.Verdict{genuine}}
+		proofs.during = func(e *queue.Event) {
+			stored, err := s.Get(context.Background(), e.ID)
+			if err != nil || stored.State != queue.Held || !stored.Check.Sent || stored.Check.Calls != 1 {
+				t.Errorf("stored before the first call: %+v, %v", stored, err)
+			}
 		}
-	}
-	s.checked(proofs, &destination, "app")
-	id, finding := s.hold()
-	if finding != queue.Genuine {
-		t.Fatalf("found %s", finding)
-	}
-	e := s.ended(id)
-	if e.State != queue.Routed || e.Delivery("app").State != queue.Delivered || e.Check != (queue.Check{}) {
-		t.Errorf("genuine event: %+v", e)
-	}
-	if proofs.count() != 1 || destination.count() != 1 {
-		t.Errorf("%d calls, %d deliveries", proofs.count(), destination.count())
-	}
+		s.checked(proofs, &destination, "app")
+		id, finding := s.hold()
+		if finding != queue.Genuine {
+			t.Fatalf("found %s", finding)
+		}
+		e := s.ended(id)
+		if e.State != queue.Routed || e.Delivery("app").State != queue.Delivered || e.Check != (queue.Check{}) {
+			t.Errorf("genuine event: %+v", e)
+		}
+		if proofs.count() != 1 || destination.count() != 1 {
+			t.Errorf("%d calls, %d deliveries", proofs.count(), destination.count())
+		}
+	})
 }
 
 func TestHoldUnrouted(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.checked(&api{answers: []queue.Verdict{genuine}}, new(app))
-	if id, _ := s.hold(); s.get(id).State != queue.Unrouted {
-		t.Errorf("genuine event that no route takes: %+v", s.get(id))
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.checked(&api{answers: []queue.Verdict{genuine}}, new(app))
+		if id, _ := s.hold(); s.get(id).State != queue.Unrouted {
+			t.Errorf("genuine event that no route takes: %+v", s.get(id))
+		}
+	})
 }
 
 func TestHoldForged(t *testing.T) {
-	for _, verdict := range []queue.Verdict{forged, used} {
-		s := newSetup(t, new(backend), hasty)
-		proofs := &api{answers: []queue.Verdict{verdict}}
-		s.checked(proofs, new(app), "app")
-		id, finding := s.hold()
-		if finding != queue.Forged {
-			t.Fatalf("found %s", finding)
+	inBubble(t, func(t *testing.T) {
+		for _, verdict := range []queue.Verdict{forged, used} {
+			s := newSetup(t, new(backend), hasty)
+			proofs := &api{answers: []queue.Verdict{verdict}}
+			s.checked(proofs, new(app), "app")
+			id, finding := s.hold()
+			if finding != queue.Forged {
+				t.Fatalf("found %s", finding)
+			}
+			if _, err := s.Get(t.Context(), id); !errors.Is(err, queue.ErrNotFound) {
+				t.Errorf("getting a forged event: %v", err)
+			}
+			if _, again := s.hold(); again != queue.Forged || proofs.count() != 2 {
+				t.Errorf("the second copy was found %s after %d calls", again, proofs.count())
+			}
 		}
-		if _, err := s.Get(t.Context(), id); !errors.Is(err, queue.ErrNotFound) {
-			t.Errorf("getting a forged event: %v", err)
-		}
-		if _, again := s.hold(); again != queue.Forged || proofs.count() != 2 {
-			t.Errorf("the second copy was found %s after %d calls", again, proofs.count())
-		}
-	}
+	})
 }
 
 func TestHeldIsCheckedAgain(t *testing.T) {
@@ -156,7 +160,7 @@ func TestHeldIsCheckedAgain(t *testing.T) {
 		"used after both":           {[]queue.Verdict{unheard, unsent, used}, queue.Uncertain, "not valid"},
 		"forged after a timeout":    {[]queue.Verdict{unheard, forged}, "", ""},
 	} {
-		t.Run(name, func(t *testing.T) {
+		runInBubble(t, name, func(t *testing.T) {
 			s := newSetup(t, new(backend), hasty)
 			var destination app
 			proofs := &api{answers: c.answers}
@@ -204,167 +208,161 @@ func (s *setup) released() *queue.Flight {
 }
 
 func TestHeldPauses(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Timing) { p.FirstRecheck, p.LongestRecheck = 40*time.Millisecond, 80*time.Millisecond })
-	var mu sync.Mutex
-	var calls []time.Time
-	proofs := &api{answers: []queue.Verdict{unheard}}
-	proofs.during = func(*queue.Event) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend), func(p *queue.Timing) { p.FirstRecheck, p.LongestRecheck = 40*time.Millisecond, 80*time.Millisecond })
+		var mu sync.Mutex
+		var calls []time.Time
+		proofs := &api{answers: []queue.Verdict{unheard}}
+		proofs.during = func(*queue.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls = append(calls, time.Now())
+		}
+		s.checked(proofs, new(app), "app")
+		id, _ := s.hold()
+		eventually(t, "five calls", func() bool { return proofs.count() == 5 })
 		mu.Lock()
 		defer mu.Unlock()
-		calls = append(calls, time.Now())
-	}
-	s.checked(proofs, new(app), "app")
-	id, _ := s.hold()
-	eventually(t, "five calls", func() bool { return proofs.count() == 5 })
-	mu.Lock()
-	defer mu.Unlock()
-	for i, pause := range []time.Duration{40, 80, 80, 80} {
-		if got := calls[i+1].Sub(calls[i]); got < pause*time.Millisecond || got > 2*time.Second {
-			t.Errorf("pause %d is %v", i, got)
+		for i, pause := range []time.Duration{40, 80, 80, 80} {
+			if got := calls[i+1].Sub(calls[i]); got < pause*time.Millisecond || got > 2*time.Second {
+				t.Errorf("pause %d is %v", i, got)
+			}
 		}
-	}
-	if e := s.get(id); e.State != queue.Held || e.Check.Reason != "timeout" {
-		t.Errorf("event: %+v", e)
-	}
+		if e := s.get(id); e.State != queue.Held || e.Check.Reason != "timeout" {
+			t.Errorf("event: %+v", e)
+		}
+	})
 }
 
 func TestHeldIsGivenUp(t *testing.T) {
-	s := newSetup(t, new(backend), hasty, func(p *queue.Timing) { p.CheckFor = 100 * time.Millisecond })
-	s.checked(&api{answers: []queue.Verdict{unsent}}, new(app), "app")
-	id, _ := s.hold()
-	if e := s.ended(id); e.State != queue.Uncertain || e.Check.Reason != "gave up after 100ms: connection refused" {
-		t.Errorf("event: %+v", e)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend), hasty, func(p *queue.Timing) { p.CheckFor = 100 * time.Millisecond })
+		s.checked(&api{answers: []queue.Verdict{unsent}}, new(app), "app")
+		id, _ := s.hold()
+		if e := s.ended(id); e.State != queue.Uncertain || e.Check.Reason != "gave up after 100ms: connection refused" {
+			t.Errorf("event: %+v", e)
+		}
+	})
 }
 
 // Whatever the api answers after a crash during the first call, the event is
 // neither lost nor delivered unverified.
 func TestCrashDuringTheFirstCall(t *testing.T) {
-	for _, c := range []struct {
-		after queue.Verdict
-		want  queue.EventState
-	}{{genuine, queue.Routed}, {used, queue.Uncertain}} {
-		before := newSetup(t, new(backend), hasty)
-		dir := t.TempDir()
-		proofs := &api{answers: []queue.Verdict{genuine}}
-		proofs.during = func(*queue.Event) { copyDir(t, dir, before.backend.dir) }
-		before.checked(proofs, new(app), "app")
-		id, _ := before.hold()
+	inBubble(t, func(t *testing.T) {
+		for _, c := range []struct {
+			after queue.Verdict
+			want  queue.EventState
+		}{{genuine, queue.Routed}, {used, queue.Uncertain}} {
+			before := newSetup(t, new(backend), hasty)
+			var crashed *memory.Backend
+			proofs := &api{answers: []queue.Verdict{genuine}}
+			proofs.during = func(*queue.Event) { crashed = before.backend.Copy() }
+			before.checked(proofs, new(app), "app")
+			id, _ := before.hold()
 
-		after := newSetup(t, &backend{dir: dir}, hasty)
-		var destination app
-		after.checked(&api{answers: []queue.Verdict{c.after}}, &destination, "app")
-		// The provider sends it again.
-		if _, seen, err := after.Enter(t.Context(), "sign", key(1), 0); seen.ID != id || err != nil {
-			t.Errorf("a copy after the crash is one of %v, %v", seen.ID, err)
+			after := newSetup(t, &backend{Backend: crashed}, hasty)
+			var destination app
+			after.checked(&api{answers: []queue.Verdict{c.after}}, &destination, "app")
+			// The provider sends it again.
+			if _, seen, err := after.Enter(t.Context(), "sign", key(1), 0); seen.ID != id || err != nil {
+				t.Errorf("a copy after the crash is one of %v, %v", seen.ID, err)
+			}
+			if e := after.ended(id); e.State != c.want {
+				t.Errorf("event that was found %s after the crash: %+v", c.after.Finding, e)
+			}
 		}
-		if e := after.ended(id); e.State != c.want {
-			t.Errorf("event that was found %s after the crash: %+v", c.after.Finding, e)
-		}
-	}
-}
-
-// copyDir copies files as a crash would leave them.
-func copyDir(t *testing.T, to, from string) {
-	files, err := os.ReadDir(from)
-	if err != nil {
-		t.Error(err)
-	}
-	for _, f := range files {
-		if !f.Type().IsRegular() {
-			continue
-		}
-		b, err := os.ReadFile(filepath.Join(from, f.Name()))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(to, f.Name()), b, 0o600)
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	}
+	})
 }
 
 func TestHoldWhileTheStoreFails(t *testing.T) {
-	var broken atomic.Bool
-	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, update: func() error {
-			if broken.Load() {
-				return queue.ErrUnavailable
-			}
-			return nil
+	inBubble(t, func(t *testing.T) {
+		var broken atomic.Bool
+		b := &backend{wrap: func(s queue.Store) queue.Store {
+			return &faulty{Store: s, update: func() error {
+				if broken.Load() {
+					return queue.ErrUnavailable
+				}
+				return nil
+			}}
 		}}
-	}}
-	s := newSetup(t, b, func(p *queue.Timing) { p.CheckTimeout, p.StoreRetry = 30*time.Millisecond, 16*time.Millisecond })
-	proofs := &api{answers: []queue.Verdict{genuine, used}}
-	s.checked(proofs, new(app), "app")
-	broken.Store(true)
-	id, finding := s.hold()
-	if finding != queue.Genuine || s.get(id).State != queue.Held {
-		t.Errorf("found %s, %s", finding, s.get(id).State)
-	}
-	broken.Store(false)
-	if e := s.ended(id); e.State != queue.Routed || proofs.count() != 1 {
-		t.Errorf("after %d calls: %+v", proofs.count(), e)
-	}
+		s := newSetup(t, b, func(p *queue.Timing) { p.CheckTimeout, p.StoreRetry = 30*time.Millisecond, 16*time.Millisecond })
+		proofs := &api{answers: []queue.Verdict{genuine, used}}
+		s.checked(proofs, new(app), "app")
+		broken.Store(true)
+		id, finding := s.hold()
+		if finding != queue.Genuine || s.get(id).State != queue.Held {
+			t.Errorf("found %s, %s", finding, s.get(id).State)
+		}
+		broken.Store(false)
+		if e := s.ended(id); e.State != queue.Routed || proofs.count() != 1 {
+			t.Errorf("after %d calls: %+v", proofs.count(), e)
+		}
+	})
 }
 
 func TestHeldWithoutItsSource(t *testing.T) {
-	s := newSetup(t, new(backend), hasty)
-	s.Attach(s.config(nil))
-	e := newEvent(t, "sign")
-	if v, err := s.Hold(t.Context(), e); v.Finding != queue.Undecided || err != nil {
-		t.Fatalf("held: %+v, %v", v, err)
-	}
-	var destination app
-	s.checked(&api{answers: []queue.Verdict{genuine}}, &destination, "app")
-	if e := s.ended(e.ID); e.Delivery("app").State != queue.Delivered {
-		t.Errorf("event: %+v", e)
-	}
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend), hasty)
+		s.Attach(s.config(nil))
+		e := newEvent(t, "sign")
+		if v, err := s.Hold(t.Context(), e); v.Finding != queue.Undecided || err != nil {
+			t.Fatalf("held: %+v, %v", v, err)
+		}
+		var destination app
+		s.checked(&api{answers: []queue.Verdict{genuine}}, &destination, "app")
+		if e := s.ended(e.ID); e.Delivery("app").State != queue.Delivered {
+			t.Errorf("event: %+v", e)
+		}
+	})
 }
 
 func TestHeldPanics(t *testing.T) {
-	s := newSetup(t, new(backend), hasty)
-	var calls atomic.Int32
-	proofs := &api{answers: []queue.Verdict{used}}
-	proofs.during = func(*queue.Event) {
-		if calls.Add(1) == 1 {
-			panic("no")
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend), hasty)
+		var calls atomic.Int32
+		proofs := &api{answers: []queue.Verdict{used}}
+		proofs.during = func(*queue.Event) {
+			if calls.Add(1) == 1 {
+				panic("no")
+			}
 		}
-	}
-	s.checked(proofs, new(app), "app")
-	id, finding := s.hold()
-	if finding != queue.Undecided {
-		t.Errorf("found %s", finding)
-	}
-	if e := s.ended(id); e.State != queue.Uncertain {
-		t.Errorf("event: %+v", e)
-	}
+		s.checked(proofs, new(app), "app")
+		id, finding := s.hold()
+		if finding != queue.Undecided {
+			t.Errorf("found %s", finding)
+		}
+		if e := s.ended(id); e.State != queue.Uncertain {
+			t.Errorf("event: %+v", e)
+		}
+	})
 }
 
 func TestHeldIsBounded(t *testing.T) {
-	s := newSetup(t, new(backend))
-	s.checked(&api{answers: []queue.Verdict{unheard}}, new(app), "app")
-	var held, refused atomic.Int32
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			for range queue.MaxHeld/50 + 2 {
-				switch _, err := s.Hold(context.Background(), newEvent(t, "sign")); {
-				case err == nil:
-					held.Add(1)
-				case errors.Is(err, queue.ErrFull):
-					refused.Add(1)
-				default:
-					t.Error(err)
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		s.checked(&api{answers: []queue.Verdict{unheard}}, new(app), "app")
+		var held, refused atomic.Int32
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				for range queue.MaxHeld/50 + 2 {
+					switch _, err := s.Hold(context.Background(), newEvent(t, "sign")); {
+					case err == nil:
+						held.Add(1)
+					case errors.Is(err, queue.ErrFull):
+						refused.Add(1)
+					default:
+						t.Error(err)
+					}
 				}
-			}
-		})
-	}
-	all.Wait()
-	stored := s.Usage().Events["sign"][queue.Held].Count
-	if stored > queue.MaxHeld || stored < queue.MaxHeld-50 || int64(held.Load()) != stored || refused.Load() == 0 {
-		t.Errorf("%d events stored, %d held, %d refused", stored, held.Load(), refused.Load())
-	}
-	// What is held is not what else may be stored.
-	s.append(newEvent(t, "sign", "app"))
+			})
+		}
+		all.Wait()
+		stored := s.Usage().Events["sign"][queue.Held].Count
+		if stored > queue.MaxHeld || stored < queue.MaxHeld-50 || int64(held.Load()) != stored || refused.Load() == 0 {
+			t.Errorf("%d events stored, %d held, %d refused", stored, held.Load(), refused.Load())
+		}
+		// What is held is not what else may be stored.
+		s.append(newEvent(t, "sign", "app"))
+	})
 }

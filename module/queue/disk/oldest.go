@@ -20,12 +20,13 @@ func (s *Store) Oldest(ctx context.Context) (map[queue.RouteKey]queue.ID, error)
 	}
 	o := oldest{ids: make(map[queue.RouteKey]queue.ID)}
 	for _, bucket := range [][]byte{bucketDue, bucketOrdered} {
+		inOrder := bytes.Equal(bucket, bucketOrdered)
 		for from := []byte{}; from != nil; {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			err := s.view(func(tx *bolt.Tx) error {
-				from = o.read(tx.Bucket(bucket).Cursor(), from)
+				from = o.read(tx.Bucket(bucket).Cursor(), from, inOrder)
 				return nil
 			})
 			if err != nil {
@@ -43,15 +44,16 @@ type oldest struct {
 	route  queue.RouteKey
 }
 
-// read reads a page of due keys: those of bucketDue, or the values of
-// bucketOrdered. It returns where the next page begins, nil if there is none.
-func (o *oldest) read(c *bolt.Cursor, from []byte) (next []byte) {
+// read reads a page of due keys: the keys of bucketDue or, with inOrder, the values
+// of bucketOrdered, which a dead letter has none of. It returns where the next page
+// begins, nil if there is none.
+func (o *oldest) read(c *bolt.Cursor, from []byte, inOrder bool) (next []byte) {
 	n := 0
 	for key, value := c.Seek(from); key != nil; key, value = c.Next() {
 		if n++; n > keyPage {
 			return bytes.Clone(key)
 		}
-		if len(value) > 0 {
+		if inOrder {
 			o.add(value)
 		} else {
 			o.add(key)
@@ -60,7 +62,7 @@ func (o *oldest) read(c *bolt.Cursor, from []byte) (next []byte) {
 	return nil
 }
 
-// add takes a due key into account. What is none is passed over.
+// add takes a due key into account. A key that is damaged or empty is passed over.
 func (o *oldest) add(dueKey []byte) {
 	at := len(dueKey) - timeSize - idSize
 	if at < 0 {

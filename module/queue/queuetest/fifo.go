@@ -191,4 +191,8 @@ func testOldest(h *harness) {
 	h.update(keyed.ID, dies(true, start))
 	h.together(len(crowd), func(i int) error { return h.Remove(h.Context(), crowd[i].ID) })
 	oldest(map[queue.RouteKey]*queue.Event{app: many, routeKey("sign", ""): held})
+
+	// The dead letter itself waits for nothing.
+	h.no(h.Remove(h.Context(), many.ID))
+	oldest(map[queue.RouteKey]*queue.Event{routeKey("sign", ""): held})
 }

@@ -185,17 +185,17 @@ func (h *harness) equal(where string, got, want []queue.ID) {
 }
 
 // remembers returns what is remembered at a time, in order.
-func (h *harness) remembers(now time.Time) (found []memory) {
+func (h *harness) remembers(now time.Time) (found []dedupEntry) {
 	h.Helper()
 	h.no(h.Remembered(h.Context(), now, func(source string, id queue.ID, d queue.Dedup) bool {
 		d.Until = d.Until.UTC()
-		found = append(found, memory{source, id, d})
+		found = append(found, dedupEntry{source, id, d})
 		return true
 	}))
 	return found
 }
 
-type memory struct {
+type dedupEntry struct {
 	source string
 	id     queue.ID
 	queue.Dedup
