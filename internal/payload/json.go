@@ -136,7 +136,8 @@ func (v Value) Only(name string) (found Value, err error) {
 	return found, nil
 }
 
-// Element returns an element of an array, which are counted from 0.
+// Element returns an element of an array, which are counted from 0. There are none
+// before the first.
 func (v Value) Element(index int) Value {
 	for element := range v.Elements() {
 		if index == 0 {

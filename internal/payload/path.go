@@ -169,9 +169,6 @@ func (p Path) Find(from Value) (Value, error) {
 // next returns the value to which a name leads.
 func (s *step) next(from Value) (Value, error) {
 	if from.Kind() == Array {
-		if s.index < 0 {
-			return Value{}, nil
-		}
 		return from.Element(s.index), nil
 	}
 	return from.Only(s.name)
