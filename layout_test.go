@@ -11,7 +11,7 @@ const self = "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 
 // TestImportsRunOneWay holds what each package may know:
 //
-//	cmd -> root -> module -> {provider, queue, rules}
+//	cmd -> root -> module -> {provider, queue, rules} -> payload
 func TestImportsRunOneWay(t *testing.T) {
 	const (
 		root     = self
@@ -22,11 +22,13 @@ func TestImportsRunOneWay(t *testing.T) {
 		queue    = self + "/module/queue"
 		disk     = self + "/module/queue/disk"
 		rules    = self + "/rules"
+		payload  = self + "/internal/payload"
 
 		caddy     = "github.com/caddyserver/caddy"
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
+		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{provider, syntax, durable, queue, disk, rules}
+	leaves := []string{provider, syntax, durable, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -42,7 +44,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		{queue + "/queuetest", []string{queue, queue + "/memory"}, []string{caddyHTTP}},
 		{syntax, nil, []string{caddyHTTP}},
 		{durable, nil, []string{caddy}},
-		{rules, nil, []string{caddy, "net/http"}},
+		{rules, []string{payload}, []string{caddy, "net/http"}},
+		{payload, nil, []string{caddy, "net/http", expr}},
 	} {
 		for _, dep := range dependencies(t, test.pkg) {
 			if dep != test.pkg && below(dep, self) && !slices.Contains(test.may, dep) {

@@ -1,14 +1,10 @@
 package rules
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/tidwall/gjson"
 )
 
 // delivery is a webhook of 2 KiB.
@@ -96,31 +92,5 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	defer v.Free()
 	if n := testing.AllocsPerRun(100, func() { _, _ = r.Match(v) }); n != 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-func BenchmarkScan(b *testing.B) {
-	compact := delivery().Body
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, compact, "", "  "); err != nil {
-		b.Fatal(err)
-	}
-	signer := `{"id":"sgn_004711","name":"Jane Smith","email":"jane.smith.1@example.com","status":"completed","completedAt":"2026-05-28T12:00:01Z","order":1}`
-	list := []byte(`{"id":"evt_1","event":"document.completed","data":{"signers":[` + strings.Repeat(signer+",", 12) + signer + `]}}`)
-	text := []byte(`{"id":"1","text":"` + strings.Repeat("a long line ", 170) + `"}`)
-	for name, document := range map[string][]byte{"compact": compact, "indented": indented.Bytes(), "list": list, "text": text} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(document)))
-			var nodes []node
-			for b.Loop() {
-				nodes, _ = scan(document, nodes)
-			}
-		})
-		b.Run(name+"/gjson", func(b *testing.B) {
-			b.SetBytes(int64(len(document)))
-			for b.Loop() {
-				gjson.ValidBytes(document)
-			}
-		})
 	}
 }

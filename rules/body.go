@@ -1,34 +1,26 @@
 package rules
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
-	"mime"
-	"mime/multipart"
-	"net/url"
 	"strings"
 
 	"github.com/expr-lang/expr/vm/runtime"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
-// A form with more fields or parts than this is refused.
-const (
-	maxFields = 10_000
-	maxParts  = 1_000
-)
+// maxValues is how many values of a body are decoded.
+const maxValues = 1_000_000
 
-// document is a body that has been looked at: raw JSON that is known to be
-// valid, or the value of anything else.
+// document is a body that has been looked at: JSON, or the value of anything else.
 type document struct {
-	read  bool
-	json  []byte
-	value any
-	err   error
-
-	nodes []node // of json
+	read   bool
+	isJSON bool
+	json   payload.JSON
+	value  any
+	err    error
 }
 
 // document returns the body, which is read when it is first asked for.
@@ -45,7 +37,7 @@ func (v *View) lookup(path []step) any {
 	switch {
 	case d.err != nil:
 		panic(d.err)
-	case d.json != nil:
+	case d.isJSON:
 		return d.lookup(path)
 	}
 	return fetch(d.value, path)
@@ -65,99 +57,75 @@ func fetch(value any, path []step) any {
 func (d *document) parse(in *Input) {
 	d.read = true
 	contentType := in.header("Content-Type")
-	media, _, _ := strings.Cut(contentType, ";")
-	media = strings.ToLower(strings.TrimSpace(media))
+	media := payload.MediaType(contentType)
 	switch {
 	case media == "application/json", strings.HasSuffix(media, "+json"):
 		d.err = d.parseJSON(in.Body)
-	case media == "application/x-www-form-urlencoded" && !d.mislabelled(in.Body):
-		d.value, d.err = parseForm(string(in.Body))
-	case media == "multipart/form-data":
-		d.value, d.err = parseMultipart(contentType, in.Body)
+	case media == payload.FormType, media == payload.MultipartType:
+		d.parseForm(contentType, in.Body)
 	case media == "application/xml", media == "text/xml", strings.HasSuffix(media, "+xml"):
 		d.value = string(in.Body)
-	case d.json != nil, d.parseJSON(in.Body) == nil: // whatever it was declared as
+	case d.parseJSON(in.Body) == nil: // whatever it was declared as
 	default:
 		d.value = string(in.Body)
 	}
 }
 
-func (d *document) parseJSON(body []byte) (err error) {
-	if d.nodes, err = scan(body, d.nodes); err == nil {
-		d.json = body
+func (d *document) parseJSON(body []byte) error {
+	if err := d.json.Parse(body, payload.MaxDepth); err != nil {
+		return fmt.Errorf("body is %w", err)
 	}
-	return err
+	d.isJSON = true
+	return nil
 }
 
-// mislabelled reports whether a form is JSON after all: some senders, and curl
-// by default, declare whatever they post as a form.
-func (d *document) mislabelled(form []byte) bool {
-	start := bytes.TrimLeft(form, " \t\r\n")
-	return len(start) > 0 && (start[0] == '{' || start[0] == '[') && d.parseJSON(form) == nil
-}
-
-func parseForm(body string) (map[string]any, error) {
-	if strings.Count(body, "&") >= maxFields {
-		return nil, fmt.Errorf("body has more than %d fields", maxFields)
+// parseForm keeps the first of equal fields, and of a file the name.
+func (d *document) parseForm(contentType string, body []byte) {
+	fields, err := payload.Form(contentType, body)
+	if errors.Is(err, payload.ErrMislabelled) {
+		d.err = d.parseJSON(body)
+		return
 	}
-	values, err := url.ParseQuery(body)
 	if err != nil {
-		return nil, fmt.Errorf("body is not a valid form: %v", err)
+		d.err = fmt.Errorf("body is %w", err)
+		return
 	}
-	fields := make(map[string]any, len(values))
-	for key := range values {
-		fields[key] = values.Get(key)
+	m := make(map[string]any, len(fields))
+	for _, f := range fields {
+		if _, ok := m[f.Name]; !ok {
+			m[f.Name] = cmp.Or(f.File, f.Value)
+		}
 	}
-	return fields, nil
+	d.value = m
 }
 
-// parseMultipart reads the fields of a form; of a file it keeps the name.
-func parseMultipart(contentType string, body []byte) (map[string]any, error) {
-	_, params, err := mime.ParseMediaType(contentType)
-	if err != nil || params["boundary"] == "" {
-		return nil, errors.New("body is not a valid form: content type has no boundary")
+// lookup follows a path and decodes only what it finds there. Where a key does
+// not fit the value, fetch knows what expr makes of it.
+func (d *document) lookup(path []step) any {
+	found, left := follow(d.json.Root(), path)
+	value, err := found.Decode(maxValues)
+	if err != nil {
+		panic(fmt.Errorf("body is %w", err))
 	}
-	fields := make(map[string]any)
-	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-	for n := 0; ; n++ {
-		part, err := parts.NextPart()
-		if err == io.EOF {
-			return fields, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("body is not a valid form: %v", err)
-		}
-		if n == maxParts {
-			return nil, fmt.Errorf("body has more than %d parts", maxParts)
-		}
-		name, value := part.FormName(), part.FileName()
-		if _, ok := fields[name]; ok || name == "" {
-			continue
-		}
-		if value == "" {
-			content, err := io.ReadAll(part)
-			if err != nil {
-				return nil, fmt.Errorf("body is not a valid form: %v", err)
-			}
-			value = string(content)
-		}
-		fields[name] = value
-	}
+	return fetch(value, left)
 }
 
-// pairs goes over a query and leaves out what cannot be decoded.
-func pairs(query string) iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for pair := range strings.SplitSeq(query, "&") {
-			if pair == "" || strings.Contains(pair, ";") {
-				continue
-			}
-			rawKey, rawValue, _ := strings.Cut(pair, "=")
-			key, errKey := url.QueryUnescape(rawKey)
-			value, errValue := url.QueryUnescape(rawValue)
-			if errKey == nil && errValue == nil && !yield(key, value) {
-				return
-			}
+// follow follows a path as far as the keys fit, and returns what is left of it. A
+// member that is not there is null.
+func follow(at payload.Value, path []step) (found payload.Value, left []step) {
+	for i, s := range path {
+		next, fits := payload.Value{}, false
+		switch key := s.key.(type) {
+		case string:
+			next, fits = at.Member(key), at.Kind() == payload.Object
+		case int:
+			next = at.Element(key)
+			fits = next.Exists()
 		}
+		if !fits {
+			return at, path[i:]
+		}
+		at = next
 	}
+	return at, nil
 }

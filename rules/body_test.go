@@ -2,12 +2,12 @@ package rules
 
 import (
 	"bytes"
-	"io"
 	"mime/multipart"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 func TestContentTypes(t *testing.T) {
@@ -48,7 +48,7 @@ func TestMalformedBodies(t *testing.T) {
 		{"application/json", `{"a":1} trailing`, `len(body) > 0`, "not valid JSON"},
 		{"application/x-www-form-urlencoded", `a=%zz`, `body.a == "1"`, "not a valid form"},
 		{"application/x-www-form-urlencoded", `a=1;b=2`, `body.a == "1"`, "not a valid form"},
-		{"application/x-www-form-urlencoded", strings.Repeat("a&", maxFields), `body.a == ""`, "more than 10000 fields"},
+		{"application/x-www-form-urlencoded", strings.Repeat("a&", payload.MaxFields), `body.a == ""`, "more than 10000 fields"},
 		{"application/x-www-form-urlencoded", `a=1`, `body.b.c == "1"`, "cannot fetch"},
 		{"multipart/form-data", `--x`, `body.a == "1"`, "no boundary"},
 		{"multipart/form-data; boundary=x", ``, `body.a == "1"`, "not a valid form"},
@@ -82,13 +82,13 @@ func TestMultipartIsBounded(t *testing.T) {
 	for _, extra := range []int{0, 1} {
 		var b bytes.Buffer
 		w := multipart.NewWriter(&b)
-		for range maxParts + extra {
+		for range payload.MaxParts + extra {
 			_ = w.WriteField("a", "1")
 		}
 		_ = w.Close()
 		got, err := match(t, `body.a == "1"`, w.FormDataContentType(), b.String())
 		if want := extra == 0; got != want || (err == nil) != want {
-			t.Errorf("%d parts: %v, %v", maxParts+extra, got, err)
+			t.Errorf("%d parts: %v, %v", payload.MaxParts+extra, got, err)
 		}
 	}
 }
@@ -100,35 +100,6 @@ func TestGitHubForm(t *testing.T) {
 	if got, err := match(t, rule, "application/x-www-form-urlencoded", body); !got || err != nil {
 		t.Errorf("%s = %v, %v", rule, got, err)
 	}
-}
-
-// FuzzForm reads anything as a form of either kind. What is read is what net/http
-// reads, whose first value counts.
-func FuzzForm(f *testing.F) {
-	const part = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
-	f.Add("application/x-www-form-urlencoded", "a=1&%61=2&b=%20")
-	f.Add("application/x-www-form-urlencoded", "a=%zz;")
-	f.Add("multipart/form-data; boundary=b", part+part+"--b--")
-	f.Add("multipart/form-data; boundary=\"b\"", "--b\r\nContent-Disposition: form-data; name=a; filename*=utf-8''%61\r\n\r\n1\r\n--b--")
-	f.Add("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=41\r\n--b--")
-	f.Add("application/json", `{"a":[{}]}`)
-	f.Fuzz(func(t *testing.T, contentType, body string) {
-		var d document
-		d.parse(&Input{Header: map[string][]string{"Content-Type": {contentType}}, Body: []byte(body)})
-		fields, isForm := d.value.(map[string]any)
-		if !isForm || d.err != nil {
-			return
-		}
-		r := &http.Request{Method: "POST", Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body))}
-		if err := r.ParseMultipartForm(1 << 20); err != nil && err != http.ErrNotMultipart {
-			return // of two readers one may be stricter
-		}
-		for name, values := range r.PostForm {
-			if isFile := r.MultipartForm != nil && r.MultipartForm.File[name] != nil; fields[name] != values[0] && name != "" && !isFile {
-				t.Errorf("%q of %q, declared as %q, is %q, want %q", name, body, contentType, fields[name], values)
-			}
-		}
-	})
 }
 
 func match(t *testing.T, rule, contentType, body string) (bool, error) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // documents are what lookups and decoding must agree on with encoding/json.
@@ -172,7 +174,7 @@ func TestLazyIsPlain(t *testing.T) {
 
 // Of an object with more members than are remembered, all count nevertheless.
 func TestLargeObjects(t *testing.T) {
-	filler := strings.Repeat(`"x":0,`, 2*maxNodes)
+	filler := strings.Repeat(`"x":0,`, 2_000) // more than payload.JSON notes
 	for _, expression := range over("a", "b", 1) {
 		compare(t, expression,
 			`{"a":{"b":1},`+filler+`"y":2}`,
@@ -187,7 +189,7 @@ func FuzzLazyIsPlain(f *testing.F) {
 		f.Add(document, []string{"a", "b", "", "é", "0"}[i%5], []string{"b", "c", "a.b", "\\"}[i%4], i%3)
 	}
 	f.Fuzz(func(t *testing.T, document, a, b string, n int) {
-		if strings.Count(document, "[")+strings.Count(document, "{") > maxDepth || n < 0 {
+		if strings.Count(document, "[")+strings.Count(document, "{") > payload.MaxDepth || n < 0 {
 			return
 		}
 		for _, expression := range over(a, b, n) {
@@ -202,12 +204,12 @@ func TestDepth(t *testing.T) {
 		name, document string
 		deep           bool
 	}{
-		{"at the limit", strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), false},
-		{"beyond", strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1), true},
-		{"beyond, in members", strings.Repeat(`{"a":`, maxDepth+1) + "1" + strings.Repeat("}", maxDepth+1), true},
+		{"at the limit", strings.Repeat("[", payload.MaxDepth) + strings.Repeat("]", payload.MaxDepth), false},
+		{"beyond", strings.Repeat("[", payload.MaxDepth+1) + strings.Repeat("]", payload.MaxDepth+1), true},
+		{"beyond, in members", strings.Repeat(`{"a":`, payload.MaxDepth+1) + "1" + strings.Repeat("}", payload.MaxDepth+1), true},
 		{"far beyond, cut short", strings.Repeat("[", 10<<20), true},
-		{"wide", "[" + strings.Repeat("[],", 2*maxDepth) + "[]]", false},
-		{"brackets in strings", `["` + strings.Repeat(`[\"`, 2*maxDepth) + `"]`, false},
+		{"wide", "[" + strings.Repeat("[],", 2*payload.MaxDepth) + "[]]", false},
+		{"brackets in strings", `["` + strings.Repeat(`[\"`, 2*payload.MaxDepth) + `"]`, false},
 	} {
 		_, err := run(length, tt.document)
 		if deep := err != nil && strings.Contains(err.Error(), "nests deeper"); deep != tt.deep || err != nil && !deep {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // Input is what expressions see of a webhook.
@@ -61,7 +63,8 @@ func (v *View) Free() {
 	clear(stack)
 	v.vm = vm.VM{Stack: stack[:0]}
 	clear(v.found)
-	v.in, v.body = nil, document{nodes: v.body.nodes[:0]}
+	v.body.json.Reset()
+	v.in, v.body = nil, document{json: v.body.json}
 	views.Put(v)
 }
 
@@ -132,9 +135,9 @@ func (in *Input) headers() map[string]string {
 
 // A pair of the query that cannot be decoded is left out, as net/url does.
 func (in *Input) queryValue(key string) string {
-	for k, value := range pairs(in.RawQuery) {
-		if k == key {
-			return value
+	for pair, err := range payload.Pairs(in.RawQuery) {
+		if err == nil && pair.Name == key && pair.Raw != "" {
+			return pair.Value
 		}
 	}
 	return ""
@@ -142,9 +145,9 @@ func (in *Input) queryValue(key string) string {
 
 func (in *Input) query() map[string]string {
 	m := make(map[string]string)
-	for key, value := range pairs(in.RawQuery) {
-		if _, ok := m[key]; !ok {
-			m[key] = value
+	for pair, err := range payload.Pairs(in.RawQuery) {
+		if _, ok := m[pair.Name]; !ok && err == nil && pair.Raw != "" {
+			m[pair.Name] = pair.Value
 		}
 	}
 	return m

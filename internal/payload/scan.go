@@ -1,4 +1,4 @@
-package rules
+package payload
 
 import (
 	"encoding/binary"
@@ -8,54 +8,72 @@ import (
 )
 
 const (
-	// Checking and decoding recurse, and Go cannot survive a full stack.
-	maxDepth = 1_000
-	// How many values of a document are noted, in 32 KB, and how many of those may
+	// How many values of a text are noted, in 32 KB, and how many of those may
 	// lie deeper than most paths lead.
 	maxNodes     = 800
 	maxDeepNodes = maxNodes / 2
 	shallow      = 2
 )
 
+// What is wrong with a text that is to be JSON.
 var (
-	errInvalid = errors.New("body is not valid JSON")
-	errTooDeep = fmt.Errorf("body nests deeper than %d levels", maxDepth)
+	ErrInvalid = errors.New("not valid JSON")
+	ErrTooDeep = errors.New("JSON that nests deeper than allowed")
 )
 
-// node is a value of a document, and where it stands.
-type node struct {
-	key, colon int  // the key before it, with its quotes, is data[key:colon]
-	value      int  // where it begins
-	next       int  // the node that follows it and what is in it
-	escaped    bool // there are escapes in the key
-	more       bool // it has members that are not noted
+// key is the name of a member, with its quotes: text[start:end].
+type key struct {
+	start, end int
+	escaped    bool // there are escapes in the name
 }
 
-// scanner goes through a document once. It checks that it is one JSON value, and
-// notes the values that a path may lead to, so that nobody has to go through it
-// again: those of members, and the first element of each list.
+// node is a value of a text, and where the value stands.
+type node struct {
+	key   key  // of a member
+	value int  // where the value begins
+	next  int  // the node that follows the value and all that is in it
+	more  bool // the value has members that are not noted
+}
+
+// scanner goes through a text once. It checks that the text is one JSON value, and
+// notes the values that a path may lead to, so that nobody has to go through the
+// text again: those of members, and the first element of each list.
 //
 // Its methods and functions take the position at which they begin and return the
-// one behind what they have checked, or a negative one if it is not valid.
+// one behind what they have checked, or a negative one if that is not valid.
 type scanner struct {
-	data  []byte
-	nodes []node // in the order of the document; the first one is all of it
-	depth int
+	data            []byte
+	nodes           []node // in the order of the text; the first one is all of it
+	depth, maxDepth int
 }
 
-// scan checks data and returns its nodes, in the memory of the given ones.
-func scan(data []byte, memory []node) ([]node, error) {
-	start := skipWhite(data, 0)
-	s := scanner{data: data, nodes: append(memory[:0], node{value: start})}
-	end := s.value(start, 0)
-	switch {
-	case s.depth > maxDepth:
-		return s.nodes, errTooDeep
-	case end < 0 || skipWhite(data, end) < len(data):
-		return s.nodes, errInvalid
+// scan checks a text and returns its nodes, in the memory of the given ones.
+func scan(text []byte, maxDepth int, memory []node) ([]node, error) {
+	start := skipWhite(text, 0)
+	s := scanner{data: text, maxDepth: maxDepth, nodes: append(memory[:0], node{value: start})}
+	err := s.check(start, 0)
+	if err == nil {
+		s.nodes[0].next = len(s.nodes)
 	}
-	s.nodes[0].next = len(s.nodes)
-	return s.nodes, nil
+	return s.nodes, err
+}
+
+// valid checks a text and notes nothing.
+func valid(text []byte, maxDepth int) error {
+	s := scanner{data: text, maxDepth: maxDepth}
+	return s.check(skipWhite(text, 0), -1)
+}
+
+// check checks that the rest of the text is a value and nothing behind it.
+func (s *scanner) check(start, node int) error {
+	end := s.value(start, node)
+	switch {
+	case s.depth > s.maxDepth:
+		return fmt.Errorf("%w: %d levels at most", ErrTooDeep, s.maxDepth)
+	case end < 0 || skipWhite(s.data, end) < len(s.data):
+		return ErrInvalid
+	}
+	return nil
 }
 
 // note notes a value below a parent, which is negative if it is not noted itself.
@@ -81,7 +99,7 @@ func (s *scanner) value(i, node int) int {
 		i, _ = checkString(s.data, i)
 		return i
 	case '{', '[':
-		if s.depth++; s.depth > maxDepth {
+		if s.depth++; s.depth > s.maxDepth {
 			return -1
 		}
 		if c == '{' {
@@ -115,16 +133,16 @@ func (s *scanner) object(i, parent int) int {
 		if i >= len(data) || data[i] != '"' {
 			return -1
 		}
-		key := i
-		colon, escaped := checkString(data, i)
-		if colon < 0 {
+		start := i
+		end, escaped := checkString(data, i)
+		if end < 0 {
 			return -1
 		}
-		if i = skipWhite(data, colon); i >= len(data) || data[i] != ':' {
+		if i = skipWhite(data, end); i >= len(data) || data[i] != ':' {
 			return -1
 		}
 		i = skipWhite(data, i+1)
-		child := s.note(parent, node{key, colon, i, len(s.nodes) + 1, escaped, false})
+		child := s.note(parent, node{key{start, end, escaped}, i, len(s.nodes) + 1, false})
 		if i < len(data) && data[i] == '"' {
 			i, _ = checkString(data, i)
 		} else {
