@@ -109,12 +109,8 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 	if r.RetryOn == nil {
 		r.RetryOn = defaultRetryOn
 	}
-	if r.Rule != "" {
-		rule, err := rules.Compile(r.Rule)
-		if err != nil {
-			return err
-		}
-		r.rule = rule
+	if err := r.compile(); err != nil {
+		return err
 	}
 	if r.Order != nil {
 		if err := r.Order.provision(); err != nil {
@@ -130,6 +126,14 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 	keepConnections(handler, r.Concurrency)
 	r.transport = newTransport(raw, handler, server)
 	return nil
+}
+
+// compile compiles the rule.
+func (r *Route) compile() (err error) {
+	if r.Rule != "" {
+		r.rule, err = rules.Compile(r.Rule)
+	}
+	return err
 }
 
 // newTransport returns what takes events to a handler, given its configuration.
@@ -246,15 +250,19 @@ func (r *Route) engineRoute() *queue.Route {
 	return route
 }
 
-// route names the routes that take an event.
-func (h *Handler) route(view *rules.View) []string {
+// route names the routes that take an event. A rule that fails is counted.
+func (h *Handler) route(view *rules.View) []string { return h.match(view, (*Route).ruleFailed) }
+
+// match names the routes that take an event. A rule that fails does not hold, and
+// never costs the event; failed is called with its error.
+func (h *Handler) match(view *rules.View, failed func(*Route, error)) []string {
 	var names []string
 	hasOtherwise := false
 	for _, r := range h.Routes {
 		switch {
 		case r.Name == otherwise:
 			hasOtherwise = true
-		case r.takes(view):
+		case r.takes(view, failed):
 			names = append(names, r.Name)
 		}
 	}
@@ -264,17 +272,20 @@ func (h *Handler) route(view *rules.View) []string {
 	return names
 }
 
-// takes reports whether the route's rule holds. A rule that fails does not, and
-// never costs the event.
-func (r *Route) takes(view *rules.View) bool {
+// takes reports whether the route's rule holds.
+func (r *Route) takes(view *rules.View, failed func(*Route, error)) bool {
 	if r.rule == nil {
 		return true
 	}
 	ok, err := r.rule.Match(view)
 	if err != nil {
-		metrics.ruleErrors.WithLabelValues(r.source, r.Name).Inc()
-		r.logger.Warn("rule failed, so its route does not take the event",
-			zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
+		failed(r, err)
 	}
 	return ok
+}
+
+func (r *Route) ruleFailed(err error) {
+	metrics.ruleErrors.WithLabelValues(r.source, r.Name).Inc()
+	r.logger.Warn("rule failed, so its route does not take the event",
+		zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
 }
