@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,6 +31,9 @@ type Route struct {
 	// The expression that an event must fulfil. Without one, the route takes
 	// all events.
 	Rule string `json:"rule,omitempty"`
+
+	// The upstreams that get events. Every route has either upstreams or a handler.
+	To *To `json:"to,omitempty"`
 
 	// The HTTP handler that delivers an event, such as reverse_proxy or
 	// subroute. Its response tells whether the app has taken the event.
@@ -117,14 +121,23 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 			return err
 		}
 	}
-	raw := r.HandlerRaw // which loading clears
+	if r.To != nil {
+		transport, err := r.To.provision(ctx, server, r.Concurrency)
+		if err != nil {
+			return fmt.Errorf("to: %w", err)
+		}
+		r.transport = transport
+		return nil
+	}
 	module, err := ctx.LoadModule(r, "HandlerRaw")
 	if err != nil {
 		return fmt.Errorf("loading handler: %w", err)
 	}
 	handler := module.(caddyhttp.MiddlewareHandler)
-	keepConnections(handler, r.Concurrency)
-	r.transport = newTransport(raw, handler, server)
+	if proxy, ok := handler.(*reverseproxy.Handler); ok {
+		keepConnections(proxy.Transport, r.Concurrency)
+	}
+	r.transport = &chain{handler: handler, server: server}
 	return nil
 }
 
@@ -136,23 +149,11 @@ func (r *Route) compile() (err error) {
 	return err
 }
 
-// newTransport returns what takes events to a handler, given its configuration.
-func newTransport(raw json.RawMessage, handler caddyhttp.MiddlewareHandler, server *caddyhttp.Server) transport {
-	if d := newDirect(raw, handler, server); d != nil {
-		return d
-	}
-	return &chain{handler: handler, server: server}
-}
-
-// keepConnections has a reverse_proxy keep as many connections to an upstream as
-// there may be attempts at once. It would keep 32, and open the others anew for
-// each attempt.
-func keepConnections(handler caddyhttp.MiddlewareHandler, attempts int) {
-	proxy, ok := handler.(*reverseproxy.Handler)
-	if !ok {
-		return
-	}
-	if t, ok := proxy.Transport.(*reverseproxy.HTTPTransport); ok && t.Transport != nil {
+// keepConnections has a transport of reverse_proxy keep as many connections to an
+// upstream as there may be attempts at once. By default it keeps 32, and opens the
+// others anew for each attempt.
+func keepConnections(transport http.RoundTripper, attempts int) {
+	if t, ok := transport.(*reverseproxy.HTTPTransport); ok && t.Transport != nil {
 		t.Transport.MaxIdleConnsPerHost = max(t.Transport.MaxIdleConnsPerHost, attempts)
 	}
 }
@@ -163,13 +164,17 @@ func defaultDuration(d *caddy.Duration, value time.Duration) {
 	}
 }
 
+func (r *Route) hasDestination() bool { return r.To != nil || r.HandlerRaw != nil }
+
 // check holds the parts of the route against each other.
 func (r *Route) check() error {
 	switch {
 	case !validName.MatchString(r.Name):
 		return fmt.Errorf("%q is no name of a route: letters, digits, dot, dash and underscore, 64 at most", r.Name)
-	case r.HandlerRaw == nil && r.transport == nil:
+	case !r.hasDestination() && r.transport == nil:
 		return fmt.Errorf("route %s goes nowhere; name an upstream, or add a line: to <upstream>", r.Name)
+	case r.To != nil && r.HandlerRaw != nil:
+		return fmt.Errorf("route %s has two destinations: it takes either to or forward", r.Name)
 	case r.Timeout < 0 || r.Concurrency < 0:
 		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
 	case r.Rate != "" && !validRate.MatchString(r.Rate):
