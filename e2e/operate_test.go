@@ -391,7 +391,7 @@ func TestRulesCommand(t *testing.T) {
 	}
 	offline := []string{"--config", g.config, "--source", "shop"}
 	x, _, status := ask(`{"id":"i1","event":"paid","amount":2000}`, offline...)
-	want := []module.RouteAnswer{
+	want := []module.RouteDecision{
 		{Route: "large", Takes: "yes", Rule: "body.amount > 1000"},
 		{Route: "odd", Takes: "failed", Rule: `body.items[0].sku == "A"`},
 		{Route: "otherwise", Takes: "no"},

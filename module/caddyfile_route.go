@@ -116,9 +116,9 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 }
 
 // proxyTo makes upstreams the route's destination, in the syntax of Caddy's
-// own reverse_proxy.
+// own reverse_proxy. Upstreams that only the handler can reach get a forward.
 func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
-	if r.HandlerRaw != nil {
+	if r.hasDestination() {
 		return p.helper.Errf("route %s has two destinations; several upstreams go on one line", r.Name)
 	}
 	// Arguments are what stands on the directive's line, which a rule of several
@@ -134,13 +134,22 @@ func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 	if err := proxy.FinalizeUnmarshalCaddyfile(helper); err != nil {
 		return err
 	}
-	r.HandlerRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
+	to := &To{TransportRaw: proxy.TransportRaw}
+	for _, upstream := range proxy.Upstreams {
+		address, ok := tcpAddress(upstream.Dial)
+		if !ok {
+			r.HandlerRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
+			return nil
+		}
+		to.Upstreams = append(to.Upstreams, address)
+	}
+	r.To = to
 	return nil
 }
 
 // readForward reads the directives of a site that deliver an event.
 func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
-	if r.HandlerRaw != nil {
+	if r.hasDestination() {
 		return d.Errf("route %s has two destinations: forward stands instead of upstreams", r.Name)
 	}
 	segment := d.NewFromNextSegment()

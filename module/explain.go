@@ -15,18 +15,10 @@ import (
 
 // Explanation says which routes of a source would take a request.
 type Explanation struct {
-	Source string        `json:"source"`
-	Type   string        `json:"event"`
-	ID     string        `json:"id"`
-	Routes []RouteAnswer `json:"routes"`
-}
-
-// RouteAnswer says whether a route would take a request.
-type RouteAnswer struct {
-	Route string `json:"route"`
-	Takes string `json:"takes"`          // yes, no, or failed
-	Rule  string `json:"rule,omitempty"` // none takes all
-	Error string `json:"error,omitempty"`
+	Source string          `json:"source"`
+	Type   string          `json:"event"`
+	ID     string          `json:"id"`
+	Routes []RouteDecision `json:"routes"`
 }
 
 // explain asks the rules about a request as it comes from the provider. Its
@@ -36,33 +28,8 @@ func (h *Handler) explain(raw []byte) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	hook := new(webhook)
-	h.describe(hook, r, body, time.Now())
-	h.provider.Strip(&hook.proof)
-	h.identify(hook)
-	defer hook.view.Free()
-
-	x := &Explanation{Source: h.Source, Type: hook.input.Event, ID: hook.input.ID, Routes: []RouteAnswer{}}
-	taken := false
-	for _, route := range h.Routes {
-		answer := RouteAnswer{Route: route.Name, Rule: route.Rule, Takes: "yes"}
-		if route.rule != nil {
-			holds, err := route.rule.Match(hook.view)
-			if err != nil {
-				answer.Takes, answer.Error = "failed", err.Error()
-			} else if !holds {
-				answer.Takes = "no"
-			}
-		}
-		taken = taken || route.Name != otherwise && answer.Takes == "yes"
-		x.Routes = append(x.Routes, answer)
-	}
-	for i := range x.Routes {
-		if x.Routes[i].Route == otherwise && taken {
-			x.Routes[i].Takes = "no"
-		}
-	}
-	return x, nil
+	e := h.Evaluate(r, body, EvaluateOptions{At: time.Now(), Genuine: true})
+	return &Explanation{Source: h.Source, Type: e.EventType, ID: e.ID, Routes: e.Routes}, nil
 }
 
 // askRules answers for a source of the running configuration.
@@ -113,7 +80,7 @@ It exits with 1 if no route takes the request.`, 1, 1,
 			} else {
 				err = printExplanation(r.OutOrStdout(), x)
 			}
-			if err == nil && len(x.Routes) > 0 && !slices.ContainsFunc(x.Routes, func(a RouteAnswer) bool { return a.Takes == "yes" }) {
+			if err == nil && len(x.Routes) > 0 && !slices.ContainsFunc(x.Routes, func(a RouteDecision) bool { return a.Takes == "yes" }) {
 				return errors.New("no route takes it; it would be stored as unrouted")
 			}
 			return err
@@ -134,7 +101,7 @@ func explainFor(c *client, r *remote, source string, raw []byte) (x *Explanation
 	}
 	h, err := readSource(r.config, r.adapter, source)
 	if err == nil {
-		err = h.provisionRules()
+		err = h.provisionSecretless()
 	}
 	if err != nil {
 		return nil, usageError{err}

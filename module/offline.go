@@ -13,7 +13,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
 // readSource reads a source out of a configuration. Nothing of it is provisioned.
@@ -90,35 +90,58 @@ func collectSources(tree any, found map[string]*Handler) error {
 	return nil
 }
 
-// provisionProof loads the provider and compiles what finds event type and ID,
-// nothing else.
-func (h *Handler) provisionProof() error {
+// provisionOffline makes ready what Evaluate needs, nothing else.
+func (h *Handler) provisionOffline() error {
 	h.logger = zap.NewNop()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	defer cancel()
 	if err := h.provisionProvider(ctx); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
-	return h.provisionIdentity()
+	return h.provisionSteps()
 }
 
-// provisionRules does so with any secrets, and compiles the rules.
-func (h *Handler) provisionRules() (err error) {
+// provisionSecretless does the same with any secrets in place of those that this
+// machine does not have.
+func (h *Handler) provisionSecretless() (err error) {
 	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
 		return err
 	}
-	if err := h.provisionProof(); err != nil {
-		return err
-	}
+	return h.provisionOffline()
+}
+
+// provisionSteps makes the steps ready that come after the provider.
+func (h *Handler) provisionSteps() error {
+	h.MaxBody = cmp.Or(h.MaxBody, h.profile.MaxBody)
+	h.provisionResponse()
 	for _, route := range h.Routes {
-		if route.Rule == "" {
-			continue
-		}
-		if route.rule, err = rules.Compile(route.Rule); err != nil {
+		if err := route.compile(); err != nil {
 			return fmt.Errorf("route %s: %v", route.Name, err)
 		}
 	}
-	return nil
+	return h.provisionIdentity()
+}
+
+// useDelivered has the provider use the secrets that handshakes delivered.
+func (h *Handler) useDelivered() error {
+	p, ok := h.provider.(provider.Enroller)
+	if !ok || !p.Enrolls() {
+		return nil
+	}
+	h.enrolment = &enrolment{path: h.deliveredPath(), users: make(map[provider.Enroller]struct{})}
+	return h.enrolment.attach(p)
+}
+
+// namedSource makes a source of nothing but a provider, as namedProvider makes
+// that.
+func namedSource(name string, secrets, options []string) (*Handler, error) {
+	p, err := namedProvider(name, secrets, options)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{Source: name, providerName: name, logger: zap.NewNop()}
+	h.use(p)
+	return h, h.provisionSteps()
 }
 
 // anySecret stands in for secrets that this machine does not have: rules do

@@ -13,9 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
-
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
 func verifyCommand() *cobra.Command {
@@ -46,7 +43,7 @@ request is invalid.`,
 	}
 	cmd.Flags().StringVar(&v.provider, "provider", "", "The provider")
 	cmd.Flags().StringArrayVar(&v.secrets, "secret", nil, "A secret of the provider; may be repeated")
-	cmd.Flags().StringArrayVar(&v.options, "option", nil, "An option of the provider, name=value; may be repeated")
+	cmd.Flags().StringArrayVar(&v.lines, "option", nil, "An option of the provider, name=value; may be repeated")
 	cmd.Flags().StringVarP(&v.config, "config", "c", "", "The configuration that has the source")
 	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The adapter of that configuration")
 	cmd.Flags().StringVar(&v.source, "source", "", "The source in that configuration")
@@ -66,7 +63,7 @@ request is invalid.`,
 // verifier is the command with its flags.
 type verifier struct {
 	provider, config, adapter, source, url, at string
-	secrets, options                           []string
+	secrets, lines                             []string // of the provider's block
 	json                                       bool
 }
 
@@ -103,77 +100,80 @@ func (v *verifier) verify(r *http.Request, body []byte) (*Verification, error) {
 	if (v.provider == "") == (v.config == "" && v.source == "") {
 		return nil, errors.New("name the provider (--provider <name>), or a source of a configuration (--config <file> --source <name>)")
 	}
-	if v.provider == "" && (v.source == "" || v.secrets != nil || v.options != nil) {
+	if v.provider == "" && (v.source == "" || v.secrets != nil || v.lines != nil) {
 		return nil, errors.New("--config goes with --source, and takes secrets and options from the configuration")
 	}
-	c := new(proofCheck)
-	if err := v.readPlaceAndTime(c); err != nil {
+	options, err := v.options()
+	if err != nil {
 		return nil, err
 	}
+	e, err := v.evaluate(r, body, options)
+	if err != nil {
+		return nil, err
+	}
+	return newVerification(e), nil
+}
+
+func (v *verifier) evaluate(r *http.Request, body []byte, options EvaluateOptions) (*Evaluation, error) {
 	if v.provider == "" {
 		h, err := readSource(v.config, v.adapter, v.source)
 		if err != nil {
 			return nil, err
 		}
-		c.Handler, c.callable = h, callsAPI(h.ProviderRaw)
-		if err := h.provisionProof(); err != nil {
+		options.Calls = callsAPI(h.ProviderRaw)
+		if err := h.provisionOffline(); err != nil {
 			return nil, err
 		}
-		if p, ok := h.provider.(provider.Enroller); ok && p.Enrolls() {
-			delivered := &enrolment{path: h.deliveredPath(), users: make(map[provider.Enroller]struct{})}
-			if err := delivered.attach(p); err != nil {
-				return nil, err
-			}
-			c.delivered = len(delivered.secrets)
-		}
-		return c.check(r, body), nil
-	}
-	named := func(secrets []string, more ...string) (*proofCheck, error) {
-		p, err := namedProvider(v.provider, secrets, slices.Concat(v.options, more))
-		if err != nil {
+		if err := h.useDelivered(); err != nil {
 			return nil, err
 		}
-		other := *c
-		other.Handler = &Handler{Source: v.provider, providerName: v.provider, logger: zap.NewNop()}
-		other.use(p)
-		return &other, other.provisionIdentity()
+		return h.Evaluate(r, body, options), nil
 	}
-	c.callable = slices.ContainsFunc(v.options, func(option string) bool {
+	options.Calls = slices.ContainsFunc(v.lines, func(option string) bool {
 		return strings.HasPrefix(option, "api_url=") || strings.HasPrefix(option, "keys_url=")
 	})
-	given, err := named(v.secrets)
+	given, err := namedSource(v.provider, v.secrets, v.lines)
 	if err == nil {
-		return given.check(r, body), nil
+		return given.Evaluate(r, body, options), nil
 	}
 	if len(v.secrets) > 0 {
 		return nil, err
 	}
-	if keyless, err := named(nil, "api_key="+anySecret); err == nil && keyless.checker != nil {
-		return keyless.check(r, body), nil // its key is for the API alone
+	// The key of a provider whose API checks the proof is for the API alone.
+	keyless, noKey := namedSource(v.provider, nil, slices.Concat(v.lines, []string{"api_key=" + anySecret}))
+	if noKey == nil && keyless.checker != nil {
+		return keyless.Evaluate(r, body, options), nil
 	}
-	x := greetUnknown(func(secret string) (*proofCheck, error) { return named([]string{secret}) }, r, body)
-	if x != nil {
-		return x, nil
+	greeted := greetUnknown(func(secret string) (*Evaluation, error) {
+		h, err := namedSource(v.provider, []string{secret}, v.lines)
+		if err != nil {
+			return nil, err
+		}
+		return h.Evaluate(r, body, options), nil
+	})
+	if greeted != nil {
+		return greeted, nil
 	}
 	return nil, err
 }
 
-func (v *verifier) readPlaceAndTime(c *proofCheck) error {
+// options reads the public URL and the time.
+func (v *verifier) options() (options EvaluateOptions, err error) {
 	if v.url != "" {
 		var ok bool
-		if c.public, ok = httpURL(v.url); !ok {
-			return fmt.Errorf("--url %q is not a URL such as https://example.com/hook", v.url)
+		if options.Public, ok = httpURL(v.url); !ok {
+			return options, fmt.Errorf("--url %q is not a URL such as https://example.com/hook", v.url)
 		}
 	}
-	c.at = time.Now()
+	options.At = time.Now()
 	if v.at != "" {
 		seconds, err := strconv.ParseFloat(v.at, 64)
 		if err != nil || !(seconds >= 0 && seconds < 1<<33) { // NaN is neither
-			return fmt.Errorf("--at %q is no number of seconds since 1970", v.at)
+			return options, fmt.Errorf("--at %q is no number of seconds since 1970", v.at)
 		}
-		c.at = time.UnixMicro(int64(seconds * 1e6))
+		options.At = time.UnixMicro(int64(seconds * 1e6))
 	}
-	return nil
+	return options, nil
 }
 
 // print prints the verdict, and what it comes from.
