@@ -37,7 +37,7 @@ var presetHandshakes = map[string][]Handshake{
 	}},
 	"braintree": {{
 		Kind: "hmac", Challenge: Place{"query", "bt_challenge"}, Pattern: `[a-f0-9]{20,32}`,
-		Digest: &Digest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
+		Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
 		Text:   "{option.public_key}|{digest}",
 	}},
 	"cloudevents": {cloudEvents},
@@ -54,7 +54,7 @@ var presetHandshakes = map[string][]Handshake{
 	"dropbox": {{Kind: "echo", Challenge: Place{"query", "challenge"}}},
 	"ebay": {{
 		Kind: "hash", Challenge: Place{"query", "challenge_code"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
-		Digest: &Digest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
+		Digest: &HandshakeDigest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
 		JSON:   `{"challengeResponse":"{digest}"}`,
 	}},
 	"intercom": {{Kind: "probe", Method: http.MethodHead}},
@@ -107,7 +107,7 @@ var presetHandshakes = map[string][]Handshake{
 	}},
 	"twitter": {{
 		Kind: "hmac", Challenge: Place{"query", "crc_token"}, Pattern: signable,
-		Digest: &Digest{Encoding: "base64"},
+		Digest: &HandshakeDigest{Encoding: "base64"},
 		JSON:   `{"response_token":"sha256={digest}"}`,
 	}},
 	"websub": {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,10 +80,10 @@ func (g *Ignisign) Provision(caddy.Context) error {
 	for _, key := range apiKeys {
 		g.keys = append(g.keys, ignisignKey{bearer: key})
 	}
-	for _, secret := range g.secrets {
+	for _, secret := range g.resolved.Secrets {
 		g.keys = append(g.keys, ignisignKey{secret: secret})
 	}
-	setDefault(&g.APIURL, "https://api.ignisign.io")
+	g.APIURL = cmp.Or(g.APIURL, "https://api.ignisign.io")
 	if g.api, err = parseURL(g.APIURL); err != nil {
 		return fmt.Errorf("api_url: %v", err)
 	}
@@ -172,7 +173,7 @@ func (g *Ignisign) Verify(r *Request, now time.Time) error {
 // accepted only where api_url points to a stand-in.
 func (g *Ignisign) Sign(r *Request, now time.Time) error {
 	if g.Token != nil {
-		return g.Token.sign(r, now)
+		return g.Token.Sign(r, now)
 	}
 	return nil
 }
@@ -367,3 +368,23 @@ var (
 	_ caddy.CleanerUpper    = (*Ignisign)(nil)
 	_ caddyfile.Unmarshaler = (*Ignisign)(nil)
 )
+
+// describeIgnisign describes the provider that no data can say all of.
+func describeIgnisign() Description {
+	return Description{
+		Name: "ignisign", Title: "Ignisign", Category: "e-signature",
+		Proofs:  []string{"token in the body, which a call to Ignisign's API checks and uses up"},
+		Event:   `body.topic + "." + body.action`,
+		ID:      "body.verificationToken",
+		Methods: []string{"POST"}, Answer: "200", Retries: "unknown",
+		Options: []Option{
+			{Name: "app_id", Help: "The ID of the application.", Required: true},
+			{Name: "app_env", Help: "The environment of the application.", Required: true},
+			{Name: "api_key", Help: "The API keys, any of which may be right.", Required: true},
+			{Name: "api_url", Help: "The address of Ignisign's API.", Default: "https://api.ignisign.io"},
+		},
+		Notes:      "While the API cannot be asked, events are held, and delivered once it has vouched for them.",
+		Source:     "https://docs.ignisign.io",
+		Confidence: "code",
+	}
+}

@@ -31,20 +31,6 @@ type Preset struct {
 	Options   []Option
 }
 
-// Option is something that a preset cannot know.
-type Option struct {
-	Name     string   `json:"name"`               // its subdirective
-	Help     string   `json:"help"`               // a sentence
-	Required bool     `json:"required,omitempty"` // the preset does not load without it
-	Default  string   `json:"default,omitempty"`  // its value if it is not given
-	Choices  []string `json:"choices,omitempty"`  // the values that it can have; nil: any
-	Several  bool     `json:"several,omitempty"`  // it may have several values
-
-	key      bool // it is one of Keys
-	secrets  bool // it is another name of the secrets
-	endpoint bool // it is external_url if it is not given
-}
-
 // Presets returns the presets, by name.
 func Presets() []Preset { return slices.Clone(presets) }
 
@@ -85,7 +71,7 @@ func (k *Known) Provision(caddy.Context) error {
 	if err := k.check(); err != nil {
 		return err
 	}
-	d, err := k.defined(k.secrets)
+	d, err := k.defined(k.resolved.Secrets)
 	if err != nil {
 		return err
 	}
@@ -180,7 +166,7 @@ func (k *Known) check() error {
 			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
 		}
 	}
-	return k.checkTolerance(p.carriesTime())
+	return k.checkTolerance(p.any(func(t Traits) bool { return t.CarriesTime }))
 }
 
 // proves reports whether a proof is asked for.

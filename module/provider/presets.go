@@ -3,6 +3,9 @@ package provider
 import (
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // presets are the providers that need no code of their own.
@@ -38,3 +41,8 @@ func eitherHeader(otherwise string, names ...string) string {
 
 // verifyToken is the option of handshakes that repeat a token of the user's.
 var verifyToken = Option{Name: "verify_token", Help: "The token that the provider repeats when it verifies the endpoint."}
+
+const (
+	minute = caddy.Duration(time.Minute)
+	hour   = caddy.Duration(time.Hour)
+)

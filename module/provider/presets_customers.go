@@ -16,11 +16,11 @@ var presetsCustomers = []Preset{
 					Timestamp: &Timestamp{Header: "X-HubSpot-Request-Timestamp", Unit: "unix_ms"},
 				}},
 				{
-					Digest: &HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{method}{url}{body}"}},
+					Digest: &Digest{HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{method}{url}{body}"}}},
 					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v2"},
 				},
 				{
-					Digest: &HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{body}"}},
+					Digest: &Digest{HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{body}"}}},
 					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v1"},
 				},
 			},

@@ -17,7 +17,7 @@ var presetsESignature = []Preset{
 			Horizon: 24 * hour,
 		},
 		Options: []Option{
-			{Name: "hash", Help: "The hash function; its documents leave it open.", Default: "sha256", Choices: hashNames},
+			{Name: "hash", Help: "The hash function; its documents leave it open.", Default: "sha256", Choices: HashNames()},
 			{Name: "encoding", Help: "The encoding of the signature; its documents leave it open.", Default: "hex", Choices: encodings},
 		},
 	},
@@ -103,8 +103,8 @@ var presetsESignature = []Preset{
 		Notes:      "Only the transaction's ID and status are covered, not the rest of the body.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{Digest: &HMAC{Hash: "sha1", Header: "Checksum", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}},
-				{Digest: &HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}},
+				{Digest: &Digest{HMAC{Hash: "sha1", Header: "Checksum", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
+				{Digest: &Digest{HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 			},
 			Need:  needFirst,
 			Event: `string(body.Status)`,

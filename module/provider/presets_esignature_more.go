@@ -53,7 +53,7 @@ var presetsESignatureMore = []Preset{
 		},
 		Options: []Option{
 			{Name: "header", Help: "The header that carries the signature.", Required: true},
-			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: hashNames},
+			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: HashNames()},
 			{Name: "encoding", Help: "The encoding of the signature.", Required: true, Choices: encodings},
 		},
 	},
@@ -184,7 +184,7 @@ var presetsESignatureMore = []Preset{
 			ID:    `body.id ?? header("X-SignSecure-Delivery")`,
 		},
 		Options: []Option{
-			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: hashNames},
+			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: HashNames()},
 			{Name: "encoding", Help: "The encoding of the signature.", Required: true, Choices: encodings},
 			{Name: "key", Help: "Whether the secret is the key as it is (raw), or what follows whsec_ is decoded (base64).", Required: true, Choices: []string{"raw", "base64"}},
 		},

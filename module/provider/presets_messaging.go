@@ -32,11 +32,11 @@ var presetsMessaging = []Preset{
 		Confidence: "code",
 		Notes:      "The secret is the encrypt key. With one, Lark may encrypt the body: then neither event type nor delivery ID can be read, and the app gets it as it is.",
 		Definition: Definition{
-			Proofs: []Proof{{Digest: &HMAC{
+			Proofs: []Proof{{Digest: &Digest{HMAC{
 				Header:    "X-Lark-Signature",
 				Signed:    []string{"{timestamp}{header.X-Lark-Request-Nonce}{secret}{body}"},
 				Timestamp: &Timestamp{Header: "X-Lark-Request-Timestamp"},
-			}}},
+			}}}},
 			Event:   `body.header?.event_type ?? body.event?.type`,
 			ID:      `body.header?.event_id ?? body.uuid`,
 			Horizon: 8 * hour,

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -14,15 +13,12 @@ type Signer interface {
 	Sign(r *Request, now time.Time) error
 }
 
-// ErrPrivateKey says why Sign cannot make a proof.
-var ErrPrivateKey = errors.New("signs with a private key that only the provider has")
-
 // SignsAlone reports whether the provider of that name has such a key, whatever
 // is configured.
 func SignsAlone(name string) bool {
 	i := slices.IndexFunc(presets, func(p Preset) bool { return p.Name == name })
 	return i >= 0 && presets[i].proves() &&
-		!slices.ContainsFunc(presets[i].Proofs, func(p Proof) bool { return p.usesSecret() })
+		!slices.ContainsFunc(presets[i].Proofs, func(p Proof) bool { return p.traits().UsesSecret })
 }
 
 // Resigner is a Provider that can sign for an app what it has verified: its
