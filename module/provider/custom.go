@@ -51,7 +51,7 @@ func (c *Custom) Provision(caddy.Context) error {
 	if err := c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() }); err != nil {
 		return err
 	}
-	c.ready.profile.Samples = func() []Sample { return samples("custom") }
+	c.ready.profile.Samples = func() []Sample { return parseSamples("custom", customSamples) }
 	return nil
 }
 
@@ -91,6 +91,9 @@ func (c *Custom) check() (*Definition, error) {
 // Proves implements Provider.
 func (c *Custom) Proves() bool { return c.proves() || c.Token != nil }
 
+// Checks implements Checker.
+func (c *Custom) Checks() bool { return c.checks() }
+
 // Publishes implements Provider.
 func (c *Custom) Publishes() bool { return c.Ranges != nil }
 
@@ -112,6 +115,7 @@ var (
 	_ Resigner              = (*Custom)(nil)
 	_ Enroller              = (*Custom)(nil)
 	_ Fetcher               = (*Custom)(nil)
+	_ Checker               = (*Custom)(nil)
 	_ caddy.Provisioner     = (*Custom)(nil)
 	_ caddyfile.Unmarshaler = (*Custom)(nil)
 )

@@ -48,7 +48,7 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options := c.options()
 	options["basic_auth"] = c.readBasicAuth
 	options["none"] = syntax.Flag(&c.None)
-	options["need"] = syntax.OneOf(&c.Need, needAll, needFirst, needAny)
+	options["need"] = syntax.OneOf(&c.Need, NeedAll, NeedFirst, NeedAny)
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
 	options["methods"] = syntax.Strings(&c.Methods)

@@ -110,6 +110,11 @@ var optionName = regexp.MustCompile(`\{option\.([a-z_]+)\}`)
 // proves reports whether the provider proves that it sent a request.
 func (d *Definition) proves() bool { return len(d.Proofs) > 0 }
 
+// checks reports whether a proof is checked by a call.
+func (d *Definition) checks() bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.checks() })
+}
+
 // needsSecret reports whether a proof is made with the provider's secrets.
 func (d *Definition) needsSecret() bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.traits().NeedsSecret && p.Secrets == nil })
@@ -123,7 +128,7 @@ func (d *Definition) usesSecret() bool {
 // needsNoSecret reports whether public keys are enough, though there are proofs
 // with secrets.
 func (d *Definition) needsNoSecret(k *Keys) bool {
-	return len(k.given()) > 0 && (d.Need == needFirst || d.Need == needAny) &&
+	return len(k.given()) > 0 && (d.Need == NeedFirst || d.Need == NeedAny) &&
 		d.any(func(t Traits) bool { return t.NeedsKeys })
 }
 
@@ -158,8 +163,10 @@ func (d *Definition) check() error {
 		}
 	}
 	switch {
-	case d.Need != "" && !slices.Contains([]string{needAll, needFirst, needAny}, d.Need):
+	case d.Need != "" && !slices.Contains([]string{NeedAll, NeedFirst, NeedAny}, d.Need):
 		return fmt.Errorf("need is all, first or any, not %q", d.Need)
+	case len(d.Proofs) > 1 && d.checks():
+		return errors.New("a proof that is checked by a call stands alone")
 	case d.MaxBody < 0 || d.Horizon < 0:
 		return errors.New("max_body and horizon must be greater than zero")
 	case d.Horizon > 0 && d.NeverRetries:

@@ -80,6 +80,11 @@ func (b *block) keyed(p *Proof) {
 	case p.PayPal != nil:
 		b.WriteString("paypal {\n")
 		b.line("webhook_id", p.PayPal.WebhookID)
+	case p.Ignisign != nil:
+		b.WriteString("ignisign {\n")
+		b.line("app_id", p.Ignisign.AppID)
+		b.line("app_env", p.Ignisign.AppEnv)
+		b.line("api_key", p.Ignisign.APIKeys...)
 	case p.EBay != nil:
 		b.WriteString("ebay {\n")
 		b.line("public_key", p256Key)
@@ -248,7 +253,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 		values := make(map[string]string)
 		for _, o := range preset.Options {
 			switch {
-			case o.key:
+			case o.Key:
 			case o.Default != "":
 				values[o.Name] = o.Default
 			case o.Choices != nil:

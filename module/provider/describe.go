@@ -31,9 +31,9 @@ type Description struct {
 
 // Descriptions returns those of all providers but custom, by name.
 func Descriptions() []Description {
-	all := []Description{describeIgnisign()}
-	for i := range presets {
-		all = append(all, presets[i].describe())
+	var all []Description
+	for _, p := range presets {
+		all = append(all, p.describe())
 	}
 	slices.SortFunc(all, func(a, b Description) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -52,7 +52,7 @@ func (p *Preset) describe() Description {
 	}
 	if len(d.Proofs) > 1 {
 		d.Need = p.Need
-		d.Need = cmp.Or(d.Need, needAll)
+		d.Need = cmp.Or(d.Need, NeedAll)
 	}
 	if p.Tolerance > 0 {
 		d.Tolerance = p.Tolerance.String()

@@ -218,8 +218,7 @@ func (s *suspicion) missing() string {
 // those of a standard first.
 func senders(r *Request) []string {
 	var standard, others []string
-	for i := range presets {
-		p := &presets[i]
+	for _, p := range presets {
 		if !slices.ContainsFunc(p.Proofs, func(p Proof) bool {
 			_, scheme, _ := p.only()
 			return slices.ContainsFunc(scheme.Headers(), func(name string) bool { return name != "Authorization" && r.Header[name] != nil })

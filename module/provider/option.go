@@ -10,16 +10,16 @@ var keyHelp = map[string]string{
 	"api_url":       "The address of the provider's API.",
 }
 
-// keyOptions returns those of the options of Keys that a preset takes.
-func keyOptions(names ...string) (options []Option) {
+// KeyOptions returns those of the options of Keys that a preset takes.
+func KeyOptions(names ...string) (options []Option) {
 	for _, name := range names {
-		options = append(options, Option{Name: name, Help: keyHelp[name], key: true})
+		options = append(options, Option{Name: name, Help: keyHelp[name], Key: true})
 	}
 	return options
 }
 
-// required returns options that a preset cannot do without.
-func required(options []Option) []Option {
+// Required returns options that a preset cannot do without.
+func Required(options []Option) []Option {
 	for i := range options {
 		options[i].Required = true
 	}
@@ -35,7 +35,8 @@ type Option struct {
 	Choices  []string `json:"choices,omitempty"`  // the values that it can have; nil: any
 	Several  bool     `json:"several,omitempty"`  // it may have several values
 
-	key      bool // it is one of Keys
-	secrets  bool // it is another name of the secrets
-	endpoint bool // it is external_url if it is not given
+	Key      bool `json:"-"` // it is one of Keys
+	Secrets  bool `json:"-"` // it is another name of the secrets
+	OrSecret bool `json:"-"` // a secret is as good where it is required
+	Endpoint bool `json:"-"` // it is external_url if it is not given
 }

@@ -1,5 +1,7 @@
 package provider
 
+import "net/http"
+
 // presetsESignatureMore are those that came after the first ones, and those
 // whose documents leave something open.
 var presetsESignatureMore = []Preset{
@@ -20,7 +22,7 @@ var presetsESignatureMore = []Preset{
 					Signed: []string{"{form.json|json event.event_time}{form.json|json event.event_type}"},
 				}},
 			},
-			Need:    needFirst,
+			Need:    NeedFirst,
 			Event:   `body.event?.event_type ?? fromJSON(body.json ?? "{}").event?.event_type`,
 			Answer:  &Answer{Body: "Hello API Event Received"},
 			Horizon: 72 * hour,
@@ -36,9 +38,16 @@ var presetsESignatureMore = []Preset{
 			Event:  `body.event`,
 			ID:     `body.webhookNotificationId`,
 			Echo:   []string{"X-AdobeSign-ClientId"},
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: Place{In: "header", Name: "X-AdobeSign-ClientId"},
+				Expect: []Condition{is(Place{In: "header", Name: "X-AdobeSign-ClientId"}, "{option.client_ids}")},
+				Refuse: http.StatusBadRequest,
+				Header: map[string]string{"X-AdobeSign-ClientId": "{challenge}"},
+				JSON:   `{"xAdobeSignClientId":"{challenge}"}`,
+			}},
 		},
 		Options: []Option{
-			{Name: "client_ids", Several: true, secrets: true, Help: "The client IDs (application IDs) that the webhooks were made with; they are the secrets."},
+			{Name: "client_ids", Several: true, Secrets: true, Help: "The client IDs (application IDs) that the webhooks were made with; they are the secrets."},
 		},
 	},
 	{

@@ -51,6 +51,9 @@ type Proof struct {
 	// The signature of eBay.
 	EBay *EBay `json:"ebay,omitempty"`
 
+	// The token of Ignisign.
+	Ignisign *Ignisign `json:"ignisign,omitempty"`
+
 	// The secrets of this proof, if they are not those of the provider. Without a
 	// value for any of them the proof does not count.
 	Secrets []string `json:"secrets,omitempty"`
@@ -103,6 +106,13 @@ func (p *Proof) only() (name string, scheme Scheme, ok bool) {
 		}
 	}
 	return name, scheme, scheme != nil
+}
+
+// checks reports whether the proof is checked by a call.
+func (p *Proof) checks() bool {
+	_, scheme, _ := p.only()
+	_, ok := scheme.(checker)
+	return ok
 }
 
 // traits returns those of the proof's scheme. A proof without one has none.

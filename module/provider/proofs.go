@@ -10,9 +10,9 @@ import (
 
 // The ways in which several proofs count.
 const (
-	needAll   = "all"   // each must be there
-	needFirst = "first" // the first that the request offers decides
-	needAny   = "any"   // one of them is enough
+	NeedAll   = "all"   // each must be there
+	NeedFirst = "first" // the first that the request offers decides
+	NeedAny   = "any"   // one of them is enough
 )
 
 // proofs are the proofs of a provider, ready for use.
@@ -34,7 +34,7 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 		if err != nil {
 			return err
 		}
-		if !counts && ps.need != needFirst && ps.need != needAny {
+		if !counts && ps.need != NeedFirst && ps.need != NeedAny {
 			return fmt.Errorf("proof %d of %d has no secret or public key", i+1, len(d.Proofs))
 		}
 		if counts {
@@ -74,9 +74,9 @@ func (ps *proofs) verify(r *Request, now time.Time) error {
 		return ps.list[0].verify(r, now)
 	}
 	switch ps.need {
-	case needFirst:
+	case NeedFirst:
 		return ps.verifyFirst(r, now)
-	case needAny:
+	case NeedAny:
 		return ps.verifyAny(r, now)
 	}
 	for _, p := range ps.list {
@@ -124,7 +124,7 @@ func (ps *proofs) sign(r *Request, now time.Time) error {
 	first := max(0, slices.IndexFunc(ps.list, func(p *Proof) bool { return p.applies(r) }))
 	var chosen []*Proof
 	for i, p := range ps.list {
-		if i == first || ps.need == needAll || ps.need == "" || p.made(r) {
+		if i == first || ps.need == NeedAll || ps.need == "" || p.made(r) {
 			chosen = append(chosen, p)
 		}
 	}
@@ -163,6 +163,16 @@ func (ps *proofs) fetch(ctx context.Context, r *Request) error {
 		return nil
 	}
 	return refusal
+}
+
+// check makes the call that checks the proof.
+func (ps *proofs) check(ctx context.Context, r *Request) Verdict {
+	for _, p := range ps.list {
+		if c, ok := p.scheme.(checker); ok {
+			return c.Check(ctx, r)
+		}
+	}
+	return Verdict{Outcome: Genuine} // by Verify
 }
 
 // strip cuts what stands in the URL and is worth as much as a secret.

@@ -2,8 +2,7 @@
 //
 // A few schemes ([HMAC], [Token], none) do the work. A [Definition] is data that
 // says which of them a provider uses and how. A [Preset] has one, and the custom
-// provider is the same data written by a user. Only what no data can express is
-// code of its own: Ignisign, whose proof is checked by a call.
+// provider is the same data written by a user.
 //
 //	request -> Verify -> (Check, where the proof needs a call) -> Strip
 package provider
@@ -43,12 +42,24 @@ type Provider interface {
 	Strip(r *Request)
 }
 
-// Checker is a Provider whose proof is checked by a call, after Verify.
+// Checker is a Provider whose proof may be checked by a call, after Verify.
 type Checker interface {
 	Provider
 
+	// Checks reports whether there is a call to make. It is asked before the
+	// provider is provisioned.
+	Checks() bool
+
 	// Check makes the call. It never runs twice at once for one request.
 	Check(ctx context.Context, r *Request) Verdict
+}
+
+// CheckerOf returns the provider as a Checker; nil if no call checks its proof.
+func CheckerOf(p Provider) Checker {
+	if c, ok := p.(Checker); ok && c.Checks() {
+		return c
+	}
+	return nil
 }
 
 // Profile is what the gateway knows about a provider besides its proof.

@@ -98,6 +98,12 @@ type fetcher interface {
 	Fetch(ctx context.Context, r *Request) error
 }
 
+// checker is a scheme whose proof is checked by a call, after Verify.
+type checker interface {
+	// Check makes the call. It never runs twice at once for one request.
+	Check(ctx context.Context, r *Request) Verdict
+}
+
 // stripper is a scheme whose proof may stand in the URL and is worth as much as a
 // secret.
 type stripper interface {

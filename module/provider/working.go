@@ -84,6 +84,9 @@ func (w *working) Strip(r *Request) {
 	is.proofs.strip(r)
 }
 
+// Check implements Checker.
+func (w *working) Check(ctx context.Context, r *Request) Verdict { return w.now().proofs.check(ctx, r) }
+
 // Fetch implements Fetcher.
 func (w *working) Fetch(ctx context.Context, r *Request) error { return w.now().proofs.fetch(ctx, r) }
 
