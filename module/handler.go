@@ -141,7 +141,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 // use takes a provider that is provisioned.
 func (h *Handler) use(p provider.Provider) {
 	h.provider, h.profile = p, p.Profile()
-	h.checker, _ = p.(provider.Checker)
+	h.checker = provider.CheckerOf(p)
 	h.handshaker, _ = p.(provider.Handshaker)
 }
 
@@ -253,7 +253,7 @@ func (h *Handler) check(p provider.Provider) error {
 	case h.Dedup != nil && h.Dedup.Off && (h.Dedup.Window != 0 || h.Dedup.Entries != 0):
 		return errors.New("dedup is either off or has a window")
 	}
-	if _, ok := p.(provider.Checker); ok && len(h.Routes) == 0 {
+	if provider.CheckerOf(p) != nil && len(h.Routes) == 0 {
 		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")
 	}
 	for _, r := range h.Routes {

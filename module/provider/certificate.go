@@ -22,7 +22,7 @@ type certificates struct {
 
 // newCertificates returns the configured certificates, else what fetches them.
 // names returns those of which a certificate that comes from a URL must have one.
-func newCertificates(c *Common, genuine func(*url.URL) bool, names func(*url.URL) []string) (*certificates, error) {
+func newCertificates(c *Credentials, genuine func(*url.URL) bool, names func(*url.URL) []string) (*certificates, error) {
 	if err := c.checkSecrets(); err != nil {
 		return nil, err
 	}
@@ -40,6 +40,14 @@ func newCertificates(c *Common, genuine func(*url.URL) bool, names func(*url.URL
 		ring.fetched = newKeyCache(fetchCertificate(names))
 	}
 	return ring, nil
+}
+
+// count returns how many certificates come from the configuration.
+func (c *certificates) count() int {
+	if c == nil {
+		return 0
+	}
+	return c.keyring.count()
 }
 
 var (

@@ -106,8 +106,8 @@ func hashText(encoding string, content []byte) string {
 // it replaces says when it ends.
 const tokenLife = time.Minute
 
-// sign replaces a token in a header by one for now, with the same other claims.
-func (j *JWT) sign(r *Request, now time.Time) error {
+// Sign implements Scheme: it replaces a token in a header by one for now, with the same other claims.
+func (j *JWT) Sign(r *Request, now time.Time) error {
 	if !j.signs() {
 		return ErrPrivateKey
 	}
@@ -137,7 +137,7 @@ func (j *JWT) sign(r *Request, now time.Time) error {
 
 // signs reports whether the proof can be made with what verifies it.
 func (j *JWT) signs() bool {
-	return j.inHeader() && len(j.secrets) > 0
+	return j.Traits().Resigns && len(j.secrets) > 0
 }
 
 func isHMAC(algorithm string) bool { return jwtAlgorithms[algorithm].kind == "hmac" }

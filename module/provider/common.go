@@ -3,10 +3,6 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,25 +30,24 @@ type Common struct {
 
 	Keys
 
-	secrets   []string
-	tolerance time.Duration
-	external  *url.URL
+	resolved  Credentials
 	oneSecret bool // the first secret makes all proofs
 }
 
 // provision resolves secrets and URL.
 func (c *Common) provision(defaultTolerance time.Duration) (err error) {
-	if c.secrets, err = resolve("secret", c.Secrets); err != nil {
+	c.resolved = Credentials{Keys: c.Keys}
+	if c.resolved.Secrets, err = resolve("secret", c.Secrets); err != nil {
 		return err
 	}
 	switch {
 	case c.Tolerance > 0:
-		c.tolerance = time.Duration(c.Tolerance)
+		c.resolved.Tolerance = time.Duration(c.Tolerance)
 	case c.Tolerance == 0:
-		c.tolerance = defaultTolerance
+		c.resolved.Tolerance = defaultTolerance
 	}
 	if c.ExternalURL != "" {
-		if c.external, err = parseURL(c.ExternalURL); err != nil {
+		if c.resolved.External, err = parseURL(c.ExternalURL); err != nil {
 			return fmt.Errorf("external_url: %v", err)
 		}
 	}
@@ -66,38 +61,7 @@ func (c *Common) provision(defaultTolerance time.Duration) (err error) {
 	if len(tokens) == 0 {
 		return fmt.Errorf("token needs a secret")
 	}
-	return c.Token.provision(&Common{secrets: tokens})
-}
-
-// resolve replaces placeholders in secrets and refuses empty ones.
-func resolve(what string, configured []string) ([]string, error) {
-	repl := caddy.NewReplacer()
-	secrets := make([]string, len(configured))
-	for i, text := range configured {
-		var err error
-		secrets[i], err = repl.ReplaceOrErr(text, true, false)
-		switch {
-		case err != nil || strings.TrimSpace(secrets[i]) == "":
-			// A part that resolves to nothing leaves what anybody can guess.
-			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
-		case secrets[i] == text && unknownPlaceholder.MatchString(text):
-			return nil, fmt.Errorf("%s %d: there is no placeholder %s", what, i+1, text)
-		}
-	}
-	return secrets, nil
-}
-
-// unknownPlaceholder is what is left of a placeholder that Caddy does not know.
-// As a secret it would be one that anybody can guess.
-var unknownPlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]+\}$`)
-
-// parseURL reads an absolute http or https URL, in which placeholders are resolved.
-func parseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(caddy.NewReplacer().ReplaceKnown(text, ""))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%q is not a URL such as https://example.com/hook", text)
-	}
-	return u, nil
+	return c.Token.Provision(&Credentials{Secrets: tokens})
 }
 
 // checkTolerance refuses a tolerance where nothing carries the time. With a
@@ -115,13 +79,13 @@ func (c *Common) verifyToken(r *Request, now time.Time) error {
 	if c.Token == nil {
 		return nil
 	}
-	return c.Token.verify(r, now)
+	return c.Token.Verify(r, now)
 }
 
 // stripToken cuts the guarding token, if there is one, from the URL.
 func (c *Common) stripToken(r *Request) {
 	if c.Token != nil {
-		c.Token.strip(r)
+		c.Token.Strip(r)
 	}
 }
 
@@ -131,7 +95,7 @@ func (c *Common) guard(p *Profile) {
 		return
 	}
 	p.Secrets = len(c.Token.secrets)
-	c.Token.profile(p)
+	p.SecretHeaders = append(p.SecretHeaders, c.Token.Traits().SecretHeaders...)
 }
 
 // options returns the readers of the subdirectives that every provider has.
@@ -147,19 +111,8 @@ func (c *Common) options() syntax.Options {
 		"external_url": readURL(&c.ExternalURL),
 		"token": func(d *caddyfile.Dispenser) error {
 			c.Token = new(Token)
-			return c.Token.read(d)
+			return c.Token.ReadGuard(d)
 		},
-	}
-}
-
-// readURL reads a URL. One with placeholders is checked when they are resolved.
-func readURL(to *string) func(*caddyfile.Dispenser) error {
-	return func(d *caddyfile.Dispenser) error {
-		if err := syntax.String(to)(d); err != nil || strings.Contains(*to, "{") {
-			return err
-		}
-		_, err := parseURL(*to)
-		return syntax.At(d, err)
 	}
 }
 
@@ -177,39 +130,4 @@ func (c *Common) readTolerance(d *caddyfile.Dispenser) error {
 	}
 	c.Tolerance = tolerance
 	return syntax.End(d)
-}
-
-// read reads the arguments of a token line:
-//
-//	token header|query|json|form <name> <secret>...
-//	token path <secret>...
-func (t *Token) read(d *caddyfile.Dispenser) error {
-	if err := t.readPlace(d); err != nil {
-		return err
-	}
-	if t.Secrets == nil {
-		return d.Errf("token %s needs %s", t.In, map[bool]string{true: "a secret", false: "a name and a secret"}[t.In == "path"])
-	}
-	return nil
-}
-
-// readPlace reads where a token stands, and its secrets if there are any.
-func (t *Token) readPlace(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
-	t.In, args = args[0], args[1:]
-	switch {
-	case !slices.Contains(tokenPlaces, t.In):
-		return d.Errf("token stands in header, query, path, json or form, not in %q", t.In)
-	case t.In != "path" && len(args) == 0:
-		return d.Errf("token %s needs a name", t.In)
-	case t.In != "path":
-		t.Name, args = args[0], args[1:]
-	}
-	if len(args) > 0 {
-		t.Secrets = args
-	}
-	return nil
 }

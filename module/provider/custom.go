@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -43,7 +42,7 @@ func (c *Custom) Provision(caddy.Context) error {
 		return err
 	}
 	var tolerance time.Duration
-	if d.signsTime() {
+	if d.any(func(t Traits) bool { return t.SignsTime }) {
 		tolerance = customTolerance
 	}
 	if err := c.Common.provision(tolerance); err != nil {
@@ -52,7 +51,7 @@ func (c *Custom) Provision(caddy.Context) error {
 	if err := c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() }); err != nil {
 		return err
 	}
-	c.ready.profile.Samples = func() []Sample { return samples("custom") }
+	c.ready.profile.Samples = func() []Sample { return parseSamples("custom", customSamples) }
 	return nil
 }
 
@@ -66,7 +65,10 @@ func (c *Custom) check() (*Definition, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	given := len(c.Secrets) > 0
+	given, name := len(c.Secrets) > 0, ""
+	if c.proves() {
+		name, _, _ = d.Proofs[0].only()
+	}
 	switch {
 	case c.proves() && c.None:
 		return nil, errors.New("provider custom either has a proof or is none")
@@ -74,20 +76,23 @@ func (c *Custom) check() (*Definition, error) {
 		return nil, errors.New("provider custom needs a proof: hmac, digest, token, basic_auth, ed25519, ecdsa, rsa, jwt, message_signature or none")
 	case given && !c.proves():
 		return nil, errors.New("provider custom has a secret but no proof that uses it")
-	case len(c.given()) > 0 && !slices.ContainsFunc(c.Proofs, func(p Proof) bool { return p.usesKeys() }):
+	case len(c.given()) > 0 && !c.any(func(t Traits) bool { return t.UsesKeys }):
 		return nil, fmt.Errorf("provider custom has %s but no proof that uses it", c.Keys.given()[0])
 	case given && !c.usesSecret():
 		return nil, errors.New("provider custom has secrets that no proof uses")
 	case !given && c.needsSecret() && !c.Enrolls() && !c.needsNoSecret(&c.Keys):
-		return nil, errors.New(d.Proofs[0].kind() + " needs a secret")
-	case d.signs("id") && c.ID == "":
+		return nil, errors.New(name + " needs a secret")
+	case d.any(func(t Traits) bool { return t.SignsID }) && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
 	}
-	return d, c.checkTolerance(d.carriesTime())
+	return d, c.checkTolerance(d.any(func(t Traits) bool { return t.CarriesTime }))
 }
 
 // Proves implements Provider.
 func (c *Custom) Proves() bool { return c.proves() || c.Token != nil }
+
+// Checks implements Checker.
+func (c *Custom) Checks() bool { return c.checks() }
 
 // Publishes implements Provider.
 func (c *Custom) Publishes() bool { return c.Ranges != nil }
@@ -110,6 +115,7 @@ var (
 	_ Resigner              = (*Custom)(nil)
 	_ Enroller              = (*Custom)(nil)
 	_ Fetcher               = (*Custom)(nil)
+	_ Checker               = (*Custom)(nil)
 	_ caddy.Provisioner     = (*Custom)(nil)
 	_ caddyfile.Unmarshaler = (*Custom)(nil)
 )

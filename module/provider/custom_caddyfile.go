@@ -13,26 +13,15 @@ import (
 // UnmarshalCaddyfile reads the custom provider. Syntax:
 //
 //	custom [<secret>...] {
-//		hmac [<hash>] {
-//			header        <name>
-//			from          <template>         # instead of header: {query.x}, {json.x} or {form.x}
-//			value         <template>...
-//			separators    <characters>
-//			encoding      hex|base64|base64url
-//			signed        <template>...
-//			each          <path>
-//			key           raw|hex|base64|<template>
-//			timestamp     header|from <name> [unix|unix_ms|rfc3339]
-//			timestamp     value [unix|unix_ms|rfc3339]
+//		hmac, digest, token, ed25519, ecdsa, rsa, jwt, message_signature, sns, paypal, ebay {
+//			…                                # see Read of the scheme
 //			secret        <secret>...
 //			secret_prefix <text>
 //			when          <template> <text>
 //		}
-//		digest [<hash>] { … }                    # as hmac
-//		token header|query|json|form <name> [<secret>...] { … }
-//		token path [<secret>...] { … }           # with secrets: a guard; without: a proof by the provider's
-//		basic_auth                               # secrets are user:password
-//		ed25519, ecdsa, rsa, jwt, message_signature, sns, paypal, ebay { … }   # see keyedOptions
+//		token header|query|json|form <name> <secret>...                        # a guard, on top of the proof
+//		token path <secret>...
+//		basic_auth                                                             # secrets are user:password
 //		public_key, certificate, keys_url, client_id, client_secret, api_url   # their keys
 //		none
 //		need          all|first|any
@@ -57,12 +46,9 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // custom
 	c.Secrets = d.RemainingArgs()
 	options := c.options()
-	options["hmac"] = c.readHMAC
-	options["digest"] = c.readHMAC
-	options["token"] = c.readToken
 	options["basic_auth"] = c.readBasicAuth
 	options["none"] = syntax.Flag(&c.None)
-	options["need"] = syntax.OneOf(&c.Need, needAll, needFirst, needAny)
+	options["need"] = syntax.OneOf(&c.Need, NeedAll, NeedFirst, NeedAny)
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
 	options["methods"] = syntax.Strings(&c.Methods)
@@ -77,166 +63,47 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["echo"] = syntax.Strings(&c.Echo)
 	options["handshake"] = readHandshake(&c.Handshakes)
 	maps.Copy(options, c.readers())
-	maps.Copy(options, c.keyedOptions())
-	if err := syntax.Block(d, options, slices.Concat([]string{"hmac", "digest", "token", "handshake"}, keyedSchemes)...); err != nil {
+	for name := range schemeNames {
+		options[name] = c.readProof
+	}
+	if err := syntax.Block(d, options, append(slices.Collect(maps.Keys(schemeNames)), "handshake")...); err != nil {
 		return err
 	}
 	_, err := c.check()
 	return syntax.At(d, err)
 }
 
-// options returns the readers of what every proof has.
-func (p *Proof) options() syntax.Options {
-	return syntax.Options{
-		"secret":        syntax.Strings(&p.Secrets),
-		"secret_prefix": syntax.String(&p.SecretPrefix),
-		"when":          p.readWhen,
-	}
-}
-
-func (p *Proof) readWhen(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Err("when takes two templates that must give the same text, as in: when {header.X-Version} v2")
-	}
-	if _, err := parseTemplates(args); err != nil {
-		return syntax.At(d, err)
-	}
-	if p.When == nil {
-		p.When = make(map[string]string)
-	}
-	p.When[shorthands.Replace(args[0])] = shorthands.Replace(args[1])
-	return nil
-}
-
-func (c *Custom) readHMAC(d *caddyfile.Dispenser) error {
-	h, proof := new(HMAC), Proof{}
-	if d.Val() == "digest" {
-		proof.Digest, h.plain = h, true
-	} else {
-		proof.HMAC = h
-	}
-	if d.NextArg() {
-		h.Hash = d.Val()
-		if _, ok := hashes[h.Hash]; !ok {
-			return d.Errf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
-		}
-	}
-	if d.NextArg() {
-		return d.ArgErr()
-	}
+// readProof reads a proof by the scheme whose name the dispenser stands on. A token
+// with secrets on its line is no proof but the guard.
+func (c *Custom) readProof(d *caddyfile.Dispenser) error {
+	proof := newProof(d.Val())
 	options := proof.options()
-	options["header"] = syntax.String(&h.Header)
-	options["from"] = templates(func(text string) { h.From = text }, true)
-	options["value"] = h.readValue
-	options["separators"] = syntax.String(&h.Separators)
-	options["encoding"] = syntax.OneOf(&h.Encoding, encodings...)
-	options["signed"] = templates(func(text string) { h.Signed = append(h.Signed, text) }, false)
-	options["each"] = syntax.String(&h.Each)
-	options["key"] = h.readKey
-	options["timestamp"] = func(d *caddyfile.Dispenser) error { return readTimestamp(d, &h.Timestamp) }
-	if err := syntax.Block(d, options, "when"); err != nil {
+	if proof.scheme.Traits().UsesKeys {
+		maps.Copy(options, c.readers())
+	}
+	if err := proof.scheme.Read(d, options); err != nil {
 		return err
 	}
-	scheme := *h // compiling fills in defaults
-	if err := scheme.compile(); err != nil {
-		return syntax.At(d, err)
+	if t := proof.Token; t != nil && t.Secrets != nil {
+		return c.takeGuard(d, proof)
 	}
-	c.Proofs = append(c.Proofs, proof)
-	return nil
-}
-
-// templates reads one template or more, in the spelling that the user wrote.
-func templates(take func(string), one bool) func(*caddyfile.Dispenser) error {
-	return func(d *caddyfile.Dispenser) error {
-		var texts []string
-		if err := syntax.Strings(&texts)(d); err != nil {
-			return err
-		}
-		if one && len(texts) > 1 {
-			return d.ArgErr()
-		}
-		for _, text := range texts {
-			text = shorthands.Replace(text)
-			if _, err := parseTemplate(text); err != nil {
-				return syntax.At(d, err)
-			}
-			take(text)
-		}
-		return nil
-	}
-}
-
-func (h *HMAC) readValue(d *caddyfile.Dispenser) error {
-	if err := syntax.Strings(&h.Value)(d); err != nil {
+	c.Proofs = append(c.Proofs, *proof)
+	compiled, err := c.Definition.with(nil, nil) // compiling fills in defaults
+	if err != nil {
 		return err
 	}
-	for _, template := range h.Value {
-		if _, err := parseValue(template, h.Hash, "", new([]string)); err != nil {
-			return syntax.At(d, err)
-		}
-	}
-	return nil
+	return syntax.At(d, compiled.Proofs[len(compiled.Proofs)-1].compile())
 }
 
-func (h *HMAC) readKey(d *caddyfile.Dispenser) error {
-	if err := syntax.String(&h.Key)(d); err != nil || slices.Contains([]string{"raw", "hex", "base64"}, h.Key) {
-		return err
-	}
-	_, err := parseKey(h.Key)
-	return syntax.At(d, err)
-}
-
-// readTimestamp reads where the time of a proof stands.
-func readTimestamp(d *caddyfile.Dispenser, to **Timestamp) error {
-	t := new(Timestamp)
-	*to = t
-	args := d.RemainingArgs()
+// takeGuard takes the token that guards the source.
+func (c *Custom) takeGuard(d *caddyfile.Dispenser, read *Proof) error {
 	switch {
-	case len(args) >= 2 && args[0] == "header":
-		t.Header, args = args[1], args[2:]
-	case len(args) >= 2 && args[0] == "from":
-		t.From, args = shorthands.Replace(args[1]), args[2:]
-	case len(args) >= 1 && args[0] == "value":
-		args = args[1:]
-	default:
-		return d.Err("timestamp wants: header <name>, from <template>, or value, and unix, unix_ms or rfc3339 after it")
-	}
-	if len(args) > 1 {
-		return d.ArgErr()
-	}
-	if len(args) == 1 {
-		t.Unit = args[0]
-	}
-	check := *t
-	setDefault(&check.Unit, "unix")
-	return syntax.At(d, check.compile())
-}
-
-// readToken reads a token: a guard if it has secrets of its own, and a proof by
-// the provider's secrets otherwise.
-func (c *Custom) readToken(d *caddyfile.Dispenser) error {
-	t := new(Token)
-	if err := t.readPlace(d); err != nil {
-		return err
-	}
-	proof := Proof{Token: t}
-	options := proof.options()
-	options["prefix"] = syntax.String(&t.Prefix)
-	options["encoding"] = syntax.OneOf(&t.Encoding, "base64")
-	if err := syntax.Block(d, options, "when"); err != nil {
-		return err
-	}
-	switch {
-	case t.Secrets == nil:
-		c.Proofs = append(c.Proofs, proof)
-	case proof.Secrets != nil || proof.SecretPrefix != "" || proof.When != nil:
+	case read.Secrets != nil || read.SecretPrefix != "" || read.When != nil:
 		return d.Err("a token with secrets on its line is a guard, which has neither secret, secret_prefix nor when")
 	case c.Token != nil:
 		return d.Err("token is given twice")
-	default:
-		c.Token = t
 	}
+	c.Token = read.Token
 	return nil
 }
 
@@ -244,11 +111,6 @@ func (c *Custom) readToken(d *caddyfile.Dispenser) error {
 func (c *Custom) readBasicAuth(d *caddyfile.Dispenser) error {
 	c.Proofs = append(c.Proofs, Proof{Token: basicAuth()})
 	return syntax.End(d)
-}
-
-// basicAuth is the token that user:password makes.
-func basicAuth() *Token {
-	return &Token{In: "header", Name: "Authorization", Prefix: "Basic ", Encoding: "base64"}
 }
 
 func (c *Custom) answer() *Answer {

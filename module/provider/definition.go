@@ -75,11 +75,6 @@ type Answer struct {
 	Refused int `json:"refused,omitempty"`
 }
 
-const (
-	minute = caddy.Duration(time.Minute)
-	hour   = caddy.Duration(time.Hour)
-)
-
 // with returns a copy in which each {option.name} has its value; one that is a
 // whole element of a list has its list. What the definition does not share with
 // the copy, Provision may change.
@@ -115,21 +110,26 @@ var optionName = regexp.MustCompile(`\{option\.([a-z_]+)\}`)
 // proves reports whether the provider proves that it sent a request.
 func (d *Definition) proves() bool { return len(d.Proofs) > 0 }
 
+// checks reports whether a proof is checked by a call.
+func (d *Definition) checks() bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.checks() })
+}
+
 // needsSecret reports whether a proof is made with the provider's secrets.
 func (d *Definition) needsSecret() bool {
-	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.needsSecret() && p.Secrets == nil })
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.traits().NeedsSecret && p.Secrets == nil })
 }
 
 // usesSecret reports whether a proof may be made with them.
 func (d *Definition) usesSecret() bool {
-	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.usesSecret() && p.Secrets == nil })
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.traits().UsesSecret && p.Secrets == nil })
 }
 
 // needsNoSecret reports whether public keys are enough, though there are proofs
 // with secrets.
 func (d *Definition) needsNoSecret(k *Keys) bool {
-	return len(k.given()) > 0 && (d.Need == needFirst || d.Need == needAny) &&
-		slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.needsKeys() })
+	return len(k.given()) > 0 && (d.Need == NeedFirst || d.Need == NeedAny) &&
+		d.any(func(t Traits) bool { return t.NeedsKeys })
 }
 
 // resigns reports whether the gateway can make the proofs that count for an app.
@@ -138,44 +138,20 @@ func (d *Definition) resigns(k *Keys) bool {
 		return false
 	}
 	for _, p := range d.Proofs {
-		set := p.schemes()
-		if len(set) != 1 {
-			return false
-		}
-		if p.needsKeys() && d.usesSecret() && len(k.given()) == 0 {
+		t := p.traits()
+		if t.NeedsKeys && d.usesSecret() && len(k.given()) == 0 {
 			continue
 		}
-		if p.scheme = set[0]; !p.resigns() {
+		if !t.Resigns {
 			return false
 		}
 	}
 	return true
 }
 
-// anyScheme reports whether a scheme of the definition, as far as it is of a
-// kind, has a property.
-func anyScheme[T any](d *Definition, has func(T) bool) bool {
-	return slices.ContainsFunc(d.Proofs, func(p Proof) bool {
-		return slices.ContainsFunc(p.schemes(), func(s scheme) bool {
-			kind, ok := s.(T)
-			return ok && has(kind)
-		})
-	})
-}
-
-// carriesTime reports whether requests carry a timestamp.
-func (d *Definition) carriesTime() bool {
-	return anyScheme(d, func(s interface{ carriesTime() bool }) bool { return s.carriesTime() })
-}
-
-// signsTime reports whether a proof covers a timestamp.
-func (d *Definition) signsTime() bool {
-	return anyScheme(d, func(s interface{ timed() bool }) bool { return s.timed() })
-}
-
-// signs reports whether a proof covers what a placeholder stands for.
-func (d *Definition) signs(placeholder string) bool {
-	return anyScheme(d, func(s interface{ signs(string) bool }) bool { return s.signs(placeholder) })
+// any reports whether the scheme of any proof has a trait.
+func (d *Definition) any(has func(Traits) bool) bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return has(p.traits()) })
 }
 
 // check holds the parts against each other, as far as they can be told without
@@ -187,8 +163,10 @@ func (d *Definition) check() error {
 		}
 	}
 	switch {
-	case d.Need != "" && !slices.Contains([]string{needAll, needFirst, needAny}, d.Need):
+	case d.Need != "" && !slices.Contains([]string{NeedAll, NeedFirst, NeedAny}, d.Need):
 		return fmt.Errorf("need is all, first or any, not %q", d.Need)
+	case len(d.Proofs) > 1 && d.checks():
+		return errors.New("a proof that is checked by a call stands alone")
 	case d.MaxBody < 0 || d.Horizon < 0:
 		return errors.New("max_body and horizon must be greater than zero")
 	case d.Horizon > 0 && d.NeverRetries:
@@ -234,8 +212,8 @@ func (d *Definition) covers(field string) bool {
 	if field != "" {
 		whole = "{form." + field + "}"
 	}
-	return !slices.ContainsFunc(d.Proofs, func(p Proof) bool {
-		return p.HMAC != nil && slices.ContainsFunc(p.HMAC.Signed, func(text string) bool { return !strings.Contains(text, whole) })
+	return !d.any(func(t Traits) bool {
+		return slices.ContainsFunc(t.HMACOf, func(text string) bool { return !strings.Contains(text, whole) })
 	})
 }
 

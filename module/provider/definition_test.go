@@ -23,14 +23,14 @@ func (b *block) line(name string, values ...string) {
 
 func (b *block) proof(p *Proof) {
 	switch h := p.HMAC; {
-	case p.usesKeys():
+	case p.traits().UsesKeys:
 		b.keyed(p)
 	case p.Token != nil:
 		fmt.Fprintf(b, "token %s %s {\n", p.Token.In, p.Token.Name)
 		b.line("prefix", p.Token.Prefix)
 		b.line("encoding", p.Token.Encoding)
 	case p.Digest != nil:
-		h = p.Digest
+		h = &p.Digest.HMAC
 		b.WriteString("digest ")
 		b.hmac(h)
 	default:
@@ -62,7 +62,7 @@ func (b *block) keyed(p *Proof) {
 		b.line("public_key", p256Key)
 	case p.JWT != nil:
 		b.jwt(p.JWT)
-		if !p.usesSecret() {
+		if !p.traits().UsesSecret {
 			b.line("public_key", p256Key)
 		}
 	case p.MessageSignature != nil:
@@ -80,6 +80,11 @@ func (b *block) keyed(p *Proof) {
 	case p.PayPal != nil:
 		b.WriteString("paypal {\n")
 		b.line("webhook_id", p.PayPal.WebhookID)
+	case p.Ignisign != nil:
+		b.WriteString("ignisign {\n")
+		b.line("app_id", p.Ignisign.AppID)
+		b.line("app_env", p.Ignisign.AppEnv)
+		b.line("api_key", p.Ignisign.APIKeys...)
 	case p.EBay != nil:
 		b.WriteString("ebay {\n")
 		b.line("public_key", p256Key)
@@ -220,7 +225,7 @@ func (b *block) handshake(h *Handshake) {
 		b.line("of", d.Of)
 		b.line("field", d.Field)
 	} else if h.Kind == "hmac" || h.Kind == "hash" {
-		h.Digest = new(Digest) // which the block always makes
+		h.Digest = new(HandshakeDigest) // which the block always makes
 	}
 	if h.Status != 0 {
 		b.line("status", fmt.Sprint(h.Status))
@@ -248,7 +253,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 		values := make(map[string]string)
 		for _, o := range preset.Options {
 			switch {
-			case o.key:
+			case o.Key:
 			case o.Default != "":
 				values[o.Name] = o.Default
 			case o.Choices != nil:
@@ -324,7 +329,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		}}},
 		Options: []Option{
 			{Name: "name", Required: true},
-			{Name: "hash", Default: "sha1", Choices: hashNames},
+			{Name: "hash", Default: "sha1", Choices: HashNames()},
 		},
 	}
 	for _, test := range []struct {
@@ -409,18 +414,18 @@ func TestCustomRunsVectors(t *testing.T) {
 			continue
 		}
 		known := mustParse(t, v.config(t)).(*Known)
-		if slices.ContainsFunc(known.preset.Proofs, func(p Proof) bool { return p.usesKeys() }) {
+		if slices.ContainsFunc(known.preset.Proofs, func(p Proof) bool { return p.traits().UsesKeys }) {
 			continue
 		}
-		d, err := known.defined(known.secrets)
+		d, err := known.defined(known.resolved.Secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var b block
 		b.custom(d)
-		text := strings.Replace(b.String(), "`"+secretFor(d)+"`", "`"+strings.Join(known.secrets, "` `")+"`", 1)
-		tolerance := known.tolerance.String()
-		if known.tolerance == 0 {
+		text := strings.Replace(b.String(), "`"+secretFor(d)+"`", "`"+strings.Join(known.resolved.Secrets, "` `")+"`", 1)
+		tolerance := known.resolved.Tolerance.String()
+		if known.resolved.Tolerance == 0 {
 			tolerance = "off"
 		}
 		text = strings.Replace(text, "custom {\n", "custom {\ntolerance "+tolerance+"\n", 1)

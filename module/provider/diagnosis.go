@@ -59,7 +59,7 @@ type suspicion struct {
 // none is found.
 func (s *suspicion) proven() string {
 	if s.is.common.verifyToken(s.r, s.now) != nil {
-		return fmt.Sprintf("the token that guards the source, in %s, is missing or wrong", s.is.common.Token.place())
+		return fmt.Sprintf("the token that guards the source, in %s, is missing or wrong", s.is.common.Token.Place())
 	}
 	is := s.timeless(nil)
 	if s.right(is, s.r) {
@@ -70,7 +70,7 @@ func (s *suspicion) proven() string {
 			return a.cause
 		}
 	}
-	if s.is.signsAnything() {
+	if s.is.proofs.any(func(t Traits) bool { return t.CoversContent }) {
 		for b := range bodies(s.r.Body) {
 			other := *s.r
 			if other.Body = b.body; s.right(is, &other) {
@@ -101,7 +101,7 @@ func (s *suspicion) signedAt() time.Time {
 // cannot be secrets, or are the same.
 func (s *suspicion) timeless(change func(secret string) string) *ready {
 	c := *s.is.common
-	c.tolerance = 0
+	c.resolved.Tolerance = 0
 	same := true
 	changed := func(secrets []string) []string {
 		if change == nil {
@@ -116,8 +116,8 @@ func (s *suspicion) timeless(change func(secret string) string) *ready {
 		}
 		return list
 	}
-	c.secrets = changed(c.secrets)
-	d, err := s.define(c.secrets)
+	c.resolved.Secrets = changed(c.resolved.Secrets)
+	d, err := s.define(c.resolved.Secrets)
 	if err != nil {
 		return nil
 	}
@@ -147,7 +147,7 @@ func (s *suspicion) age() string {
 		age, side = -age, "after"
 	}
 	text := fmt.Sprintf("the signature is right, but its time is %v %s the one that it is checked at, and the tolerance is %v: ",
-		age.Round(time.Second), side, s.is.common.tolerance)
+		age.Round(time.Second), side, s.is.common.resolved.Tolerance)
 	switch {
 	case at.Unix() > 1e11:
 		return text + "it looks like milliseconds where seconds are meant"
@@ -179,18 +179,18 @@ func (s *suspicion) hints() (hints []string) {
 		return hints
 	}
 	key := "secret"
-	if !s.is.usesSecrets() {
+	if !s.is.proofs.any(func(t Traits) bool { return t.UsesSecret }) {
 		key = "public key"
 	}
 	hints = append(hints, fmt.Sprintf("the %s is that of another endpoint, application or mode (test and live often have their own)", key))
 	switch {
 	case s.r.header("Transfer-Encoding") != "":
 		hints = append(hints, "the body still has its chunks, as it was captured: it must be saved as the sender meant it, without their lengths")
-	case s.is.signsAnything():
+	case s.is.proofs.any(func(t Traits) bool { return t.CoversContent }):
 		hints = append(hints, "the body was changed after it was signed: read and written anew by a proxy or a framework, or edited when it was saved")
 	}
 	if s.is.profile.SignsURL {
-		hints = append(hints, "the public URL is not the one that the provider has; it signs "+s.shown(s.r.publicURL(s.is.common.external)))
+		hints = append(hints, "the public URL is not the one that the provider has; it signs "+s.shown(s.r.publicURL(s.is.common.resolved.External)))
 	}
 	return hints
 }
@@ -198,7 +198,7 @@ func (s *suspicion) hints() (hints []string) {
 // missing says what is missing, and who else may have sent the request.
 func (s *suspicion) missing() string {
 	for _, p := range s.is.proofs.list {
-		for _, name := range p.places() {
+		for _, name := range p.scheme.Headers() {
 			if len(s.r.Header[name]) > 0 {
 				return fmt.Sprintf("the header %s is there, but what it says is not written as it should be: %s", name, p.describe())
 			}
@@ -214,47 +214,14 @@ func (s *suspicion) missing() string {
 	return text
 }
 
-// signsAnything reports whether any proof covers more than itself, as a token
-// does not.
-func (is *ready) signsAnything() bool {
-	return slices.ContainsFunc(is.proofs.list, func(p *Proof) bool { return p.Token == nil })
-}
-
-// usesSecrets reports whether any proof is made with a secret.
-func (is *ready) usesSecrets() bool {
-	return slices.ContainsFunc(is.proofs.list, func(p *Proof) bool { return p.usesSecret() })
-}
-
-// misshapen says what no right signature looks like.
-func (x *Reading) misshapen() (hints []string) {
-	if x.Refusal == "" || slices.Contains(x.sizes, x.want) || x.want == 0 || len(x.sizes) == 0 {
-		return nil
-	}
-	names := map[int]string{16: "MD5", 20: "SHA-1", 32: "SHA-256", 48: "SHA-384", 64: "SHA-512"}
-	size := x.sizes[0]
-	for _, encoding := range encodings {
-		if len(decodeAny(encoding, x.text)) == x.want {
-			return []string{"the signature is written in " + encoding + ", which is not the encoding that is wanted"}
-		}
-	}
-	switch {
-	case size == 0:
-		return []string{"the signature is written in another encoding, or is cut"}
-	case names[size] != "":
-		return []string{fmt.Sprintf("the signature has %d bytes, as %s makes them, but should have %d (%s)", size, names[size], x.want, names[x.want])}
-	}
-	return []string{fmt.Sprintf("the signature has %d bytes, but should have %d: it is cut, or written in another encoding", size, x.want)}
-}
-
 // senders returns the presets whose proof stands in headers that a request has,
 // those of a standard first.
 func senders(r *Request) []string {
 	var standard, others []string
-	for i := range presets {
-		p := &presets[i]
+	for _, p := range presets {
 		if !slices.ContainsFunc(p.Proofs, func(p Proof) bool {
-			name := p.header()
-			return name != "" && name != "Authorization" && r.Header[name] != nil
+			_, scheme, _ := p.only()
+			return slices.ContainsFunc(scheme.Headers(), func(name string) bool { return name != "Authorization" && r.Header[name] != nil })
 		}) {
 			continue
 		}
@@ -267,30 +234,4 @@ func senders(r *Request) []string {
 	slices.Sort(standard)
 	slices.Sort(others)
 	return append(standard, others...)
-}
-
-// header returns the header that carries the proof; "" if there is none.
-func (p *Proof) header() string {
-	name := ""
-	switch {
-	case p.HMAC != nil:
-		name = p.HMAC.Header
-	case p.Digest != nil:
-		name = p.Digest.Header
-	case p.Token != nil && p.Token.In == "header":
-		name = p.Token.Name
-	case p.Ed25519 != nil:
-		name = p.Ed25519.Header
-	case p.ECDSA != nil:
-		name = p.ECDSA.Header
-	case p.RSA != nil:
-		name = p.RSA.Header
-	case p.JWT != nil:
-		name = p.JWT.Header
-	case p.MessageSignature != nil:
-		name = "Signature-Input"
-	case p.EBay != nil:
-		name = ebayHeader
-	}
-	return canonical(name)
 }

@@ -11,6 +11,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // EBay is the scheme of eBay: an ECDSA signature over the body's SHA-1, in a
@@ -23,8 +27,8 @@ const ebayHeader = "X-Ebay-Signature"
 
 var ebayAlgorithm = algorithm{kind: "ecdsa", hash: crypto.SHA1}
 
-// provision takes the keys, or what asks the API for them.
-func (e *EBay) provision(c *Common) (err error) {
+// Provision takes the keys, or what asks the API for them.
+func (e *EBay) Provision(c *Credentials) (err error) {
 	if err := c.checkSecrets(); err != nil {
 		return err
 	}
@@ -38,9 +42,6 @@ func (e *EBay) provision(c *Common) (err error) {
 	e.keys.fetched, e.keys.byName = newKeyCache(api.key), true
 	return nil
 }
-
-// profile tells a profile what verify will ask of a request.
-func (e *EBay) profile(p *Profile) { p.Secrets = max(p.Secrets, len(e.keys.fixed)) }
 
 // ebayProof is what the header says.
 type ebayProof struct {
@@ -79,8 +80,8 @@ func isKeyID(id string) bool {
 	}) < 0
 }
 
-// verify reports whether eBay signed the body.
-func (e *EBay) verify(r *Request, _ time.Time) error {
+// Verify reports whether eBay signed the body.
+func (e *EBay) Verify(r *Request, _ time.Time) error {
 	proof, err := e.find(r)
 	if err != nil {
 		return err
@@ -91,8 +92,8 @@ func (e *EBay) verify(r *Request, _ time.Time) error {
 	return err
 }
 
-// fetch implements fetcher.
-func (e *EBay) fetch(ctx context.Context, r *Request) error {
+// Fetch implements Fetcher.
+func (e *EBay) Fetch(ctx context.Context, r *Request) error {
 	proof, err := e.find(r)
 	if err != nil {
 		return err
@@ -100,8 +101,8 @@ func (e *EBay) fetch(ctx context.Context, r *Request) error {
 	return e.keys.fetch(ctx, proof.KeyID)
 }
 
-// sign implements scheme.
-func (e *EBay) sign(*Request, time.Time) error { return ErrPrivateKey }
+// Sign implements Scheme.
+func (e *EBay) Sign(*Request, time.Time) error { return ErrPrivateKey }
 
 // ebayAPI asks eBay for public keys, with a token that it gets for the client's
 // credentials.
@@ -114,7 +115,7 @@ type ebayAPI struct {
 	expires time.Time
 }
 
-func newEBayAPI(c *Common) (*ebayAPI, error) {
+func newEBayAPI(c *Credentials) (*ebayAPI, error) {
 	id, secret, address, err := c.client("eBay", "https://api.ebay.com")
 	return &ebayAPI{clientID: id, clientPass: secret, address: address}, err
 }
@@ -182,4 +183,33 @@ func (a *ebayAPI) forget(token string) {
 	if a.token == token {
 		a.token, a.expires = "", time.Time{}
 	}
+}
+
+// Compile implements Scheme.
+func (e *EBay) Compile() error { return nil }
+
+// Traits implements Scheme.
+func (e *EBay) Traits() Traits {
+	return Traits{UsesKeys: true, CoversContent: true, Keys: e.keys.count()}
+}
+
+// Headers implements Scheme.
+func (e *EBay) Headers() []string { return []string{ebayHeader} }
+
+// Holds implements Scheme.
+func (e *EBay) Holds(r *Request) bool { return anyHeader(r, e.Headers()) }
+
+// Describe implements Scheme.
+func (e *EBay) Describe() string {
+	return "ECDSA signature in X-Ebay-Signature over the body, by eBay's public key"
+}
+
+// Observe implements Scheme.
+func (e *EBay) Observe(r *Request, x *Reading) { x.headers(r, e.Headers()...) }
+
+// Read implements Scheme. Syntax:
+//
+//	ebay { … } # the options of every proof and of the keys
+func (e *EBay) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	return readBlock(d, options, nil)
 }

@@ -1,8 +1,13 @@
 package provider
 
 import (
+	"cmp"
 	"crypto"
 	"fmt"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // ECDSA is a signature of that kind over the body, and often a timestamp, in a
@@ -21,25 +26,51 @@ type ECDSA struct {
 // signatureHashes are the hash functions of configurable public-key schemes.
 var signatureHashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512}
 
-// signatureHash returns the hash function of a name, which gets its default.
-func signatureHash(name *string) (crypto.Hash, error) {
-	setDefault(name, "sha256")
-	hash, known := signatureHashes[*name]
+// signatureHash returns the hash function of a name.
+func signatureHash(name string) (crypto.Hash, error) {
+	hash, known := signatureHashes[name]
 	if !known {
-		return 0, fmt.Errorf("unknown hash %q: want sha256, sha384 or sha512", *name)
+		return 0, fmt.Errorf("unknown hash %q: want sha256, sha384 or sha512", name)
 	}
 	return hash, nil
 }
 
-// provision compiles the scheme and takes the keys.
-func (e *ECDSA) provision(c *Common) error {
-	setDefault(&e.Format, "asn1")
-	hash, err := signatureHash(&e.Hash)
-	switch {
-	case err != nil:
+// Read implements Scheme. Syntax:
+//
+//	ecdsa [<hash>] {
+//		…       # as Signature reads it
+//		format asn1|raw
+//	}
+func (e *ECDSA) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	if d.NextArg() {
+		e.Hash = d.Val()
+		if _, err := signatureHash(e.Hash); err != nil {
+			return syntax.At(d, err)
+		}
+	}
+	return e.read(d, options, syntax.Options{"format": syntax.OneOf(&e.Format, "asn1", "raw")})
+}
+
+// Describe implements Scheme.
+func (e *ECDSA) Describe() string { return e.describe("ECDSA") }
+
+// Compile implements Scheme.
+func (e *ECDSA) Compile() error {
+	e.Format = cmp.Or(e.Format, "asn1")
+	e.Hash = cmp.Or(e.Hash, "sha256")
+	if _, err := signatureHash(e.Hash); err != nil {
 		return err
-	case e.Format != "asn1" && e.Format != "raw":
+	}
+	if e.Format != "asn1" && e.Format != "raw" {
 		return fmt.Errorf("unknown format %q: want asn1 or raw", e.Format)
 	}
-	return e.Signature.provision(c, algorithm{kind: "ecdsa", hash: hash, raw: e.Format == "raw"})
+	return e.Signature.Compile()
+}
+
+// Provision implements Scheme.
+func (e *ECDSA) Provision(c *Credentials) error {
+	if err := e.Compile(); err != nil {
+		return err
+	}
+	return e.provisionKeys(c, algorithm{kind: "ecdsa", hash: signatureHashes[e.Hash], raw: e.Format == "raw"})
 }

@@ -1,12 +1,27 @@
 package provider
 
-// Ed25519 is a signature of that kind over the body, and often a timestamp, in
-// a header.
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// Ed25519 is an Ed25519 signature in a header, over the body and often a timestamp.
 type Ed25519 struct {
 	Signature
 }
 
-// provision compiles the scheme and takes the keys.
-func (e *Ed25519) provision(c *Common) error {
-	return e.Signature.provision(c, algorithm{kind: "ed25519"})
+// Read implements Scheme. Syntax:
+//
+//	ed25519 { … } # as Signature reads it
+func (e *Ed25519) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	return e.read(d, options, nil)
 }
+
+// Provision implements Scheme.
+func (e *Ed25519) Provision(c *Credentials) error {
+	return e.provisionKeys(c, algorithm{kind: "ed25519"})
+}
+
+// Describe implements Scheme.
+func (e *Ed25519) Describe() string { return e.describe("Ed25519") }

@@ -27,3 +27,21 @@ func appendEncoded(to []byte, encoding string, bytes []byte) []byte {
 	}
 	return base64.RawURLEncoding.AppendEncode(to, bytes)
 }
+
+// decodeAny decodes a text leniently; nil if it cannot be decoded.
+func decodeAny(encoding, text string) (decoded []byte) {
+	var err error
+	text = strings.TrimRight(text, "=")
+	switch encoding {
+	case "hex":
+		decoded, err = hex.DecodeString(text)
+	case "base64":
+		decoded, err = base64.RawStdEncoding.DecodeString(text)
+	default:
+		decoded, err = base64.RawURLEncoding.DecodeString(text)
+	}
+	if err != nil {
+		return nil
+	}
+	return decoded
+}

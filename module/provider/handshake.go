@@ -90,7 +90,7 @@ type Handshake struct {
 	Bare bool `json:"bare,omitempty"`
 
 	// How the digest of an hmac or a hash is made.
-	Digest *Digest `json:"digest,omitempty"`
+	Digest *HandshakeDigest `json:"digest,omitempty"`
 
 	// The status of the answer. Default: 200.
 	Status int `json:"status,omitempty"`
@@ -173,9 +173,9 @@ func (h *Handshake) defaults() {
 		h.Text = "{digest}"
 	}
 	if digests && h.Digest == nil {
-		h.Digest = new(Digest)
+		h.Digest = new(HandshakeDigest)
 	}
-	setDefault(&h.Pattern, printable)
+	h.Pattern = cmp.Or(h.Pattern, printable)
 	h.Status = cmp.Or(h.Status, http.StatusOK)
 	h.Refuse = cmp.Or(h.Refuse, http.StatusForbidden)
 	h.Challenge.canonicalize()
@@ -331,7 +331,7 @@ func (hs *handshakes) answer(p verifier, r *Request, now time.Time) (*Reply, err
 // prove checks what proves that the provider sent a handshake.
 func (hs *handshakes) prove(h *Handshake, p verifier, r *Request, now time.Time) error {
 	if hs.guard != nil {
-		if err := hs.guard.verify(r, now); err != nil {
+		if err := hs.guard.Verify(r, now); err != nil {
 			return err
 		}
 	}
@@ -347,4 +347,20 @@ func (hs *handshakes) prove(h *Handshake, p verifier, r *Request, now time.Time)
 		return Denial{refusal, http.StatusUnauthorized, true}
 	}
 	return err
+}
+
+func (h *Handshake) describe() string {
+	own := *h
+	own.defaults()
+	text := fmt.Sprintf("%s by %s", own.Kind, own.Method)
+	if own.Challenge != (Place{}) {
+		text += fmt.Sprintf(", challenge in %s %s", own.Challenge.In, own.Challenge.Name)
+	}
+	switch own.Signed {
+	case "always":
+		text += ", signed"
+	case "present":
+		text += ", whose signature must be right if there is one"
+	}
+	return text
 }

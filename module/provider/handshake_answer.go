@@ -2,17 +2,19 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/json"
 	"fmt"
+	"net/textproto"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// Digest is how a challenge is signed or hashed.
-type Digest struct {
+// HandshakeDigest is how a challenge is signed or hashed.
+type HandshakeDigest struct {
 	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
 	Hash string `json:"hash,omitempty"`
 
@@ -37,11 +39,11 @@ type Digest struct {
 // unforgeable is what an hmac may be made of for somebody who proves nothing.
 var unforgeable = regexp.MustCompile(`\A` + signable + `\z`)
 
-func (d *Digest) provision(kind string, secrets []string) (err error) {
-	setDefault(&d.Hash, "sha256")
-	setDefault(&d.Encoding, "hex")
-	setDefault(&d.Key, "raw")
-	setDefault(&d.Of, "{challenge}")
+func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
+	d.Hash = cmp.Or(d.Hash, "sha256")
+	d.Encoding = cmp.Or(d.Encoding, "hex")
+	d.Key = cmp.Or(d.Key, "raw")
+	d.Of = cmp.Or(d.Of, "{challenge}")
 	of, err := resolve("of", []string{d.Of})
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func (d *Digest) provision(kind string, secrets []string) (err error) {
 }
 
 // sum returns the digest of a text.
-func (d *Digest) sum(text string) string {
+func (d *HandshakeDigest) sum(text string) string {
 	hash := hashes[d.Hash]()
 	if d.key != nil {
 		hash = hmac.New(hashes[d.Hash], d.key)
@@ -142,7 +144,7 @@ func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
 		header, isHeader := strings.CutPrefix(name, "header.")
 		switch {
 		case isHeader:
-			value := r.header(canonical(header))
+			value := r.header(textproto.CanonicalMIMEHeaderKey(header))
 			if !reflectable.MatchString(value) {
 				return ""
 			}

@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -72,8 +70,8 @@ func (h *Handshake) readers() syntax.Options {
 		"json":      readTemplate(&h.JSON),
 	}
 	if h.Kind == "hmac" || h.Kind == "hash" {
-		h.Digest = new(Digest)
-		options["hash"] = syntax.OneOf(&h.Digest.Hash, slices.Sorted(maps.Keys(hashes))...)
+		h.Digest = new(HandshakeDigest)
+		options["hash"] = syntax.OneOf(&h.Digest.Hash, HashNames()...)
 		options["encoding"] = syntax.OneOf(&h.Digest.Encoding, encodings...)
 		options["key"] = syntax.OneOf(&h.Digest.Key, "raw", "hex", "base64", "sha1")
 		options["of"] = readTemplate(&h.Digest.Of)

@@ -14,7 +14,7 @@ func (h *Handshake) decrypted(r *Request) *Request {
 	if h.Encrypted == "" || len(r.Body) > maxHandshake {
 		return r
 	}
-	text, ok := (&Place{"body", h.Encrypted}).find(r)
+	text, ok := (&Place{In: "body", Name: h.Encrypted}).find(r)
 	if !ok {
 		return r
 	}

@@ -31,7 +31,7 @@ func handshakesOf(name string, options map[string]string, secrets ...string) (ha
 	values := map[string]string{"verify_token": "", "endpoint": "", "public_key": ""}
 	maps.Copy(values, options)
 	lists := map[string][]string{"client_ids": secrets, "topic": strings.Fields(options["topic"])}
-	d, err := (&Definition{Handshakes: presetHandshakes[name]}).with(values, lists)
+	d, err := (&Definition{Handshakes: presetNamed(name).Handshakes}).with(values, lists)
 	if err != nil {
 		return handshakes{}, err
 	}
@@ -471,8 +471,12 @@ func FuzzHandshake(f *testing.F) {
 	f.Add("POST", "", "Content-Type", "application/json", `{"encrypt":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}`)
 	f.Add("POST", "a=%zz&=&&", "Content-Type", "application/x-www-form-urlencoded", "mandrill_events=[]&bt_payload=%")
 	all := make(map[string]handshakes)
-	for name := range presetHandshakes {
+	for _, p := range Presets() {
+		if p.Handshakes == nil {
+			continue
+		}
 		var err error
+		name := p.Name
 		if all[name], err = handshakesOf(name, map[string]string{"verify_token": "v"}, sharedSecret); err != nil {
 			f.Fatal(err)
 		}

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
@@ -10,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"net/textproto"
 	"net/url"
 	"slices"
@@ -69,6 +72,7 @@ type HMAC struct {
 	from      template
 	values    []valueTemplate
 	signed    []template
+	timed     bool // what is signed has a timestamp
 	keys      []*macPool
 	tolerance time.Duration
 	external  *url.URL
@@ -78,12 +82,11 @@ var hashes = map[string]func() hash.Hash{
 	"sha256": sha256.New, "sha1": sha1.New, "sha384": sha512.New384, "sha512": sha512.New, "md5": md5.New,
 }
 
-var hashNames = []string{"md5", "sha1", "sha256", "sha384", "sha512"}
+// HashNames returns the names of the hash functions.
+func HashNames() []string { return slices.Sorted(maps.Keys(hashes)) }
 
 // maxHeaders is what {n} in a header's name goes up to.
 const maxHeaders = 100
-
-func canonical(header string) string { return textproto.CanonicalMIMEHeaderKey(header) }
 
 // macPool keeps keyed hashes of one secret: keying one costs as much as
 // hashing a small body.
@@ -96,17 +99,17 @@ type mac struct {
 	text []byte
 }
 
-// provision implements scheme.
-func (h *HMAC) provision(c *Common) error {
-	if err := h.compile(); err != nil {
+// Provision implements Scheme.
+func (h *HMAC) Provision(c *Credentials) error {
+	if err := h.Compile(); err != nil {
 		return err
 	}
-	h.external, h.tolerance = c.external, 0
+	h.external, h.tolerance = c.External, 0
 	if h.carriesTime() { // older versions of a scheme may have none
-		h.tolerance = c.tolerance
+		h.tolerance = c.Tolerance
 	}
 	h.keys = nil
-	keys, err := decodeKeys(h.Key, c.secrets)
+	keys, err := decodeKeys(h.Key, c.Secrets)
 	if err != nil {
 		return err
 	}
@@ -130,7 +133,7 @@ func (h *HMAC) kind() string {
 }
 
 // compile checks what is configured and compiles the templates.
-func (h *HMAC) compile() (err error) {
+func (h *HMAC) Compile() (err error) {
 	h.defaults()
 	_, known := hashes[h.Hash]
 	switch {
@@ -153,10 +156,12 @@ func (h *HMAC) compile() (err error) {
 	if err := h.compileTemplates(); err != nil {
 		return err
 	}
-	switch secret := h.signs("secret"); {
-	case h.timed() && !h.carriesTime():
+	h.timed = h.signsTime()
+	secret := mentions(h.Signed, "secret")
+	switch {
+	case h.timed && !h.carriesTime():
 		return fmt.Errorf("%s signs {timestamp}, so it needs a {timestamp} in its value, or a line: timestamp header <name>", h.kind())
-	case h.Each != "" && h.signs("body"):
+	case h.Each != "" && mentions(h.Signed, "body"):
 		return fmt.Errorf("%s signs each element by itself, so {body}, which is all of them, is no part of it", h.kind())
 	case h.plain && !secret:
 		return errors.New("digest proves nothing unless {secret} is part of what is signed")
@@ -164,19 +169,6 @@ func (h *HMAC) compile() (err error) {
 		return errors.New("hmac has the secret as its key; {secret} is for digest")
 	}
 	return nil
-}
-
-func headersNamed(name string) (headers []string) {
-	if name == "" {
-		return nil
-	}
-	if !strings.Contains(name, "{n}") {
-		return []string{canonical(name)}
-	}
-	for n := range maxHeaders {
-		headers = append(headers, canonical(strings.ReplaceAll(name, "{n}", strconv.Itoa(n+1))))
-	}
-	return headers
 }
 
 func (h *HMAC) compileTemplates() (err error) {
@@ -191,25 +183,86 @@ func (h *HMAC) compileTemplates() (err error) {
 		return err
 	}
 	for _, t := range h.signed {
-		for i := range t {
-			if t[i].name != "value" {
-				continue
-			}
-			position := slices.Index(captured, t[i].text)
-			if position < 0 {
-				return fmt.Errorf("{value.%s} is signed, but stands in no value", t[i].text)
-			}
-			t[i].text = strconv.Itoa(position)
+		if err := t.locateCaptures(captured); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// headersNamed returns the canonical names of the headers that a name stands for.
+func headersNamed(name string) (headers []string) {
+	if name == "" {
+		return nil
+	}
+	if !strings.Contains(name, "{n}") {
+		return []string{textproto.CanonicalMIMEHeaderKey(name)}
+	}
+	for n := range maxHeaders {
+		headers = append(headers, textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "{n}", strconv.Itoa(n+1))))
+	}
+	return headers
+}
+
+// Traits implements Scheme.
+func (h *HMAC) Traits() Traits {
+	texts := append(slices.Clone(h.Signed), h.From)
+	if h.Timestamp != nil {
+		texts = append(texts, h.Timestamp.From)
+	}
+	t := Traits{
+		UsesSecret: true, NeedsSecret: true, KeyEncoding: cmp.Or(h.Key, "raw"),
+		CarriesTime: h.carriesTime(), SignsTime: h.signsTime(),
+		SignsID: mentions(texts, "id"), SignsURL: mentions(texts, urlPlaceholders...),
+		CoversContent: true,
+		Resigns:       h.Header != "",
+	}
+	if !h.plain {
+		if t.HMACOf = h.Signed; len(h.Signed) == 0 {
+			t.HMACOf = []string{"{body}"}
+		}
+	}
+	return t
+}
+
+// signsTime reports whether the scheme signs a timestamp.
+func (h *HMAC) signsTime() bool { return mentions(h.Signed, "timestamp") }
+
+// carriesTime reports whether requests carry a timestamp, signed or not.
+func (h *HMAC) carriesTime() bool {
+	return h.Timestamp.given() || mentions(h.Value, "timestamp")
+}
+
+// Headers implements Scheme.
+func (h *HMAC) Headers() []string { return headersNamed(h.Header) }
+
+// Holds implements Scheme.
+func (h *HMAC) Holds(r *Request) bool {
+	e := newEnv(r, h.external)
+	defer e.free()
+	return slices.ContainsFunc(h.candidates(e, nil), h.fits)
+}
+
+// Describe implements Scheme.
+func (h *HMAC) Describe() string {
+	own := *h
+	own.defaults()
+	what, place := "HMAC", own.From
+	if own.plain {
+		what = "hash"
+	}
+	if own.Header != "" {
+		place = own.Header
+	}
+	return fmt.Sprintf("%s-%s (%s) in %s as %s, over %s", what, strings.ToUpper(own.Hash), own.Encoding, place,
+		strings.Join(own.Value, " or "), quoteEach(own.Signed))
+}
+
 // defaults fills what is not configured, without touching what copies share.
 func (h *HMAC) defaults() {
-	setDefault(&h.Hash, "sha256")
-	setDefault(&h.Encoding, "hex")
-	setDefault(&h.Key, "raw")
+	h.Hash = cmp.Or(h.Hash, "sha256")
+	h.Encoding = cmp.Or(h.Encoding, "hex")
+	h.Key = cmp.Or(h.Key, "raw")
 	if len(h.Value) == 0 {
 		h.Value = []string{"{signature}"}
 	}
@@ -220,45 +273,12 @@ func (h *HMAC) defaults() {
 	if h.Timestamp != nil {
 		timestamp = *h.Timestamp
 	}
-	setDefault(&timestamp.Unit, "unix")
+	timestamp.Unit = cmp.Or(timestamp.Unit, "unix")
 	h.Timestamp = &timestamp
 }
 
-func setDefault(s *string, value string) {
-	if *s == "" {
-		*s = value
-	}
-}
-
-// profile implements scheme.
-func (h *HMAC) profile(p *Profile) {
-	for _, t := range append(h.signed[:len(h.signed):len(h.signed)], h.from, h.Timestamp.template) {
-		t.profile(p)
-	}
-}
-
-// signs reports whether a placeholder is part of what is signed.
-func (h *HMAC) signs(name string) bool {
-	return slices.ContainsFunc(h.signed, func(t template) bool { return t.has(name) })
-}
-
-// timed reports whether the scheme signs a timestamp.
-func (h *HMAC) timed() bool { return h.signs("timestamp") }
-
-// carriesTime reports whether requests carry a timestamp, signed or not.
-func (h *HMAC) carriesTime() bool {
-	return h.Timestamp != nil && (h.Timestamp.Header != "" || h.Timestamp.From != "") ||
-		slices.ContainsFunc(h.Value, func(v string) bool { return strings.Contains(v, "{timestamp}") })
-}
-
-// places are the headers that carry the signature.
-func (h *HMAC) places() []string { return h.headers }
-
-// inHeader reports whether the signature stands in a header.
-func (h *HMAC) inHeader() bool { return h.Header != "" }
-
-// verify implements scheme.
-func (h *HMAC) verify(r *Request, now time.Time) error {
+// Verify implements Scheme.
+func (h *HMAC) Verify(r *Request, now time.Time) error {
 	e := newEnv(r, h.external)
 	defer e.free()
 	if h.Each == "" {
@@ -291,10 +311,10 @@ func (h *HMAC) verifyOne(e *env, now time.Time) error {
 		if e.timestamp, e.captured = first.timestamp, first.captured; e.timestamp == "" {
 			e.timestamp = elsewhere
 		}
-		if e.timestamp == "" && (h.timed() || h.tolerance > 0) {
+		if e.timestamp == "" && (h.timed || h.tolerance > 0) {
 			refusal = NoTime
 		} else if e.r.Matched = h.match(e, candidates[:same]); e.r.Matched > 0 {
-			return h.Timestamp.check(e.timestamp, now, h.tolerance)
+			return checkTime(h.Timestamp, e.timestamp, now, h.tolerance)
 		} else {
 			refusal = Wrong
 		}
@@ -373,4 +393,42 @@ func (h *HMAC) sum(m *mac, e *env, signed template) ([]byte, bool) {
 	m.sum = m.Hash.Sum(m.sum[:0])
 	m.text = appendEncoded(m.text[:0], h.Encoding, m.sum)
 	return m.text, true
+}
+
+// Observe implements Scheme.
+func (h *HMAC) Observe(r *Request, x *Reading) {
+	e := newEnv(r, h.external)
+	defer e.free()
+	if x.headers(r, h.headers...); h.from != nil {
+		x.add("%s: %d characters", h.From, len(h.from.text(e)))
+	}
+	candidates := h.candidates(e, nil)
+	for i := range candidates {
+		x.signature(h.Encoding, candidates[i].signature)
+	}
+	if x.want = hashes[h.Hash]().Size(); len(candidates) > 0 {
+		e.timestamp, e.captured = candidates[0].timestamp, candidates[0].captured
+	}
+	if e.timestamp == "" {
+		e.timestamp = h.Timestamp.find(e)
+	}
+	x.timestamp(h.Timestamp, e.timestamp)
+	if h.Each != "" {
+		if items := e.items(h.Each); len(items) > 0 {
+			e.item = items[0]
+		}
+	}
+	for i, t := range h.signed {
+		var text bytes.Buffer
+		complete := t.write(&text, e) // without the secret, which e has not
+		x.signed(h.Signed[i], text.Bytes(), complete)
+	}
+}
+
+func quoteEach(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = fmt.Sprintf("%q", text)
+	}
+	return strings.Join(quoted, " or ")
 }

@@ -2,12 +2,13 @@ package provider
 
 import (
 	"errors"
+	"net/textproto"
 	"time"
 )
 
-// sign implements scheme: it makes the signature with the first key and in the
+// Sign implements Scheme: it makes the signature with the first key and in the
 // form that is there already.
-func (h *HMAC) sign(r *Request, now time.Time) error {
+func (h *HMAC) Sign(r *Request, now time.Time) error {
 	if h.Each == "" {
 		return h.signOne(r, now, "", 0)
 	}
@@ -33,7 +34,7 @@ func (h *HMAC) signOne(r *Request, now time.Time, each string, i int) error {
 	made.timestamp = h.Timestamp.format(now)
 	switch t := h.Timestamp; {
 	case t.Header != "":
-		r.Header[canonical(t.Header)] = []string{made.timestamp}
+		r.Header[textproto.CanonicalMIMEHeaderKey(t.Header)] = []string{made.timestamp}
 	case t.From != "":
 		// The time is part of the content, which is not ours to change.
 		made.timestamp = t.find(e)

@@ -80,9 +80,9 @@ func (g *genuine) severalSignatures() []string {
 	var several, once []string
 	for _, p := range g.provider.(*Known).ready.proofs.list {
 		if p.HMAC != nil || p.Digest != nil {
-			several = append(several, p.places()...)
+			several = append(several, p.scheme.Headers()...)
 		} else {
-			once = append(once, p.places()...)
+			once = append(once, p.scheme.Headers()...)
 		}
 	}
 	return slices.DeleteFunc(several, func(name string) bool { return slices.Contains(once, name) })

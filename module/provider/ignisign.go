@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,21 +16,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-func init() { caddy.RegisterModule(Ignisign{}) }
-
-// Ignisign is the provider of that name. Its proof is a token in the body,
-// which a call to its API checks and consumes: it can be checked once, and it
-// covers nothing of the content. Source: ignisign/ignisign-node, and
-// https://docs.ignisign.io.
+// Ignisign is the scheme of that name: a token in the body, which a call to
+// Ignisign's API checks and consumes. The token can be checked once, and covers
+// nothing of the content. The secrets are those of an application with keys of the
+// older kind. Source: ignisign/ignisign-node, and https://docs.ignisign.io.
 type Ignisign struct {
-	Common // its secrets are those of an application with keys of the older kind
-
 	// The application whose events are accepted.
 	AppID string `json:"app_id,omitempty"`
 
@@ -40,97 +35,78 @@ type Ignisign struct {
 	// accept one. Placeholders are resolved when the configuration loads.
 	APIKeys []string `json:"api_keys,omitempty"`
 
-	// The address of Ignisign's API. Default: https://api.ignisign.io
-	APIURL string `json:"api_url,omitempty"`
-
-	appID, appEnv string
-	keys          []ignisignKey
-	api           *url.URL
-	client        *http.Client
-	profile       Profile
+	keys   []ignisignKey
+	api    *url.URL
+	client *http.Client
 }
 
-// CaddyModule returns the Caddy module information.
-func (Ignisign) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "webhook_gateway.providers.ignisign",
-		New: func() caddy.Module { return new(Ignisign) },
-	}
+// Read implements Scheme. Syntax:
+//
+//	ignisign {
+//		app_id  <id>
+//		app_env DEVELOPMENT|TEST|PRODUCTION
+//		api_key <key>...
+//		secret  <secret>... # instead of api_key, for keys of the older kind
+//		api_url <url>
+//	}
+func (g *Ignisign) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	return readBlock(d, options, syntax.Options{
+		"app_id":  syntax.String(&g.AppID),
+		"app_env": syntax.String(&g.AppEnv),
+		"api_key": syntax.Strings(&g.APIKeys),
+	})
 }
 
-// Provision resolves keys, application and address.
-func (g *Ignisign) Provision(caddy.Context) error {
-	if err := g.Common.provision(0); err != nil {
-		return err
-	}
-	apiKeys, err := resolve("api_key", g.APIKeys)
-	if err != nil {
-		return err
-	}
-	repl := caddy.NewReplacer()
-	g.appID, g.appEnv = repl.ReplaceKnown(g.AppID, ""), repl.ReplaceKnown(g.AppEnv, "")
-	if g.appID == "" || g.appEnv == "" {
+// Compile implements Scheme.
+func (g *Ignisign) Compile() error { return nil }
+
+// Provision implements Scheme.
+func (g *Ignisign) Provision(c *Credentials) (err error) {
+	if g.AppID == "" || g.AppEnv == "" {
 		return errors.New("ignisign needs app_id and app_env, and both must have a value")
 	}
-	if err := g.check(); err != nil {
+	apiKeys, err := resolve("api_key", given(g.APIKeys))
+	if err != nil {
 		return err
 	}
 	g.keys = nil
 	for _, key := range apiKeys {
 		g.keys = append(g.keys, ignisignKey{bearer: key})
 	}
-	for _, secret := range g.secrets {
+	for _, secret := range c.Secrets {
 		g.keys = append(g.keys, ignisignKey{secret: secret})
 	}
-	setDefault(&g.APIURL, "https://api.ignisign.io")
-	if g.api, err = parseURL(g.APIURL); err != nil {
+	if len(g.keys) == 0 {
+		return errors.New("ignisign needs a line: api_key <key>, or secret <secret> for keys of the older kind")
+	}
+	if g.api, err = parseURL(cmp.Or(c.APIURL, "https://api.ignisign.io")); err != nil {
 		return fmt.Errorf("api_url: %v", err)
 	}
 	g.client = &http.Client{
 		// A redirect would carry the token elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
-	}
-	g.profile = (&Definition{
-		Event:        `body.topic + "." + body.action`,
-		ID:           `body.verificationToken`,
-		NeverRetries: true,
-	}).newProfile()
-	g.profile.Samples = func() []Sample { return samples("ignisign") }
-	g.guard(&g.profile)
-	g.profile.Secrets = len(g.keys)
-	return nil
-}
-
-// check says what is missing from the configuration.
-func (g *Ignisign) check() error {
-	switch {
-	case g.AppID == "":
-		return errors.New("ignisign needs a line: app_id <id>")
-	case g.AppEnv == "":
-		return errors.New("ignisign needs a line: app_env DEVELOPMENT|TEST|PRODUCTION")
-	case len(g.APIKeys) == 0 && len(g.Secrets) == 0:
-		return errors.New("ignisign needs a line: api_key <key>, or secret <secret> for keys of the older kind")
-	}
-	return g.checkTolerance(false)
-}
-
-// Cleanup closes the idle connections to the API.
-func (g *Ignisign) Cleanup() error {
-	if g.client != nil {
-		g.client.CloseIdleConnections()
 	}
 	return nil
 }
 
-// Proves implements Provider.
-func (g *Ignisign) Proves() bool { return true }
+// Traits implements Scheme.
+func (g *Ignisign) Traits() Traits {
+	return Traits{UsesSecret: true, UsesKeys: true, Keys: len(g.keys)}
+}
 
-// Publishes implements Provider.
-func (g *Ignisign) Publishes() bool { return false }
+// Headers implements Scheme.
+func (g *Ignisign) Headers() []string { return nil }
 
-// Profile implements Provider.
-func (g *Ignisign) Profile() *Profile { return &g.profile }
+// Holds implements Scheme.
+func (g *Ignisign) Holds(*Request) bool { return false }
+
+// Describe implements Scheme.
+func (g *Ignisign) Describe() string {
+	return "token in the body, which a call to Ignisign's API checks and uses up"
+}
+
+// Observe implements Scheme.
+func (g *Ignisign) Observe(*Request, *Reading) {}
 
 // ignisignEvent is what every webhook of Ignisign has.
 type ignisignEvent struct {
@@ -142,14 +118,8 @@ type ignisignEvent struct {
 	Token     json.RawMessage `json:"verificationToken"`
 }
 
-// Strip implements Provider.
-func (g *Ignisign) Strip(r *Request) { g.stripToken(r) }
-
-// Verify implements Provider with what can be told without a call.
-func (g *Ignisign) Verify(r *Request, now time.Time) error {
-	if err := g.verifyToken(r, now); err != nil {
-		return err
-	}
+// Verify implements Scheme with what can be told without a call.
+func (g *Ignisign) Verify(r *Request, _ time.Time) error {
 	r.Matched = 0 // Check will tell
 	var event ignisignEvent
 	token := ""
@@ -162,25 +132,15 @@ func (g *Ignisign) Verify(r *Request, now time.Time) error {
 	if event.Topic == "" || event.Action == "" || event.MsgNature == "" {
 		return Malformed
 	}
-	if event.AppID != g.appID || event.AppEnv != g.appEnv {
+	if event.AppID != g.AppID || event.AppEnv != g.AppEnv {
 		return Foreign
 	}
 	return nil
 }
 
-// Sign implements Provider. Ignisign's tokens cannot be made, so a sample is
-// accepted only where api_url points to a stand-in.
-func (g *Ignisign) Sign(r *Request, now time.Time) error {
-	if g.Token != nil {
-		return g.Token.sign(r, now)
-	}
-	return nil
-}
-
-// SampleValues are the values of the samples' gaps that the configuration gives.
-func (g *Ignisign) SampleValues() map[string]string {
-	return map[string]string{"app_id": g.appID, "app_env": g.appEnv}
-}
+// Sign implements Scheme. Ignisign's tokens cannot be made, so a sample is accepted
+// only where api_url points to a stand-in.
+func (g *Ignisign) Sign(*Request, time.Time) error { return nil }
 
 // Check implements Checker: it asks the API about the token, and consumes it.
 func (g *Ignisign) Check(ctx context.Context, r *Request) Verdict {
@@ -212,7 +172,7 @@ func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v V
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
 	status, reply, err := g.post(httptrace.WithClientTrace(ctx, trace),
 		"/v4/tokens/webhook-verification/checking-consumption", bearer,
-		map[string]string{"token": token, "appId": g.appID, "appEnv": g.appEnv})
+		map[string]string{"token": token, "appId": g.AppID, "appEnv": g.AppEnv})
 	switch {
 	case err != nil:
 		return Verdict{Sent: sent.Load(), Reason: err.Error()}, false
@@ -307,7 +267,7 @@ func (k *ignisignKey) get(ctx context.Context, g *Ignisign) (bearer string, fres
 		return bearer, k.secret == "", nil
 	}
 	status, reply, err := g.post(ctx, "/v4/auth/app-api", "",
-		map[string]string{"appId": g.appID, "appEnv": g.appEnv, "secret": k.secret})
+		map[string]string{"appId": g.AppID, "appEnv": g.AppEnv, "secret": k.secret})
 	if err != nil {
 		return "", true, err
 	}
@@ -334,36 +294,3 @@ func (k *ignisignKey) forget(bearer string) {
 		k.bearer = ""
 	}
 }
-
-// UnmarshalCaddyfile reads the provider and its block. Syntax:
-//
-//	ignisign [<secret>...] {
-//		app_id  <id>
-//		app_env DEVELOPMENT|TEST|PRODUCTION
-//		api_key <key>...
-//		secret  <secret>...    # instead of api_key, for keys of the older kind
-//		api_url <url>
-//		token   header|query <name> <secret>...
-//		token   path <secret>...
-//	}
-func (g *Ignisign) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // ignisign
-	g.Secrets = d.RemainingArgs()
-	options := g.options()
-	options["app_id"] = syntax.String(&g.AppID)
-	options["app_env"] = syntax.String(&g.AppEnv)
-	options["api_key"] = syntax.Strings(&g.APIKeys)
-	options["api_url"] = readURL(&g.APIURL)
-	if err := syntax.Block(d, options); err != nil {
-		return err
-	}
-	return syntax.At(d, g.check())
-}
-
-// Interface guards
-var (
-	_ Checker               = (*Ignisign)(nil)
-	_ caddy.Provisioner     = (*Ignisign)(nil)
-	_ caddy.CleanerUpper    = (*Ignisign)(nil)
-	_ caddyfile.Unmarshaler = (*Ignisign)(nil)
-)

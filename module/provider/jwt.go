@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/hmac"
@@ -12,10 +13,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // JWT is a signed JSON Web Token in a header, or in the body. In a header it
@@ -85,25 +91,25 @@ var jwtAlgorithms = map[string]algorithm{
 }
 
 // keyAPIs are what JWT.KeysFrom can be.
-var keyAPIs = map[string]func(*Common) (keyFetch, error){"plaid": plaidKeys}
+var keyAPIs = map[string]func(*Credentials) (keyFetch, error){"plaid": plaidKeys}
 
-// provision checks the scheme and makes its keys.
-func (j *JWT) provision(c *Common) (err error) {
-	if err := j.compile(); err != nil {
+// Provision checks the scheme and makes its keys.
+func (j *JWT) Provision(c *Credentials) (err error) {
+	if err := j.Compile(); err != nil {
 		return err
 	}
-	j.tolerance, j.external = c.tolerance, c.external
-	if j.secrets, err = decodeKeys(j.Key, c.secrets); err != nil {
+	j.tolerance, j.external = c.Tolerance, c.External
+	if j.secrets, err = decodeKeys(j.Key, c.Secrets); err != nil {
 		return err
 	}
 	return j.provisionKeys(c)
 }
 
-// compile checks what is configured.
-func (j *JWT) compile() error {
-	setDefault(&j.Key, "raw")
-	setDefault(&j.HashEncoding, "hex")
-	j.header = canonical(j.Header)
+// Compile checks what is configured.
+func (j *JWT) Compile() error {
+	j.Key = cmp.Or(j.Key, "raw")
+	j.HashEncoding = cmp.Or(j.HashEncoding, "hex")
+	j.header = textproto.CanonicalMIMEHeaderKey(j.Header)
 	for _, name := range j.Algorithms {
 		if _, known := jwtAlgorithms[name]; !known {
 			return fmt.Errorf("unknown algorithm %q: want %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
@@ -125,7 +131,7 @@ func (j *JWT) compile() error {
 }
 
 // provisionKeys takes the public keys, if the algorithms use them.
-func (j *JWT) provisionKeys(c *Common) (err error) {
+func (j *JWT) provisionKeys(c *Credentials) (err error) {
 	var algorithms []algorithm
 	symmetric := false
 	for _, name := range j.Algorithms {
@@ -154,23 +160,35 @@ func (j *JWT) provisionKeys(c *Common) (err error) {
 	return nil
 }
 
-// carriesTime: exp, nbf and iat are times.
-func (j *JWT) carriesTime() bool { return true }
-
-// timed reports that they are signed.
-func (j *JWT) timed() bool { return true }
-
-// inHeader reports whether the gateway can make the token, because the secrets
-// that verify it also sign it.
-func (j *JWT) inHeader() bool { return j.Header != "" && slices.ContainsFunc(j.Algorithms, isHMAC) }
-
-// profile tells a profile what verify will ask of a request.
-func (j *JWT) profile(p *Profile) {
-	p.Secrets = max(p.Secrets, len(j.secrets)+len(j.keys.fixed))
-	p.SignsURL = p.SignsURL || j.URLHash != ""
-	if j.header == "Authorization" {
-		p.SecretHeaders = append(p.SecretHeaders, j.header)
+// Traits implements Scheme.
+func (j *JWT) Traits() Traits {
+	symmetric := slices.ContainsFunc(j.Algorithms, isHMAC)
+	t := Traits{
+		UsesSecret:  symmetric,
+		NeedsSecret: !slices.ContainsFunc(j.Algorithms, func(a string) bool { return !isHMAC(a) }),
+		UsesKeys:    true,
+		KeyEncoding: cmp.Or(j.Key, "raw"),
+		CarriesTime: true, SignsTime: true, // exp, nbf and iat
+		SignsURL:      j.URLHash != "",
+		CoversContent: true,
+		Keys:          len(j.secrets) + j.keys.count(),
+		Resigns:       j.Header != "" && symmetric,
 	}
+	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
+		t.SecretHeaders = headers
+	}
+	return t
+}
+
+// Headers implements Scheme.
+func (j *JWT) Headers() []string { return headersNamed(j.Header) }
+
+// Holds implements Scheme.
+func (j *JWT) Holds(r *Request) bool { return anyHeader(r, j.Headers()) }
+
+// Describe implements Scheme.
+func (j *JWT) Describe() string {
+	return fmt.Sprintf("JWT (%s) in %s", strings.Join(j.Algorithms, ", "), j.Header)
 }
 
 // jws is a token in parts.
@@ -242,9 +260,9 @@ func parseJWS(text string) (*jws, error) {
 	}, nil
 }
 
-// verify reports whether the token was signed with any key, and is for this
+// Verify reports whether the token was signed with any key, and is for this
 // request and this time.
-func (j *JWT) verify(r *Request, now time.Time) error {
+func (j *JWT) Verify(r *Request, now time.Time) error {
 	token, err := j.find(r)
 	if err != nil {
 		return err
@@ -303,11 +321,79 @@ func sumOf(a algorithm, secret, signed []byte) []byte {
 	return m.Sum(nil)
 }
 
-// fetch implements fetcher.
-func (j *JWT) fetch(ctx context.Context, r *Request) error {
+// Fetch implements Fetcher.
+func (j *JWT) Fetch(ctx context.Context, r *Request) error {
 	token, err := j.find(r)
 	if err != nil {
 		return err
 	}
 	return j.keys.fetch(ctx, token.id)
+}
+
+// Observe implements Scheme.
+func (j *JWT) Observe(r *Request, x *Reading) {
+	if j.Header != "" {
+		x.headers(r, j.header)
+	}
+	token, err := j.find(r)
+	if err != nil {
+		return
+	}
+	x.add("token: algorithm %s, key ID %q", token.algorithm, token.id)
+	var c claims
+	if json.Unmarshal(token.payload, &c) == nil {
+		if at, given, err := c.time("iat"); given && err == nil {
+			x.at(at)
+		}
+		for _, name := range []string{"iss", "aud"} {
+			if c[name] != nil {
+				x.add("claim %s: %s", name, c[name])
+			}
+		}
+	}
+	x.signed("header.claims", token.signed, true)
+}
+
+func (j *JWT) readBodyHash(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	j.BodyHash, args = args[0], args[1:]
+	if len(args) > 0 && slices.Contains(encodings, args[0]) {
+		j.HashEncoding, args = args[0], args[1:]
+	}
+	if len(args) > 0 && args[0] == "optional" {
+		j.HashOptional, args = true, args[1:]
+	}
+	if len(args) > 0 {
+		return d.Errf("body_hash wants: <claim> [%s] [optional]", strings.Join(encodings, "|"))
+	}
+	return nil
+}
+
+// Read implements Scheme. Syntax:
+//
+//	jwt <algorithm>... {
+//		header    <name>
+//		field     <name>
+//		key       raw|hex|base64
+//		issuer    <iss>
+//		audience  <aud>
+//		body_hash <claim> [hex|base64|base64url] [optional]
+//		url_hash  <claim>
+//		keys_from plaid
+//	}
+func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	j.Algorithms = d.RemainingArgs()
+	return readBlock(d, options, syntax.Options{
+		"header":    syntax.String(&j.Header),
+		"field":     syntax.String(&j.Field),
+		"key":       syntax.OneOf(&j.Key, "raw", "hex", "base64"),
+		"issuer":    syntax.String(&j.Issuer),
+		"audience":  syntax.String(&j.Audience),
+		"url_hash":  syntax.String(&j.URLHash),
+		"body_hash": j.readBodyHash,
+		"keys_from": syntax.String(&j.KeysFrom),
+	})
 }

@@ -7,27 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 )
-
-// NoKey is what Verify says where it has not got the key that a request names.
-// A Fetcher may get it.
-const NoKey Refusal = "key unknown"
-
-// Fetcher is a Provider that may have to fetch the key that a request names.
-type Fetcher interface {
-	Provider
-
-	// Fetch gets the key, after Verify has said NoKey. Then Verify is to be
-	// asked again; it will know whether there is such a key. An error means
-	// that this cannot be told now: the provider is to send the request again.
-	Fetch(ctx context.Context, r *Request) error
-}
 
 // keyring finds the keys of a provider.
 type keyring struct {
@@ -81,6 +66,15 @@ func (k *keyring) fetch(ctx context.Context, id string) error {
 		return nil
 	}
 	return k.fetched.fetch(ctx, k.name(id))
+}
+
+// count returns how many keys come from the configuration. A keyring that is not
+// there yet has none.
+func (k *keyring) count() int {
+	if k == nil {
+		return 0
+	}
+	return len(k.fixed)
 }
 
 // empty reports whether there is nothing to verify with.
@@ -275,19 +269,4 @@ func do(client *http.Client, req *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("fetching a key: %s answered %d", req.URL.Host, resp.StatusCode)
-}
-
-// parseHTTPS reads an absolute https URL, in which placeholders are resolved.
-func parseHTTPS(name, text string) (*url.URL, error) {
-	u, err := parseURL(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %v", name, err)
-	}
-	if u.User != nil {
-		return nil, fmt.Errorf("%s: a URL with a user in it is not taken", name)
-	}
-	if u.Scheme != "https" {
-		return nil, fmt.Errorf("%s: %q is not an https URL; what is fetched is worth what the connection is worth that it comes over", name, text)
-	}
-	return u, nil
 }

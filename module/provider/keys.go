@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 
@@ -94,40 +93,6 @@ func fitsAny(algorithms []algorithm, key publicKey) bool {
 	return false
 }
 
-// keyHelp says what the options are for.
-var keyHelp = map[string]string{
-	"public_key":    "The public keys that the provider may sign with, as PEM, base64, JWK or certificate.",
-	"certificate":   "Certificates to verify with in place of those that requests name.",
-	"keys_url":      "The https URL of the provider's public keys.",
-	"client_id":     "The client ID to ask the provider's API for public keys with.",
-	"client_secret": "The client secret to ask the provider's API for public keys with.",
-	"api_url":       "The address of the provider's API.",
-}
-
-// keyOptions returns those of the options of Keys that a preset takes.
-func keyOptions(names ...string) (options []Option) {
-	for _, name := range names {
-		options = append(options, Option{Name: name, Help: keyHelp[name], key: true})
-	}
-	return options
-}
-
-// required returns options that a preset cannot do without.
-func required(options []Option) []Option {
-	for i := range options {
-		options[i].Required = true
-	}
-	return options
-}
-
-// checkSecrets refuses secrets where only public keys verify.
-func (c *Common) checkSecrets() error {
-	if len(c.secrets) > 0 {
-		return errors.New("the provider signs with a key of its own, so there is no secret; what verifies is a public key: public_key <key>")
-	}
-	return nil
-}
-
 // given returns the names of the options that are set.
 func (k *Keys) given() (names []string) {
 	for _, option := range []struct {
@@ -182,17 +147,4 @@ func (k *Keys) client(provider, address string) (id, secret string, api *url.URL
 	}
 	api, err = parseHTTPS("api_url", address)
 	return id, secret, api, err
-}
-
-// resolved returns an option's value with its placeholders resolved; "" if it
-// is not set.
-func resolved(name, configured string) (string, error) {
-	if configured == "" {
-		return "", nil
-	}
-	values, err := resolve(name, []string{configured})
-	if err != nil {
-		return "", err
-	}
-	return values[0], nil
 }

@@ -16,7 +16,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dunglas/httpsfv"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // MessageSignature is the scheme of RFC 9421, HTTP Message Signatures, with the
@@ -64,14 +67,14 @@ var messageAlgorithms = map[string]algorithm{
 
 var componentName = regexp.MustCompile(`^@?[a-z0-9-]+$`)
 
-// provision checks the scheme and makes its keys.
-func (m *MessageSignature) provision(c *Common) (err error) {
-	if err := m.compile(); err != nil {
+// Provision checks the scheme and makes its keys.
+func (m *MessageSignature) Provision(c *Credentials) (err error) {
+	if err := m.Compile(); err != nil {
 		return err
 	}
-	m.tolerance, m.external = c.tolerance, c.external
+	m.tolerance, m.external = c.Tolerance, c.External
 	if m.algorithm.kind != "hmac" {
-		if len(c.secrets) > 0 {
+		if len(c.Secrets) > 0 {
 			return fmt.Errorf("the algorithm %s uses public keys, not secrets", m.Algorithm)
 		}
 		m.keys, err = c.keyring(m.algorithm)
@@ -80,7 +83,7 @@ func (m *MessageSignature) provision(c *Common) (err error) {
 		}
 		return err
 	}
-	if m.secrets, err = decodeKeys(m.Key, c.secrets); err != nil {
+	if m.secrets, err = decodeKeys(m.Key, c.Secrets); err != nil {
 		return err
 	}
 	if len(m.secrets) == 0 || len(c.PublicKeys) > 0 || c.KeysURL != "" {
@@ -90,9 +93,9 @@ func (m *MessageSignature) provision(c *Common) (err error) {
 	return nil
 }
 
-// compile checks what is configured.
-func (m *MessageSignature) compile() error {
-	setDefault(&m.Key, "base64")
+// Compile checks what is configured.
+func (m *MessageSignature) Compile() error {
+	m.Key = cmp.Or(m.Key, "base64")
 	a, known := messageAlgorithms[m.Algorithm]
 	if !known {
 		return fmt.Errorf("unknown algorithm %q: want %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(messageAlgorithms)), ", "))
@@ -125,16 +128,48 @@ func (m *MessageSignature) compile() error {
 	return nil
 }
 
-// carriesTime: created and expires are times.
-func (m *MessageSignature) carriesTime() bool { return true }
+// Traits implements Scheme.
+func (m *MessageSignature) Traits() Traits {
+	return Traits{
+		UsesSecret: true, UsesKeys: true, // as the algorithm says, which may be an option
+		KeyEncoding: cmp.Or(m.Key, "base64"),
+		CarriesTime: true, SignsTime: true, // created and expires
+		SignsURL:      true,
+		CoversContent: true,
+		Keys:          len(m.secrets) + m.keys.count(),
+	}
+}
 
-// timed reports that they are signed.
-func (m *MessageSignature) timed() bool { return true }
+// Headers implements Scheme.
+func (m *MessageSignature) Headers() []string { return []string{"Signature-Input", "Signature"} }
 
-// profile tells a profile what verify will ask of a request.
-func (m *MessageSignature) profile(p *Profile) {
-	p.Secrets = max(p.Secrets, len(m.secrets)+len(m.keys.fixed))
-	p.SignsURL = true
+// Holds implements Scheme.
+func (m *MessageSignature) Holds(r *Request) bool { return anyHeader(r, m.Headers()) }
+
+// Describe implements Scheme.
+func (m *MessageSignature) Describe() string { return "HTTP message signature of RFC 9421" }
+
+// Read implements Scheme. Syntax:
+//
+//	message_signature <algorithm> {
+//		label      <label>
+//		tag        <tag>
+//		components <component>...
+//		any_components
+//		key        base64|hex|raw
+//	}
+func (m *MessageSignature) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	m.Algorithm = d.Val()
+	return readBlock(d, options, syntax.Options{
+		"label":          syntax.String(&m.Label),
+		"tag":            syntax.String(&m.Tag),
+		"components":     syntax.Strings(&m.Components),
+		"any_components": syntax.Flag(&m.AnyComponents),
+		"key":            syntax.OneOf(&m.Key, "base64", "hex", "raw"),
+	})
 }
 
 // messageProof is the signature of a request, taken apart.
@@ -202,9 +237,9 @@ func dictionary(r *Request, name string) (*httpsfv.Dictionary, error) {
 	return d, nil
 }
 
-// verify reports whether the signature was made with any key, covers what it
+// Verify reports whether the signature was made with any key, covers what it
 // must, and is for this time.
-func (m *MessageSignature) verify(r *Request, now time.Time) error {
+func (m *MessageSignature) Verify(r *Request, now time.Time) error {
 	proof, err := m.find(r)
 	if err != nil {
 		return err
@@ -250,8 +285,8 @@ func keyID(params *httpsfv.Params) string {
 	return id
 }
 
-// fetch implements fetcher.
-func (m *MessageSignature) fetch(ctx context.Context, r *Request) error {
+// Fetch implements Fetcher.
+func (m *MessageSignature) Fetch(ctx context.Context, r *Request) error {
 	proof, err := m.find(r)
 	if err != nil {
 		return err
@@ -327,9 +362,9 @@ func checkDigest(r *Request) error {
 // defaultLabel is that of a signature that is made here.
 const defaultLabel = "sig1"
 
-// sign implements scheme. It covers what must be covered. The provider's own
+// Sign implements Scheme. It covers what must be covered. The provider's own
 // signature may cover more, so none is made for an app.
-func (m *MessageSignature) sign(r *Request, now time.Time) error {
+func (m *MessageSignature) Sign(r *Request, now time.Time) error {
 	if m.algorithm.kind != "hmac" {
 		return ErrPrivateKey
 	}
@@ -377,4 +412,23 @@ func (m *MessageSignature) put(r *Request, name string, member httpsfv.Member) e
 	}
 	r.Header[name] = []string{text}
 	return nil
+}
+
+// Observe implements Scheme.
+func (m *MessageSignature) Observe(r *Request, x *Reading) {
+	x.headers(r, "Signature-Input")
+	x.headers(r, "Signature")
+	proof, err := m.find(r)
+	if err != nil {
+		return
+	}
+	x.add("signature: %d bytes", len(proof.signature))
+	if created, ok := proof.input.Params.Get("created"); ok {
+		if seconds, ok := created.(int64); ok {
+			x.at(time.Unix(seconds, 0))
+		}
+	}
+	base, covered, err := signatureBase(r, m.external, &proof.input)
+	x.add("covered: %s; must be: %s", strings.Join(covered, " "), strings.Join(m.required, " "))
+	x.signed("signature base", []byte(base), err == nil)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"maps"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"testing"
@@ -44,12 +45,12 @@ func mutations(k *Known, r *Request) (list []mutation) {
 		if !p.applies(r) || !p.made(r) {
 			continue
 		}
-		for _, name := range p.places() {
+		for _, name := range p.scheme.Headers() {
 			if r.Header[name] == nil {
 				continue
 			}
 			list = append(list, mutation{"another " + name, func(r *Request) { garble(k, r) }})
-			if !slices.ContainsFunc(k.ready.proofs.list, func(p *Proof) bool { return len(p.places()) == 0 && p.made(r) }) {
+			if !slices.ContainsFunc(k.ready.proofs.list, func(p *Proof) bool { return len(p.scheme.Headers()) == 0 && p.made(r) }) {
 				list = append(list, mutation{"no " + name, func(r *Request) { remove(k, r) }})
 			}
 		}
@@ -68,14 +69,14 @@ func mutations(k *Known, r *Request) (list []mutation) {
 // remove takes the proofs away, and garble changes each letter of them.
 func remove(k *Known, r *Request) {
 	for _, p := range k.ready.proofs.list {
-		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return slices.Contains(p.places(), name) })
+		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return slices.Contains(p.scheme.Headers(), name) })
 	}
 }
 
 func garble(k *Known, r *Request) {
 	changed := make(map[string]bool)
 	for _, p := range k.ready.proofs.list {
-		for _, name := range p.places() {
+		for _, name := range p.scheme.Headers() {
 			for i := range r.Header[name] {
 				if !changed[name] {
 					r.Header[name][i] = turn(r.Header[name][i])
@@ -131,7 +132,7 @@ func (h *HMAC) mutations(r *Request) (list []mutation) {
 			add("another query", func(r *Request) { r.Public.RawQuery += "&" + name + "=1" })
 		case "timestamp":
 			if t := h.Timestamp; t.Header != "" {
-				add("another time", func(r *Request) { shift(r, canonical(t.Header)) })
+				add("another time", func(r *Request) { shift(r, textproto.CanonicalMIMEHeaderKey(t.Header)) })
 			}
 		case "json":
 			path := p.text

@@ -8,6 +8,10 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // PayPal is the scheme of PayPal: a signature over the transmission's ID and
@@ -32,9 +36,9 @@ const (
 	paypalAlgorithm = "Paypal-Auth-Algo"
 )
 
-// provision takes the webhook's ID and the certificates.
-func (p *PayPal) provision(c *Common) (err error) {
-	p.tolerance = c.tolerance
+// Provision takes the webhook's ID and the certificates.
+func (p *PayPal) Provision(c *Credentials) (err error) {
+	p.tolerance = c.Tolerance
 	if p.WebhookID == "" {
 		return errors.New("the webhook's ID is signed and stands in no request: webhook_id <id>")
 	}
@@ -51,17 +55,9 @@ func isPayPal(u *url.URL) bool {
 	return strings.HasSuffix(u.Hostname(), ".paypal.com") && strings.HasPrefix(u.Path, "/v1/notifications/certs/")
 }
 
-// carriesTime: the transmission has a signed time.
-func (p *PayPal) carriesTime() bool { return true }
-
-// profile tells a profile what verify will ask of a request.
-func (p *PayPal) profile(profile *Profile) {
-	profile.Secrets = max(profile.Secrets, len(p.certificates.fixed))
-}
-
 // check refuses a request whose headers cannot be a proof.
 func (p *PayPal) check(r *Request) error {
-	for _, name := range []string{paypalID, paypalTime, paypalSignature, paypalCertURL, paypalAlgorithm} {
+	for _, name := range p.Headers() {
 		switch values := r.Header[name]; {
 		case len(values) == 0 || values[0] == "":
 			return Missing
@@ -75,13 +71,13 @@ func (p *PayPal) check(r *Request) error {
 	return p.certificates.check(r.header(paypalCertURL))
 }
 
-// verify reports whether PayPal sent the transmission to this webhook.
-func (p *PayPal) verify(r *Request, now time.Time) (err error) {
+// Verify reports whether PayPal sent the transmission to this webhook.
+func (p *PayPal) Verify(r *Request, now time.Time) (err error) {
 	if err := p.check(r); err != nil {
 		return err
 	}
 	at := Timestamp{Unit: "rfc3339"}
-	if err := at.check(r.header(paypalTime), now, p.tolerance); err != nil {
+	if err := checkTime(&at, r.header(paypalTime), now, p.tolerance); err != nil {
 		return err
 	}
 	text := fmt.Sprintf("%s|%s|%s|%d", r.header(paypalID), r.header(paypalTime), p.WebhookID, crc32.ChecksumIEEE(r.Body))
@@ -89,13 +85,46 @@ func (p *PayPal) verify(r *Request, now time.Time) (err error) {
 	return err
 }
 
-// fetch implements fetcher.
-func (p *PayPal) fetch(ctx context.Context, r *Request) error {
+// Fetch implements Fetcher.
+func (p *PayPal) Fetch(ctx context.Context, r *Request) error {
 	if err := p.check(r); err != nil {
 		return err
 	}
 	return p.certificates.fetch(ctx, r.header(paypalCertURL))
 }
 
-// sign implements scheme.
-func (p *PayPal) sign(*Request, time.Time) error { return ErrPrivateKey }
+// Sign implements Scheme.
+func (p *PayPal) Sign(*Request, time.Time) error { return ErrPrivateKey }
+
+// Compile implements Scheme.
+func (p *PayPal) Compile() error { return nil }
+
+// Traits implements Scheme.
+func (p *PayPal) Traits() Traits {
+	return Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: p.certificates.count()}
+}
+
+// Headers implements Scheme.
+func (p *PayPal) Headers() []string {
+	return []string{paypalSignature, paypalID, paypalTime, paypalCertURL, paypalAlgorithm}
+}
+
+// Holds implements Scheme.
+func (p *PayPal) Holds(r *Request) bool { return anyHeader(r, p.Headers()) }
+
+// Describe implements Scheme.
+func (p *PayPal) Describe() string {
+	return "signature of PayPal over transmission, webhook ID and a checksum of the body, by PayPal's certificate"
+}
+
+// Observe implements Scheme.
+func (p *PayPal) Observe(r *Request, x *Reading) { x.headers(r, p.Headers()...) }
+
+// Read implements Scheme. Syntax:
+//
+//	paypal {
+//		webhook_id <id>
+//	}
+func (p *PayPal) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	return readBlock(d, options, syntax.Options{"webhook_id": syntax.String(&p.WebhookID)})
+}

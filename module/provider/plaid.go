@@ -9,7 +9,7 @@ import (
 )
 
 // plaidKeys returns what asks Plaid's API for the key of an ID.
-func plaidKeys(c *Common) (keyFetch, error) {
+func plaidKeys(c *Credentials) (keyFetch, error) {
 	clientID, clientSecret, api, err := c.client("Plaid", "https://production.plaid.com")
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -29,29 +30,35 @@ type Preset struct {
 	Tolerance time.Duration // of the timestamp
 	Optional  bool          // without a secret there are no proofs to ask for
 	Options   []Option
+
+	files fs.FS // with its samples
 }
 
-// Option is something that a preset cannot know.
-type Option struct {
-	Name     string   `json:"name"`               // its subdirective
-	Help     string   `json:"help"`               // a sentence
-	Required bool     `json:"required,omitempty"` // the preset does not load without it
-	Default  string   `json:"default,omitempty"`  // its value if it is not given
-	Choices  []string `json:"choices,omitempty"`  // the values that it can have; nil: any
-	Several  bool     `json:"several,omitempty"`  // it may have several values
+// presets are those that are registered, in the order in which they were.
+var presets []*Preset
 
-	key      bool // it is one of Keys
-	secrets  bool // it is another name of the secrets
-	endpoint bool // it is external_url if it is not given
-}
-
-// Presets returns the presets, by name.
-func Presets() []Preset { return slices.Clone(presets) }
-
-func init() {
-	for i := range presets {
-		caddy.RegisterModule(Known{preset: &presets[i]})
+// Register makes presets known, and each of them a Caddy module. In files lie
+// their samples, as samples/<name>.json.
+func Register(files fs.FS, list []Preset) {
+	for i := range list {
+		p := &list[i]
+		p.files = files
+		presets = append(presets, p)
+		caddy.RegisterModule(Known{preset: p})
 	}
+}
+
+// Presets returns the presets.
+func Presets() []*Preset { return slices.Clone(presets) }
+
+// presetNamed returns the preset of a name; nil if there is none.
+func presetNamed(name string) *Preset {
+	for _, p := range presets {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
 }
 
 // Known is a provider that a preset describes.
@@ -85,14 +92,14 @@ func (k *Known) Provision(caddy.Context) error {
 	if err := k.check(); err != nil {
 		return err
 	}
-	d, err := k.defined(k.secrets)
+	d, err := k.defined(k.resolved.Secrets)
 	if err != nil {
 		return err
 	}
 	if err := k.start(&k.Common, d, k.defined); err != nil {
 		return err
 	}
-	k.ready.profile.Samples = func() []Sample { return samples(p.Name) }
+	k.ready.profile.Samples = p.samples
 	return nil
 }
 
@@ -116,11 +123,11 @@ func (k *Known) defined(secrets []string) (*Definition, error) {
 func (k *Known) resolveOptions() (map[string]string, error) {
 	values := make(map[string]string)
 	for _, o := range k.preset.Options {
-		if o.key || o.secrets {
+		if o.Key || o.Secrets {
 			continue
 		}
 		value := k.Options[o.Name]
-		if value == "" && o.endpoint {
+		if value == "" && o.Endpoint {
 			value = k.ExternalURL
 		}
 		if value == "" {
@@ -145,7 +152,7 @@ func (p *Preset) with(values map[string]string, secrets []string) (*Definition, 
 	lists := make(map[string][]string)
 	for _, o := range p.Options {
 		switch {
-		case o.secrets:
+		case o.Secrets:
 			lists[o.Name] = secrets
 		case o.Several:
 			lists[o.Name] = strings.Fields(values[o.Name])
@@ -164,23 +171,26 @@ func (k *Known) check() error {
 		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Options)) {
-		if !slices.ContainsFunc(p.Options, func(o Option) bool { return !o.key && o.Name == name }) {
+		if !slices.ContainsFunc(p.Options, func(o Option) bool { return !o.Key && o.Name == name }) {
 			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
 		}
 	}
 	given := k.given()
 	for _, name := range given {
-		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.key && o.Name == name }) {
+		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Key && o.Name == name }) {
 			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
 		}
 	}
 	for _, o := range p.Options {
-		if o.Required && !o.secrets && k.Options[o.Name] == "" && !slices.Contains(given, o.Name) &&
-			!(o.endpoint && k.ExternalURL != "") {
+		if o.Required && !o.Secrets && k.Options[o.Name] == "" && !slices.Contains(given, o.Name) &&
+			!(o.Endpoint && k.ExternalURL != "") && !(o.OrSecret && secret) {
+			if o.OrSecret {
+				return fmt.Errorf("%s needs a line: %s <value>, or secret <secret>", p.Title, o.Name)
+			}
 			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
 		}
 	}
-	return k.checkTolerance(p.carriesTime())
+	return k.checkTolerance(p.any(func(t Traits) bool { return t.CarriesTime }))
 }
 
 // proves reports whether a proof is asked for.
@@ -190,6 +200,15 @@ func (k *Known) proves() bool {
 
 // Proves implements Provider.
 func (k *Known) Proves() bool { return k.proves() || k.Token != nil }
+
+// Checks implements Checker.
+func (k *Known) Checks() bool { return k.preset.checks() }
+
+// SampleValues returns what fills the gaps of samples: the values of the options.
+func (k *Known) SampleValues() map[string]string {
+	values, _ := k.resolveOptions() // which Provision has resolved before
+	return values
+}
 
 // Publishes implements Provider.
 func (k *Known) Publishes() bool { return k.preset.Ranges != nil }
@@ -222,9 +241,9 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options := k.options()
 	for _, o := range k.preset.Options {
 		switch {
-		case o.key:
+		case o.Key:
 			options[o.Name] = k.readers()[o.Name]
-		case o.secrets:
+		case o.Secrets:
 			options[o.Name] = options["secret"]
 		default:
 			options[o.Name] = k.readOption(&o)
@@ -270,6 +289,7 @@ var (
 	_ Resigner              = (*Known)(nil)
 	_ Enroller              = (*Known)(nil)
 	_ Fetcher               = (*Known)(nil)
+	_ Checker               = (*Known)(nil)
 	_ caddy.Provisioner     = (*Known)(nil)
 	_ caddyfile.Unmarshaler = (*Known)(nil)
 )

@@ -12,7 +12,7 @@ var presetsBusiness = []Preset{
 				{HMAC: boxHMAC("Primary"), When: boxVersion},
 				{HMAC: boxHMAC("Secondary"), When: boxVersion, Secrets: []string{"{option.secret_secondary}"}},
 			},
-			Need:    needAny,
+			Need:    NeedAny,
 			Event:   `body.trigger`,
 			ID:      `header("Box-Delivery-Id")`,
 			Horizon: 2 * hour,

@@ -11,7 +11,7 @@ var presetsCommerce = []Preset{
 				{HMAC: &HMAC{Header: "X-Shopify-Hmac-Sha256", Encoding: "base64"}},
 				{HMAC: &HMAC{Header: "Shopify-Hmac-Sha256", Encoding: "base64"}},
 			},
-			Need:    needFirst,
+			Need:    NeedFirst,
 			Event:   eitherHeader(`nil`, "X-Shopify-Topic", "Shopify-Topic"),
 			ID:      eitherHeader(`nil`, "X-Shopify-Webhook-Id", "Shopify-Webhook-Id"),
 			Horizon: 4 * hour,
@@ -45,6 +45,10 @@ var presetsCommerce = []Preset{
 			// What a webhook sends within a second has the same delivery ID.
 			ID:           `header("X-WC-Webhook-Delivery-ID") != "" ? header("X-WC-Webhook-Delivery-ID") + "." + toJSON(body.id ?? body.arg) : nil`,
 			NeverRetries: true,
+			Handshakes: []Handshake{{
+				Kind: "probe", // and not signed
+				When: []Condition{is(Place{In: "form", Name: "webhook_id"})},
+			}},
 		},
 	},
 	{
@@ -71,6 +75,9 @@ var presetsCommerce = []Preset{
 			Event:   `body.events[0].eventCategory + "." + body.events[0].eventType`,
 			ID:      `body.lastEventSequence != nil ? string(body.firstEventSequence) + "-" + string(body.lastEventSequence) : nil`,
 			Horizon: 24 * hour,
+			Handshakes: []Handshake{{
+				Kind: "probe", Signed: "always", Bare: true, When: []Condition{is(Place{In: "body", Name: "events"}, "[]")},
+			}},
 		},
 	},
 }

@@ -1,5 +1,7 @@
 package provider
 
+import "net/http"
+
 // The systems in which businesses keep what they know of customers, and talk to them.
 var presetsCustomers = []Preset{
 	{
@@ -16,15 +18,15 @@ var presetsCustomers = []Preset{
 					Timestamp: &Timestamp{Header: "X-HubSpot-Request-Timestamp", Unit: "unix_ms"},
 				}},
 				{
-					Digest: &HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{method}{url}{body}"}},
+					Digest: &Digest{HMAC: HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{method}{url}{body}"}}},
 					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v2"},
 				},
 				{
-					Digest: &HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{body}"}},
+					Digest: &Digest{HMAC: HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{body}"}}},
 					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v1"},
 				},
 			},
-			Need:  needFirst,
+			Need:  NeedFirst,
 			Event: `body[0].subscriptionType`,
 			// An eventId alone is not promised to be its own.
 			ID:      `join([string(body[0].subscriptionId), string(body[0].eventId), string(body[0].occurredAt)], ".")`,
@@ -42,7 +44,7 @@ var presetsCustomers = []Preset{
 				{HMAC: &HMAC{Header: "Attio-Signature"}},
 				{HMAC: &HMAC{Header: "X-Attio-Signature"}},
 			},
-			Need:  needFirst,
+			Need:  NeedFirst,
 			Event: `body.events[0].event_type`,
 			ID:    `header("Idempotency-Key")`,
 		},
@@ -53,10 +55,11 @@ var presetsCustomers = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the app's client secret.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "X-Hub-Signature", Hash: "sha1", Value: []string{"sha1={signature}"}}}},
-			Event:   `body.topic`,
-			ID:      `body.id`,
-			Horizon: 2 * minute,
+			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Hub-Signature", Hash: "sha1", Value: []string{"sha1={signature}"}}}},
+			Event:      `body.topic`,
+			ID:         `body.id`,
+			Horizon:    2 * minute,
+			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodHead}},
 		},
 	},
 	{

@@ -1,5 +1,7 @@
 package provider
 
+import "net/http"
+
 var presetsEmail = []Preset{
 	{
 		Name: "resend", Title: "Resend", Category: "email",
@@ -24,7 +26,8 @@ var presetsEmail = []Preset{
 				Value:  []string{"t={timestamp},v1={signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
-			Event: `body.type`,
+			Event:      `body.type`,
+			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodGet}},
 		},
 	},
 	{
@@ -38,6 +41,13 @@ var presetsEmail = []Preset{
 				Signed: []string{"{url}{form|sort|concat}"},
 			}}},
 			Event: `fromJSON(body.mandrill_events)[0].event`,
+			Handshakes: []Handshake{
+				{Kind: "probe", Method: http.MethodHead},
+				{
+					Kind: "probe", // signed with a key that is no secret
+					When: []Condition{is(Place{In: "form", Name: "mandrill_events"}, "[]")},
+				},
+			},
 		},
 	},
 	{
@@ -92,9 +102,10 @@ var presetsEmail = []Preset{
 		Confidence: "secondary",
 		Notes:      "Nylas may compress bodies. The signature covers them as they are sent, and the app gets them so.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Nylas-Signature"}}},
-			Event:  `body.type`,
-			ID:     `body.id`,
+			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Nylas-Signature"}}},
+			Event:      `body.type`,
+			ID:         `body.id`,
+			Handshakes: []Handshake{{Kind: "echo", Challenge: Place{In: "query", Name: "challenge"}, Pattern: `[A-Za-z0-9_.-]{1,256}`}},
 		},
 	},
 	{

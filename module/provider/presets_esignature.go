@@ -17,8 +17,28 @@ var presetsESignature = []Preset{
 			Horizon: 24 * hour,
 		},
 		Options: []Option{
-			{Name: "hash", Help: "The hash function; its documents leave it open.", Default: "sha256", Choices: hashNames},
+			{Name: "hash", Help: "The hash function; its documents leave it open.", Default: "sha256", Choices: HashNames()},
 			{Name: "encoding", Help: "The encoding of the signature; its documents leave it open.", Default: "hex", Choices: encodings},
+		},
+	},
+	{
+		Name: "ignisign", Title: "Ignisign", Category: "e-signature",
+		Source:     "https://docs.ignisign.io",
+		Confidence: "code",
+		Notes:      "While the API cannot be asked, events are held, and delivered once it has vouched for them.",
+		Definition: Definition{
+			Proofs: []Proof{{Ignisign: &Ignisign{
+				AppID: "{option.app_id}", AppEnv: "{option.app_env}", APIKeys: []string{"{option.api_key}"},
+			}}},
+			Event:        `body.topic + "." + body.action`,
+			ID:           `body.verificationToken`,
+			NeverRetries: true,
+		},
+		Options: []Option{
+			{Name: "app_id", Help: "The ID of the application.", Required: true},
+			{Name: "app_env", Help: "The environment of the application.", Required: true},
+			{Name: "api_key", Help: "The API keys, any of which may be right. Keys of the older kind are secrets.", Required: true, OrSecret: true, Several: true},
+			{Name: "api_url", Help: "The address of Ignisign's API.", Default: "https://api.ignisign.io", Key: true},
 		},
 	},
 	{
@@ -103,10 +123,10 @@ var presetsESignature = []Preset{
 		Notes:      "Only the transaction's ID and status are covered, not the rest of the body.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{Digest: &HMAC{Hash: "sha1", Header: "Checksum", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}},
-				{Digest: &HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}},
+				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", Header: "Checksum", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
+				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 			},
-			Need:  needFirst,
+			Need:  NeedFirst,
 			Event: `string(body.Status)`,
 		},
 	},

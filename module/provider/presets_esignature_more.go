@@ -1,5 +1,7 @@
 package provider
 
+import "net/http"
+
 // presetsESignatureMore are those that came after the first ones, and those
 // whose documents leave something open.
 var presetsESignatureMore = []Preset{
@@ -20,7 +22,7 @@ var presetsESignatureMore = []Preset{
 					Signed: []string{"{form.json|json event.event_time}{form.json|json event.event_type}"},
 				}},
 			},
-			Need:    needFirst,
+			Need:    NeedFirst,
 			Event:   `body.event?.event_type ?? fromJSON(body.json ?? "{}").event?.event_type`,
 			Answer:  &Answer{Body: "Hello API Event Received"},
 			Horizon: 72 * hour,
@@ -36,9 +38,16 @@ var presetsESignatureMore = []Preset{
 			Event:  `body.event`,
 			ID:     `body.webhookNotificationId`,
 			Echo:   []string{"X-AdobeSign-ClientId"},
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: Place{In: "header", Name: "X-AdobeSign-ClientId"},
+				Expect: []Condition{is(Place{In: "header", Name: "X-AdobeSign-ClientId"}, "{option.client_ids}")},
+				Refuse: http.StatusBadRequest,
+				Header: map[string]string{"X-AdobeSign-ClientId": "{challenge}"},
+				JSON:   `{"xAdobeSignClientId":"{challenge}"}`,
+			}},
 		},
 		Options: []Option{
-			{Name: "client_ids", Several: true, secrets: true, Help: "The client IDs (application IDs) that the webhooks were made with; they are the secrets."},
+			{Name: "client_ids", Several: true, Secrets: true, Help: "The client IDs (application IDs) that the webhooks were made with; they are the secrets."},
 		},
 	},
 	{
@@ -53,7 +62,7 @@ var presetsESignatureMore = []Preset{
 		},
 		Options: []Option{
 			{Name: "header", Help: "The header that carries the signature.", Required: true},
-			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: hashNames},
+			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: HashNames()},
 			{Name: "encoding", Help: "The encoding of the signature.", Required: true, Choices: encodings},
 		},
 	},
@@ -184,7 +193,7 @@ var presetsESignatureMore = []Preset{
 			ID:    `body.id ?? header("X-SignSecure-Delivery")`,
 		},
 		Options: []Option{
-			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: hashNames},
+			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: HashNames()},
 			{Name: "encoding", Help: "The encoding of the signature.", Required: true, Choices: encodings},
 			{Name: "key", Help: "Whether the secret is the key as it is (raw), or what follows whsec_ is decoded (base64).", Required: true, Choices: []string{"raw", "base64"}},
 		},

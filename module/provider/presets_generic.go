@@ -10,13 +10,13 @@ var presetsGeneric = []Preset{
 		Notes:      "A secret verifies signatures v1, a public key v1a; one of them is enough. Where both are configured and a request has both signatures, v1a counts.",
 		Definition: Definition{
 			Proofs:  []Proof{standardEd25519("Webhook-"), {HMAC: standardHMAC("Webhook-")}},
-			Need:    needFirst,
+			Need:    NeedFirst,
 			Event:   `body.type`,
 			ID:      `header("Webhook-Id")`,
 			Horizon: 72 * hour,
 		},
 		Tolerance: fiveMinutes,
-		Options:   keyOptions("public_key"),
+		Options:   KeyOptions("public_key"),
 	},
 	{
 		Name: "svix", Title: "Svix", Category: "standard",
@@ -30,13 +30,13 @@ var presetsGeneric = []Preset{
 				standardEd25519("Svix-"), standardEd25519("Webhook-"),
 				{HMAC: standardHMAC("Svix-")}, {HMAC: standardHMAC("Webhook-")},
 			},
-			Need:    needFirst,
+			Need:    NeedFirst,
 			Event:   `body.type`,
 			ID:      eitherHeader(`nil`, "Svix-Id", "Webhook-Id"),
 			Horizon: svixHorizon,
 		},
 		Tolerance: fiveMinutes,
-		Options:   keyOptions("public_key"),
+		Options:   KeyOptions("public_key"),
 	},
 	{
 		Name: "cloudevents", Title: "CloudEvents", Category: "standard",
@@ -49,10 +49,11 @@ var presetsGeneric = []Preset{
 				{Token: &Token{In: "header", Name: "Authorization", Prefix: "Bearer "}},
 				{Token: &Token{In: "query", Name: "access_token"}},
 			},
-			Need:  needFirst,
+			Need:  NeedFirst,
 			Event: eitherHeader(`body.type`, "Ce-Type"),
 			// A source counts by itself.
-			ID: `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : body.source + " " + body.id`,
+			ID:         `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : body.source + " " + body.id`,
+			Handshakes: []Handshake{cloudEvents},
 		},
 		Optional: true,
 	},
@@ -64,9 +65,21 @@ var presetsGeneric = []Preset{
 			"What is not signed rightly is thrown away and answered 200, as the specification wants it.",
 		Definition: Definition{
 			Proofs: hubProofs("sha512", "sha384", "sha256", "sha1"),
-			Need:   needFirst,
+			Need:   NeedFirst,
 			Event:  `header("Content-Type")`,
 			Answer: &Answer{Refused: http.StatusOK},
+			Handshakes: []Handshake{
+				{
+					Kind: "echo", Challenge: Place{In: "query", Name: "hub.challenge"},
+					When: []Condition{is(Place{In: "query", Name: "hub.mode"}, "subscribe")},
+					Expect: []Condition{
+						is(Place{In: "query", Name: "hub.topic"}, "{option.topic}"),
+						is(Place{In: "query", Name: "hub.lease_seconds"}),
+					},
+					Refuse: http.StatusNotFound,
+				},
+				{Kind: "probe", When: []Condition{is(Place{In: "query", Name: "hub.mode"}, "denied")}},
+			},
 		},
 		Optional: true,
 		Options: []Option{
@@ -87,7 +100,7 @@ var presetsGeneric = []Preset{
 				}},
 				{HMAC: &HMAC{Hash: "{option.hash}", Encoding: "{option.encoding}", Header: "{option.header}"}},
 			},
-			Need:  needAny,
+			Need:  NeedAny,
 			Event: `body.event_type`,
 			ID:    `header("X-Convoy-Event-Id")`,
 		},
@@ -104,7 +117,7 @@ var presetsGeneric = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: hook0Proofs(),
-			Need:   needFirst,
+			Need:   NeedFirst,
 			Event:  `header("X-Event-Type")`,
 			ID:     `header("X-Event-Id")`,
 		},
@@ -130,7 +143,7 @@ func standardHMAC(prefix string) *HMAC {
 
 // standardEd25519 is that with a public key.
 func standardEd25519(prefix string) Proof {
-	return Proof{Ed25519: &Ed25519{Signature{
+	return Proof{Ed25519: &Ed25519{Signature: Signature{
 		Header:    prefix + "Signature",
 		Value:     []string{"v1a,{signature}"},
 		Signed:    "{header." + prefix + "Id}.{timestamp}.{body}",

@@ -1,5 +1,7 @@
 package provider
 
+import "net/http"
+
 var presetsGit = []Preset{
 	{
 		Name: "github", Title: "GitHub", Category: "git",
@@ -14,7 +16,7 @@ var presetsGit = []Preset{
 				// broken: who has not got the secret cannot make one.
 				hubProofs("sha512", "sha256", "sha1")...,
 			),
-			Need:         needFirst,
+			Need:         NeedFirst,
 			Event:        `header("X-GitHub-Event")`,
 			ID:           `header("X-GitHub-Delivery")`,
 			MaxBody:      25 << 20,
@@ -33,7 +35,7 @@ var presetsGit = []Preset{
 				{HMAC: standardHMAC("Webhook-"), SecretPrefix: "whsec_"},
 				{Token: &Token{In: "header", Name: "X-Gitlab-Token"}},
 			},
-			Need:  needFirst,
+			Need:  NeedFirst,
 			Event: eitherHeader(`body.object_kind`, "X-Gitlab-Event"),
 			ID:    eitherHeader(`nil`, "Idempotency-Key", "Webhook-Id", "X-Gitlab-Event-UUID"),
 		},
@@ -60,6 +62,10 @@ var presetsGit = []Preset{
 			Proofs: hubProofs("sha256"),
 			Event:  `header("X-Event-Key")`,
 			ID:     `header("X-Request-Id")`,
+			Handshakes: []Handshake{{
+				Kind: "probe", Method: http.MethodPost, // and not signed
+				When: []Condition{is(Place{In: "header", Name: "X-Event-Key"}, "diagnostics:ping")},
+			}},
 		},
 	},
 	{

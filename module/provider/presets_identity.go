@@ -47,6 +47,10 @@ var presetsIdentity = []Preset{
 			Proofs: []Proof{{Token: &Token{In: "header", Name: "{option.header}"}}},
 			Event:  `body.data.events[0].eventType`,
 			ID:     `body.eventId`,
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: Place{In: "header", Name: "X-Okta-Verification-Challenge"},
+				JSON: `{"verification":"{challenge}"}`,
+			}},
 		},
 		Options: []Option{
 			{Name: "header", Help: "The authentication field of the event hook.", Default: "Authorization"},

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -14,7 +15,7 @@ var presetsKeys = []Preset{
 		Source:     "https://github.com/discord/discord-interactions-js",
 		Confidence: "code",
 		Definition: Definition{
-			Proofs: []Proof{{Ed25519: &Ed25519{Signature{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
 				Header:    "X-Signature-Ed25519",
 				Encoding:  "hex",
 				Signed:    "{timestamp}{body}",
@@ -22,15 +23,25 @@ var presetsKeys = []Preset{
 			}}}},
 			Event: `body.event?.type ?? string(body.type)`,
 			ID:    `body.id`,
+			Handshakes: []Handshake{
+				{
+					Kind: "probe", Signed: "always", When: []Condition{is(Place{In: "body", Name: "type"}, "1")},
+					JSON: `{"type":1}`,
+				},
+				{
+					Kind: "probe", Signed: "always", When: []Condition{is(Place{In: "body", Name: "type"}, "0")},
+					Status: http.StatusNoContent,
+				},
+			},
 		},
-		Options: required(keyOptions("public_key")),
+		Options: Required(KeyOptions("public_key")),
 	},
 	{
 		Name: "telnyx", Title: "Telnyx", Category: "communications",
 		Source:     "https://github.com/team-telnyx/telnyx-node",
 		Confidence: "code",
 		Definition: Definition{
-			Proofs: []Proof{{Ed25519: &Ed25519{Signature{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
 				Header:    "Telnyx-Signature-Ed25519",
 				Signed:    "{timestamp}|{body}",
 				Timestamp: &Timestamp{Header: "Telnyx-Timestamp"},
@@ -39,7 +50,7 @@ var presetsKeys = []Preset{
 			ID:    `body.data.id`,
 		},
 		Tolerance: fiveMinutes,
-		Options:   required(keyOptions("public_key")),
+		Options:   Required(KeyOptions("public_key")),
 	},
 	{
 		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
@@ -53,7 +64,7 @@ var presetsKeys = []Preset{
 			}}}},
 			Event: `body[0].event`, // of a batch
 		},
-		Options: required(keyOptions("public_key")),
+		Options: Required(KeyOptions("public_key")),
 	},
 	{
 		Name: "plaid", Title: "Plaid", Category: "banking",
@@ -68,7 +79,7 @@ var presetsKeys = []Preset{
 			Event: `body.webhook_type + "." + body.webhook_code`,
 		},
 		Tolerance: fiveMinutes,
-		Options:   keyOptions("public_key", "client_id", "client_secret", "api_url"),
+		Options:   KeyOptions("public_key", "client_id", "client_secret", "api_url"),
 	},
 	{
 		Name: "vonage", Title: "Vonage", Category: "communications",
@@ -111,7 +122,7 @@ var presetsKeys = []Preset{
 			Event: `body.event.type`,
 			ID:    `body.event.id`,
 		},
-		Options: keyOptions("public_key", "keys_url"),
+		Options: KeyOptions("public_key", "keys_url"),
 	},
 	{
 		Name: "netlify", Title: "Netlify", Category: "hosting",
@@ -133,8 +144,14 @@ var presetsKeys = []Preset{
 			Proofs: []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
 			Event:  `body.Type`,
 			ID:     `body.MessageId`, // signed, unlike the header
+			Handshakes: []Handshake{{
+				Kind: "confirm", Signed: "always", Challenge: Place{In: "body", Name: "SubscribeURL"},
+				When:    []Condition{is(Place{In: "header", Name: "X-Amz-Sns-Message-Type"}, "SubscriptionConfirmation")},
+				Expect:  []Condition{is(Place{In: "body", Name: "Type"}, "SubscriptionConfirmation"), is(Place{In: "body", Name: "TopicArn"}, "{option.topic}")},
+				Pattern: `https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?/[\x21-\x7e]{1,1000}`,
+			}},
 		},
-		Options: append(keyOptions("certificate"), Option{
+		Options: append(KeyOptions("certificate"), Option{
 			Name: "topic", Several: true,
 			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Without one, messages of any topic are accepted, which can be anybody's, and no subscription is confirmed.",
 		}),
@@ -148,7 +165,7 @@ var presetsKeys = []Preset{
 			Event:  `body.event_type`,
 			ID:     `body.id`,
 		},
-		Options: append(keyOptions("certificate"), Option{
+		Options: append(KeyOptions("certificate"), Option{
 			Name: "webhook_id", Required: true,
 			Help: "The ID that PayPal gave to the webhook.",
 		}),
@@ -161,10 +178,15 @@ var presetsKeys = []Preset{
 			Proofs: []Proof{{EBay: &EBay{}}},
 			Event:  `body.metadata.topic`,
 			ID:     `body.notification.notificationId`,
+			Handshakes: []Handshake{{
+				Kind: "hash", Challenge: Place{In: "query", Name: "challenge_code"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Digest: &HandshakeDigest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
+				JSON:   `{"challengeResponse":"{digest}"}`,
+			}},
 		},
-		Options: append(keyOptions("public_key", "client_id", "client_secret", "api_url"),
+		Options: append(KeyOptions("public_key", "client_id", "client_secret", "api_url"),
 			verifyToken,
-			Option{Name: "endpoint", Help: "The URL of this endpoint as it is known to eBay. Default: external_url.", endpoint: true},
+			Option{Name: "endpoint", Help: "The URL of this endpoint as it is known to eBay. Default: external_url.", Endpoint: true},
 		),
 	},
 	{
@@ -181,7 +203,7 @@ var presetsKeys = []Preset{
 			Event: `body.type`,
 		},
 		Tolerance: fiveMinutes,
-		Options: append(keyOptions("public_key", "keys_url"),
+		Options: append(KeyOptions("public_key", "keys_url"),
 			Option{
 				Name: "algorithm", Required: true, Choices: slices.Sorted(maps.Keys(messageAlgorithms)),
 				Help: "The signature algorithm, by its name in RFC 9421.",

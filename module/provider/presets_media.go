@@ -10,7 +10,7 @@ var presetsMedia = []Preset{
 		Notes:      "A secret that does not begin with whsec_ is the key as it is.",
 		Definition: Definition{
 			Proofs:  openAIProofs(),
-			Need:    needAny,
+			Need:    NeedAny,
 			Event:   `body.type`,
 			ID:      `header("Webhook-Id")`,
 			Horizon: 72 * hour,
@@ -135,6 +135,10 @@ var presetsMedia = []Preset{
 			}}},
 			Event: `header("Twitch-Eventsub-Subscription-Type")`,
 			ID:    `header("Twitch-Eventsub-Message-Id")`,
+			Handshakes: []Handshake{{
+				Kind: "echo", Signed: "always", Challenge: Place{In: "body", Name: "challenge"},
+				When: []Condition{is(Place{In: "header", Name: "Twitch-Eventsub-Message-Type"}, "webhook_callback_verification")},
+			}},
 		},
 		Tolerance: 10 * time.Minute,
 	},
@@ -150,6 +154,11 @@ var presetsMedia = []Preset{
 				Encoding: "base64",
 			}}},
 			Event: `filter(keys(body), # endsWith "_events")[0]`,
+			Handshakes: []Handshake{{
+				Kind: "hmac", Challenge: Place{In: "query", Name: "crc_token"}, Pattern: signable,
+				Digest: &HandshakeDigest{Encoding: "base64"},
+				JSON:   `{"response_token":"sha256={digest}"}`,
+			}},
 		},
 	},
 }

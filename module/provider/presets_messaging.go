@@ -12,6 +12,9 @@ var presetsMessaging = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Line-Signature", Encoding: "base64"}}},
 			Event:  `body.events[0].type`,
 			ID:     `len(body.events) == 1 ? body.events[0].webhookEventId : nil`,
+			Handshakes: []Handshake{{
+				Kind: "probe", Signed: "always", When: []Condition{is(Place{In: "body", Name: "events"}, "[]")},
+			}},
 		},
 	},
 	{
@@ -32,14 +35,21 @@ var presetsMessaging = []Preset{
 		Confidence: "code",
 		Notes:      "The secret is the encrypt key. With one, Lark may encrypt the body: then neither event type nor delivery ID can be read, and the app gets it as it is.",
 		Definition: Definition{
-			Proofs: []Proof{{Digest: &HMAC{
+			Proofs: []Proof{{Digest: &Digest{HMAC: HMAC{
 				Header:    "X-Lark-Signature",
 				Signed:    []string{"{timestamp}{header.X-Lark-Request-Nonce}{secret}{body}"},
 				Timestamp: &Timestamp{Header: "X-Lark-Request-Timestamp"},
-			}}},
+			}}}},
 			Event:   `body.header?.event_type ?? body.event?.type`,
 			ID:      `body.header?.event_id ?? body.uuid`,
 			Horizon: 8 * hour,
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: Place{In: "body", Name: "challenge"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Encrypted: "encrypt",
+				When:      []Condition{is(Place{In: "body", Name: "type"}, "url_verification")},
+				Expect:    []Condition{optional(Place{In: "body", Name: "token"}, "{option.verify_token}")},
+				JSON:      `{"challenge":"{challenge}"}`,
+			}},
 		},
 		Options: []Option{verifyToken},
 	},
@@ -78,7 +88,7 @@ var presetsMessaging = []Preset{
 					Signed: []string{"{url}{body|sort|concat}"},
 				}},
 			},
-			Need:    needFirst,
+			Need:    NeedFirst,
 			Event:   `body.Event ?? body.CallStatus ?? body.Status`,
 			Methods: []string{"POST", "GET"},
 		},

@@ -38,7 +38,7 @@ var presetsOperations = []Preset{
 				{HMAC: sentryHMAC("Sentry-Hook-Signature")},
 				{HMAC: sentryHMAC("Sentry-App-Signature")}, // of old versions
 			},
-			Need:  needFirst,
+			Need:  NeedFirst,
 			Event: `header("Sentry-Hook-Resource")`,
 			ID:    `header("Request-ID")`,
 		},
@@ -57,7 +57,7 @@ var presetsOperations = []Preset{
 				}},
 				{HMAC: &HMAC{Header: "{option.header}"}},
 			},
-			Need:    needAny,
+			Need:    NeedAny,
 			Event:   `body.status`,
 			Methods: []string{"POST", "PUT"},
 			Masked:  []string{"Authorization"},
@@ -104,6 +104,14 @@ var presetsOperations = []Preset{
 			Event:   eitherHeader(onlyOne(`body.type`, `body[0].eventType ?? body[0].type`), "Ce-Type"),
 			ID:      eitherHeader(onlyOne(`body.id`, `len(body) == 1 ? body[0].id : nil`), "Ce-Id"), // batches may be cut anew
 			Horizon: 24 * hour,
+			Handshakes: []Handshake{
+				{
+					Kind: "echo", Challenge: Place{In: "body", Name: "0.data.validationCode"}, Pattern: `[A-Za-z0-9_.-]{1,256}`,
+					When: []Condition{is(Place{In: "header", Name: "Aeg-Event-Type"}, "SubscriptionValidation")},
+					JSON: `{"validationResponse":"{challenge}"}`,
+				},
+				cloudEvents,
+			},
 		},
 	},
 }

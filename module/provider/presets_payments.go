@@ -103,7 +103,7 @@ var presetsPayments = []Preset{
 		Notes:      "Coinbase sends by Hook0. Which headers are signed is up to the sender; the event type and the ID may not be among them.",
 		Definition: Definition{
 			Proofs: hook0Proofs(),
-			Need:   needFirst,
+			Need:   NeedFirst,
 			Event:  eitherHeader(`body.eventType ?? body.type`, "X-Event-Type"),
 			ID:     eitherHeader(`nil`, "X-Event-Id"),
 		},
@@ -137,6 +137,11 @@ var presetsPayments = []Preset{
 			}}},
 			Event:   `split(split(fromBase64(body.bt_payload), "<kind>")[1], "</kind>")[0]`,
 			Horizon: 24 * hour,
+			Handshakes: []Handshake{{
+				Kind: "hmac", Challenge: Place{In: "query", Name: "bt_challenge"}, Pattern: `[a-f0-9]{20,32}`,
+				Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
+				Text:   "{option.public_key}|{digest}",
+			}},
 		},
 		Options: []Option{
 			{Name: "public_key", Help: "The public API key that belongs to the secret; Braintree signs with each key of the account.", Required: true},
@@ -180,7 +185,7 @@ var presetsPayments = []Preset{
 				{HMAC: &HMAC{Header: "Flutterwave-Signature", Encoding: "base64"}},
 				{Token: &Token{In: "header", Name: "Verif-Hash"}},
 			},
-			Need:  needFirst,
+			Need:  NeedFirst,
 			Event: `body.event ?? body.type`,
 			ID:    `body.webhook_id ?? body.id`,
 		},

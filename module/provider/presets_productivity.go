@@ -13,8 +13,9 @@ var presetsProductivity = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the app secret. A webhook says whose files changed, not which: ask the API.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Dropbox-Signature"}}},
-			Event:  `nil`, // there is one kind
+			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Dropbox-Signature"}}},
+			Event:      `nil`, // there is one kind
+			Handshakes: []Handshake{{Kind: "echo", Challenge: Place{In: "query", Name: "challenge"}}},
 		},
 	},
 	{
@@ -91,11 +92,12 @@ var presetsProductivity = []Preset{
 		Notes: "The secret is the clientState of the subscription, which every notification of a webhook must have. It covers nothing of the content, " +
 			"and the validationTokens of notifications with resource data are not checked.",
 		Definition: Definition{
-			Proofs:  []Proof{{Token: &Token{In: "json", Name: "value.#.clientState"}}},
-			Event:   `body.value[0].changeType`,
-			ID:      `body.value[0].id`,
-			Answer:  &Answer{Status: http.StatusAccepted},
-			Horizon: 4 * hour,
+			Proofs:     []Proof{{Token: &Token{In: "json", Name: "value.#.clientState"}}},
+			Event:      `body.value[0].changeType`,
+			ID:         `body.value[0].id`,
+			Answer:     &Answer{Status: http.StatusAccepted},
+			Horizon:    4 * hour,
+			Handshakes: []Handshake{{Kind: "echo", Method: http.MethodPost, Challenge: Place{In: "query", Name: "validationToken"}}},
 		},
 	},
 	{

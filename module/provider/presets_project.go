@@ -1,6 +1,9 @@
 package provider
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 var presetsProject = []Preset{
 	{
@@ -43,10 +46,11 @@ var presetsProject = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the verification token that Notion sends when the webhook is made.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "X-Notion-Signature", Value: []string{"sha256={signature}"}}}},
-			Event:   `body.type`,
-			ID:      `body.id`,
-			Horizon: 24 * hour,
+			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Notion-Signature", Value: []string{"sha256={signature}"}}}},
+			Event:      `body.type`,
+			ID:         `body.id`,
+			Horizon:    24 * hour,
+			Handshakes: []Handshake{{Kind: "enroll", Challenge: Place{In: "body", Name: "verification_token"}, Pattern: deliveredSecret}},
 		},
 	},
 	{
@@ -60,6 +64,10 @@ var presetsProject = []Preset{
 			Event:   `len(body.events) > 0 ? body.events[0].resource.resource_type + "." + body.events[0].action : nil`,
 			Horizon: 24 * hour,
 			Masked:  []string{"X-Hook-Secret"},
+			Handshakes: []Handshake{{
+				Kind: "enroll", Method: http.MethodPost, Challenge: Place{In: "header", Name: "X-Hook-Secret"}, Pattern: deliveredSecret,
+				Header: map[string]string{"X-Hook-Secret": "{challenge}"},
+			}},
 		},
 	},
 	{
@@ -75,10 +83,11 @@ var presetsProject = []Preset{
 				Encoding: "base64",
 				Signed:   []string{"{body}{url}"},
 			}}},
-			Event:   `body.action.type`,
-			ID:      `body.action.id`,
-			Horizon: 4 * minute,
-			Ranges:  atlassianRanges("trello"),
+			Event:      `body.action.type`,
+			ID:         `body.action.id`,
+			Horizon:    4 * minute,
+			Ranges:     atlassianRanges("trello"),
+			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodHead}},
 		},
 	},
 	{
@@ -92,6 +101,10 @@ var presetsProject = []Preset{
 			ID:      `body.event.triggerUuid`,
 			Horizon: 30 * minute,
 			Masked:  []string{"Authorization"},
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: Place{In: "body", Name: "challenge"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
+				JSON: `{"challenge":"{challenge}"}`,
+			}},
 		},
 	},
 	{
@@ -104,6 +117,10 @@ var presetsProject = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{Header: "Smartsheet-Hmac-SHA256"}}},
 			Event:  `body.events[0].eventType`,
 			ID:     `body.nonce`,
+			Handshakes: []Handshake{
+				smartsheet(Place{In: "header", Name: "Smartsheet-Hook-Challenge"}),
+				smartsheet(Place{In: "body", Name: "challenge"}),
+			},
 		},
 	},
 	{

@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // Proof is one way in which a provider proves that it sent a request. Exactly
@@ -18,7 +22,7 @@ type Proof struct {
 	HMAC *HMAC `json:"hmac,omitempty"`
 
 	// A plain hash over a text that contains {secret}.
-	Digest *HMAC `json:"digest,omitempty"`
+	Digest *Digest `json:"digest,omitempty"`
 
 	// A fixed value: one of the secrets.
 	Token *Token `json:"token,omitempty"`
@@ -47,6 +51,9 @@ type Proof struct {
 	// The signature of eBay.
 	EBay *EBay `json:"ebay,omitempty"`
 
+	// The token of Ignisign.
+	Ignisign *Ignisign `json:"ignisign,omitempty"`
+
 	// The secrets of this proof, if they are not those of the provider. Without a
 	// value for any of them the proof does not count.
 	Secrets []string `json:"secrets,omitempty"`
@@ -58,71 +65,77 @@ type Proof struct {
 	// templates, such as {header.X-Version}, gives the same text as the other one.
 	When map[string]string `json:"when,omitempty"`
 
-	scheme    scheme
+	scheme    Scheme
 	external  *url.URL
 	positions []int // of the secrets, among all that are configured
 	when      [][2]template
 	own       []string // the headers in which no other proof stands
 }
 
-// schemes returns the schemes that are set; there must be one.
-func (p *Proof) schemes() (set []scheme) {
-	for _, s := range []scheme{
-		p.HMAC, p.Digest, p.Token, p.Ed25519, p.ECDSA, p.RSA, p.JWT, p.MessageSignature, p.SNS, p.PayPal, p.EBay,
-	} {
-		if !reflect.ValueOf(s).IsNil() {
-			set = append(set, s)
+// schemeNames are the names of the schemes, which are the fields of a proof, each
+// with the index of its field.
+var schemeNames = func() map[string]int {
+	names := make(map[string]int)
+	proof := reflect.TypeFor[Proof]()
+	for i := range proof.NumField() {
+		if field := proof.Field(i); field.IsExported() && field.Type.Implements(reflect.TypeFor[Scheme]()) {
+			names[strings.TrimSuffix(field.Tag.Get("json"), ",omitempty")] = i
 		}
 	}
-	return set
+	return names
+}()
+
+// newProof returns a proof by the scheme of a name.
+func newProof(name string) *Proof {
+	p := new(Proof)
+	field := reflect.ValueOf(p).Elem().Field(schemeNames[name])
+	field.Set(reflect.New(field.Type().Elem()))
+	p.scheme = field.Interface().(Scheme)
+	return p
 }
 
-// usesSecret reports whether the proof may be made with a secret of the
-// configuration.
-func (p *Proof) usesSecret() bool {
-	return p.needsSecret() || p.MessageSignature != nil || p.JWT != nil && slices.ContainsFunc(p.JWT.Algorithms, isHMAC)
-}
-
-// usesKeys reports whether the proof may be made with a key that only the
-// provider has.
-func (p *Proof) usesKeys() bool { return p.HMAC == nil && p.Digest == nil && p.Token == nil }
-
-// needsKeys reports whether it is verified with public keys of the configuration
-// alone.
-func (p *Proof) needsKeys() bool { return p.Ed25519 != nil || p.ECDSA != nil || p.RSA != nil }
-
-// needsSecret reports whether it can only be made with one.
-func (p *Proof) needsSecret() bool {
-	if p.JWT != nil {
-		return !slices.ContainsFunc(p.JWT.Algorithms, func(a string) bool { return !isHMAC(a) })
+// only returns the scheme of the proof and its name, if there is exactly one.
+func (p *Proof) only() (name string, scheme Scheme, ok bool) {
+	value := reflect.ValueOf(p).Elem()
+	for each, i := range schemeNames {
+		if field := value.Field(i); !field.IsNil() {
+			if scheme != nil {
+				return "", nil, false
+			}
+			name, scheme = each, field.Interface().(Scheme)
+		}
 	}
-	return p.HMAC != nil || p.Digest != nil || p.Token != nil
+	return name, scheme, scheme != nil
 }
 
-// resigns reports whether the gateway can make the proof for an app without
-// changing more than headers.
-func (p *Proof) resigns() bool {
-	s, ok := p.scheme.(interface{ inHeader() bool })
-	return ok && s.inHeader()
+// checks reports whether the proof is checked by a call.
+func (p *Proof) checks() bool {
+	_, scheme, _ := p.only()
+	_, ok := scheme.(checker)
+	return ok
+}
+
+// traits returns those of the proof's scheme. A proof without one has none.
+func (p *Proof) traits() Traits {
+	_, scheme, ok := p.only()
+	if !ok {
+		return Traits{}
+	}
+	return scheme.Traits()
 }
 
 // compile checks what can be told without secrets.
-func (p *Proof) compile() (err error) {
-	set := p.schemes()
-	if len(set) != 1 {
+func (p *Proof) compile() error {
+	_, scheme, ok := p.only()
+	if !ok {
 		return errors.New("a proof has exactly one scheme")
 	}
-	p.scheme = set[0]
+	p.scheme = scheme
 	if p.Token != nil && p.Token.Secrets != nil {
 		return errors.New("the secrets of a token that is a proof stand beside it")
 	}
-	if p.Digest != nil {
-		p.Digest.plain = true
-	}
-	if s, ok := p.scheme.(interface{ compile() error }); ok {
-		if err := s.compile(); err != nil {
-			return err
-		}
+	if err := p.scheme.Compile(); err != nil {
+		return err
 	}
 	p.when = nil
 	for _, place := range slices.Sorted(maps.Keys(p.When)) {
@@ -139,56 +152,57 @@ func (p *Proof) compile() (err error) {
 // provider, and reports whether the proof counts. own is the number of secrets and
 // keys that proofs before it had for themselves.
 func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err error) {
-	mine := *c
-	mine.secrets, p.positions, p.external = nil, nil, c.external
-	if p.needsKeys() && among.secret { // the secrets are for others
+	mine, traits := c.resolved, p.scheme.Traits()
+	mine.Secrets, p.positions, p.external = nil, nil, c.resolved.External
+	if traits.NeedsKeys && among.secret { // the secrets are for others
 		keys, err := c.publicKeys()
 		if err != nil || len(c.given()) == 0 {
 			return false, err
 		}
 		for range keys {
 			*own++
-			p.positions = append(p.positions, len(c.secrets)+*own)
+			p.positions = append(p.positions, len(c.resolved.Secrets)+*own)
 		}
-		return true, p.scheme.provision(&mine)
+		return true, p.scheme.Provision(&mine)
 	}
 	if p.Secrets != nil && !c.oneSecret {
-		if mine.secrets, err = resolve("secret", given(p.Secrets)); err != nil {
+		if mine.Secrets, err = resolve("secret", given(p.Secrets)); err != nil {
 			return false, err
 		}
-		for range mine.secrets {
+		for range mine.Secrets {
 			*own++
-			p.positions = append(p.positions, len(c.secrets)+*own)
+			p.positions = append(p.positions, len(c.resolved.Secrets)+*own)
 		}
 	} else {
-		for i, secret := range c.secrets {
+		for i, secret := range c.resolved.Secrets {
 			if strings.HasPrefix(secret, p.SecretPrefix) {
-				mine.secrets = append(mine.secrets, secret)
+				mine.Secrets = append(mine.Secrets, secret)
 				p.positions = append(p.positions, i+1)
 			}
 		}
 	}
 	switch {
-	case len(mine.secrets) > 0:
-	case among.closed && p.usesSecret():
-		mine.secrets = []string{p.SecretPrefix + unknownSecret()}
-	case p.needsSecret():
+	case len(mine.Secrets) > 0:
+	case among.closed && traits.UsesSecret:
+		mine.Secrets = []string{p.SecretPrefix + unknownSecret()}
+	case traits.NeedsSecret:
 		return false, nil
 	}
-	return true, p.scheme.provision(&mine)
+	return true, p.scheme.Provision(&mine)
 }
 
-// given returns those of the values that are not those of an option without one.
-func given(values []string) []string {
-	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
-}
-
-// profile tells a profile what verify will ask of a request.
-func (p *Proof) profile(profile *Profile) {
-	p.scheme.profile(profile)
+// complete tells a profile what Verify asks of a request.
+func (p *Proof) complete(profile *Profile) {
+	traits := p.scheme.Traits()
+	profile.Secrets = max(profile.Secrets, traits.Keys)
+	profile.SignsID = profile.SignsID || traits.SignsID
+	profile.SignsURL = profile.SignsURL || traits.SignsURL
+	profile.SecretHeaders = append(profile.SecretHeaders, traits.SecretHeaders...)
 	for _, pair := range p.when {
-		pair[0].profile(profile)
-		pair[1].profile(profile)
+		for _, t := range pair {
+			profile.SignsID = profile.SignsID || t.has("id")
+			profile.SignsURL = profile.SignsURL || t.has(urlPlaceholders...)
+		}
 	}
 }
 
@@ -211,7 +225,7 @@ func (p *Proof) verify(r *Request, now time.Time) error {
 	if !p.applies(r) {
 		return Missing
 	}
-	if err := p.scheme.verify(r, now); err != nil {
+	if err := p.scheme.Verify(r, now); err != nil {
 		r.Matched = 0
 		return err
 	}
@@ -226,56 +240,70 @@ func (p *Proof) sign(r *Request, now time.Time) error {
 	e := newEnv(r, p.external)
 	defer e.free()
 	for _, pair := range p.when {
-		if place := pair[0]; len(place) == 1 && place[0].name == "header" && place[0].steps == nil {
+		if place := pair[0]; place.isHeader() {
 			if err := e.put(place, pair[1].text(e)); err != nil {
 				return err
 			}
 		}
 	}
-	return p.scheme.sign(r, now)
-}
-
-// places are the headers in which the proof stands.
-func (p *Proof) places() []string {
-	if s, ok := p.scheme.(interface{ places() []string }); ok {
-		return s.places()
-	}
-	return nil
+	return p.scheme.Sign(r, now)
 }
 
 // offered reports whether a request has something in a header of this proof
 // alone, whatever it is.
-func (p *Proof) offered(r *Request) bool {
-	return slices.ContainsFunc(p.own, func(name string) bool { return r.Header[name] != nil })
-}
+func (p *Proof) offered(r *Request) bool { return anyHeader(r, p.own) }
 
 // made reports whether a request seems to hold the proof.
-func (p *Proof) made(r *Request) bool {
-	if h, ok := p.scheme.(*HMAC); ok {
-		e := newEnv(r, p.external)
-		defer e.free()
-		return p.applies(r) && slices.ContainsFunc(h.candidates(e, nil), h.fits)
+func (p *Proof) made(r *Request) bool { return p.applies(r) && p.scheme.Holds(r) }
+
+// describe says what the proof is.
+func (p *Proof) describe() string {
+	_, scheme, ok := p.only()
+	if !ok {
+		return ""
 	}
-	return p.applies(r) && slices.ContainsFunc(p.places(), func(name string) bool { return r.Header[name] != nil })
+	text := scheme.Describe()
+	for _, place := range slices.Sorted(maps.Keys(p.When)) {
+		text += fmt.Sprintf(", where %s is %q", place, p.When[place])
+	}
+	return text
 }
 
-// kind is what the proof's scheme is called in a Caddyfile.
-func (p *Proof) kind() string {
-	switch {
-	case p.HMAC != nil || p.Digest != nil:
-		return p.scheme.(*HMAC).kind()
-	case p.Token != nil:
-		return "token"
-	case p.Ed25519 != nil:
-		return "ed25519"
-	case p.ECDSA != nil:
-		return "ecdsa"
-	case p.RSA != nil:
-		return "rsa"
-	case p.JWT != nil:
-		return "jwt"
-	case p.MessageSignature != nil:
-		return "message_signature"
+// reading tells what the proof reads in a request.
+func (p *Proof) reading(r *Request, now time.Time) Reading {
+	x := Reading{Proof: p.describe()}
+	if !p.applies(r) {
+		x.Refusal = notMade
+		return x
 	}
-	return "the proof"
+	p.scheme.Observe(r, &x)
+	x.conclude(p.verify(r, now))
+	return x
+}
+
+// notMade is said of a proof that only other requests have.
+const notMade = "not made for requests like this one"
+
+// options returns the readers of what every proof has.
+func (p *Proof) options() syntax.Options {
+	return syntax.Options{
+		"secret":        syntax.Strings(&p.Secrets),
+		"secret_prefix": syntax.String(&p.SecretPrefix),
+		"when":          p.readWhen,
+	}
+}
+
+func (p *Proof) readWhen(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("when takes two templates that must give the same text, as in: when {header.X-Version} v2")
+	}
+	if _, err := parseTemplates(args); err != nil {
+		return syntax.At(d, err)
+	}
+	if p.When == nil {
+		p.When = make(map[string]string)
+	}
+	p.When[shorthands.Replace(args[0])] = shorthands.Replace(args[1])
+	return nil
 }

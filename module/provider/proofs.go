@@ -10,9 +10,9 @@ import (
 
 // The ways in which several proofs count.
 const (
-	needAll   = "all"   // each must be there
-	needFirst = "first" // the first that the request offers decides
-	needAny   = "any"   // one of them is enough
+	NeedAll   = "all"   // each must be there
+	NeedFirst = "first" // the first that the request offers decides
+	NeedAny   = "any"   // one of them is enough
 )
 
 // proofs are the proofs of a provider, ready for use.
@@ -26,7 +26,7 @@ type proofs struct {
 // provision makes the proofs of a definition ready that was checked. Those without
 // a secret, or a public key, do not count.
 func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
-	*ps = proofs{need: d.Need, closed: len(c.secrets) == 0 && enrolls(d.Handshakes), secret: d.usesSecret()}
+	*ps = proofs{need: d.Need, closed: len(c.resolved.Secrets) == 0 && enrolls(d.Handshakes), secret: d.usesSecret()}
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]
@@ -34,18 +34,18 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 		if err != nil {
 			return err
 		}
-		if !counts && ps.need != needFirst && ps.need != needAny {
+		if !counts && ps.need != NeedFirst && ps.need != NeedAny {
 			return fmt.Errorf("proof %d of %d has no secret or public key", i+1, len(d.Proofs))
 		}
 		if counts {
-			p.profile(profile)
+			p.complete(profile)
 			ps.list = append(ps.list, p)
 		}
 	}
 	if len(ps.list) == 0 && len(d.Proofs) > 0 {
 		return fmt.Errorf("none of the secrets fits a proof")
 	}
-	profile.Secrets = max(profile.Secrets, len(c.secrets)+own)
+	profile.Secrets = max(profile.Secrets, len(c.resolved.Secrets)+own)
 	ps.findOwn()
 	return nil
 }
@@ -54,13 +54,18 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 func (ps *proofs) findOwn() {
 	users := make(map[string]int)
 	for _, p := range ps.list {
-		for _, name := range p.places() {
+		for _, name := range p.scheme.Headers() {
 			users[name]++
 		}
 	}
 	for _, p := range ps.list {
-		p.own = slices.DeleteFunc(slices.Clone(p.places()), func(name string) bool { return users[name] > 1 })
+		p.own = slices.DeleteFunc(slices.Clone(p.scheme.Headers()), func(name string) bool { return users[name] > 1 })
 	}
+}
+
+// any reports whether the scheme of any proof has a trait.
+func (ps *proofs) any(has func(Traits) bool) bool {
+	return slices.ContainsFunc(ps.list, func(p *Proof) bool { return has(p.scheme.Traits()) })
 }
 
 // verify implements Provider.Verify.
@@ -69,9 +74,9 @@ func (ps *proofs) verify(r *Request, now time.Time) error {
 		return ps.list[0].verify(r, now)
 	}
 	switch ps.need {
-	case needFirst:
+	case NeedFirst:
 		return ps.verifyFirst(r, now)
-	case needAny:
+	case NeedAny:
 		return ps.verifyAny(r, now)
 	}
 	for _, p := range ps.list {
@@ -119,13 +124,13 @@ func (ps *proofs) sign(r *Request, now time.Time) error {
 	first := max(0, slices.IndexFunc(ps.list, func(p *Proof) bool { return p.applies(r) }))
 	var chosen []*Proof
 	for i, p := range ps.list {
-		if i == first || ps.need == needAll || ps.need == "" || p.made(r) {
+		if i == first || ps.need == NeedAll || ps.need == "" || p.made(r) {
 			chosen = append(chosen, p)
 		}
 	}
 	for _, p := range ps.list {
-		for _, name := range p.places() {
-			if !slices.ContainsFunc(chosen, func(c *Proof) bool { return slices.Contains(c.places(), name) }) {
+		for _, name := range p.scheme.Headers() {
+			if !slices.ContainsFunc(chosen, func(c *Proof) bool { return slices.Contains(c.scheme.Headers(), name) }) {
 				delete(r.Header, name)
 			}
 		}
@@ -138,12 +143,6 @@ func (ps *proofs) sign(r *Request, now time.Time) error {
 	return nil
 }
 
-// fetcher is a scheme that may have to fetch the key that a request names.
-type fetcher interface {
-	scheme
-	fetch(ctx context.Context, r *Request) error
-}
-
 // fetch fetches the keys that a request names, for the proofs that it holds. If it
 // holds none, that is a Refusal.
 func (ps *proofs) fetch(ctx context.Context, r *Request) error {
@@ -153,7 +152,7 @@ func (ps *proofs) fetch(ctx context.Context, r *Request) error {
 		if !ok || !p.applies(r) {
 			continue
 		}
-		switch err := f.fetch(ctx, r); {
+		switch err := f.Fetch(ctx, r); {
 		case err == nil:
 			fetched = true
 		case !errors.As(err, &refusal):
@@ -166,11 +165,21 @@ func (ps *proofs) fetch(ctx context.Context, r *Request) error {
 	return refusal
 }
 
+// check makes the call that checks the proof.
+func (ps *proofs) check(ctx context.Context, r *Request) Verdict {
+	for _, p := range ps.list {
+		if c, ok := p.scheme.(checker); ok {
+			return c.Check(ctx, r)
+		}
+	}
+	return Verdict{Outcome: Genuine} // by Verify
+}
+
 // strip cuts what stands in the URL and is worth as much as a secret.
 func (ps *proofs) strip(r *Request) {
 	for _, p := range ps.list {
-		if p.Token != nil {
-			p.Token.strip(r)
+		if s, ok := p.scheme.(stripper); ok {
+			s.Strip(r)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (r *Ranges) jsonStrings(content []byte) (texts []string, err error) {
 		return nil, errors.New("the list is not JSON")
 	}
 	path := r.Path
-	setDefault(&path, "@this")
+	path = cmp.Or(path, "@this")
 	for _, element := range gjson.GetBytes(content, path).Array() {
 		if element.Type != gjson.String {
 			return nil, fmt.Errorf("%.40q is not a string", element.Raw)

@@ -65,7 +65,7 @@ func TestPublishedLists(t *testing.T) {
 func TestRangesOfPresets(t *testing.T) {
 	published := 0
 	for _, p := range Presets() {
-		known := &Known{preset: &p}
+		known := &Known{preset: p}
 		if known.Publishes() != (p.Ranges != nil) {
 			t.Errorf("%s: Publishes is %t", p.Name, known.Publishes())
 		}

@@ -1,13 +1,10 @@
 package provider
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -33,30 +30,15 @@ type SignedText struct {
 	Lacking  bool   `json:"lacking,omitempty"` // the request lacks a part of it
 }
 
-// reading tells what the proof reads in a request.
-func (p *Proof) reading(r *Request, now time.Time) Reading {
-	x := Reading{Proof: p.describe()}
-	if !p.applies(r) {
-		x.Refusal = notMade
-		return x
-	}
-	if s, ok := p.scheme.(interface{ observe(*Request, *Reading) }); ok {
-		s.observe(r, &x)
-	} else {
-		x.headers(r, p.places()...)
-	}
-	err := p.verify(r, now)
+// conclude notes why the proof is not right, if it is not.
+func (x *Reading) conclude(err error) {
 	if err != nil {
 		x.Refusal = err.Error()
 	}
 	if err == Missing && len(x.sizes) == 0 { // nothing to compare it with
 		x.Signed = nil
 	}
-	return x
 }
-
-// notMade is said of a proof that only other requests have.
-const notMade = "not made for requests like this one"
 
 func (x *Reading) add(format string, args ...any) {
 	x.Found = append(x.Found, fmt.Sprintf(format, args...))
@@ -89,24 +71,6 @@ func (x *Reading) signature(encoding, text string) {
 	x.add("signature: %d bytes in %s", size, encoding)
 }
 
-// decodeAny decodes a text leniently; nil if it cannot be decoded.
-func decodeAny(encoding, text string) (decoded []byte) {
-	var err error
-	text = strings.TrimRight(text, "=")
-	switch encoding {
-	case "hex":
-		decoded, err = hex.DecodeString(text)
-	case "base64":
-		decoded, err = base64.RawStdEncoding.DecodeString(text)
-	default:
-		decoded, err = base64.RawURLEncoding.DecodeString(text)
-	}
-	if err != nil {
-		return nil
-	}
-	return decoded
-}
-
 func (x *Reading) signed(template string, text []byte, complete bool) {
 	sum := sha256.Sum256(text)
 	x.Signed = append(x.Signed, SignedText{template, len(text), hex.EncodeToString(sum[:]), !complete})
@@ -130,108 +94,23 @@ func (x *Reading) at(at time.Time) {
 	x.add("timestamp: %s", at.Format(time.RFC3339))
 }
 
-// observe says what the scheme reads in a request.
-func (h *HMAC) observe(r *Request, x *Reading) {
-	e := newEnv(r, h.external)
-	defer e.free()
-	if x.headers(r, h.headers...); h.from != nil {
-		x.add("%s: %d characters", h.From, len(h.from.text(e)))
+// misshapen says what no right signature looks like.
+func (x *Reading) misshapen() (hints []string) {
+	if x.Refusal == "" || slices.Contains(x.sizes, x.want) || x.want == 0 || len(x.sizes) == 0 {
+		return nil
 	}
-	candidates := h.candidates(e, nil)
-	for i := range candidates {
-		x.signature(h.Encoding, candidates[i].signature)
-	}
-	if x.want = hashes[h.Hash]().Size(); len(candidates) > 0 {
-		e.timestamp, e.captured = candidates[0].timestamp, candidates[0].captured
-	}
-	if e.timestamp == "" {
-		e.timestamp = h.Timestamp.find(e)
-	}
-	x.timestamp(h.Timestamp, e.timestamp)
-	if h.Each != "" {
-		if items := e.items(h.Each); len(items) > 0 {
-			e.item = items[0]
+	names := map[int]string{16: "MD5", 20: "SHA-1", 32: "SHA-256", 48: "SHA-384", 64: "SHA-512"}
+	size := x.sizes[0]
+	for _, encoding := range encodings {
+		if len(decodeAny(encoding, x.text)) == x.want {
+			return []string{"the signature is written in " + encoding + ", which is not the encoding that is wanted"}
 		}
 	}
-	for i, t := range h.signed {
-		var text bytes.Buffer
-		complete := t.write(&text, e) // without the secret, which e has not
-		x.signed(h.Signed[i], text.Bytes(), complete)
+	switch {
+	case size == 0:
+		return []string{"the signature is written in another encoding, or is cut"}
+	case names[size] != "":
+		return []string{fmt.Sprintf("the signature has %d bytes, as %s makes them, but should have %d (%s)", size, names[size], x.want, names[x.want])}
 	}
-}
-
-func (s *Signature) observe(r *Request, x *Reading) {
-	e := newEnv(r, s.external)
-	defer e.free()
-	x.headers(r, s.header)
-	var candidates []candidate
-	for _, value := range r.Header[s.header] {
-		for i := range s.values {
-			candidates = s.values[i].parse(value, candidates)
-		}
-	}
-	for i := range candidates {
-		x.signature(s.Encoding, candidates[i].signature)
-	}
-	if len(candidates) > 0 {
-		e.timestamp = candidates[0].timestamp
-	}
-	if e.timestamp == "" {
-		e.timestamp = s.Timestamp.find(e)
-	}
-	x.timestamp(s.Timestamp, e.timestamp)
-	var text bytes.Buffer
-	complete := s.signed.write(&text, e)
-	x.signed(s.Signed, text.Bytes(), complete)
-}
-
-func (t *Token) observe(r *Request, x *Reading) {
-	found := t.find(r)
-	for _, text := range found {
-		x.add("%s %s: %d characters", t.In, t.Name, len(text))
-	}
-	if len(found) == 0 {
-		x.add("%s %s: none", t.In, t.Name)
-	}
-}
-
-func (j *JWT) observe(r *Request, x *Reading) {
-	if j.Header != "" {
-		x.headers(r, j.header)
-	}
-	token, err := j.find(r)
-	if err != nil {
-		return
-	}
-	x.add("token: algorithm %s, key ID %q", token.algorithm, token.id)
-	var c claims
-	if json.Unmarshal(token.payload, &c) == nil {
-		if at, given, err := c.time("iat"); given && err == nil {
-			x.at(at)
-		}
-		for _, name := range []string{"iss", "aud"} {
-			if c[name] != nil {
-				x.add("claim %s: %s", name, c[name])
-			}
-		}
-	}
-	x.signed("header.claims", token.signed, true)
-}
-
-func (m *MessageSignature) observe(r *Request, x *Reading) {
-	x.headers(r, "Signature-Input")
-	x.headers(r, "Signature")
-	proof, err := m.find(r)
-	if err != nil {
-		return
-	}
-	x.add("signature: %d bytes", len(proof.signature))
-	if created, ok := proof.input.Params.Get("created"); ok {
-		if seconds, ok := created.(int64); ok {
-			x.at(time.Unix(seconds, 0))
-		}
-	}
-	base, covered, err := signatureBase(r, m.external, &proof.input)
-	x.add("covered: %s; must be: %s", strings.Join(covered, " "), strings.Join(m.required, " "))
-	x.signed("signature base", []byte(base), err == nil)
+	return []string{fmt.Sprintf("the signature has %d bytes, but should have %d: it is cut, or written in another encoding", size, x.want)}
 }

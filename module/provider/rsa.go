@@ -1,6 +1,13 @@
 package provider
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
 
 // RSA is a signature of that kind over the body, and often a timestamp, in a
 // header.
@@ -14,15 +21,42 @@ type RSA struct {
 	Padding string `json:"padding,omitempty"`
 }
 
-// provision compiles the scheme and takes the keys.
-func (s *RSA) provision(c *Common) error {
-	setDefault(&s.Padding, "pkcs1")
-	hash, err := signatureHash(&s.Hash)
-	switch {
-	case err != nil:
+// Read implements Scheme. Syntax:
+//
+//	rsa [<hash>] {
+//		…       # as Signature reads it
+//		padding pkcs1|pss
+//	}
+func (s *RSA) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	if d.NextArg() {
+		s.Hash = d.Val()
+		if _, err := signatureHash(s.Hash); err != nil {
+			return syntax.At(d, err)
+		}
+	}
+	return s.read(d, options, syntax.Options{"padding": syntax.OneOf(&s.Padding, "pkcs1", "pss")})
+}
+
+// Describe implements Scheme.
+func (s *RSA) Describe() string { return s.describe("RSA") }
+
+// Compile implements Scheme.
+func (s *RSA) Compile() error {
+	s.Padding = cmp.Or(s.Padding, "pkcs1")
+	s.Hash = cmp.Or(s.Hash, "sha256")
+	if _, err := signatureHash(s.Hash); err != nil {
 		return err
-	case s.Padding != "pkcs1" && s.Padding != "pss":
+	}
+	if s.Padding != "pkcs1" && s.Padding != "pss" {
 		return fmt.Errorf("unknown padding %q: want pkcs1 or pss", s.Padding)
 	}
-	return s.Signature.provision(c, algorithm{kind: "rsa", hash: hash, pss: s.Padding == "pss"})
+	return s.Signature.Compile()
+}
+
+// Provision implements Scheme.
+func (s *RSA) Provision(c *Credentials) error {
+	if err := s.Compile(); err != nil {
+		return err
+	}
+	return s.provisionKeys(c, algorithm{kind: "rsa", hash: signatureHashes[s.Hash], pss: s.Padding == "pss"})
 }

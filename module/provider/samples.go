@@ -3,11 +3,12 @@ package provider
 import (
 	"bytes"
 	"cmp"
-	"embed"
+	_ "embed"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/textproto"
 	"net/url"
 	"strconv"
@@ -16,9 +17,6 @@ import (
 
 	"github.com/google/uuid"
 )
-
-//go:embed samples/*.json
-var sampleFiles embed.FS
 
 // Sample is a realistic webhook of one event type, with gaps for what is new
 // in each: its ID and its times.
@@ -32,23 +30,35 @@ type Sample struct {
 	Payload string            `json:"payload"` // what {payload} is the base64 of, escaped for a form
 }
 
-// samples returns the samples of a preset, read anew: only commands ask.
-func samples(preset string) []Sample {
-	data, err := sampleFiles.ReadFile("samples/" + preset + ".json")
+// samples returns the samples of the preset, read anew: only commands ask.
+func (p *Preset) samples() []Sample {
+	data, err := fs.ReadFile(p.files, "samples/"+p.Name+".json")
 	if err != nil {
 		return nil // a provider without samples
 	}
-	var list []Sample
+	return parseSamples(p.Name, data)
+}
+
+func parseSamples(name string, data []byte) (list []Sample) {
 	if err := json.Unmarshal(data, &list); err != nil {
-		panic(fmt.Sprintf("samples of %s: %v", preset, err))
+		panic(fmt.Sprintf("samples of %s: %v", name, err))
 	}
 	return list
 }
 
+//go:embed samples_custom.json
+var customSamples []byte
+
 // SampleEvents returns the event types that there are samples of, for the
 // provider of that name.
 func SampleEvents(name string) (events []string) {
-	for _, s := range samples(name) {
+	list := parseSamples("custom", customSamples)
+	if p := presetNamed(name); p != nil {
+		list = p.samples()
+	} else if name != "custom" {
+		return nil
+	}
+	for _, s := range list {
 		events = append(events, s.Event)
 	}
 	return events

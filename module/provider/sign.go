@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"errors"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,15 +12,11 @@ type Signer interface {
 	Sign(r *Request, now time.Time) error
 }
 
-// ErrPrivateKey says why Sign cannot make a proof.
-var ErrPrivateKey = errors.New("signs with a private key that only the provider has")
-
 // SignsAlone reports whether the provider of that name has such a key, whatever
 // is configured.
 func SignsAlone(name string) bool {
-	i := slices.IndexFunc(presets, func(p Preset) bool { return p.Name == name })
-	return i >= 0 && presets[i].proves() &&
-		!slices.ContainsFunc(presets[i].Proofs, func(p Proof) bool { return p.usesSecret() })
+	p := presetNamed(name)
+	return p != nil && p.proves() && !p.any(func(t Traits) bool { return t.UsesSecret })
 }
 
 // Resigner is a Provider that can sign for an app what it has verified: its
@@ -51,7 +45,6 @@ func (c *Common) signWith(secret string) {
 // Standard returns what signs by Standard Webhooks with a secret, in which
 // placeholders are resolved. It signs the Webhook-Id that the request has.
 func Standard(secret string) (Signer, error) {
-	i := slices.IndexFunc(presets, func(p Preset) bool { return p.Name == "standardwebhooks" })
-	k := &Known{preset: &presets[i], Common: Common{Secrets: []string{secret}}}
+	k := &Known{preset: presetNamed("standardwebhooks"), Common: Common{Secrets: []string{secret}}}
 	return k, k.Provision(caddy.Context{})
 }

@@ -1,22 +1,24 @@
 package provider
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
-)
 
-// The reasons that only public-key schemes have.
-const (
-	// Repeated: a header that makes up the proof came more than once.
-	Repeated Refusal = "proof given twice"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // Signature is what the public-key schemes have in common: where the signature
@@ -42,21 +44,22 @@ type Signature struct {
 	header    string
 	values    []valueTemplate
 	signed    template
+	timed     bool // what is signed has a timestamp
 	algorithm algorithm
 	keys      *keyring
 	tolerance time.Duration
 	external  *url.URL
 }
 
-// provision compiles the scheme for an algorithm and takes its keys.
-func (s *Signature) provision(c *Common, a algorithm) (err error) {
-	if err := s.compile(); err != nil {
+// provisionKeys compiles the scheme for an algorithm and takes its keys.
+func (s *Signature) provisionKeys(c *Credentials, a algorithm) (err error) {
+	if err := s.Compile(); err != nil {
 		return err
 	}
 	if err := c.checkSecrets(); err != nil {
 		return err
 	}
-	s.algorithm, s.tolerance, s.external = a, c.tolerance, c.external
+	s.algorithm, s.tolerance, s.external = a, c.Tolerance, c.External
 	if s.keys, err = c.keyring(a); err != nil {
 		return err
 	}
@@ -66,8 +69,8 @@ func (s *Signature) provision(c *Common, a algorithm) (err error) {
 	return nil
 }
 
-// compile checks what is configured and compiles the templates.
-func (s *Signature) compile() (err error) {
+// Compile checks what is configured and compiles the templates.
+func (s *Signature) Compile() (err error) {
 	s.defaults()
 	switch {
 	case s.Header == "":
@@ -78,7 +81,7 @@ func (s *Signature) compile() (err error) {
 	if err := s.Timestamp.compile(); err != nil {
 		return err
 	}
-	s.header = canonical(s.Header)
+	s.header = textproto.CanonicalMIMEHeaderKey(s.Header)
 	s.values = make([]valueTemplate, len(s.Value))
 	for i, template := range s.Value {
 		if s.values[i], err = parseValue(template, "", "", new([]string)); err != nil {
@@ -88,7 +91,8 @@ func (s *Signature) compile() (err error) {
 	if s.signed, err = parseTemplate(s.Signed); err != nil {
 		return err
 	}
-	if s.signed.has("timestamp") && !s.carriesTime() {
+	s.timed = s.signsTime()
+	if s.timed && !s.carriesTime() {
 		return errors.New("{timestamp} is signed, so it must stand in the value, or in a header: timestamp header <name>")
 	}
 	return nil
@@ -96,8 +100,8 @@ func (s *Signature) compile() (err error) {
 
 // defaults fills what is not configured, without touching what copies share.
 func (s *Signature) defaults() {
-	setDefault(&s.Encoding, "base64")
-	setDefault(&s.Signed, "{body}")
+	s.Encoding = cmp.Or(s.Encoding, "base64")
+	s.Signed = cmp.Or(s.Signed, "{body}")
 	if len(s.Value) == 0 {
 		s.Value = []string{"{signature}"}
 	}
@@ -105,42 +109,79 @@ func (s *Signature) defaults() {
 	if s.Timestamp != nil {
 		timestamp = *s.Timestamp
 	}
-	setDefault(&timestamp.Unit, "unix")
+	timestamp.Unit = cmp.Or(timestamp.Unit, "unix")
 	s.Timestamp = &timestamp
 }
 
+// Traits implements Scheme.
+func (s *Signature) Traits() Traits {
+	texts := []string{s.Signed}
+	if s.Timestamp != nil {
+		texts = append(texts, s.Timestamp.From)
+	}
+	return Traits{
+		UsesKeys: true, NeedsKeys: true,
+		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
+		SignsID: mentions(texts, "id"), SignsURL: mentions(texts, urlPlaceholders...),
+		CoversContent: true,
+		Keys:          s.keys.count(),
+	}
+}
+
+// signsTime reports whether the scheme signs a timestamp.
+func (s *Signature) signsTime() bool { return mentions([]string{s.Signed}, "timestamp") }
+
 // carriesTime reports whether requests carry a timestamp, signed or not.
-func (s *Signature) carriesTime() bool {
-	return s.Timestamp != nil && (s.Timestamp.Header != "" || s.Timestamp.From != "") ||
-		slices.ContainsFunc(s.Value, func(v string) bool { return strings.Contains(v, "{timestamp}") })
+func (s *Signature) carriesTime() bool { return s.Timestamp.given() || mentions(s.Value, "timestamp") }
+
+// Headers implements Scheme.
+func (s *Signature) Headers() []string { return headersNamed(s.Header) }
+
+// Holds implements Scheme.
+func (s *Signature) Holds(r *Request) bool { return anyHeader(r, s.Headers()) }
+
+// describe says what the signature of an algorithm is.
+func (s *Signature) describe(algorithm string) string {
+	own := *s
+	own.defaults()
+	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", algorithm, own.Encoding, own.Header, strings.Join(own.Value, " or "), own.Signed)
 }
 
-// timed reports whether the scheme signs a timestamp.
-func (s *Signature) timed() bool { return strings.Contains(s.Signed, "{timestamp}") }
-
-// places are the headers that carry the signature.
-func (s *Signature) places() []string { return []string{s.header} }
-
-// profile tells a profile what verify will ask of a request.
-func (s *Signature) profile(p *Profile) {
-	p.Secrets = max(p.Secrets, len(s.keys.fixed))
-	s.signed.profile(p)
+// read reads a scheme's block. Syntax:
+//
+//	{
+//		header     <name>
+//		value      <template>...
+//		encoding   base64|base64url|hex
+//		signed     <template>
+//		timestamp  header <name> [unix|unix_ms|rfc3339]
+//		timestamp  value [unix|unix_ms|rfc3339]
+//	}
+//
+// Options of the keys may stand in the block as well.
+func (s *Signature) read(d *caddyfile.Dispenser, options, more syntax.Options) error {
+	own := syntax.Options{
+		"header":    syntax.String(&s.Header),
+		"value":     syntax.Strings(&s.Value),
+		"encoding":  syntax.OneOf(&s.Encoding, encodings...),
+		"timestamp": func(d *caddyfile.Dispenser) error { return readTimestamp(d, &s.Timestamp) },
+		"signed":    templates(func(text string) { s.Signed = text }, true),
+	}
+	maps.Copy(own, more)
+	return readBlock(d, options, own)
 }
-
-// signs reports whether the signature covers what a placeholder stands for.
-func (s *Signature) signs(placeholder string) bool { return s.signed.has(placeholder) }
 
 // maxVerified bounds how many signatures of a request are verified: it takes
 // much longer than to compare the hashes of HMAC.
 const maxVerified = 4
 
-// verify reports whether any signature in the header was made with any key.
-func (s *Signature) verify(r *Request, now time.Time) error {
+// Verify reports whether any signature in the header was made with any key.
+func (s *Signature) Verify(r *Request, now time.Time) error {
 	header := r.Header[s.header]
 	switch {
 	case len(header) == 0:
 		return Missing
-	case len(header) > 1 || s.Timestamp.Header != "" && len(r.Header[canonical(s.Timestamp.Header)]) > 1:
+	case len(header) > 1 || s.Timestamp.Header != "" && len(r.Header[textproto.CanonicalMIMEHeaderKey(s.Timestamp.Header)]) > 1:
 		return Repeated
 	}
 	e := newEnv(r, s.external)
@@ -162,11 +203,11 @@ func (s *Signature) verifyOne(e *env, c *candidate, now time.Time) error {
 	if e.timestamp = c.timestamp; e.timestamp == "" {
 		e.timestamp = s.Timestamp.find(e)
 	}
-	if e.timestamp == "" && (s.timed() || s.tolerance > 0) {
+	if e.timestamp == "" && (s.timed || s.tolerance > 0) {
 		return NoTime
 	}
 	// What is too old need not be verified, which costs more than this.
-	if err := s.Timestamp.check(e.timestamp, now, s.tolerance); err != nil {
+	if err := checkTime(s.Timestamp, e.timestamp, now, s.tolerance); err != nil {
 		return err
 	}
 	signature, err := decodeSignature(s.Encoding, c.signature)
@@ -185,11 +226,11 @@ func (s *Signature) verifyOne(e *env, c *candidate, now time.Time) error {
 	return err
 }
 
-// sign implements scheme.
-func (s *Signature) sign(*Request, time.Time) error { return ErrPrivateKey }
+// Sign implements Scheme.
+func (s *Signature) Sign(*Request, time.Time) error { return ErrPrivateKey }
 
-// fetch implements fetcher.
-func (s *Signature) fetch(ctx context.Context, _ *Request) error { return s.keys.fetch(ctx, "") }
+// Fetch implements Fetcher.
+func (s *Signature) Fetch(ctx context.Context, _ *Request) error { return s.keys.fetch(ctx, "") }
 
 var errLineBreak = errors.New("a line break in a signature")
 
@@ -204,4 +245,30 @@ func decodeSignature(encoding, text string) ([]byte, error) {
 		return base64.RawURLEncoding.Strict().DecodeString(unpadded(text))
 	}
 	return base64.StdEncoding.Strict().DecodeString(text)
+}
+
+// Observe implements Scheme.
+func (s *Signature) Observe(r *Request, x *Reading) {
+	e := newEnv(r, s.external)
+	defer e.free()
+	x.headers(r, s.header)
+	var candidates []candidate
+	for _, value := range r.Header[s.header] {
+		for i := range s.values {
+			candidates = s.values[i].parse(value, candidates)
+		}
+	}
+	for i := range candidates {
+		x.signature(s.Encoding, candidates[i].signature)
+	}
+	if len(candidates) > 0 {
+		e.timestamp = candidates[0].timestamp
+	}
+	if e.timestamp == "" {
+		e.timestamp = s.Timestamp.find(e)
+	}
+	x.timestamp(s.Timestamp, e.timestamp)
+	var text bytes.Buffer
+	complete := s.signed.write(&text, e)
+	x.signed(s.Signed, text.Bytes(), complete)
 }

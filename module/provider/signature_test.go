@@ -368,7 +368,7 @@ func TestOptionsOfOthers(t *testing.T) {
 	for _, text := range []string{
 		`{"public_keys":["` + rfc8032Key + `"],"keys_url":"https://example.com"}`,
 	} {
-		p := &Known{preset: &presets[slices.IndexFunc(presets, func(p Preset) bool { return p.Name == "discord" })]}
+		p := &Known{preset: presetNamed("discord")}
 		if err := json.Unmarshal([]byte(text), p); err != nil {
 			t.Fatal(err)
 		}

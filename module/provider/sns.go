@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // SNS is the scheme of Amazon SNS: a signature over some fields of the body,
@@ -21,9 +25,9 @@ type SNS struct {
 	tolerance    time.Duration
 }
 
-// provision takes the certificates and the topics.
-func (s *SNS) provision(c *Common) (err error) {
-	s.tolerance = c.tolerance
+// Provision takes the certificates and the topics.
+func (s *SNS) Provision(c *Credentials) (err error) {
+	s.tolerance = c.Tolerance
 	s.Topics = given(s.Topics)
 	s.certificates, err = newCertificates(c, isSNS, func(u *url.URL) []string {
 		return []string{u.Hostname(), "sns.amazonaws.com"}
@@ -37,12 +41,6 @@ var snsHost = regexp.MustCompile(`^sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?$
 func isSNS(u *url.URL) bool {
 	return snsHost.MatchString(u.Hostname()) && strings.HasSuffix(u.Path, ".pem")
 }
-
-// carriesTime: messages have a signed timestamp.
-func (s *SNS) carriesTime() bool { return true }
-
-// profile tells a profile what verify will ask of a request.
-func (s *SNS) profile(p *Profile) { p.Secrets = max(p.Secrets, len(s.certificates.fixed)) }
 
 // snsSigned are the fields that are signed, by type of message.
 var snsSigned = map[string][]string{
@@ -101,9 +99,9 @@ func (m *snsMessage) text() (string, error) {
 	return b.String(), nil
 }
 
-// verify reports whether the message was signed by SNS, for a topic that is
+// Verify reports whether the message was signed by SNS, for a topic that is
 // accepted.
-func (s *SNS) verify(r *Request, now time.Time) error {
+func (s *SNS) Verify(r *Request, now time.Time) error {
 	m, err := s.find(r)
 	if err != nil {
 		return err
@@ -116,15 +114,15 @@ func (s *SNS) verify(r *Request, now time.Time) error {
 		return Foreign
 	}
 	at := Timestamp{Unit: "rfc3339"}
-	if err := at.check(m.fields["Timestamp"], now, s.tolerance); err != nil {
+	if err := checkTime(&at, m.fields["Timestamp"], now, s.tolerance); err != nil {
 		return err
 	}
 	r.Matched, err = s.certificates.verify(m.algorithm, m.certificate, text, m.fields["Signature"])
 	return err
 }
 
-// fetch implements fetcher.
-func (s *SNS) fetch(ctx context.Context, r *Request) error {
+// Fetch implements Fetcher.
+func (s *SNS) Fetch(ctx context.Context, r *Request) error {
 	m, err := s.find(r)
 	if err != nil {
 		return err
@@ -132,5 +130,36 @@ func (s *SNS) fetch(ctx context.Context, r *Request) error {
 	return s.certificates.fetch(ctx, m.certificate)
 }
 
-// sign implements scheme.
-func (s *SNS) sign(*Request, time.Time) error { return ErrPrivateKey }
+// Sign implements Scheme.
+func (s *SNS) Sign(*Request, time.Time) error { return ErrPrivateKey }
+
+// Compile implements Scheme.
+func (s *SNS) Compile() error { return nil }
+
+// Traits implements Scheme.
+func (s *SNS) Traits() Traits {
+	return Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: s.certificates.count()}
+}
+
+// Headers implements Scheme.
+func (s *SNS) Headers() []string { return nil }
+
+// Holds implements Scheme.
+func (s *SNS) Holds(*Request) bool { return false }
+
+// Describe implements Scheme.
+func (s *SNS) Describe() string {
+	return "signature of Amazon SNS over fields of the body, by Amazon's certificate"
+}
+
+// Observe implements Scheme.
+func (s *SNS) Observe(*Request, *Reading) {}
+
+// Read implements Scheme. Syntax:
+//
+//	sns {
+//		topic <arn>...
+//	}
+func (s *SNS) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	return readBlock(d, options, syntax.Options{"topic": syntax.Strings(&s.Topics)})
+}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -245,7 +246,7 @@ func or(e *env, text []byte, args []string) ([]byte, bool) {
 		return text, true
 	}
 	if name == "header" {
-		of = canonical(of)
+		of = textproto.CanonicalMIMEHeaderKey(of)
 	}
 	return (&piece{name: name, text: of}).append(nil, e)
 }
@@ -260,7 +261,7 @@ func headers(e *env, text []byte, args []string) ([]byte, bool) {
 	}
 	var out []byte
 	for i, name := range names {
-		values := e.r.Header[canonical(name)]
+		values := e.r.Header[textproto.CanonicalMIMEHeaderKey(name)]
 		if len(values) != 1 {
 			return nil, false // it was signed, and is not there
 		}

@@ -55,22 +55,10 @@ func (s *suspicion) alterations() []alteration {
 // keyEncodings returns how the secrets of the proofs become keys.
 func (s *suspicion) keyEncodings() (encodings []string) {
 	for _, p := range s.is.proofs.list {
-		switch {
-		case p.HMAC != nil:
-			encodings = append(encodings, p.HMAC.Key)
-		case p.Digest != nil:
-			encodings = append(encodings, p.Digest.Key)
-		case p.JWT != nil:
-			encodings = append(encodings, p.JWT.Key)
-		case p.MessageSignature != nil:
-			encodings = append(encodings, p.MessageSignature.Key)
-		}
+		encodings = append(encodings, p.scheme.Traits().KeyEncoding)
 	}
 	return encodings
 }
-
-// place says where the token stands.
-func (t *Token) place() string { return strings.TrimSpace(t.In + " " + t.Name) }
 
 // variant is a body that may be the one that was signed.
 type variant struct {
@@ -268,12 +256,12 @@ func plainRunes(text []byte) (plain []byte) {
 // otherURL returns the URL that the provider must have called, for schemes that
 // sign it; "" if none is found. is checks no age.
 func (s *suspicion) otherURL(is *ready) string {
-	if is == nil || !s.is.profile.SignsURL || s.r.Public == nil && s.is.common.external == nil {
+	if is == nil || !s.is.profile.SignsURL || s.r.Public == nil && s.is.common.resolved.External == nil {
 		return ""
 	}
-	called := s.r.publicURL(s.is.common.external)
+	called := s.r.publicURL(s.is.common.resolved.External)
 	c := *is.common
-	c.external = nil
+	c.resolved.External = nil
 	if is, _ = s.makeOther(&c); is == nil {
 		return ""
 	}

@@ -3,7 +3,9 @@ package provider
 import (
 	"fmt"
 	"io"
+	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -65,7 +67,7 @@ func parsePlaceholder(inside string) (piece, error) {
 	source, functions, piped := strings.Cut(inside, "|")
 	name, of, _ := strings.Cut(source, ".")
 	if name == "header" {
-		of = canonical(of)
+		of = textproto.CanonicalMIMEHeaderKey(of)
 	}
 	p := piece{name: name, text: of}
 	if name == "" {
@@ -137,11 +139,39 @@ func (t template) has(names ...string) bool {
 	return slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && slices.Contains(names, p.name) })
 }
 
-// profile tells a profile what the template will ask of a request.
-func (t template) profile(p *Profile) {
-	p.SignsID = p.SignsID || t.has("id")
-	p.SignsURL = p.SignsURL || t.has("url", "scheme", "host", "path", "query")
+// urlPlaceholders are those that read the URL that the provider called.
+var urlPlaceholders = []string{"url", "scheme", "host", "path", "query"}
+
+// mentions reports whether any of the texts, as a template, contains any of the
+// placeholders.
+func mentions(texts []string, names ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool {
+		pieces, _ := splitTemplate(text) // what is wrong with it is said elsewhere
+		return template(pieces).has(names...)
+	})
 }
+
+// locateCaptures has each {value.name} read the position of its name among those
+// that were captured.
+func (t template) locateCaptures(captured []string) error {
+	for i := range t {
+		if t[i].name != "value" {
+			continue
+		}
+		position := slices.Index(captured, t[i].text)
+		if position < 0 {
+			return fmt.Errorf("{value.%s} is signed, but stands in no value", t[i].text)
+		}
+		t[i].text = strconv.Itoa(position)
+	}
+	return nil
+}
+
+// isHeader reports whether the template is a header as it is.
+func (t template) isHeader() bool { return len(t) == 1 && t[0].name == "header" && t[0].steps == nil }
+
+// at returns the template of what stands under a name in a part of a request.
+func at(part, name string) template { return template{{name: part, text: name}} }
 
 // write writes the template's text. It reports whether the request has
 // what the template needs.
@@ -163,7 +193,7 @@ func (t template) write(to io.Writer, e *env) bool {
 
 // text returns the template's text, "" where the request lacks what it needs.
 func (t template) text(e *env) string {
-	if len(t) == 1 && t[0].steps == nil && t[0].name == "header" {
+	if t.isHeader() {
 		return e.r.header(t[0].text)
 	}
 	var text []byte

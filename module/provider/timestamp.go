@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type Timestamp struct {
 	template template
 }
 
+// given reports whether the time stands beside the signature.
+func (t *Timestamp) given() bool { return t != nil && (t.Header != "" || t.From != "") }
+
 var units = []string{"unix", "unix_ms", "rfc3339"}
 
 func (t *Timestamp) compile() (err error) {
@@ -32,7 +36,7 @@ func (t *Timestamp) compile() (err error) {
 	case t.Header != "" && t.From != "":
 		return fmt.Errorf("the timestamp is either in a header or from %s", t.From)
 	case t.Header != "":
-		t.template = template{{name: "header", text: canonical(t.Header)}}
+		t.template = template{{name: "header", text: textproto.CanonicalMIMEHeaderKey(t.Header)}}
 	case t.From != "":
 		t.template, err = parseTemplate(t.From)
 	}
@@ -45,32 +49,6 @@ func (t *Timestamp) find(e *env) string {
 		return ""
 	}
 	return t.template.text(e)
-}
-
-// check refuses a time that is further from now than the tolerance, if there
-// is one.
-func (t *Timestamp) check(timestamp string, now time.Time, tolerance time.Duration) error {
-	if tolerance <= 0 {
-		return nil
-	}
-	at, err := t.parse(timestamp)
-	if err != nil {
-		return NoTime
-	}
-	return checkAge(at, now, tolerance)
-}
-
-// checkAge refuses a time that is further from now than the tolerance, if there
-// is one.
-func checkAge(at, now time.Time, tolerance time.Duration) error {
-	switch {
-	case tolerance <= 0:
-	case now.Sub(at) > tolerance:
-		return TooOld
-	case at.Sub(now) > tolerance:
-		return TooNew
-	}
-	return nil
 }
 
 // parse reads a time in the unit's form.

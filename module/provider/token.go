@@ -4,12 +4,16 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/tidwall/gjson"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
 // Token is a fixed value that the sender passes along: a provider's own scheme,
@@ -43,8 +47,23 @@ type Token struct {
 // tokenPlaces are where a token can stand.
 var tokenPlaces = []string{"header", "query", "path", "json", "form"}
 
-// provision implements scheme.
-func (t *Token) provision(c *Common) error {
+// Provision implements Scheme.
+func (t *Token) Provision(c *Credentials) error {
+	if err := t.Compile(); err != nil {
+		return err
+	}
+	t.secrets = nil
+	for _, secret := range c.Secrets {
+		if t.Encoding == "base64" {
+			secret = base64.StdEncoding.EncodeToString([]byte(secret))
+		}
+		t.secrets = append(t.secrets, []byte(secret))
+	}
+	return nil
+}
+
+// Compile implements Scheme.
+func (t *Token) Compile() error {
 	switch {
 	case !slices.Contains(tokenPlaces, t.In):
 		return fmt.Errorf("token stands in header, query, path, json or form, not in %q", t.In)
@@ -56,38 +75,37 @@ func (t *Token) provision(c *Common) error {
 		return fmt.Errorf("unknown encoding %q of a token: want base64, or none", t.Encoding)
 	}
 	if t.In == "header" {
-		t.Name = canonical(t.Name)
-	}
-	t.secrets = nil
-	for _, secret := range c.secrets {
-		if t.Encoding == "base64" {
-			secret = base64.StdEncoding.EncodeToString([]byte(secret))
-		}
-		t.secrets = append(t.secrets, []byte(secret))
+		t.Name = textproto.CanonicalMIMEHeaderKey(t.Name)
 	}
 	return nil
 }
 
-// profile implements scheme.
-func (t *Token) profile(p *Profile) {
-	if t.In == "header" {
-		p.SecretHeaders = append(p.SecretHeaders, t.Name)
-	}
+// Traits implements Scheme.
+func (t *Token) Traits() Traits {
+	return Traits{UsesSecret: true, NeedsSecret: true, Resigns: t.In == "header", SecretHeaders: t.Headers()}
 }
 
-// places are the headers that carry the token.
-func (t *Token) places() []string {
+// Headers implements Scheme.
+func (t *Token) Headers() []string {
 	if t.In == "header" {
-		return []string{canonical(t.Name)}
+		return []string{textproto.CanonicalMIMEHeaderKey(t.Name)}
 	}
 	return nil
 }
 
-// inHeader reports whether the token stands in a header.
-func (t *Token) inHeader() bool { return t.In == "header" }
+// Holds implements Scheme.
+func (t *Token) Holds(r *Request) bool { return anyHeader(r, t.Headers()) }
 
-// verify implements scheme.
-func (t *Token) verify(r *Request, _ time.Time) error {
+// Describe implements Scheme.
+func (t *Token) Describe() string {
+	if t.Prefix == "Basic " {
+		return "Basic authentication"
+	}
+	return strings.TrimSpace(fmt.Sprintf("fixed value in %s %s", t.In, t.Name))
+}
+
+// Verify implements Scheme.
+func (t *Token) Verify(r *Request, _ time.Time) error {
 	r.Matched = 0
 	found := t.find(r)
 	switch {
@@ -179,8 +197,8 @@ func (t *Token) findQuery(r *Request) (found []string) {
 	return found
 }
 
-// strip cuts the token from the URL and leaves the rest byte for byte.
-func (t *Token) strip(r *Request) {
+// Strip cuts the token from the URL and leaves the rest byte for byte.
+func (t *Token) Strip(r *Request) {
 	switch t.In {
 	case "path":
 		r.Path = r.Path[:max(1, strings.LastIndexByte(r.Path, '/'))]
@@ -200,8 +218,8 @@ func (t *Token) named(escaped string) bool {
 	return err == nil && name == t.Name
 }
 
-// sign implements scheme: it adds the first token to a request.
-func (t *Token) sign(r *Request, _ time.Time) error {
+// Sign implements Scheme: it adds the first token to a request.
+func (t *Token) Sign(r *Request, _ time.Time) error {
 	token := string(t.secrets[0])
 	switch t.In {
 	case "path":
@@ -217,5 +235,76 @@ func (t *Token) sign(r *Request, _ time.Time) error {
 	}
 	e := newEnv(r, nil)
 	defer e.free()
-	return e.put(template{{name: t.In, text: t.Name}}, t.Prefix+token)
+	return e.put(at(t.In, t.Name), t.Prefix+token)
+}
+
+// ReadGuard reads the line of a token that guards a source:
+//
+//	token header|query|json|form <name> <secret>...
+//	token path <secret>...
+func (t *Token) ReadGuard(d *caddyfile.Dispenser) error {
+	if err := t.readPlace(d); err != nil {
+		return err
+	}
+	if t.Secrets == nil {
+		return d.Errf("token %s needs %s", t.In, map[bool]string{true: "a secret", false: "a name and a secret"}[t.In == "path"])
+	}
+	return nil
+}
+
+// readPlace reads where a token stands, and its secrets if there are any.
+func (t *Token) readPlace(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	t.In, args = args[0], args[1:]
+	switch {
+	case !slices.Contains(tokenPlaces, t.In):
+		return d.Errf("token stands in header, query, path, json or form, not in %q", t.In)
+	case t.In != "path" && len(args) == 0:
+		return d.Errf("token %s needs a name", t.In)
+	case t.In != "path":
+		t.Name, args = args[0], args[1:]
+	}
+	if len(args) > 0 {
+		t.Secrets = args
+	}
+	return nil
+}
+
+// basicAuth is the token that user:password makes.
+func basicAuth() *Token {
+	return &Token{In: "header", Name: "Authorization", Prefix: "Basic ", Encoding: "base64"}
+}
+
+// Observe implements Scheme.
+func (t *Token) Observe(r *Request, x *Reading) {
+	found := t.find(r)
+	for _, text := range found {
+		x.add("%s %s: %d characters", t.In, t.Name, len(text))
+	}
+	if len(found) == 0 {
+		x.add("%s %s: none", t.In, t.Name)
+	}
+}
+
+// place says where the token stands.
+func (t *Token) Place() string { return strings.TrimSpace(t.In + " " + t.Name) }
+
+// Read implements Scheme. Syntax:
+//
+//	token header|query|json|form <name> [<secret>...] {
+//		prefix   <text>
+//		encoding base64
+//	}
+//	token path [<secret>...] { … }
+func (t *Token) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	if err := t.readPlace(d); err != nil {
+		return err
+	}
+	return readBlock(d, options, syntax.Options{
+		"prefix":   syntax.String(&t.Prefix),
+		"encoding": syntax.OneOf(&t.Encoding, "base64"),
+	})
 }

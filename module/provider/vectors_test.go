@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +107,7 @@ func TestVectors(t *testing.T) {
 // handshake needs no secret, one stands in for it.
 func (v *vector) greet(t *testing.T) {
 	config := v.config(t)
-	if p := preset(v.Provider); p.needsSecret() && v.Secret == nil && v.options["client_ids"] == nil {
+	if p := presetNamed(v.Provider); p.needsSecret() && v.Secret == nil && v.options["client_ids"] == nil {
 		config = strings.Replace(config, " {", " "+ownSecret+" {", 1)
 	}
 	answer, err := mustParse(t, config).(Handshaker).Handshake(v.request(t), v.at())
@@ -135,11 +134,6 @@ func (v *vector) greet(t *testing.T) {
 	if answer.Body != "" && answer.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Error("a browser may take the body for what it is not")
 	}
-}
-
-// preset returns a preset by its name.
-func preset(name string) *Preset {
-	return &presets[slices.IndexFunc(presets, func(p Preset) bool { return p.Name == name })]
 }
 
 func (v *vector) at() time.Time {

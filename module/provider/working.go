@@ -35,7 +35,7 @@ func (w *working) start(c *Common, d *Definition, define func(secrets []string) 
 func makeReady(c *Common, d *Definition) (*ready, error) {
 	r := &ready{common: c, profile: d.newProfile()}
 	var err error
-	if r.handshakes, err = provisionHandshakes(d, c.Token, c.secrets, r.profile.Methods); err != nil {
+	if r.handshakes, err = provisionHandshakes(d, c.Token, c.resolved.Secrets, r.profile.Methods); err != nil {
 		return nil, err
 	}
 	c.guard(&r.profile)
@@ -69,7 +69,7 @@ func (is *ready) verify(r *Request, now time.Time) error {
 func (w *working) Sign(r *Request, now time.Time) error {
 	is := w.now()
 	if token := is.common.Token; token != nil {
-		if err := token.sign(r, now); err != nil {
+		if err := token.Sign(r, now); err != nil {
 			return err
 		}
 		r.moved() // the proof may cover the URL that has the token
@@ -84,6 +84,9 @@ func (w *working) Strip(r *Request) {
 	is.proofs.strip(r)
 }
 
+// Check implements Checker.
+func (w *working) Check(ctx context.Context, r *Request) Verdict { return w.now().proofs.check(ctx, r) }
+
 // Fetch implements Fetcher.
 func (w *working) Fetch(ctx context.Context, r *Request) error { return w.now().proofs.fetch(ctx, r) }
 
@@ -95,7 +98,7 @@ func (w *working) Handshake(r *Request, now time.Time) (*Reply, error) {
 // Enroll implements Enroller.
 func (w *working) Enroll(secrets []string) error {
 	c := *w.ready.common
-	c.secrets = slices.Concat(c.secrets, secrets)
+	c.resolved.Secrets = slices.Concat(c.resolved.Secrets, secrets)
 	enrolled, err := w.makeOther(&c)
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func (w *working) Enroll(secrets []string) error {
 
 // makeOther makes the definition ready for another configuration.
 func (w *working) makeOther(c *Common) (*ready, error) {
-	d, err := w.define(c.secrets)
+	d, err := w.define(c.resolved.Secrets)
 	if err != nil {
 		return nil, err
 	}
