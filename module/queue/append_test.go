@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/memory"
@@ -149,6 +150,7 @@ func TestRevive(t *testing.T) {
 			t.Fatalf("refused delivery: %+v", dead)
 		}
 		down.Store(false)
+		pass(time.Millisecond)
 		if n, err := s.Revive(t.Context(), id); n != 1 || err != nil {
 			t.Fatalf("revived %d, %v", n, err)
 		}

@@ -134,7 +134,6 @@ func (e *Engine) recordOutcome(f inFlight, change func(*Delivery)) {
 	}
 	switch {
 	case d.State == Pending:
-		e.store.Release(f.route, f.id) // the update has not, if the due time is what it was
 		e.wake(f.route, d.Due)
 	case d.Key != "":
 		e.wake(f.route, Now()) // for the next one with the key

@@ -110,13 +110,18 @@ func TestFastPathConcurrency(t *testing.T) {
 func TestFastPathKeepsOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
-		var a app
+		a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
+			time.Sleep(300 * time.Microsecond)
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}}
 		r := a.route()
 		r.Concurrency = 1
 		s.idle(r)
 		var ids []queue.ID
 		for range 40 {
+			// The third event finds nothing else in sight, and the route free.
 			ids = append(ids, s.append(newEvent(t, "shop", "app")))
+			pass(200 * time.Microsecond)
 		}
 		s.ended(ids[len(ids)-1])
 		a.mu.Lock()

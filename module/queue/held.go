@@ -180,7 +180,7 @@ func (e *Engine) updateHeld(f inFlight, change func(*Event)) error {
 		return err
 	}
 	if ev.State == Held {
-		e.store.Release(f.route, f.id) // the update has not, if the due time is what it was
+		e.store.Release(f.route, f.id) // the update ends no lease where it leaves the due time
 	}
 	for route, due := range ev.Waiting {
 		e.wake(route, due)
