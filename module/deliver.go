@@ -19,18 +19,6 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// Why an attempt ended without an answer, or with half of one.
-var (
-	errNoAnswer  = errors.New("no handler of the route answered")
-	errBrokenOff = errors.New("the upstream broke its answer off")
-)
-
-// transport takes the request of an attempt to the app and returns its answer. With
-// errBrokenOff there is the head of one.
-type transport interface {
-	send(req *http.Request) (*answer, error)
-}
-
 // deliver makes one attempt to deliver an event.
 func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) queue.Result {
 	began := time.Now()
@@ -71,7 +59,7 @@ func reasonOf(err error) string {
 }
 
 // judge tells from the app's answer what becomes of the delivery.
-func (r *Route) judge(w *answer) queue.Result {
+func (r *Route) judge(w *response) queue.Result {
 	status := w.status
 	result := queue.Result{Status: status, Reason: strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))}
 	switch {

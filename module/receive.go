@@ -4,9 +4,89 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
+
+// webhook is a request on its way through the gateway.
+type webhook struct {
+	*http.Request
+	received time.Time
+	body     body
+	proof    provider.Request // its path and query are those that the app gets
+	input    rules.Input
+	view     *rules.View
+	key      queue.DedupKey
+	bodyHash uint64
+	offline  bool // nothing may be fetched and nobody called
+}
+
+var webhooks = sync.Pool{New: func() any { return new(webhook) }}
+
+// receive reads the body of a webhook. What comes with another method is at
+// most a handshake, and has none.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, error) {
+	received := time.Now()
+	hook := webhooks.Get().(*webhook)
+	if h.profile.Sends(r.Method) {
+		if err := hook.body.read(w, r, h.MaxBody); err != nil {
+			hook.free()
+			return nil, err
+		}
+	}
+	h.describe(hook, r, hook.body.bytes, received)
+	return hook, nil
+}
+
+// describe makes a request what the provider looks at.
+func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, received time.Time) {
+	hook.Request, hook.received = r, received
+	hook.proof = provider.Request{
+		Method:   r.Method,
+		Path:     r.URL.EscapedPath(),
+		RawQuery: r.URL.RawQuery,
+		Header:   r.Header,
+		Body:     content,
+	}
+	if h.profile.SignsURL {
+		hook.proof.Public = publicURL(r)
+	}
+	if h.profile.SignsID {
+		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
+	}
+}
+
+// free gives back what the request used. Nothing may hold on to it.
+func (hook *webhook) free() {
+	if hook.view != nil {
+		hook.view.Free()
+	}
+	hook.body.free()
+	*hook = webhook{body: hook.body}
+	webhooks.Put(hook)
+}
+
+// publicURL returns the URL that the client asked for, before the site's other
+// handlers changed it.
+func publicURL(r *http.Request) *url.URL {
+	public := *r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		public = *original.URL
+	}
+	public.Scheme, public.Host = "http", r.Host
+	if isHTTPS(r) {
+		public.Scheme = "https"
+	}
+	return &public
+}
 
 // maxReading is how many bytes of bodies the process reads at once.
 const maxReading = 256 << 20
@@ -67,7 +147,7 @@ func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 		switch {
 		case int64(len(b.bytes)) > limit:
 			return refusedSize
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			if slow {
 				setReadDeadline(w, time.Time{})
 			}

@@ -18,6 +18,50 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
+// Why an attempt ended without an answer, or with half of one.
+var (
+	errNoAnswer  = errors.New("no handler of the route answered")
+	errBrokenOff = errors.New("the upstream broke its answer off")
+)
+
+// transport takes the request of an attempt to the app and returns its answer. With
+// errBrokenOff there is the head of one.
+type transport interface {
+	send(req *http.Request) (*response, error)
+}
+
+// maxAnswer is how much of an answer's body is awaited. An app that goes on and
+// on has said what it thinks of the event.
+const maxAnswer = 1 << 20
+
+// response takes the app's answer: its status and headers count, its body not.
+type response struct {
+	header http.Header
+	status int
+	size   int64 // of the body
+}
+
+// Header implements http.ResponseWriter.
+func (r *response) Header() http.Header { return r.header }
+
+// Write implements http.ResponseWriter.
+func (r *response) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	if r.size += int64(len(p)); r.size > maxAnswer {
+		panic(http.ErrAbortHandler) // an error would be logged by reverse_proxy, with all headers
+	}
+	return len(p), nil
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *response) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 { // 1xx come before the answer
+		r.status = status
+	}
+}
+
 // To is where a route delivers without further handlers.
 type To struct {
 	// The upstreams, each as host:port. Several of them are of one service: each
@@ -91,7 +135,7 @@ type direct struct {
 }
 
 // send implements transport.
-func (d *direct) send(req *http.Request) (*answer, error) {
+func (d *direct) send(req *http.Request) (*response, error) {
 	d.address(req)
 	resp, err := d.roundTripper.RoundTrip(req)
 	if err != nil {
@@ -101,12 +145,12 @@ func (d *direct) send(req *http.Request) (*answer, error) {
 	if resp.StatusCode < http.StatusOK { // protocols switched unasked, or no status at all
 		return nil, errNoAnswer
 	}
-	answer := &answer{header: resp.Header, status: resp.StatusCode}
+	got := &response{header: resp.Header, status: resp.StatusCode}
 	// A body that is read to its end leaves the connection to the next attempt.
-	if answer.size, err = io.CopyN(io.Discard, resp.Body, maxAnswer+1); err != nil && err != io.EOF {
-		return answer, errBrokenOff
+	if got.size, err = io.CopyN(io.Discard, resp.Body, maxAnswer+1); err != nil && !errors.Is(err, io.EOF) {
+		return got, errBrokenOff
 	}
-	return answer, nil
+	return got, nil
 }
 
 // address makes of the request what reverse_proxy would send to an upstream.
@@ -175,4 +219,45 @@ func last(values []string, otherwise string) string {
 		return otherwise
 	}
 	return values[len(values)-1]
+}
+
+// chain sends a request through Caddy handlers, as a site would.
+type chain struct {
+	handler caddyhttp.MiddlewareHandler
+	server  *caddyhttp.Server
+}
+
+// send implements transport.
+func (c *chain) send(req *http.Request) (w *response, err error) {
+	w = &response{header: make(http.Header)}
+	defer func() {
+		switch p := recover(); {
+		case p == nil:
+		case p != http.ErrAbortHandler: // reverse_proxy's way to say that the answer broke off
+			panic(p)
+		case w.size <= maxAnswer: // else it was we who broke it off
+			err = errBrokenOff
+		}
+	}()
+	prepared := caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, c.server)
+	fell := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
+	err = c.handler.ServeHTTP(w, prepared, fell)
+	const clientClosed = 499 // what reverse_proxy makes of a context that was cancelled
+	switch ctx := req.Context(); {
+	case answered(err, w) && (ctx.Err() == nil || w.status != clientClosed):
+		return w, nil
+	case err == nil: // such as a proxy whose upstream switched protocols unasked
+		return w, errNoAnswer
+	}
+	return w, err
+}
+
+// answered reports whether there was an answer. The error of an error directive
+// is one, and its status is taken; that of reverse_proxy says that there was none.
+func answered(err error, w *response) bool {
+	var handlerErr caddyhttp.HandlerError
+	if w.status == 0 && errors.As(err, &handlerErr) && handlerErr.StatusCode < 500 {
+		w.status = handlerErr.StatusCode
+	}
+	return w.status != 0
 }
