@@ -14,11 +14,11 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// maxIdentity is the longest event type, and the longest delivery ID, in bytes:
-// they go into headers and lists.
+// maxIdentity is the length of the longest event type, and of the longest delivery
+// ID, in bytes. Both go into headers and lists.
 const maxIdentity = 256
 
-// Why an event type or a delivery ID is not found, besides what rules say.
+// Why an event type or a delivery ID is not found, besides the errors of rules.
 var (
 	errTooLong = errors.New("longer than 256 bytes")
 	errNothing = errors.New("the expression yields nothing")
@@ -84,7 +84,8 @@ func (h *Handler) unidentified(what string, err error) {
 	}
 }
 
-// digest stands in for the delivery ID of a webhook that has none.
+// digest returns a hash that stands in for the delivery ID of a webhook without
+// one.
 func (h *Handler) digest(hook *webhook) queue.DedupKey {
 	sum := sha256.New()
 	for _, part := range []string{h.Source, hook.proof.Path, hook.proof.RawQuery} {

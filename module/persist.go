@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// persist stores the event with its deliveries. It returns once that cannot be
-// undone any more.
+// persist stores the event with its deliveries, and returns once the event is
+// durable.
 func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, err error) {
 	event, err := h.newEvent(hook)
 	if err != nil {
@@ -36,7 +36,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 	return outcome, nil
 }
 
-// newEvent describes the request to the queue.
+// newEvent makes the event that the queue stores of a request.
 func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 	id, err := queue.NewID()
 	if err != nil {
@@ -76,19 +76,19 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 	return event, nil
 }
 
-// strippedURL returns the URL that the provider called, without a token of the
-// gateway's own.
+// strippedURL returns the URL that the provider called, without the gateway's own
+// token.
 func (h *Handler) strippedURL(public *url.URL) string {
 	r := provider.Request{Path: public.EscapedPath(), RawQuery: public.RawQuery}
 	h.provider.Strip(&r)
 	return r.URL(public)
 }
 
-// revive queues the dead deliveries of an event again that the provider sent
-// once more.
+// revive queues the dead deliveries of an event again, because the provider has
+// sent the event once more.
 func (h *Handler) revive(engine *queue.Engine, hook *webhook, seen queue.Seen) error {
 	if seen.ID == (queue.ID{}) {
-		return nil // it was not stored
+		return nil // the event was not stored
 	}
 	revived, err := engine.Revive(hook.Context(), seen.ID)
 	if revived > 0 {

@@ -18,8 +18,8 @@ func (h *Handler) verify(hook *webhook) error {
 	return nil
 }
 
-// prove returns nil if the proof is right. Where only a call can tell, the call
-// comes later.
+// prove returns nil if the proof is right. A proof that only a call can check is
+// right for now.
 func (h *Handler) prove(hook *webhook) error {
 	err := h.provider.Verify(&hook.proof, hook.received)
 	if errors.Is(err, provider.NoKey) {
@@ -39,10 +39,10 @@ func (h *Handler) strip(hook *webhook) {
 	}
 }
 
-// keyDeadline is how long a request waits for the key that it names.
+// keyDeadline is how long a request waits until the key that it names is fetched.
 const keyDeadline = 3 * time.Second
 
-// fetchKey gets the key that a request names.
+// fetchKey fetches the key that a request names.
 func (h *Handler) fetchKey(hook *webhook) error {
 	if hook.offline {
 		return errOffline

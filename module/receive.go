@@ -21,7 +21,7 @@ type webhook struct {
 	*http.Request
 	received time.Time
 	body     body
-	proof    provider.Request // its path and query are those that the app gets
+	proof    provider.Request // with the path and the query that the app gets
 	input    rules.Input
 	view     *rules.View
 	key      queue.DedupKey
@@ -31,8 +31,8 @@ type webhook struct {
 
 var webhooks = sync.Pool{New: func() any { return new(webhook) }}
 
-// receive reads the body of a webhook. What comes with another method is at
-// most a handshake, and has none.
+// receive reads the body of a request. A request whose method the provider does
+// not use for webhooks is a handshake at most, so its body is not read.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, error) {
 	received := time.Now()
 	hook := webhooks.Get().(*webhook)
@@ -46,7 +46,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, err
 	return hook, nil
 }
 
-// describe makes a request what the provider looks at.
+// describe fills in what the provider looks at.
 func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, received time.Time) {
 	hook.Request, hook.received = r, received
 	hook.proof = provider.Request{
@@ -64,7 +64,8 @@ func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, recei
 	}
 }
 
-// free gives back what the request used. Nothing may hold on to it.
+// free returns the webhook to the pool, with its body and its view. Nobody may use
+// the webhook afterwards.
 func (hook *webhook) free() {
 	if hook.view != nil {
 		hook.view.Free()
@@ -92,19 +93,20 @@ func publicURL(r *http.Request) *url.URL {
 const maxReading = 256 << 20
 
 // bodyDeadline is how long a client may take to send a body, from its first
-// bytes on. How long those may take is up to the server's own idle timeout.
+// bytes on. The server's own idle timeout bounds the wait for the first bytes.
 const bodyDeadline = time.Minute
 
-// The size of a buffer at first, and of the largest one that is used again.
+// A buffer has firstBuffer bytes at first. A buffer of more than maxPooled bytes is
+// not used again.
 const firstBuffer, maxPooled = 4 << 10, 16 << 10
 
 // reading counts the bytes of all buffers that hold bodies.
 var reading atomic.Int64
 
-// body is the body of a request, in memory that is used again.
+// body is the body of a request. Its memory is used again for other requests.
 type body struct {
 	bytes    []byte
-	reserved int64 // of reading
+	reserved int64 // bytes of the budget that reading counts
 }
 
 // reserve takes n more bytes of the budget.
@@ -117,8 +119,7 @@ func (b *body) reserve(n int64) error {
 	return nil
 }
 
-// free gives the budget back, and gets ready for another body. The bytes are gone
-// then.
+// free gives the budget back, and empties the buffer for another body.
 func (b *body) free() {
 	reading.Add(-b.reserved)
 	b.reserved = 0
@@ -169,20 +170,21 @@ func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	}
 }
 
-// grow doubles the buffer, up to what it takes to tell that limit is passed.
+// grow doubles the buffer, to limit+1 bytes at most: one byte more than the limit
+// shows that the body is too large.
 func (b *body) grow(limit int64) error {
 	size := min(2*int64(cap(b.bytes)), max(limit+1, firstBuffer))
 	if err := b.reserve(size - int64(cap(b.bytes))); err != nil {
 		return err
 	}
-	bytes := make([]byte, len(b.bytes), size)
-	copy(bytes, b.bytes)
-	b.bytes = bytes
+	larger := make([]byte, len(b.bytes), size)
+	copy(larger, b.bytes)
+	b.bytes = larger
 	return nil
 }
 
-// setReadDeadline bounds the time for the rest of the body. Not every server
-// can: HTTP/3 has time limits of its own.
+// setReadDeadline bounds the time for the rest of the body. A server that takes no
+// deadlines, such as HTTP/3's, has time limits of its own.
 func setReadDeadline(w http.ResponseWriter, at time.Time) {
 	_ = http.NewResponseController(w).SetReadDeadline(at)
 }

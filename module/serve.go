@@ -18,8 +18,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 // accept takes a request through all steps that come before its answer. It
-// returns what became of the request, or why it is refused. What is complete
-// was answered by another.
+// returns what became of the request, or why the request is refused. The outcome
+// complete means that the request is answered already.
 func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (outcome string, err error) {
 	if err := h.admit(r); err != nil {
 		return "", err
@@ -47,7 +47,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if flight == nil {
 		return duplicate, h.revive(engine, hook, seen)
 	}
-	defer flight.Release() // unless it was kept
+	defer flight.Release() // does nothing once the flight is kept
 	if len(h.Routes) == 0 {
 		h.pass(w, hook, next, flight)
 		return complete, nil
