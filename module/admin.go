@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -123,11 +121,11 @@ type SourceInfo struct {
 }
 
 func listSources(a *App, _ *http.Request) (any, error) {
-	engine := a.opened()
-	sources := make([]SourceInfo, 0, len(a.sources))
-	for _, name := range slices.Sorted(maps.Keys(a.sources)) {
-		h := a.sources[name].handler
-		info := SourceInfo{Source: name, Provider: h.providerName, Routes: []string{}, Events: sampleEvents(h.provider)}
+	engine, handlers := a.Opened(), a.Sources()
+	sources := make([]SourceInfo, 0, len(handlers))
+	for _, h := range handlers {
+		name := h.Source
+		info := SourceInfo{Source: name, Provider: h.ProviderName(), Routes: []string{}, Events: sampleEvents(h.Provider())}
 		for _, route := range h.Routes {
 			info.Routes = append(info.Routes, route.Name)
 			if engine != nil && engine.IsPaused(queue.Lane{Source: name, Route: route.Name}) {
@@ -140,16 +138,16 @@ func listSources(a *App, _ *http.Request) (any, error) {
 }
 
 // source returns the source that a request names.
-func (a *App) source(r *http.Request) (*Handler, error) {
-	registered, ok := a.sources[r.PathValue("source")]
-	if !ok {
+func source(a *App, r *http.Request) (*Handler, error) {
+	h := a.Source(r.PathValue("source"))
+	if h == nil {
 		return nil, notFound{fmt.Errorf("no source is named %s", r.PathValue("source"))}
 	}
-	return registered.handler, nil
+	return h, nil
 }
 
 func showEvent(a *App, r *http.Request) (any, error) {
-	engine, event, err := a.event(r)
+	engine, event, err := event(a, r)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +157,12 @@ func showEvent(a *App, r *http.Request) (any, error) {
 }
 
 // event loads the event that a request names.
-func (a *App) event(r *http.Request) (*queue.Engine, *queue.Event, error) {
+func event(a *App, r *http.Request) (*queue.Engine, *queue.Event, error) {
 	id, err := parseID(r.PathValue("id"))
 	if err != nil {
 		return nil, nil, badRequest{err}
 	}
-	engine, err := a.open()
+	engine, err := a.Engine()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -277,7 +277,7 @@ func TestDirectIsForPlainProxies(t *testing.T) {
 	h := loadSource(t, "", "route plain localhost:1\nroute secure https://localhost https://other:8443\nroute h2c h2c://localhost:1\n"+
 		"route env {env.APP}\nroute socket unix//run/app.sock\nroute forward {\nforward {\nreverse_proxy localhost:1 {\nheader_up X-A b\n}\n}\n}\n")
 	for name, want := range map[string]bool{"plain": true, "secure": true, "h2c": true, "env": false, "socket": false, "forward": false} {
-		if _, direct := h.routeNamed(name).transport.(*direct); direct != want {
+		if _, direct := h.RouteNamed(name).transport.(*direct); direct != want {
 			t.Errorf("route %s: direct is %t", name, direct)
 		}
 	}

@@ -3,62 +3,15 @@ package module
 import (
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
 // How long an enrolment is open, unless told, and at most.
 const defaultEnrolment, maxEnrolment = 10 * time.Minute, 24 * time.Hour
-
-// provisionEnrolment loads the secrets that the provider delivered.
-func (h *Handler) provisionEnrolment() error {
-	enroller, ok := h.provider.(provider.Enroller)
-	if !ok || !enroller.Enrolls() {
-		return nil
-	}
-	path := h.deliveredPath()
-	shared, _, err := enrolments.LoadOrNew(path, func() (caddy.Destructor, error) {
-		return &enrolment{path: path, users: make(map[provider.Enroller]struct{})}, nil
-	})
-	if err != nil {
-		return err
-	}
-	h.enrolment, h.enroller = shared.(*enrolment), enroller
-	return h.enrolment.attach(enroller)
-}
-
-func (h *Handler) cleanupEnrolment() error {
-	if h.enrolment == nil {
-		return nil
-	}
-	h.enrolment.detach(h.enroller)
-	_, err := enrolments.Delete(h.enrolment.path)
-	return err
-}
-
-// enroll keeps a secret that a handshake delivered.
-func (h *Handler) enroll(hook *webhook, secret string) error {
-	if h.enrolment == nil {
-		return refusedEnrolment
-	}
-	isNew, err := h.enrolment.accept(secret, hook.received)
-	if isNew {
-		h.logger.Info("a secret was delivered and is in use", zap.String("source", h.Source),
-			zap.String("client_ip", clientIP(hook.Request)))
-	}
-	return err
-}
-
-// deliveredPath is the file with the secrets that handshakes delivered.
-func (h *Handler) deliveredPath() string {
-	return filepath.Join(h.app.dir(), "secrets", h.Source+".json")
-}
 
 // EnrollInfo says how long a source accepts secrets by handshake.
 type EnrollInfo struct {
@@ -69,11 +22,11 @@ type EnrollInfo struct {
 }
 
 func enrollSource(a *App, r *http.Request) (any, error) {
-	h, err := a.source(r)
+	h, err := source(a, r)
 	if err != nil {
 		return nil, err
 	}
-	if h.enrolment == nil {
+	if !h.Enrolls() {
 		return nil, badRequest{fmt.Errorf("the provider of source %s delivers no secret by handshake", h.Source)}
 	}
 	length := defaultEnrolment
@@ -83,9 +36,9 @@ func enrollSource(a *App, r *http.Request) (any, error) {
 		}
 	}
 	until := time.Now().Add(length)
-	secrets := h.enrolment.open(until)
-	a.logger.Info("enrolment opened by an operator", zap.String("source", h.Source), zap.Duration("for", length))
-	return EnrollInfo{h.Source, until.UTC(), secrets, h.enrolment.path}, nil
+	secrets, file := h.OpenEnrolment(until)
+	a.Logger().Info("enrolment opened by an operator", zap.String("source", h.Source), zap.Duration("for", length))
+	return EnrollInfo{h.Source, until.UTC(), secrets, file}, nil
 }
 
 func (c *client) enroll(source, length string) (info EnrollInfo, err error) {

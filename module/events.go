@@ -19,7 +19,7 @@ func listEvents(a *App, r *http.Request) (any, error) {
 
 // theseEvents lists events by their IDs, those that are there.
 func theseEvents(a *App, r *http.Request, ids []string) (any, error) {
-	engine, err := a.open()
+	engine, err := a.Engine()
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (h *Handler) explain(raw []byte) (*Explanation, error) {
 
 // askRules answers for a source of the running configuration.
 func askRules(a *App, r *http.Request) (any, error) {
-	h, err := a.source(r)
+	h, err := source(a, r)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (f *Filter) whole(ctx context.Context, engine *queue.Engine, e *queue.Event
 	case err != nil: // it has gone, or it is damaged and was set aside
 		return nil, nil
 	}
-	view := storedView(e)
+	view := StoredView(e)
 	defer view.Free()
 	if holds, _ := f.Where.Match(view); !holds {
 		return nil, nil

@@ -145,6 +145,22 @@ func (h *Handler) use(p provider.Provider) {
 	h.handshaker, _ = p.(provider.Handshaker)
 }
 
+// Provider returns the provider of the source.
+func (h *Handler) Provider() provider.Provider { return h.provider }
+
+// ProviderName returns the name of the source's provider.
+func (h *Handler) ProviderName() string { return h.providerName }
+
+// RouteNamed returns the route of a name, or nil.
+func (h *Handler) RouteNamed(name string) *Route {
+	for _, r := range h.Routes {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
 // inlineName returns the name of the module that a raw configuration is for.
 func inlineName(raw json.RawMessage) string {
 	var module struct {
@@ -271,7 +287,7 @@ func (h *Handler) engineSource() *queue.Source {
 		source.Routes[route.Name] = route.engineRoute()
 	}
 	if h.checker != nil {
-		source.Check, source.Route = h.checkProof, h.routeHeld
+		source.Check, source.Route = h.checkProof, h.RouteEvent
 	}
 	return source
 }

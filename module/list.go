@@ -70,7 +70,7 @@ func listOf(name string, a *App, r *http.Request, state string, rows func(*queue
 	if err != nil {
 		return nil, badRequest{err}
 	}
-	engine, err := a.open()
+	engine, err := a.Engine()
 	if err != nil {
 		return nil, err
 	}

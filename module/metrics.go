@@ -160,7 +160,7 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
-	engine := app.(*App).opened()
+	engine := app.(*App).Opened()
 	if engine == nil {
 		return
 	}

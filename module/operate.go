@@ -49,7 +49,7 @@ func one(build maker) func(*App, *http.Request) (any, error) {
 		if err != nil {
 			return nil, badRequest{err}
 		}
-		engine, event, err := a.event(r)
+		engine, event, err := event(a, r)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func many(build maker) func(*App, *http.Request) (any, error) {
 		if err != nil {
 			return nil, badRequest{err}
 		}
-		engine, err := a.open()
+		engine, err := a.Engine()
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func many(build maker) func(*App, *http.Request) (any, error) {
 func (op *operation) log(a *App, s *step, fields ...zap.Field) {
 	if !s.dry && s.Events > 0 {
 		fields = append(fields, zap.Int("events", s.Events), zap.Int("deliveries", s.Deliveries))
-		a.logger.Info(op.name+" by an operator", fields...)
+		a.Logger().Info(op.name+" by an operator", fields...)
 	}
 }
 

@@ -19,24 +19,24 @@ type PauseInfo struct {
 }
 
 func pauseSource(a *App, r *http.Request) (any, error) {
-	return a.changePause(r, "pause", (*queue.Engine).Pause)
+	return changePause(a, r, "pause", (*queue.Engine).Pause)
 }
 
 func resumeSource(a *App, r *http.Request) (any, error) {
-	return a.changePause(r, "resume", (*queue.Engine).Resume)
+	return changePause(a, r, "resume", (*queue.Engine).Resume)
 }
 
 // changePause pauses or resumes the route that a request names, or all routes
 // of the source. A route that is not configured any more may still be paused.
-func (a *App) changePause(r *http.Request, verb string, change func(*queue.Engine, context.Context, ...queue.Lane) error) (any, error) {
-	engine, err := a.open()
+func changePause(a *App, r *http.Request, verb string, change func(*queue.Engine, context.Context, ...queue.Lane) error) (any, error) {
+	engine, err := a.Engine()
 	if err != nil {
 		return nil, err
 	}
 	source, route := r.PathValue("source"), r.URL.Query().Get("route")
 	var names []string
-	if registered := a.sources[source]; registered != nil {
-		for _, route := range registered.handler.Routes {
+	if h := a.Source(source); h != nil {
+		for _, route := range h.Routes {
 			names = append(names, route.Name)
 		}
 	}
@@ -53,7 +53,7 @@ func (a *App) changePause(r *http.Request, verb string, change func(*queue.Engin
 	if err := change(engine, r.Context(), lanes...); err != nil {
 		return nil, err
 	}
-	a.logger.Info(verb+" by an operator", zap.String("source", source), zap.String("route", route))
+	a.Logger().Info(verb+" by an operator", zap.String("source", source), zap.String("route", route))
 	return PauseInfo{source, pausedRoutes(engine, source)}, nil
 }
 

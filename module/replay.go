@@ -37,11 +37,11 @@ func newReplay(a *App, query url.Values, filter *Filter) (*operation, error) {
 	}
 	op := &operation{name: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered: --route <name>"}
 	op.on = func(ctx context.Context, engine *queue.Engine, e *queue.Event) (queue.Operation, error) {
-		routes, err := a.destinations(ctx, engine, e, to, reroute)
+		routes, err := destinations(ctx, a, engine, e, to, reroute)
 		if err != nil {
 			return nil, err
 		}
-		keys, err := a.keys(ctx, engine, e, routes)
+		keys, err := orderKeys(ctx, a, engine, e, routes)
 		return queue.Replay{Pick: pick, To: routes, Keys: keys}, err
 	}
 	return op, nil
@@ -49,17 +49,16 @@ func newReplay(a *App, query url.Values, filter *Filter) (*operation, error) {
 
 // destinations returns the routes that a replay is to send an event to, nil
 // for those that it has.
-func (a *App) destinations(ctx context.Context, engine *queue.Engine, e *queue.Event, to string, reroute bool) ([]string, error) {
+func destinations(ctx context.Context, a *App, engine *queue.Engine, e *queue.Event, to string, reroute bool) ([]string, error) {
 	if to == "" && !reroute && e.State == queue.Routed || e.State == queue.Held {
 		return nil, nil
 	}
-	registered := a.sources[e.Source]
-	if registered == nil {
+	h := a.Source(e.Source)
+	if h == nil {
 		return nil, queue.Left("its source is not in the configuration")
 	}
-	h := registered.handler
 	if to != "" {
-		if h.routeNamed(to) == nil {
+		if h.RouteNamed(to) == nil {
 			return nil, queue.Left("its source has no route " + to)
 		}
 		return []string{to}, nil
@@ -67,24 +66,22 @@ func (a *App) destinations(ctx context.Context, engine *queue.Engine, e *queue.E
 	if err := loadRequest(ctx, engine, e); err != nil {
 		return nil, err
 	}
-	view := storedView(e)
-	defer view.Free()
-	return append([]string{}, h.route(view)...), nil
+	return append([]string{}, h.RouteEvent(e)...), nil
 }
 
-// keys returns what an event is ordered by on its way to those of the routes
+// orderKeys returns what an event is ordered by on its way to those of the routes
 // that keep an order.
-func (a *App) keys(ctx context.Context, engine *queue.Engine, e *queue.Event, routes []string) (map[string]string, error) {
+func orderKeys(ctx context.Context, a *App, engine *queue.Engine, e *queue.Event, routes []string) (map[string]string, error) {
 	keys := make(map[string]string)
 	for _, name := range routes {
-		r := a.sources[e.Source].handler.routeNamed(name)
+		r := a.Source(e.Source).RouteNamed(name)
 		if r == nil || r.Order == nil {
 			continue
 		}
 		if err := loadRequest(ctx, engine, e); err != nil {
 			return nil, err
 		}
-		keys[name] = r.storedKey(e)
+		keys[name] = r.Key(e)
 	}
 	return keys, nil
 }
@@ -99,16 +96,6 @@ func loadRequest(ctx context.Context, engine *queue.Engine, e *queue.Event) erro
 		return err
 	}
 	e.Request = whole.Request
-	return nil
-}
-
-// routeNamed returns the route of that name, or nil.
-func (h *Handler) routeNamed(name string) *Route {
-	for _, r := range h.Routes {
-		if r.Name == name {
-			return r
-		}
-	}
 	return nil
 }
 

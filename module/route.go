@@ -241,7 +241,7 @@ func (r *Route) engineRoute() *queue.Route {
 		Max:         time.Duration(r.Retry.Max),
 	}
 	if r.Order != nil {
-		route.Key, route.Hold = r.storedKey, r.Order.Hold
+		route.Key, route.Hold = r.Key, r.Order.Hold
 	}
 	return route
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -48,12 +49,12 @@ func (s *sending) query() url.Values {
 // URL that the caller names. The gateway does that itself, because the requests
 // would tell the caller secrets.
 func sendSamples(a *App, r *http.Request) (any, error) {
-	h, err := a.source(r)
+	h, err := source(a, r)
 	if err != nil {
 		return nil, err
 	}
 	query := r.URL.Query()
-	s, err := newSampler(h.providerName, h.provider, parseSending(query), &tls.Config{RootCAs: gatewayRoots()})
+	s, err := newSampler(h.ProviderName(), h.Provider(), parseSending(query), &tls.Config{RootCAs: httpclient.GatewayRoots()})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func sendSamples(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("posting to %s: %w", s.target.Redacted(), err)
 	}
-	if engine := a.opened(); engine != nil {
+	if engine := a.Opened(); engine != nil {
 		sent.EventID = findSent(r.Context(), engine, h.Source, began, signed.Body)
 	}
 	return sent, nil

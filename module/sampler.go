@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddypki"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -141,12 +142,12 @@ func (s *sampler) post(ctx context.Context, signed *signedSample) (*Sent, error)
 	})
 	req, err := http.NewRequestWithContext(ctx, signed.Method, signed.URL(s.target), bytes.NewReader(signed.Body))
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, httpclient.WithoutURL(err)
 	}
 	req.Header = signed.Header
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, httpclient.WithoutURL(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
@@ -166,15 +167,6 @@ func (s *sampler) expects(status int) bool {
 	return status >= 200 && status < 300
 }
 
-// withoutURL returns what is below an error that quotes the URL, with its token.
-func withoutURL(err error) error {
-	var quoting *url.Error
-	if errors.As(err, &quoting) {
-		return quoting.Err
-	}
-	return err
-}
-
 // briefly says what an error is without addresses, which differ each time.
 func briefly(err error) string {
 	var network *net.OpError
@@ -184,29 +176,10 @@ func briefly(err error) string {
 	return err.Error()
 }
 
-// systemRoots returns the roots that this machine trusts.
-func systemRoots() *x509.CertPool {
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		return x509.NewCertPool()
-	}
-	return pool
-}
-
-// gatewayRoots returns those and the root of the running Caddy's own CA.
-func gatewayRoots() *x509.CertPool {
-	pool := systemRoots()
-	if app, err := caddy.ActiveContext().AppIfConfigured("pki"); err == nil {
-		if ca := app.(*caddypki.PKI).CAs[caddypki.DefaultCAID]; ca != nil {
-			pool.AddCert(ca.RootCertificate())
-		}
-	}
-	return pool
-}
-
-// commandRoots returns those and the root that a Caddy on this machine has made.
+// commandRoots returns the roots that this machine trusts and the root that a
+// Caddy on this machine has made.
 func commandRoots() *x509.CertPool {
-	pool := systemRoots()
+	pool := httpclient.SystemRoots()
 	root := filepath.Join(caddy.AppDataDir(), "pki", "authorities", caddypki.DefaultCAID, "root.crt")
 	if pem, err := os.ReadFile(root); err == nil {
 		pool.AppendCertsFromPEM(pem)
