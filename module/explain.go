@@ -1,16 +1,8 @@
 package module
 
 import (
-	"bytes"
-	"cmp"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"slices"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 // Explanation says which routes of a source would take a request.
@@ -31,11 +23,7 @@ type RouteAnswer struct {
 
 // explain asks the rules about a request as it comes from the provider. Its
 // proof is not looked at.
-func (h *Handler) explain(raw []byte) (*Explanation, error) {
-	r, body, err := parseRaw(raw)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) explain(r *http.Request, body []byte) *Explanation {
 	hook := new(webhook)
 	h.describe(hook, r, body, time.Now())
 	h.provider.Strip(&hook.proof)
@@ -62,108 +50,5 @@ func (h *Handler) explain(raw []byte) (*Explanation, error) {
 			x.Routes[i].Takes = "no"
 		}
 	}
-	return x, nil
-}
-
-// askRules answers for a source of the running configuration.
-func askRules(a *App, r *http.Request) (any, error) {
-	h, err := source(a, r)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRawRequest))
-	if err != nil {
-		return nil, err
-	}
-	x, err := h.explain(raw)
-	if err != nil {
-		return nil, badRequest{err}
-	}
-	return x, nil
-}
-
-func rulesCommand() *cobra.Command {
-	var source string
-	cmd := remoteCommand("rules --source <name> <request file>", "Tells which routes would take a request, and why",
-		`Tells which routes of a source would take a request, and which event type and
-delivery ID are found in it. The file (or - for the standard input) is the raw
-request as the provider sends it: request line, headers, an empty line, and the
-body to the end. Its signature is not checked.
-
-With --config the rules are those of that file: nothing is started, no queue is
-opened, and secrets need not be there. Without it the running gateway answers.
-
-  caddy webhook rules --config Caddyfile --source stripe request.txt
-
-It exits with 1 if no route takes the request.`, 1, 1,
-		func(c *client, r *remote, args []string) error {
-			if source == "" {
-				return usageError{errors.New("name the source: --source <name>")}
-			}
-			raw, err := openRaw(args[0], r.InOrStdin())
-			if err != nil {
-				return usageError{err}
-			}
-			x, err := explainFor(c, r, source, raw)
-			if err != nil {
-				return err
-			}
-			if r.json {
-				err = r.printJSON(x)
-			} else {
-				err = printExplanation(r.OutOrStdout(), x)
-			}
-			if err == nil && len(x.Routes) > 0 && !slices.ContainsFunc(x.Routes, func(a RouteAnswer) bool { return a.Takes == "yes" }) {
-				return errors.New("no route takes it; it would be stored as unrouted")
-			}
-			return err
-		})
-	cmd.Flags().StringVar(&source, "source", "", "The source whose rules are asked")
-	cmd.Flags().Lookup("config").Usage = "The configuration whose rules are asked, instead of the running gateway's"
-	return cmd
-}
-
-// explainFor asks the configuration that is named, or the running gateway.
-func explainFor(c *client, r *remote, source string, raw []byte) (x *Explanation, err error) {
-	if _, _, err := parseRaw(raw); err != nil {
-		return nil, usageError{err}
-	}
-	if r.config == "" {
-		err = c.post(http.MethodPost, sourcePath(source, "rules"), nil, bytes.NewReader(raw), &x)
-		return x, err
-	}
-	h, err := readSource(r.config, r.adapter, source)
-	if err == nil {
-		err = h.provisionRules()
-	}
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return h.explain(raw)
-}
-
-func printExplanation(w io.Writer, x *Explanation) error {
-	fmt.Fprintf(w, "event  %s\nid     %s\n\n", cmp.Or(printable(x.Type), "(none)"), printable(x.ID))
-	if len(x.Routes) == 0 {
-		_, err := fmt.Fprintln(w, "The source has no routes: the next handler of the site gets the request.")
-		return err
-	}
-	table := newTable(w, "ROUTE", "TAKES IT", "RULE")
-	for _, a := range x.Routes {
-		why := a.Rule
-		switch {
-		case a.Error != "":
-			why += ": " + a.Error
-		case a.Route == otherwise && a.Takes == "yes":
-			why = "(no other route takes it)"
-		case a.Route == otherwise:
-			why = "(another route takes it)"
-		case why == "":
-			why = "(takes all)"
-		}
-		if err := table.row(a.Route, a.Takes, why); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	return x
 }

@@ -10,14 +10,15 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// readSource reads a source out of a configuration. Nothing of it is provisioned.
-func readSource(configFile, adapter, name string) (*Handler, error) {
+// ReadSource reads a source out of a configuration. Nothing of it is provisioned.
+func ReadSource(configFile, adapter, name string) (*Handler, error) {
 	config, _, _, err := caddycmd.LoadConfig(configFile, adapter)
 	if err != nil {
 		return nil, err
@@ -90,9 +91,25 @@ func collectSources(tree any, found map[string]*Handler) error {
 	return nil
 }
 
-// provisionProof loads the provider and compiles what finds event type and ID,
+// NewSource makes a source of nothing but a provider, given as a line or block
+// of a Caddyfile that begins with its token provider.
+func NewSource(d *caddyfile.Dispenser) (*Handler, error) {
+	d.Next() // provider
+	p := handlerParser{handler: &Handler{logger: zap.NewNop()}}
+	if err := p.readProvider(d); err != nil {
+		return nil, err
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	if err := p.handler.provisionProvider(ctx); err != nil {
+		return nil, err
+	}
+	return p.handler, p.handler.provisionIdentity()
+}
+
+// ProvisionProof loads the provider and compiles what finds event type and ID,
 // nothing else.
-func (h *Handler) provisionProof() error {
+func (h *Handler) ProvisionProof() error {
 	h.logger = zap.NewNop()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	defer cancel()
@@ -102,12 +119,12 @@ func (h *Handler) provisionProof() error {
 	return h.provisionIdentity()
 }
 
-// provisionRules does so with any secrets, and compiles the rules.
-func (h *Handler) provisionRules() (err error) {
+// ProvisionRules does so with any secrets, and compiles the rules.
+func (h *Handler) ProvisionRules() (err error) {
 	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
 		return err
 	}
-	if err := h.provisionProof(); err != nil {
+	if err := h.ProvisionProof(); err != nil {
 		return err
 	}
 	for _, route := range h.Routes {

@@ -1,0 +1,168 @@
+package operate
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// origin is what signs samples and posts them: the running gateway for one of
+// its sources, or this process for a provider that the command line describes.
+type origin interface {
+	// events returns the event types that there are samples of.
+	events() []string
+
+	// send sends one, and returns what is stored of it where that is known.
+	send(*sending) (*Sent, *EventInfo, error)
+
+	// load sends many until the context ends. With an error it returns what was
+	// done before.
+	load(context.Context, *sending, *load) (*Load, error)
+}
+
+// remoteSource is a source of the running gateway.
+type remoteSource struct {
+	*client
+	info *SourceInfo
+	url  string // where it listens; "": not asked yet
+}
+
+func newRemoteSource(c *client, name string) (*remoteSource, error) {
+	sources, err := c.sources()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range sources {
+		if sources[i].Source == name {
+			return &remoteSource{client: c, info: &sources[i]}, nil
+		}
+		names = append(names, sources[i].Source)
+	}
+	return nil, fmt.Errorf("no source is named %s; there are: %s", name, strings.Join(names, ", "))
+}
+
+func (s *remoteSource) events() []string { return s.info.Events }
+
+func (s *remoteSource) send(what *sending) (*Sent, *EventInfo, error) {
+	sent := new(Sent)
+	if err := s.ask(what, nil, sent); err != nil {
+		return nil, nil, err
+	}
+	var stored *EventInfo
+	if sent.EventID != "" {
+		stored = s.follow(sent.EventID)
+	}
+	if sent.OK && !what.tamper && len(s.info.Routes) > 0 && stored == nil {
+		return sent, nil, fmt.Errorf("%s answered %d, but not for the source: the event is not in the queue; name the source's URL with --url", sent.URL, sent.Status)
+	}
+	return sent, stored, nil
+}
+
+// ask has the gateway send one sample, or a part of a load.
+func (s *remoteSource) ask(what *sending, part *load, answer any) (err error) {
+	query := what.query()
+	if what.url == "" {
+		if s.url == "" {
+			if s.url, err = s.sourceURL(s.info.Source); err != nil {
+				return err
+			}
+		}
+		query.Set("url", s.url)
+	}
+	if part != nil {
+		part.addTo(query)
+	}
+	return s.call(http.MethodPost, sourcePath(s.info.Source, "send"), query, answer)
+}
+
+// follow waits a moment for the event's deliveries to end, or to fail once.
+func (s *remoteSource) follow(id string) *EventInfo {
+	const patience = 2 * time.Second
+	began, pause := time.Now(), 10*time.Millisecond
+	for {
+		e, err := s.showEvent(id)
+		if err != nil {
+			return nil
+		}
+		waiting := slices.ContainsFunc(e.Deliveries, func(d DeliveryInfo) bool {
+			return d.Ended == nil && d.Attempts == 0
+		})
+		if !waiting || time.Since(began) > patience {
+			return &e
+		}
+		time.Sleep(pause)
+		pause *= 2
+	}
+}
+
+func (s *remoteSource) load(ctx context.Context, what *sending, l *load) (*Load, error) {
+	total, began := newLoad("", ""), time.Now()
+	for total.Sent < l.count && sleepUntil(ctx, began.Add(l.due(total.Sent))) {
+		part, done := l.step(total.Sent, began), newLoad("", "")
+		if err := s.ask(what, &part, done); err != nil {
+			return total, err
+		}
+		if done.Sent == 0 {
+			return total, errors.New("the gateway has stopped sending")
+		}
+		total.add(done)
+	}
+	return total, nil
+}
+
+// localProvider is a provider that this process plays.
+type localProvider struct {
+	name     string
+	provider provider.Provider
+	secure   *tls.Config
+}
+
+func newLocalProvider(name string, secrets, options []string, insecure bool) (*localProvider, error) {
+	if provider.SignsAlone(name) {
+		return nil, unsigned(name, provider.ErrPrivateKey)
+	}
+	h, err := namedSource(name, secrets, options)
+	if err != nil {
+		return nil, err
+	}
+	return &localProvider{name, h.Provider(), &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}}, nil
+}
+
+func (p *localProvider) events() []string { return sampleEvents(p.provider) }
+
+func (p *localProvider) send(what *sending) (*Sent, *EventInfo, error) {
+	s, err := newSampler(p.name, p.provider, what, p.secure)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.close()
+	sent, err := s.send(context.Background())
+	switch {
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return nil, nil, fmt.Errorf("posting to %s: %w; --insecure does not verify it", s.target.Redacted(), err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("posting to %s: %w", s.target.Redacted(), err)
+	}
+	return sent, nil, nil
+}
+
+func (p *localProvider) load(ctx context.Context, what *sending, l *load) (*Load, error) {
+	s, err := newSampler(p.name, p.provider, what, p.secure)
+	if err != nil {
+		return newLoad("", ""), err
+	}
+	defer s.close()
+	if _, err := s.sign(time.Now()); err != nil {
+		return newLoad("", ""), err
+	}
+	return l.run(ctx, s), nil
+}
