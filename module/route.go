@@ -236,9 +236,9 @@ func (r *Route) engineRoute() *queue.Route {
 		Concurrency: r.Concurrency,
 		Rate:        r.perSecond(),
 		Timeout:     time.Duration(r.Timeout),
-		For:         time.Duration(r.Retry.For),
-		First:       time.Duration(r.Retry.First),
-		Max:         time.Duration(r.Retry.Max),
+		Retry: queue.Backoff{
+			For: time.Duration(r.Retry.For), First: time.Duration(r.Retry.First), Max: time.Duration(r.Retry.Max),
+		},
 	}
 	if r.Order != nil {
 		route.Key, route.Hold = r.Key, r.Order.Hold

@@ -129,7 +129,7 @@ func listSources(a *module.App, _ *http.Request) (any, error) {
 		info := SourceInfo{Source: name, Provider: h.ProviderName(), Routes: []string{}, Events: sampleEvents(h.Provider())}
 		for _, route := range h.Routes {
 			info.Routes = append(info.Routes, route.Name)
-			if engine != nil && engine.IsPaused(queue.Lane{Source: name, Route: route.Name}) {
+			if engine != nil && engine.IsPaused(queue.RouteKey{Source: name, Route: route.Name}) {
 				info.Paused = append(info.Paused, route.Name)
 			}
 		}

@@ -96,7 +96,7 @@ func describeDelivery(engine *queue.Engine, e *queue.Event, d *queue.Delivery) D
 		Route: d.Route, State: string(engine.State(e, d)), Attempts: d.Attempts, Status: d.Status, Reason: d.Reason,
 		Replays: d.Replays, From: d.From, Key: d.Key, Holds: d.Holds,
 	}
-	info.Paused = info.State == string(queue.Parked) && engine.IsPaused(queue.Lane{Source: e.Source, Route: d.Route})
+	info.Paused = info.State == string(queue.Parked) && engine.IsPaused(queue.RouteKey{Source: e.Source, Route: d.Route})
 	if d.State == queue.Pending {
 		info.Due = &d.Due
 	} else {

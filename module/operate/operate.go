@@ -151,7 +151,7 @@ func (s *step) flush(ctx context.Context) {
 
 func (s *step) do(ctx context.Context, tasks []queue.Task) (endings []queue.Ending) {
 	if !s.dry {
-		return s.engine.Operate(ctx, tasks)
+		return s.engine.Bulk(ctx, tasks)
 	}
 	for _, task := range tasks {
 		endings = append(endings, s.engine.Try(task))

@@ -29,7 +29,7 @@ func resumeSource(a *module.App, r *http.Request) (any, error) {
 
 // changePause pauses or resumes the route that a request names, or all routes
 // of the source. A route that is not configured any more may still be paused.
-func changePause(a *module.App, r *http.Request, verb string, change func(*queue.Engine, context.Context, ...queue.Lane) error) (any, error) {
+func changePause(a *module.App, r *http.Request, verb string, change func(*queue.Engine, context.Context, ...queue.RouteKey) error) (any, error) {
 	engine, err := a.Engine()
 	if err != nil {
 		return nil, err
@@ -42,16 +42,16 @@ func changePause(a *module.App, r *http.Request, verb string, change func(*queue
 		}
 	}
 	names = append(names, pausedRoutes(engine, source)...)
-	var lanes []queue.Lane
+	var routes []queue.RouteKey
 	for _, name := range names {
 		if route == "" || route == name {
-			lanes = append(lanes, queue.Lane{Source: source, Route: name})
+			routes = append(routes, queue.RouteKey{Source: source, Route: name})
 		}
 	}
-	if len(lanes) == 0 {
+	if len(routes) == 0 {
 		return nil, notFound{fmt.Errorf("source %s has no such route, or is not there", source)}
 	}
-	if err := change(engine, r.Context(), lanes...); err != nil {
+	if err := change(engine, r.Context(), routes...); err != nil {
 		return nil, err
 	}
 	a.Logger().Info(verb+" by an operator", zap.String("source", source), zap.String("route", route))
@@ -61,9 +61,9 @@ func changePause(a *module.App, r *http.Request, verb string, change func(*queue
 // pausedRoutes returns the routes of a source that are paused.
 func pausedRoutes(engine *queue.Engine, source string) []string {
 	names := []string{}
-	for _, lane := range engine.Paused() {
-		if lane.Source == source {
-			names = append(names, lane.Route)
+	for _, key := range engine.Paused() {
+		if key.Source == source {
+			names = append(names, key.Route)
 		}
 	}
 	return names

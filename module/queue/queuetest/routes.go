@@ -6,9 +6,11 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-var app = lane("github", "app")
+var app = routeKey("github", "app")
 
-func lane(source, route string) queue.Lane { return queue.Lane{Source: source, Route: route} }
+func routeKey(source, route string) queue.RouteKey {
+	return queue.RouteKey{Source: source, Route: route}
+}
 
 func testDueOrder(h *harness) {
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
@@ -28,25 +30,25 @@ func testDueOrder(h *harness) {
 	h.claims(app, start, 9, time.Time{}, before)
 }
 
-func testLanes(h *harness) {
+func testRoutes(h *harness) {
 	// Names that are easily taken for each other when they are put together.
-	lanes := []queue.Lane{
-		lane("a", "bc"), lane("ab", "c"), lane("abc", ""), lane("", "abc"),
-		lane("a", "b"), lane("a", "b\x00"), lane("a/b", "c"), lane("a", "b/c"),
+	routes := []queue.RouteKey{
+		routeKey("a", "bc"), routeKey("ab", "c"), routeKey("abc", ""), routeKey("", "abc"),
+		routeKey("a", "b"), routeKey("a", "b\x00"), routeKey("a/b", "c"), routeKey("a", "b/c"),
 	}
-	events := make([]*queue.Event, len(lanes))
-	for i, l := range lanes {
+	events := make([]*queue.Event, len(routes))
+	for i, l := range routes {
 		events[i] = NewEvent(h, l.Source, start, l.Route)
 		h.append(events[i])
 	}
-	for i, l := range lanes {
+	for i, l := range routes {
 		h.claims(l, start, 9, time.Time{}, events[i])
 	}
 	both := NewEvent(h, "github", start, "app", "audit")
 	h.append(both)
 	h.claims(app, start, 9, time.Time{}, both)
-	h.claims(lane("github", "audit"), start, 9, time.Time{}, both)
-	h.claims(lane("github", "none"), start, 9, time.Time{})
+	h.claims(routeKey("github", "audit"), start, 9, time.Time{}, both)
+	h.claims(routeKey("github", "none"), start, 9, time.Time{})
 	h.addsUp()
 }
 
@@ -61,7 +63,7 @@ func testLeases(h *harness) {
 	h.claims(app, now, 9, time.Time{})
 	h.Release(app, other.ID)
 	h.claims(app, now, 9, time.Time{}, other)
-	h.Release(lane("github", "else"), other.ID)
+	h.Release(routeKey("github", "else"), other.ID)
 	h.claims(app, now, 9, time.Time{})
 	// A lease ends after its time, not before.
 	h.claims(app, now.Add(time.Minute-1), 9, time.Time{})
@@ -80,7 +82,7 @@ func testLease(h *harness) {
 		h.Fatal("leased twice")
 	}
 	h.claims(app, start.Add(1), 9, time.Time{}, other)
-	h.claims(lane("github", "audit"), start.Add(1), 9, time.Time{}, e)
+	h.claims(routeKey("github", "audit"), start.Add(1), 9, time.Time{}, e)
 	if h.Lease(app, other.ID, start, time.Minute) {
 		h.Fatal("leased what was claimed")
 	}
@@ -93,13 +95,13 @@ func testLease(h *harness) {
 }
 
 func testLeaseAndUpdate(h *harness) {
-	audit := lane("github", "audit")
+	audit := routeKey("github", "audit")
 	e := NewEvent(h, "github", start, "app", "audit")
 	h.append(e)
 	h.claims(app, start, 9, time.Time{}, e)
 	h.claims(audit, start, 9, time.Time{}, e)
 
-	// What does not touch a lane leaves its lease.
+	// What does not touch a route leaves its lease.
 	h.update(e.ID, func(e *queue.Event) { e.Delivery("app").Due = start.Add(time.Second) })
 	h.claims(audit, start, 9, time.Time{})
 	h.claims(app, start, 9, start.Add(time.Second))
@@ -121,7 +123,7 @@ func testLeaseAndUpdate(h *harness) {
 }
 
 func testHeld(h *harness) {
-	checks := lane("ignisign", "")
+	checks := routeKey("ignisign", "")
 	e := NewEvent(h, "ignisign", start)
 	e.State, e.Check = queue.Held, queue.Check{Due: start.Add(time.Second)}
 	h.append(e)
@@ -144,6 +146,6 @@ func testHeld(h *harness) {
 		e.State = queue.Routed
 		e.Deliveries = []queue.Delivery{{Route: "app", State: queue.Pending, Queued: start, Due: start}}
 	})
-	h.claims(lane("ignisign", "app"), start, 9, time.Time{}, e)
+	h.claims(routeKey("ignisign", "app"), start, 9, time.Time{}, e)
 	h.addsUp()
 }

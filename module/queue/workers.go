@@ -2,9 +2,9 @@ package queue
 
 import "time"
 
-// crew runs attempts. Its goroutines stay for a moment when they have nothing to
+// workers runs attempts. Its goroutines stay for a moment when they have nothing to
 // do: delivering goes deep, and a new goroutine would grow its stack each time.
-type crew struct {
+type workers struct {
 	jobs chan func()
 	over <-chan struct{} // nobody stays any more
 }
@@ -13,7 +13,7 @@ type crew struct {
 const maxIdle = time.Second
 
 // do runs a job at once.
-func (c crew) do(job func()) {
+func (c workers) do(job func()) {
 	select {
 	case c.jobs <- job: // to one that is idle
 	default:
@@ -21,7 +21,7 @@ func (c crew) do(job func()) {
 	}
 }
 
-func (c crew) stay(job func()) {
+func (c workers) stay(job func()) {
 	idle := time.NewTimer(maxIdle)
 	defer idle.Stop()
 	for {

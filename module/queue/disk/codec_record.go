@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 )
 
-// A record is a version byte, a checksum and content: a message of message.go,
+// A record is a version byte, a checksum and content: a message of codec_event.go,
 // or numbers of a fixed width. bbolt's pages carry no checksums, so every record
 // brings its own. It covers the key as well: a record that turns up in another
 // one's place is damaged, too.

@@ -24,62 +24,62 @@ func (a *appending) visible() {
 	if a.begun.Load() {
 		return
 	}
-	for lane, due := range a.event.Waiting {
-		a.engine.wake(lane, due)
+	for route, due := range a.event.Waiting {
+		a.engine.wake(route, due)
 	}
 }
 
-// maxExpress is the largest body that is copied while its sender waits.
-const maxExpress = 64 << 10
+// maxFastPathBody is the largest body that is copied while its sender waits.
+const maxFastPathBody = 64 << 10
 
-// express begins the attempts of an event that was stored a moment ago, where a
-// lane has nothing else to do: it need not wait until the event is in sight, nor
+// fastPath begins the attempts of an event that was stored a moment ago, where a
+// route has nothing else to do: it need not wait until the event is in sight, nor
 // read it. All other deliveries are claimed.
-func (a *appending) express() {
-	if len(a.event.Request.Body) > maxExpress {
+func (a *appending) fastPath() {
+	if len(a.event.Request.Body) > maxFastPathBody {
 		return
 	}
-	p, now := a.engine.plan.Load(), Now()
+	snap, now := a.engine.snapshot.Load(), Now()
 	begun := 0
 	for i := range a.event.Deliveries {
 		d := &a.event.Deliveries[i]
-		l := p.lanes[Lane{a.event.Source, d.Route}]
-		if l != nil && d.Key == "" && !d.Due.After(now) && l.vacant(now) && a.seize(p, l, now) {
+		q := snap.queues[RouteKey{a.event.Source, d.Route}]
+		if q != nil && d.Key == "" && !d.Due.After(now) && q.vacant(now) && a.seize(snap, q, now) {
 			begun++
 		}
 	}
 	a.begun.Store(begun > 0 && begun == len(a.event.Deliveries))
 }
 
-// vacant reports whether a new event may overtake what waits in the lane: there
+// vacant reports whether a new event may overtake what waits in the route: there
 // is nothing, or it waits for a later time. With one attempt at a time, or so
 // many a second, all go through the store, in the order in which they came.
-func (l *lane) vacant(now time.Time) bool {
-	return l.limit > 1 && l.rate == nil && l.next.Load() > now.UnixNano() && !l.claiming.Load() && !l.health.ailing.Load()
+func (q *routeQueue) vacant(now time.Time) bool {
+	return q.limit > 1 && q.rate == nil && q.next.Load() > now.UnixNano() && !q.claiming.Load() && !q.health.ailing.Load()
 }
 
-// seize begins an attempt with an event that has not been claimed, if the lane
+// seize begins an attempt with an event that has not been claimed, if the route
 // has room for one.
-func (a *appending) seize(p *plan, l *lane, now time.Time) bool {
-	e, t := a.engine, ticket{l.Lane, a.event.ID}
-	if room, _, _ := l.room(now); room <= 0 || l.take(1) == 0 {
+func (a *appending) seize(snap *snapshot, q *routeQueue, now time.Time) bool {
+	e, f := a.engine, inFlight{q.RouteKey, a.event.ID}
+	if room, _, _ := q.room(now); room <= 0 || q.take(1) == 0 {
 		return false
 	}
-	begun := e.store.Lease(t.lane, t.id, now, l.timeout(e.pace)+e.pace.Settle) && e.begin(t, p)
+	begun := e.store.Lease(f.route, f.id, now, q.timeout(e.timing)+e.timing.LeaseMargin) && e.begin(f, snap)
 	if begun && a.seen.Load() { // it may have been claimed, and dealt with, before
-		e.giveBack(t)
-		e.end(t)
+		e.giveBack(f)
+		e.end(f)
 		begun = false
 	}
 	if !begun {
-		l.give(1)
+		q.give(1)
 		signal(e.poke)
 		return false
 	}
 	// The request is the appender's, who goes on without us.
 	own := *a.event
 	own.Request = a.event.Request.clone()
-	e.crew.do(func() { e.work(l, t, &own, false) })
+	e.workers.do(func() { e.work(q, f, &own, false) })
 	return true
 }
 

@@ -104,9 +104,9 @@ func testHeldKeys(h *harness) {
 	h.addsUp()
 }
 
-// testLines has events stand in several lines, which are not taken for each
+// testFIFOs has events stand in several lines, which are not taken for each
 // other.
-func testLines(h *harness) {
+func testFIFOs(h *harness) {
 	both, app2, audit := NewEvent(h, "github", start, "app", "audit"), NewEvent(h, "github", start, "app"), NewEvent(h, "github", start, "audit")
 	twin := NewEvent(h, "stripe", start, "app")
 	for _, e := range []*queue.Event{both, app2, audit, twin} {
@@ -116,11 +116,11 @@ func testLines(h *harness) {
 	}
 	h.append(both, app2, audit, twin)
 	h.claims(app, start, 9, time.Time{}, both)
-	h.claims(lane("github", "audit"), start, 9, time.Time{}, both)
-	h.claims(lane("stripe", "app"), start, 9, time.Time{}, twin)
+	h.claims(routeKey("github", "audit"), start, 9, time.Time{}, both)
+	h.claims(routeKey("stripe", "app"), start, 9, time.Time{}, twin)
 	h.update(both.ID, func(e *queue.Event) { e.Delivery("audit").State = queue.Delivered })
 	h.claims(app, start, 9, time.Time{})
-	h.claims(lane("github", "audit"), start, 9, time.Time{}, audit)
+	h.claims(routeKey("github", "audit"), start, 9, time.Time{}, audit)
 	h.no(h.Remove(h.Context(), both.ID))
 	h.claims(app, start, 9, time.Time{}, app2)
 
@@ -155,27 +155,27 @@ func testLines(h *harness) {
 }
 
 func testOldest(h *harness) {
-	oldest := func(want map[queue.Lane]*queue.Event) {
+	oldest := func(want map[queue.RouteKey]*queue.Event) {
 		h.Helper()
 		got, err := h.Oldest(h.Context())
 		h.no(err)
 		if len(got) != len(want) {
-			h.Fatalf("there are events in %d lanes, want %d", len(got), len(want))
+			h.Fatalf("there are events in %d routes, want %d", len(got), len(want))
 		}
-		for lane, e := range want {
-			if got[lane] != e.ID {
-				h.Errorf("the oldest of %v is %s, want %s", lane, got[lane], e.ID)
+		for route, e := range want {
+			if got[route] != e.ID {
+				h.Errorf("the oldest of %v is %s, want %s", route, got[route], e.ID)
 			}
 		}
 	}
 	oldest(nil)
-	audit := lane("github", "audit")
+	audit := routeKey("github", "audit")
 	first, both, keyed := NewEvent(h, "github", start, "app"), NewEvent(h, "github", start, "app", "audit"), newOrdered(h, "a", start)
 	held := NewEvent(h, "sign", start)
 	held.State, held.Check.Due = queue.Held, start
 	h.append(held, keyed, both, first)
 	h.update(first.ID, func(e *queue.Event) { e.Deliveries[0].Due = start.Add(time.Hour) })
-	oldest(map[queue.Lane]*queue.Event{app: first, audit: both, lane("sign", ""): held})
+	oldest(map[queue.RouteKey]*queue.Event{app: first, audit: both, routeKey("sign", ""): held})
 	crowd := h.fill(5000, "app", "many") // more than a page
 	h.update(first.ID, deliver(queue.Delivered, start))
 	h.update(both.ID, deliver(queue.Dead, start))
@@ -183,12 +183,16 @@ func testOldest(h *harness) {
 	h.append(many)
 	got, err := h.Oldest(h.Context())
 	h.no(err)
-	if len(got) != 3 || got[app] != keyed.ID || got[lane("sign", "")] != held.ID {
+	if len(got) != 3 || got[app] != keyed.ID || got[routeKey("sign", "")] != held.ID {
 		h.Errorf("the oldest are %v", got)
 	}
 
 	// Those behind a dead letter that holds their key wait, too.
 	h.update(keyed.ID, dies(true, start))
 	h.together(len(crowd), func(i int) error { return h.Remove(h.Context(), crowd[i].ID) })
-	oldest(map[queue.Lane]*queue.Event{app: many, lane("sign", ""): held})
+	oldest(map[queue.RouteKey]*queue.Event{app: many, routeKey("sign", ""): held})
+
+	// The dead letter itself waits for nothing.
+	h.no(h.Remove(h.Context(), many.ID))
+	oldest(map[queue.RouteKey]*queue.Event{routeKey("sign", ""): held})
 }

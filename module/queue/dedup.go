@@ -18,21 +18,21 @@ type Seen struct {
 // Flight is the way of a delivery's first copy to the store. It ends with Keep
 // or with Release; whatever is called after that does nothing.
 type Flight struct {
-	window *window // nil: the source remembers nothing
-	key    DedupKey
-	body   uint64
+	dedup *dedupWindow // nil: the source remembers nothing
+	key   DedupKey
+	body  uint64
 
 	// Guarded by the window's mutex.
 	landed chan struct{} // made for the first copy that waits, closed at the end
 	ended  bool
 	kept   bool
-	seen   remembered // if kept
+	seen   dedupEntry // if kept
 }
 
 // window remembers the deliveries of a source. The oldest is forgotten first.
-type window struct {
+type dedupWindow struct {
 	mu      sync.Mutex
-	entries *entries
+	entries *dedupEntries
 	limit   int
 	length  time.Duration
 	stored  bool // the store remembers its entries, too
@@ -41,15 +41,15 @@ type window struct {
 	evicted func(enough int)
 }
 
-// remembered is an entry of a window. One million of them is why it is small, and
+// dedupEntry is an entry of a window. One million of them is why it is small, and
 // has no pointers.
-type remembered struct {
+type dedupEntry struct {
 	id    ID
 	body  uint64
 	until int64 // Unix nanoseconds
 }
 
-func (r remembered) seen(body uint64) Seen { return Seen{ID: r.id, Conflict: r.body != body} }
+func (r dedupEntry) seen(body uint64) Seen { return Seen{ID: r.id, Conflict: r.body != body} }
 
 // noFlight serves all sources that remember nothing.
 var noFlight = new(Flight)
@@ -63,24 +63,24 @@ var noFlight = new(Flight)
 // The error is the context's, or ErrUnavailable: until the store has been read,
 // nobody knows what it remembers nor, if the clock was set back, what time it is.
 func (e *Engine) Enter(ctx context.Context, source string, key DedupKey, body uint64) (*Flight, Seen, error) {
-	p := e.plan.Load()
-	src, account := p.source(source), p.accounts[source]
+	snap := e.snapshot.Load()
+	src, state := snap.source(source), snap.sourceStates[source]
 	switch {
-	case account == nil, src != nil && src.stored() && !e.recalled():
+	case state == nil, src != nil && src.stored() && !e.recalled():
 		return nil, Seen{}, ErrUnavailable
 	case src != nil && src.Window <= 0:
 		return noFlight, Seen{}, nil
 	}
-	flight, seen, err := account.window.enter(ctx, key, body)
+	flight, seen, err := state.dedup.enter(ctx, key, body)
 	if seen.Conflict {
-		p.observer.Conflicted(source, seen.ID)
-		p.logger.Warn("duplicate has another body",
+		snap.observer.Conflicted(source, seen.ID)
+		snap.logger.Warn("duplicate has another body",
 			zap.String("source", source), zap.Stringer("event", seen.ID))
 	}
 	return flight, seen, err
 }
 
-func (w *window) enter(ctx context.Context, key DedupKey, body uint64) (*Flight, Seen, error) {
+func (w *dedupWindow) enter(ctx context.Context, key DedupKey, body uint64) (*Flight, Seen, error) {
 	for {
 		w.mu.Lock()
 		if !w.filled {
@@ -96,7 +96,7 @@ func (w *window) enter(ctx context.Context, key DedupKey, body uint64) (*Flight,
 		}
 		first := w.flights[key]
 		if first == nil {
-			f := &Flight{window: w, key: key, body: body}
+			f := &Flight{dedup: w, key: key, body: body}
 			w.flights[key] = f
 			w.mu.Unlock()
 			return f, Seen{}, nil
@@ -119,19 +119,19 @@ func (w *window) enter(ctx context.Context, key DedupKey, body uint64) (*Flight,
 // Keep remembers the delivery until a time, under the ID of its event; the zero
 // ID if the event is not stored.
 func (f *Flight) Keep(id ID, until time.Time) {
-	f.end(func(w *window) int {
-		f.kept, f.seen = true, remembered{id, f.body, until.UnixNano()}
+	f.end(func(w *dedupWindow) int {
+		f.kept, f.seen = true, dedupEntry{id, f.body, until.UnixNano()}
 		return w.add(f.key, f.seen)
 	})
 }
 
 // Release forgets the delivery: the next copy is the first one.
 func (f *Flight) Release() {
-	f.end(func(*window) int { return 0 })
+	f.end(func(*dedupWindow) int { return 0 })
 }
 
-func (f *Flight) end(how func(*window) int) {
-	w := f.window
+func (f *Flight) end(how func(*dedupWindow) int) {
+	w := f.dedup
 	if w == nil {
 		return
 	}
@@ -154,7 +154,7 @@ func (f *Flight) end(how func(*window) int) {
 
 // add adds an entry. If another one had to be forgotten too early for it, it
 // returns the number of entries that would have kept that one, else 0.
-func (w *window) add(key DedupKey, r remembered) (enough int) {
+func (w *dedupWindow) add(key DedupKey, r dedupEntry) (enough int) {
 	if w.entries.remove(key); w.entries.len() >= w.limit {
 		enough = w.evict(Now())
 	}
@@ -163,7 +163,7 @@ func (w *window) add(key DedupKey, r remembered) (enough int) {
 }
 
 // evict forgets the oldest entry and returns what add does.
-func (w *window) evict(now time.Time) (enough int) {
+func (w *dedupWindow) evict(now time.Time) (enough int) {
 	key, r, _ := w.entries.oldest()
 	w.entries.remove(key)
 	left := r.until - now.UnixNano()
@@ -177,11 +177,11 @@ func (w *window) evict(now time.Time) (enough int) {
 
 // configure gives the window the length and the number of entries that its
 // source has now. A source that remembers nothing for now keeps what it has.
-func (w *window) configure(src *Source) {
+func (w *dedupWindow) configure(src *Source) {
 	w.mu.Lock()
 	if w.entries == nil {
 		w.flights = make(map[DedupKey]*Flight)
-		w.limit, w.entries = 1, newEntries()
+		w.limit, w.entries = 1, newDedupEntries()
 	}
 	enough := 0
 	// While a source remembers nothing, and while it stores nothing, the store
@@ -199,7 +199,7 @@ func (w *window) configure(src *Source) {
 }
 
 // resize returns what add does.
-func (w *window) resize(limit int, length time.Duration) (enough int) {
+func (w *dedupWindow) resize(limit int, length time.Duration) (enough int) {
 	for now := Now(); w.entries.len() > limit; {
 		enough = max(enough, w.evict(now))
 	}
@@ -208,7 +208,7 @@ func (w *window) resize(limit int, length time.Duration) (enough int) {
 }
 
 // fill adds what the store remembers, the entry that ends first coming first.
-func (w *window) fill(key DedupKey, r remembered) {
+func (w *dedupWindow) fill(key DedupKey, r dedupEntry) {
 	w.mu.Lock()
 	enough := w.add(key, r)
 	w.mu.Unlock()
@@ -218,7 +218,7 @@ func (w *window) fill(key DedupKey, r remembered) {
 }
 
 // forget removes the entry of an event.
-func (w *window) forget(key DedupKey, id ID) {
+func (w *dedupWindow) forget(key DedupKey, id ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r, ok := w.entries.get(key); ok && r.id == id {
@@ -227,7 +227,7 @@ func (w *window) forget(key DedupKey, id ID) {
 }
 
 // prune removes entries whose time is over.
-func (w *window) prune(now time.Time) {
+func (w *dedupWindow) prune(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
@@ -239,20 +239,48 @@ func (w *window) prune(now time.Time) {
 	}
 }
 
-func (w *window) size() int {
+func (w *dedupWindow) size() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.entries.len()
 }
 
-func (w *window) isFilled() bool {
+func (w *dedupWindow) isFilled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.filled
 }
 
-func (w *window) setFilled() {
+func (w *dedupWindow) setFilled() {
 	w.mu.Lock()
 	w.filled = true
 	w.mu.Unlock()
+}
+
+// fillDedup gives the snapshot's dedup windows what the store remembers, those
+// that do not have it yet. It returns false if the store could not be read.
+func (e *Engine) fillDedup(snap *snapshot) bool {
+	empty := make(map[string]*dedupWindow)
+	for source := range snap.cfg.Sources {
+		if w := &snap.sourceStates[source].dedup; !w.isFilled() {
+			empty[source] = w
+		}
+	}
+	if len(empty) == 0 {
+		return true
+	}
+	fill := func(source string, id ID, d Dedup) bool {
+		if w := empty[source]; w != nil {
+			w.fill(d.Key, dedupEntry{id, d.Body, d.Until.UnixNano()})
+		}
+		return true
+	}
+	if err := e.store.Remembered(e.life, Now(), fill); err != nil {
+		e.complain("filling dedup windows", err)
+		return false
+	}
+	for _, w := range empty {
+		w.setFilled()
+	}
+	return true
 }

@@ -35,7 +35,7 @@ const (
 )
 
 // intake is where operations wait for the goroutine that serves them in batches.
-type intake struct {
+type batcher struct {
 	patience time.Duration // that a batch may wait for company
 
 	mu      sync.Mutex
@@ -51,20 +51,20 @@ type intake struct {
 	quit    chan struct{} // closed with closing
 }
 
-func newIntake(patience time.Duration) *intake {
-	return &intake{patience: patience, ready: make(chan struct{}, 1), quit: make(chan struct{})}
+func newBatcher(patience time.Duration) *batcher {
+	return &batcher{patience: patience, ready: make(chan struct{}, 1), quit: make(chan struct{})}
 }
 
 // do has an operation served, together with others. A context that ends
 // withdraws an operation that waits for its turn. Once it is part of a batch,
 // do waits for the outcome: no caller is told of a failure that was none.
-func (in *intake) do(ctx context.Context, op *operation) error {
+func (b *batcher) do(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	done := answers.Get().(chan error)
 	op.done = done
-	if err := in.push(op); err != nil {
+	if err := b.push(op); err != nil {
 		return err
 	}
 	var err error
@@ -84,55 +84,55 @@ func (in *intake) do(ctx context.Context, op *operation) error {
 	return err
 }
 
-func (in *intake) push(ops ...*operation) error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if err := in.refused(); err != nil {
+func (b *batcher) push(ops ...*operation) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.refused(); err != nil {
 		return err
 	}
-	before := len(in.ops)
-	in.ops = append(in.ops, ops...)
+	before := len(b.ops)
+	b.ops = append(b.ops, ops...)
 	for _, op := range ops {
-		in.bytes += op.size
-		in.hurry = in.hurry || op.urgent
+		b.bytes += op.size
+		b.hurry = b.hurry || op.urgent
 	}
-	if before == 0 || in.hurry || before < in.target && len(in.ops) >= in.target {
-		in.wake()
+	if before == 0 || b.hurry || before < b.target && len(b.ops) >= b.target {
+		b.wake()
 	}
 	return nil
 }
 
 // refused returns why nothing is taken. It needs the lock.
-func (in *intake) refused() error {
-	if in.closing {
+func (b *batcher) refused() error {
+	if b.closing {
 		return queue.ErrClosed
 	}
-	return in.refusal
+	return b.refusal
 }
 
-func (in *intake) why() error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.refused()
+func (b *batcher) why() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refused()
 }
 
-func (in *intake) wake() {
+func (b *batcher) wake() {
 	select {
-	case in.ready <- struct{}{}:
+	case b.ready <- struct{}{}:
 	default:
 	}
 }
 
 // refuse answers what waits, and all that comes, with an error. nil ends that.
 // It returns those operations that nobody waits for.
-func (in *intake) refuse(err error) (dropped []*operation) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.refusal = err
+func (b *batcher) refuse(err error) (dropped []*operation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refusal = err
 	if err == nil {
 		return nil
 	}
-	for _, op := range in.ops {
+	for _, op := range b.ops {
 		switch {
 		case !op.state.CompareAndSwap(waiting, taken):
 		case op.done != nil:
@@ -141,54 +141,54 @@ func (in *intake) refuse(err error) (dropped []*operation) {
 			dropped = append(dropped, op)
 		}
 	}
-	in.ops, in.bytes, in.hurry, in.shaken = nil, 0, false, true
-	in.wake()
+	b.ops, b.bytes, b.hurry, b.shaken = nil, 0, false, true
+	b.wake()
 	return dropped
 }
 
 // close returns false if it was called before.
-func (in *intake) close() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.closing {
+func (b *batcher) close() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing {
 		return false
 	}
-	in.closing = true
-	close(in.quit)
-	in.wake()
+	b.closing = true
+	close(b.quit)
+	b.wake()
 	return true
 }
 
 // waiting returns how many bytes wait to be served.
-func (in *intake) waiting() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.bytes
+func (b *batcher) waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes
 }
 
 // expect says for how many operations to wait after a batch: for its callers,
 // who have just been answered and are likely to come back, and for those that
 // wait already. With the batch alone, callers split into groups that take turns,
 // and a small batch costs almost as much as a large one.
-func (in *intake) expect(last int) (target int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return min(last+len(in.ops), maxBatch)
+func (b *batcher) expect(last int) (target int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return min(last+len(b.ops), maxBatch)
 }
 
 // next waits until so many operations wait, or until patience ends. A lone one
 // that comes later than that does not wait. The result is nil when the intake
 // is closed and empty, and it is empty when the intake began to refuse.
-func (in *intake) next(target int) []*operation {
-	timer := time.NewTimer(in.patience)
+func (b *batcher) next(target int) []*operation {
+	timer := time.NewTimer(b.patience)
 	defer timer.Stop()
 	for late := false; ; {
-		batch, closed := in.take(target, late)
+		batch, closed := b.take(target, late)
 		if batch != nil || closed {
 			return batch
 		}
 		select {
-		case <-in.ready:
+		case <-b.ready:
 		case <-timer.C:
 			late = true
 		}
@@ -196,30 +196,30 @@ func (in *intake) next(target int) []*operation {
 }
 
 // take returns a batch, if there is one to be served now. It ends the one before.
-func (in *intake) take(target int, late bool) (batch []*operation, closed bool) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.target = target
-	n := len(in.ops)
-	if in.shaken {
-		in.shaken = false
+func (b *batcher) take(target int, late bool) (batch []*operation, closed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.target = target
+	n := len(b.ops)
+	if b.shaken {
+		b.shaken = false
 		return []*operation{}, false
 	}
-	if n == 0 || n < target && !late && !in.hurry && !in.closing {
-		return nil, in.closing && n == 0
+	if n == 0 || n < target && !late && !b.hurry && !b.closing {
+		return nil, b.closing && n == 0
 	}
 	size := 0
-	for i, op := range in.ops {
+	for i, op := range b.ops {
 		if i == maxBatch || i > 0 && size+op.size > maxBytes {
 			n = i
 			break
 		}
 		size += op.size
 	}
-	batch = in.ops[:n]
-	clear(in.served[:cap(in.served)])
-	in.ops, in.served = append(in.served[:0], in.ops[n:]...), batch
-	in.bytes -= size
-	in.hurry = false
+	batch = b.ops[:n]
+	clear(b.served[:cap(b.served)])
+	b.ops, b.served = append(b.served[:0], b.ops[n:]...), batch
+	b.bytes -= size
+	b.hurry = false
 	return batch, false
 }

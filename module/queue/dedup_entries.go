@@ -13,27 +13,27 @@ const pageEntries = 64
 // entries are what a window remembers, in the order in which they came. They lie
 // in pages without pointers: the garbage collector, which would look at each of a
 // million entries again and again, looks at the pages only.
-type entries struct {
+type dedupEntries struct {
 	numbers map[DedupKey]uint64                // of the entries, in the order of time
-	pages   *simplelru.LRU[uint64, *entryPage] // by number / pageEntries, oldest first
+	pages   *simplelru.LRU[uint64, *dedupPage] // by number / pageEntries, oldest first
 	next    uint64
 }
 
-type entryPage struct {
+type dedupPage struct {
 	keys   [pageEntries]DedupKey
-	values [pageEntries]remembered
+	values [pageEntries]dedupEntry
 	used   uint64 // a bit for each entry that is there
 }
 
-func newEntries() *entries {
-	pages, _ := simplelru.NewLRU[uint64, *entryPage](math.MaxInt, nil) // fails below 1
-	return &entries{numbers: make(map[DedupKey]uint64), pages: pages}
+func newDedupEntries() *dedupEntries {
+	pages, _ := simplelru.NewLRU[uint64, *dedupPage](math.MaxInt, nil) // fails below 1
+	return &dedupEntries{numbers: make(map[DedupKey]uint64), pages: pages}
 }
 
-func (e *entries) len() int { return len(e.numbers) }
+func (e *dedupEntries) len() int { return len(e.numbers) }
 
 // get returns an entry and leaves the order as it is.
-func (e *entries) get(key DedupKey) (r remembered, ok bool) {
+func (e *dedupEntries) get(key DedupKey) (r dedupEntry, ok bool) {
 	number, ok := e.numbers[key]
 	if !ok {
 		return r, false
@@ -43,10 +43,10 @@ func (e *entries) get(key DedupKey) (r remembered, ok bool) {
 }
 
 // add adds an entry, whose key is not there, as the newest one.
-func (e *entries) add(key DedupKey, r remembered) {
+func (e *dedupEntries) add(key DedupKey, r dedupEntry) {
 	page, ok := e.pages.Peek(e.next / pageEntries)
 	if !ok {
-		page = new(entryPage)
+		page = new(dedupPage)
 		e.pages.Add(e.next/pageEntries, page)
 	}
 	slot := e.next % pageEntries
@@ -56,7 +56,7 @@ func (e *entries) add(key DedupKey, r remembered) {
 	e.next++
 }
 
-func (e *entries) remove(key DedupKey) {
+func (e *dedupEntries) remove(key DedupKey) {
 	number, ok := e.numbers[key]
 	if !ok {
 		return
@@ -69,7 +69,7 @@ func (e *entries) remove(key DedupKey) {
 }
 
 // oldest returns the entry that came first.
-func (e *entries) oldest() (key DedupKey, r remembered, ok bool) {
+func (e *dedupEntries) oldest() (key DedupKey, r dedupEntry, ok bool) {
 	_, page, ok := e.pages.GetOldest()
 	if !ok {
 		return key, r, false

@@ -81,7 +81,7 @@ func TestRetryBlocksItsKey(t *testing.T) {
 		return queue.Result{Outcome: queue.Succeeded}
 	}}
 	r := a.route()
-	r.First, r.Max = time.Hour, time.Hour
+	r.Retry = backoff(time.Hour, time.Hour, time.Hour)
 	s.attach(r)
 	first, second := s.append(ordered(t, "slow")), s.append(ordered(t, "slow"))
 	s.tried(first)
@@ -142,10 +142,10 @@ func TestHoldAfterGivingUp(t *testing.T) {
 	s := newSetup(t, new(backend))
 	a := app{answer: failing(unavailable)}
 	r := a.route()
-	r.Hold, r.For = true, 400*time.Millisecond
+	r.Hold = true
 	s.appendMany(20)
 	id := s.append(ordered(t, "a"))
-	r.First, r.Max = 20*time.Millisecond, time.Minute
+	r.Retry = backoff(400*time.Millisecond, 20*time.Millisecond, time.Minute)
 	s.attach(r)
 	if d := s.ended(id).Delivery("app"); !d.Holds || d.Attempts != 0 {
 		t.Errorf("given up: %+v", d)
@@ -159,7 +159,7 @@ func TestHoldAfterTryingLongEnough(t *testing.T) {
 	answer.RetryAfter = time.Hour
 	a := app{answer: failing(answer)}
 	r := a.route()
-	r.Hold, r.For = true, 500*time.Millisecond
+	r.Hold, r.Retry = true, backoff(500*time.Millisecond, time.Millisecond, 10*time.Millisecond)
 	first, second := s.append(ordered(t, "a")), s.append(ordered(t, "a"))
 	last := s.appendMany(20)[19]
 	s.attach(r)

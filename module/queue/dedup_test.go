@@ -198,7 +198,7 @@ func TestEviction(t *testing.T) {
 }
 
 func TestEntriesEnd(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Pace) { p.Sweep = 10 * time.Millisecond })
+	s := newSetup(t, new(backend), func(p *queue.Timing) { p.Sweep = 10 * time.Millisecond })
 	s.remembering(2)
 	s.enter(1).Keep(queue.ID{}, time.Now())
 	s.enter(1).Release() // it is over
@@ -211,7 +211,7 @@ func TestEntriesEnd(t *testing.T) {
 	eventually(t, "entries to be cleared away", func() bool { return s.Remembered()["shop"] == 0 })
 }
 
-func TestWindowOutlivesConfigurations(t *testing.T) {
+func TestDedupOutlivesConfigurations(t *testing.T) {
 	s := newSetup(t, new(backend))
 	s.remembering(10)
 	until := time.Now().Add(30 * time.Minute)
@@ -234,7 +234,7 @@ func TestWindowOutlivesConfigurations(t *testing.T) {
 	s.duplicate(4)
 }
 
-func TestWindowIsFilledFromTheStore(t *testing.T) {
+func TestDedupIsFilledFromTheStore(t *testing.T) {
 	s := newSetup(t, new(backend))
 	s.remembering(1000)
 	var ids []queue.ID
@@ -261,7 +261,7 @@ func TestWindowIsFilledFromTheStore(t *testing.T) {
 	}
 }
 
-func TestWindowWhileTheStoreIsUnavailable(t *testing.T) {
+func TestDedupWhileTheStoreIsUnavailable(t *testing.T) {
 	var broken atomic.Bool
 	broken.Store(true)
 	b := &backend{wrap: func(s queue.Store) queue.Store {
@@ -272,7 +272,7 @@ func TestWindowWhileTheStoreIsUnavailable(t *testing.T) {
 			return nil
 		}}
 	}}
-	s := newSetup(t, b, func(p *queue.Pace) { p.Pause = 5 * time.Millisecond })
+	s := newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 5 * time.Millisecond })
 	s.Attach(s.config(map[string]*queue.Source{
 		"shop":  {Window: time.Hour, Entries: 10, Routes: map[string]*queue.Route{"app": new(app).route()}},
 		"login": {Window: time.Hour, Entries: 10},
@@ -304,7 +304,7 @@ func TestNoWindow(t *testing.T) {
 	}
 }
 
-func TestWindowIsLean(t *testing.T) {
+func TestDedupIsLean(t *testing.T) {
 	const entries = 50_000
 	s := newSetup(t, new(backend))
 	s.Attach(s.config(map[string]*queue.Source{"shop": {Window: time.Hour, Entries: entries}}))
@@ -327,7 +327,7 @@ func TestWindowIsLean(t *testing.T) {
 
 // While a source remembers nothing, what the store knows of it must not be
 // taken for read.
-func TestWindowThatWasOff(t *testing.T) {
+func TestDedupThatWasOff(t *testing.T) {
 	s := newSetup(t, new(backend))
 	s.remembering(1000)
 	for n := range 10 {

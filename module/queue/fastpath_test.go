@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// idle attaches a route, and waits until its lane has been looked at: what is
+// idle attaches a route, and waits until its route has been looked at: what is
 // appended then finds nothing before it.
 func (s *setup) idle(r *queue.Route) {
 	s.t.Helper()
@@ -29,7 +29,7 @@ func unclaimed(t *testing.T) *backend {
 	hang := make(chan struct{})
 	first := true
 	b.wrap = func(s queue.Store) queue.Store {
-		return &faulty{Store: s, claiming: func(queue.Lane) {
+		return &faulty{Store: s, claiming: func(queue.RouteKey) {
 			if !first {
 				<-hang
 			}
@@ -45,9 +45,9 @@ func unclaimed(t *testing.T) *backend {
 	return b
 }
 
-// An event that finds its lane idle is delivered from memory. The memory of its
+// An event that finds its route idle is delivered from memory. The memory of its
 // request is the appender's again before the attempt ends.
-func TestExpress(t *testing.T) {
+func TestFastPath(t *testing.T) {
 	s := newSetup(t, unclaimed(t))
 	door := make(gate)
 	var got []byte
@@ -80,7 +80,7 @@ func TestExpress(t *testing.T) {
 }
 
 // Events that are claimed and those that are not share the attempts of a route.
-func TestExpressConcurrency(t *testing.T) {
+func TestFastPathConcurrency(t *testing.T) {
 	s := newSetup(t, new(backend))
 	a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
 		time.Sleep(time.Millisecond)
@@ -110,7 +110,7 @@ func TestExpressConcurrency(t *testing.T) {
 }
 
 // A route with one attempt at a time gets events in the order of acceptance.
-func TestExpressKeepsOrder(t *testing.T) {
+func TestFastPathKeepsOrder(t *testing.T) {
 	s := newSetup(t, new(backend))
 	var a app
 	r := a.route()
@@ -142,15 +142,15 @@ func (l *late) Append(ctx context.Context, e *queue.Event, visible func()) error
 	return err
 }
 
-func (l *late) Lease(lane queue.Lane, id queue.ID, now time.Time, lease time.Duration) bool {
+func (l *late) Lease(route queue.RouteKey, id queue.ID, now time.Time, lease time.Duration) bool {
 	if e, ok := l.events.Load(id); ok && l.leasing != nil {
 		l.leasing(e.(*queue.Event))
 	}
-	return l.Store.Lease(lane, id, now, lease)
+	return l.Store.Lease(route, id, now, lease)
 }
 
 // An appender that gets its turn late does not try what was claimed and has ended.
-func TestExpressComesLate(t *testing.T) {
+func TestFastPathComesLate(t *testing.T) {
 	var s *setup
 	b := &backend{wrap: func(store queue.Store) queue.Store {
 		return &late{Store: store, appended: func(e *queue.Event) {
@@ -169,7 +169,7 @@ func TestExpressComesLate(t *testing.T) {
 }
 
 // Room that is not used after all is offered to the events that found none.
-func TestExpressGivesBack(t *testing.T) {
+func TestFastPathGivesBack(t *testing.T) {
 	var s *setup
 	door := make(gate)
 	a := app{answer: door.pass}
@@ -199,7 +199,7 @@ func TestExpressGivesBack(t *testing.T) {
 	s.ended(second.ID)
 }
 
-func TestExpressIsNotEarly(t *testing.T) {
+func TestFastPathIsNotEarly(t *testing.T) {
 	s := newSetup(t, new(backend))
 	var a app
 	s.idle(a.route())

@@ -20,9 +20,9 @@ const (
 
 // Operation is what an operator has done with an event: [Replay] or [Drop].
 type Operation interface {
-	// apply changes the event and returns the lanes of the deliveries that it
+	// apply changes the event and returns the routes of the deliveries that it
 	// changed, or a Left.
-	apply(e *Event, state stateFunc, now time.Time) ([]Lane, error)
+	apply(e *Event, state stateFunc, now time.Time) ([]RouteKey, error)
 }
 
 // stateFunc returns the state of an event's delivery as an operator sees it.
@@ -41,14 +41,14 @@ type Ending struct {
 	Err        error
 }
 
-// Operate carries out tasks, in one transaction and in their order: of replayed
+// Bulk carries out tasks, in one transaction and in their order: of replayed
 // deliveries that are to go in order, those of earlier tasks go first. What is
 // being worked on by somebody else is left to that.
-func (e *Engine) Operate(ctx context.Context, tasks []Task) []Ending {
+func (e *Engine) Bulk(ctx context.Context, tasks []Task) []Ending {
 	endings := make([]Ending, len(tasks))
 	index := make(map[ID]int, len(tasks))
 	var ids []ID
-	mine := make(map[ticket]bool)
+	mine := make(map[inFlight]bool)
 	for i, task := range tasks {
 		if _, drop := task.Operation.(Drop); drop && task.Event.unproven() {
 			endings[i].Err = e.removeUnproven(ctx, task.Event)
@@ -62,11 +62,11 @@ func (e *Engine) Operate(ctx context.Context, tasks []Task) []Ending {
 	if len(ids) == 0 {
 		return endings
 	}
-	touched := make(map[ID][]Lane)
+	touched := make(map[ID][]RouteKey)
 	now := Now()
 	err := e.store.UpdateAll(ctx, ids, func(stored *Event) (err error) {
 		i := index[stored.ID]
-		if stored.State != Routed && !mine[ticket{Lane{Source: stored.Source}, stored.ID}] {
+		if stored.State != Routed && !mine[inFlight{RouteKey{Source: stored.Source}, stored.ID}] {
 			err = LeftBusy
 		} else {
 			touched[stored.ID], err = tasks[i].apply(stored, e.stateFor(stored, mine), now)
@@ -74,8 +74,8 @@ func (e *Engine) Operate(ctx context.Context, tasks []Task) []Ending {
 		endings[i].Err = err
 		return err
 	})
-	for t := range mine {
-		e.end(t)
+	for f := range mine {
+		e.end(f)
 	}
 	for id, i := range index {
 		if err != nil {
@@ -95,38 +95,38 @@ func (e *Engine) Try(task Task) Ending {
 		return Ending{}
 	}
 	state := func(d *Delivery) DeliveryState { return e.State(task.Event, d) }
-	lanes, err := task.apply(task.Event, state, Now())
-	return Ending{Deliveries: len(lanes), Err: err}
+	routes, err := task.apply(task.Event, state, Now())
+	return Ending{Deliveries: len(routes), Err: err}
 }
 
-// wakeAll has lanes looked at in which something has changed, be it that what
+// wakeAll has routes looked at in which something has changed, be it that what
 // waited behind it may go on. It returns how many there are, and how many of
 // them nobody looks at.
-func (e *Engine) wakeAll(lanes []Lane, now time.Time) (all, parked int) {
-	for _, lane := range lanes {
-		if l := e.plan.Load().lanes[lane]; l == nil {
+func (e *Engine) wakeAll(routes []RouteKey, now time.Time) (all, parked int) {
+	for _, route := range routes {
+		if q := e.snapshot.Load().queues[route]; q == nil {
 			parked++
 		} else {
-			l.health.hurry()
+			q.health.hurry()
 			signal(e.poke)
 		}
-		e.wake(lane, now)
+		e.wake(route, now)
 	}
-	return len(lanes), parked
+	return len(routes), parked
 }
 
 // stateFor returns the states of an event's deliveries for somebody who has
 // reserved what nobody works on. The rest is being delivered.
-func (e *Engine) stateFor(ev *Event, mine map[ticket]bool) stateFunc {
-	lanes := e.plan.Load().lanes
+func (e *Engine) stateFor(ev *Event, mine map[inFlight]bool) stateFunc {
+	queues := e.snapshot.Load().queues
 	return func(d *Delivery) DeliveryState {
-		lane := Lane{ev.Source, d.Route}
+		route := RouteKey{ev.Source, d.Route}
 		switch {
 		case d.State != Pending:
 			return d.State
-		case !mine[ticket{lane, ev.ID}]:
+		case !mine[inFlight{route, ev.ID}]:
 			return Delivering
-		case lanes[lane] == nil:
+		case queues[route] == nil:
 			return Parked
 		}
 		return Pending
@@ -135,18 +135,18 @@ func (e *Engine) stateFor(ev *Event, mine map[ticket]bool) stateFunc {
 
 // reserve takes the tickets for what an event waits for, those that are free.
 // Operators that decide about an event which waits for nothing exclude each
-// other by the ticket for its check.
-func (e *Engine) reserve(ev *Event, mine map[ticket]bool) {
-	waits := make(map[Lane]bool)
-	for lane := range ev.Waiting {
-		waits[lane] = true
+// other by the inFlight for its check.
+func (e *Engine) reserve(ev *Event, mine map[inFlight]bool) {
+	waits := make(map[RouteKey]bool)
+	for route := range ev.Waiting {
+		waits[route] = true
 	}
 	if ev.State != Routed {
-		waits[Lane{Source: ev.Source}] = true
+		waits[RouteKey{Source: ev.Source}] = true
 	}
-	for lane := range waits {
-		if t := (ticket{lane, ev.ID}); e.begin(t, nil) {
-			mine[t] = true
+	for route := range waits {
+		if f := (inFlight{route, ev.ID}); e.begin(f, nil) {
+			mine[f] = true
 		}
 	}
 }

@@ -28,7 +28,7 @@ func appendOrdered(t *testing.T, s *Store, n int) (events []*queue.Event) {
 func claimOne(t *testing.T, s *Store) (claimed queue.ID) {
 	t.Helper()
 	for range 2 {
-		events, _, err := s.Claim(t.Context(), queue.Lane{Source: "github", Route: "app"}, start, time.Minute, 9)
+		events, _, err := s.Claim(t.Context(), queue.RouteKey{Source: "github", Route: "app"}, start, time.Minute, 9)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestDamagedEventLeavesItsLine(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				for _, b := range [][]byte{bucketOrdered, bucketPlaces, bucketDue} {
+				for _, b := range [][]byte{bucketOrdered, bucketPositions, bucketDue} {
 					isEmpty(t, s, b)
 				}
 			}
