@@ -3,12 +3,10 @@ package operate
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -47,128 +45,69 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
+// The paths of the endpoints.
+const (
+	sourcesPath = "/webhook_gateway/sources"
+	eventsPath  = "/webhook_gateway/events"
+	deadPath    = "/webhook_gateway/dead"
+	replayPath  = "/webhook_gateway/replay"
+	dropPath    = "/webhook_gateway/drop"
+)
+
 // Routes implements caddy.AdminRouter.
 func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
-		{Pattern: "GET /webhook_gateway/sources", Handler: withApp(listSources)},
-		{Pattern: "POST /webhook_gateway/sources/{source}/send", Handler: withApp(sendSamples)},
-		{Pattern: "POST /webhook_gateway/sources/{source}/rules", Handler: withApp(askRules)},
-		{Pattern: "POST /webhook_gateway/sources/{source}/pause", Handler: withApp(pauseSource)},
-		{Pattern: "POST /webhook_gateway/sources/{source}/resume", Handler: withApp(resumeSource)},
-		{Pattern: "POST /webhook_gateway/sources/{source}/enroll", Handler: withApp(enrollSource)},
-		{Pattern: "GET /webhook_gateway/events", Handler: withApp(listEvents)},
-		{Pattern: "GET /webhook_gateway/events/{id}", Handler: withApp(showEvent)},
-		{Pattern: "POST /webhook_gateway/events/{id}/replay", Handler: withApp(one(newReplay))},
-		{Pattern: "POST /webhook_gateway/events/{id}/drop", Handler: withApp(one(newDrop))},
-		{Pattern: "GET /webhook_gateway/dead", Handler: withApp(listDead)},
-		{Pattern: "POST /webhook_gateway/replay", Handler: withApp(many(newReplay))},
-		{Pattern: "POST /webhook_gateway/drop", Handler: withApp(many(newDrop))},
+		{Pattern: "GET " + sourcesPath, Handler: serve(listSources)},
+		{Pattern: "POST " + sourcesPath + "/{source}/send", Handler: serve(sendSamples)},
+		{Pattern: "POST " + sourcesPath + "/{source}/rules", Handler: serve(askRules)},
+		{Pattern: "POST " + sourcesPath + "/{source}/pause", Handler: serve(pauseSource)},
+		{Pattern: "POST " + sourcesPath + "/{source}/resume", Handler: serve(resumeSource)},
+		{Pattern: "POST " + sourcesPath + "/{source}/enroll", Handler: serve(enrollSource)},
+		{Pattern: "GET " + eventsPath, Handler: serve(listEvents)},
+		{Pattern: "GET " + eventsPath + "/{id}", Handler: serve(showEvent)},
+		{Pattern: "POST " + eventsPath + "/{id}/replay", Handler: serve(replayEvent)},
+		{Pattern: "POST " + eventsPath + "/{id}/drop", Handler: serve(dropEvent)},
+		{Pattern: "GET " + deadPath, Handler: serve(listDeadLetters)},
+		{Pattern: "POST " + replayPath, Handler: serve(replaySelected)},
+		{Pattern: "POST " + dropPath, Handler: serve(dropSelected)},
 	}
 }
 
-// withApp looks the app up for each request: admin routes outlive the
-// configuration that they were made with. What the endpoint returns is the
-// answer.
-func withApp(endpoint func(*module.App, *http.Request) (any, error)) caddy.AdminHandlerFunc {
+// serve makes a handler of an endpoint, which reads parameters out of a request,
+// calls the service, and returns what is answered.
+func serve(endpoint func(*Service, *http.Request) (any, error)) caddy.AdminHandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		app, err := caddy.ActiveContext().AppIfConfigured("webhook_gateway")
+		service, err := Running()
 		if err != nil {
-			return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no webhook gateway is configured")}
+			return apiError(err)
 		}
-		result, err := endpoint(app.(*module.App), r)
+		result, err := endpoint(service, r)
 		if err != nil {
 			return apiError(err)
 		}
 		w.Header().Set("Content-Type", "application/json")
-		if list, ok := result.(list); ok {
-			return apiError(list.write(w))
+		if rows, ok := result.(list); ok {
+			return apiError(rows.write(w))
 		}
 		return json.NewEncoder(w).Encode(result)
 	}
 }
 
-// badRequest is an error that the caller of the API made.
-type badRequest struct{ error }
-
-// notFound is an error about something that is not there.
-type notFound struct{ error }
-
+// apiError gives an error of the service the status that belongs to it.
 func apiError(err error) error {
 	if err == nil {
 		return nil
 	}
 	status := http.StatusServiceUnavailable
-	var bad badRequest
-	var missing notFound
-	var left queue.Left
 	switch {
-	case errors.As(err, &left):
+	case errors.As(err, new(queue.Left)):
 		status = http.StatusConflict
-	case errors.As(err, &bad):
+	case errors.As(err, new(InvalidError)):
 		status = http.StatusBadRequest
-	case errors.As(err, &missing), errors.Is(err, queue.ErrNotFound):
+	case errors.As(err, new(NotFoundError)), errors.Is(err, queue.ErrNotFound):
 		status = http.StatusNotFound
 	}
 	return caddy.APIError{HTTPStatus: status, Err: err}
-}
-
-// SourceInfo is a source as the admin API shows it.
-type SourceInfo struct {
-	Source   string   `json:"source"`
-	Provider string   `json:"provider"`
-	Routes   []string `json:"routes"`
-	Paused   []string `json:"paused,omitempty"` // routes
-	Events   []string `json:"sample_events,omitempty"`
-}
-
-func listSources(a *module.App, _ *http.Request) (any, error) {
-	engine, handlers := a.Opened(), a.Sources()
-	sources := make([]SourceInfo, 0, len(handlers))
-	for _, h := range handlers {
-		name := h.Source
-		info := SourceInfo{Source: name, Provider: h.ProviderName(), Routes: []string{}, Events: sampleEvents(h.Provider())}
-		for _, route := range h.Routes {
-			info.Routes = append(info.Routes, route.Name)
-			if engine != nil && engine.IsPaused(queue.RouteKey{Source: name, Route: route.Name}) {
-				info.Paused = append(info.Paused, route.Name)
-			}
-		}
-		sources = append(sources, info)
-	}
-	return sources, nil
-}
-
-// source returns the source that a request names.
-func source(a *module.App, r *http.Request) (*module.Handler, error) {
-	h := a.Source(r.PathValue("source"))
-	if h == nil {
-		return nil, notFound{fmt.Errorf("no source is named %s", r.PathValue("source"))}
-	}
-	return h, nil
-}
-
-func showEvent(a *module.App, r *http.Request) (any, error) {
-	engine, event, err := event(a, r)
-	if err != nil {
-		return nil, err
-	}
-	info := describe(engine, event)
-	info.Request = describeRequest(event.Request)
-	return info, nil
-}
-
-// event loads the event that a request names.
-func event(a *module.App, r *http.Request) (*queue.Engine, *queue.Event, error) {
-	id, err := parseID(r.PathValue("id"))
-	if err != nil {
-		return nil, nil, badRequest{err}
-	}
-	engine, err := a.Engine()
-	if err != nil {
-		return nil, nil, err
-	}
-	event, err := engine.Get(r.Context(), id)
-	return engine, event, err
 }
 
 // Interface guards

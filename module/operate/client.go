@@ -131,51 +131,29 @@ func apiMessage(address string, err error) error {
 	return errors.New(message)
 }
 
-const eventsPath = "/webhook_gateway/events"
-
-// events returns a page of events.
-func (c *client) events(query url.Values) (events []EventInfo, next string, err error) {
-	next, err = readList(c, eventsPath, query, func(e *EventInfo) error {
-		events = append(events, *e)
-		return nil
-	})
-	return events, next, err
-}
-
-func (c *client) showEvent(id string) (event EventInfo, err error) {
-	err = c.call(http.MethodGet, eventsPath+"/"+url.PathEscape(id), nil, &event)
-	return event, err
-}
-
-func (c *client) sources() (sources []SourceInfo, err error) {
-	err = c.call(http.MethodGet, "/webhook_gateway/sources", nil, &sources)
-	return sources, err
+// eventPath returns the path of an event, or of a verb that is done with it.
+func eventPath(id, verb string) string {
+	path := eventsPath + "/" + url.PathEscape(id)
+	if verb != "" {
+		path += "/" + verb
+	}
+	return path
 }
 
 func sourcePath(source, verb string) string {
-	return "/webhook_gateway/sources/" + url.PathEscape(source) + "/" + verb
+	return sourcesPath + "/" + url.PathEscape(source) + "/" + verb
 }
 
-// optional returns a query with a value that may be missing.
-func optional(name, value string) url.Values {
-	query := url.Values{}
+// setOptional sets a parameter of a query unless the value is empty.
+func setOptional(query url.Values, name, value string) {
 	if value != "" {
 		query.Set(name, value)
 	}
-	return query
 }
 
-// sourceURL finds the URL of a source in the running configuration.
-func (c *client) sourceURL(source string) (string, error) {
-	var servers map[string]configServer
-	if err := c.call(http.MethodGet, "/config/apps/http/servers", nil, &servers); err != nil {
-		return "", err
+// setFlag sets a parameter of a query if it is true.
+func setFlag(query url.Values, name string, value bool) {
+	if value {
+		query.Set(name, "true")
 	}
-	for _, server := range servers {
-		place, ok := findSource(server.Routes, source, place{})
-		if ok {
-			return place.url(&server)
-		}
-	}
-	return "", fmt.Errorf("the running configuration has no source %s", source)
 }

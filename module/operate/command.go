@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -86,25 +84,6 @@ func (r *remote) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-func showCommand() *cobra.Command {
-	return remoteCommand("show <id>", "Shows an event",
-		`Shows an event with its deliveries, the last ten attempts at each of them, and
-its request. Credentials are masked.`, 1, 1,
-		func(c *client, r *remote, args []string) error {
-			if _, err := parseID(args[0]); err != nil {
-				return usageError{err}
-			}
-			event, err := c.showEvent(args[0])
-			if err != nil {
-				return err
-			}
-			if r.json {
-				return r.printJSON(event)
-			}
-			return printEvent(r.OutOrStdout(), &event)
-		})
-}
-
 // at returns an argument that may be missing.
 func at(args []string, i int) string {
 	if i < len(args) {
@@ -112,16 +91,3 @@ func at(args []string, i int) string {
 	}
 	return ""
 }
-
-// printable keeps what a sender chose from steering the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// inCell keeps it from breaking a table as well.
-func inCell(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s)) }

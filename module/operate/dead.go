@@ -1,13 +1,12 @@
 package operate
 
 import (
+	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -25,19 +24,34 @@ type DeadLetter struct {
 	Replays    int       `json:"replays,omitempty"`
 }
 
-// listDead lists the dead deliveries of the events that the filter selects.
-func listDead(a *module.App, r *http.Request) (any, error) {
-	return listOf("dead_letters", a, r, string(queue.Dead), func(_ *queue.Engine, e *queue.Event, f Filter) (rows []any) {
+// DeadLetters lists the dead deliveries of the events that a filter selects.
+// next is what the next page begins before, "" for the last page.
+func (s *Service) DeadLetters(ctx context.Context, f Filter, each func(*DeadLetter) error) (next string, err error) {
+	if f.State == "" {
+		f.State = string(queue.Dead)
+	}
+	return s.page(ctx, f, func(_ *queue.Engine, e *queue.Event) (n int, err error) {
 		for i := range e.Deliveries {
-			if d := &e.Deliveries[i]; d.State == queue.Dead && (f.Route == "" || f.Route == d.Route) {
-				rows = append(rows, DeadLetter{
-					ID: e.ID.String(), Source: e.Source, Route: d.Route, Type: e.Type, ReceivedAt: e.ReceivedAt,
-					Ended: d.Ended, Attempts: d.Attempts, Status: d.Status, Reason: d.Reason, Replays: d.Replays,
-				})
+			d := &e.Deliveries[i]
+			if d.State != queue.Dead || f.Route != "" && f.Route != d.Route {
+				continue
+			}
+			n++
+			if err := each(&DeadLetter{
+				ID: e.ID.String(), Source: e.Source, Route: d.Route, Type: e.Type, ReceivedAt: e.ReceivedAt,
+				Ended: d.Ended, Attempts: d.Attempts, Status: d.Status, Reason: d.Reason, Replays: d.Replays,
+			}); err != nil {
+				return n, err
 			}
 		}
-		return rows
+		return n, nil
 	})
+}
+
+var listDeadLetters = listing("dead_letters", (*Service).DeadLetters)
+
+func (c *client) deadLetters(f Filter, each func(*DeadLetter) error) (next string, err error) {
+	return readList(c, deadPath, f.query(), each)
 }
 
 func deadCommand() *cobra.Command {
@@ -52,19 +66,18 @@ To have those go on that a dead letter stops (order_by with hold):
 
   caddy webhook drop --state dead --route app`, 0, 0,
 		func(c *client, r *remote, _ []string) error {
-			const path = "/webhook_gateway/dead"
-			query, err := r.filterQuery()
+			f, err := r.filter()
 			if err != nil {
 				return err
 			}
 			if r.json {
-				return c.copyList(r.OutOrStdout(), path, query)
+				return c.copyList(r.OutOrStdout(), deadPath, f.query())
 			}
-			table := newTable(r.OutOrStdout(), "ID", "RECEIVED", "SOURCE", "EVENT", "ROUTE", "ATTEMPTS", "DEAD FOR", "REASON")
-			next, err := readList(c, path, query, func(d *DeadLetter) error {
-				return table.row(d.ID, local(d.ReceivedAt), d.Source, d.Type, d.Route, fmt.Sprint(d.Attempts), age(d.Ended), d.Reason)
+			t := newTable(r.OutOrStdout(), "ID", "RECEIVED", "SOURCE", "EVENT", "ROUTE", "ATTEMPTS", "DEAD FOR", "REASON")
+			next, err := c.deadLetters(f, func(d *DeadLetter) error {
+				return t.row(d.ID, local(d.ReceivedAt), d.Source, d.Type, d.Route, fmt.Sprint(d.Attempts), age(d.Ended), d.Reason)
 			})
-			return r.endPage(table, next, err)
+			return r.endPage(t, next, err)
 		})
 	pageFlags(cmd)
 	return cmd

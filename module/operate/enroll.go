@@ -3,16 +3,16 @@ package operate
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 )
 
-// How long an enrolment is open, unless told, and at most.
-const defaultEnrolment, maxEnrolment = 10 * time.Minute, 24 * time.Hour
+// How long an enrollment is open, unless told, and at most.
+const defaultEnrollment, maxEnrollment = 10 * time.Minute, 24 * time.Hour
 
 // EnrollInfo says how long a source accepts secrets by handshake.
 type EnrollInfo struct {
@@ -22,28 +22,39 @@ type EnrollInfo struct {
 	File    string    `json:"file"`    // where they lie
 }
 
-func enrollSource(a *module.App, r *http.Request) (any, error) {
-	h, err := source(a, r)
+// Enroll has a source accept secrets by handshake for so long; 0 ends that.
+func (s *Service) Enroll(source string, length time.Duration) (*EnrollInfo, error) {
+	h, err := s.source(source)
 	if err != nil {
 		return nil, err
 	}
 	if !h.Enrolls() {
-		return nil, badRequest{fmt.Errorf("the provider of source %s delivers no secret by handshake", h.Source)}
+		return nil, InvalidError{fmt.Errorf("the provider of source %s delivers no secret by handshake", h.Source)}
 	}
-	length := defaultEnrolment
-	if text := r.URL.Query().Get("for"); text != "" {
-		if length, err = caddy.ParseDuration(text); err != nil || length < 0 || length > maxEnrolment {
-			return nil, badRequest{fmt.Errorf("%q is not a duration from 0 to %v, such as 10m", text, maxEnrolment)}
-		}
+	if length < 0 || length > maxEnrollment {
+		return nil, InvalidError{fmt.Errorf("%q is not a duration from 0 to %v, such as 10m", length.String(), maxEnrollment)}
 	}
 	until := time.Now().Add(length)
 	secrets, file := h.OpenEnrolment(until)
-	a.Logger().Info("enrolment opened by an operator", zap.String("source", h.Source), zap.Duration("for", length))
-	return EnrollInfo{h.Source, until.UTC(), secrets, file}, nil
+	s.log("enrollment opened", zap.String("source", h.Source), zap.Duration("for", length))
+	return &EnrollInfo{h.Source, until.UTC(), secrets, file}, nil
 }
 
-func (c *client) enroll(source, length string) (info EnrollInfo, err error) {
-	err = c.call(http.MethodPost, sourcePath(source, "enroll"), optional("for", length), &info)
+func enrollSource(s *Service, r *http.Request) (any, error) {
+	length := defaultEnrollment
+	if text := r.URL.Query().Get("for"); text != "" {
+		var err error
+		if length, err = caddy.ParseDuration(text); err != nil {
+			return nil, InvalidError{fmt.Errorf("%q is not a duration from 0 to %v, such as 10m", text, maxEnrollment)}
+		}
+	}
+	return s.Enroll(r.PathValue("source"), length)
+}
+
+func (c *client) enroll(source, length string) (info *EnrollInfo, err error) {
+	query := url.Values{}
+	setOptional(query, "for", length)
+	err = c.call(http.MethodPost, sourcePath(source, "enroll"), query, &info)
 	return info, err
 }
 
@@ -72,6 +83,6 @@ one, remove it there and run: caddy reload --force`, 1, 1,
 			fmt.Fprintf(r.OutOrStdout(), "%s accepts %s\n%d so far, in %s\n", info.Source, until, info.Secrets, info.File)
 			return nil
 		})
-	cmd.Flags().StringVar(&length, "for", defaultEnrolment.String(), "How long secrets are accepted")
+	cmd.Flags().StringVar(&length, "for", defaultEnrollment.String(), "How long secrets are accepted")
 	return cmd
 }

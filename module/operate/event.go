@@ -74,8 +74,8 @@ type RequestInfo struct {
 }
 
 // describe shows an event without its request.
-func describe(engine *queue.Engine, e *queue.Event) EventInfo {
-	info := EventInfo{
+func describe(engine *queue.Engine, e *queue.Event) *EventInfo {
+	info := &EventInfo{
 		ID: e.ID.String(), Source: e.Source, Provider: e.Provider, Type: e.Type, DeliveryID: e.DeliveryID,
 		ReceivedAt: e.ReceivedAt, State: string(e.State), Bytes: e.Size, Deliveries: []DeliveryInfo{},
 	}

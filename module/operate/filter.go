@@ -18,49 +18,90 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// Filter selects events. Fields that are empty select all.
+// Filter selects events, in the words of an operator. Empty fields select all.
 type Filter struct {
-	State, Source, Route, Event string
-	Older, Newer                time.Time
-	Where                       *rules.Rule
-	Before, After               queue.ID // where a page begins, and what the caller has seen
-	Limit                       int      // 0 = none
+	State  string // of the event, or of a delivery
+	Source string
+	Route  string // to which there is a delivery
+	Event  string // the event type
+	Older  string // a time as in RFC 3339, or a duration back from now
+	Newer  string // the same
+	Where  string // an expression over the stored event
+	Before string // the ID where a page of a list begins
+	After  string // the ID that the caller has seen
+	Limit  int    // 0: none
 }
 
-// filterNames are the names of what a person may filter by.
-var filterNames = []string{"state", "source", "route", "event", "older", "newer", "where", "limit", "before"}
+// texts returns the fields that are texts, by their names in queries and flags.
+func (f *Filter) texts() map[string]*string {
+	return map[string]*string{
+		"state": &f.State, "source": &f.Source, "route": &f.Route, "event": &f.Event, "older": &f.Older,
+		"newer": &f.Newer, "where": &f.Where, "before": &f.Before, "after": &f.After,
+	}
+}
 
-// parseFilter reads a filter from a query. Times are RFC 3339, or durations
-// back from now.
-func parseFilter(query url.Values) (f Filter, err error) {
-	f = Filter{State: query.Get("state"), Source: query.Get("source"), Route: query.Get("route"), Event: query.Get("event")}
-	if f.State != "" && !slices.Contains(states, f.State) {
-		return f, fmt.Errorf("unknown state %q: want one of %v", f.State, states)
+// readFilter reads a filter by the names of its fields.
+func readFilter(get func(name string) string) (f Filter, err error) {
+	for name, text := range f.texts() {
+		*text = get(name)
 	}
-	if limit := query.Get("limit"); limit != "" {
+	if limit := get("limit"); limit != "" {
 		if f.Limit, err = strconv.Atoi(limit); err != nil || f.Limit < 1 {
-			return f, fmt.Errorf("limit %q is not a number from 1 on", limit)
-		}
-	}
-	if f.Older, err = parseMoment(query.Get("older")); err != nil {
-		return f, err
-	}
-	if f.Newer, err = parseMoment(query.Get("newer")); err != nil {
-		return f, err
-	}
-	for name, id := range map[string]*queue.ID{"before": &f.Before, "after": &f.After} {
-		if text := query.Get(name); text != "" {
-			if *id, err = parseID(text); err != nil {
-				return f, fmt.Errorf("%s: %v", name, err)
-			}
-		}
-	}
-	if where := query.Get("where"); where != "" {
-		if f.Where, err = rules.Compile(where); err != nil {
-			return f, fmt.Errorf("where: %v", err)
+			return f, InvalidError{fmt.Errorf("limit %q is not a number from 1 on", limit)}
 		}
 	}
 	return f, nil
+}
+
+// query writes the filter as readFilter reads it.
+func (f *Filter) query() url.Values {
+	query := url.Values{}
+	for name, text := range f.texts() {
+		setOptional(query, name, *text)
+	}
+	if f.Limit > 0 {
+		query.Set("limit", strconv.Itoa(f.Limit))
+	}
+	return query
+}
+
+// selection is a filter whose texts are understood.
+type selection struct {
+	Filter
+	older, newer  time.Time
+	where         *rules.Rule
+	before, after queue.ID
+}
+
+// selection understands the filter.
+func (f Filter) selection() (*selection, error) {
+	s := &selection{Filter: f}
+	if f.State != "" && !slices.Contains(states, f.State) {
+		return nil, InvalidError{fmt.Errorf("unknown state %q: want one of %v", f.State, states)}
+	}
+	var err error
+	if s.older, err = parseMoment(f.Older); err != nil {
+		return nil, InvalidError{err}
+	}
+	if s.newer, err = parseMoment(f.Newer); err != nil {
+		return nil, InvalidError{err}
+	}
+	if f.Before != "" {
+		if s.before, err = parseID(f.Before); err != nil {
+			return nil, InvalidError{fmt.Errorf("before: %v", err)}
+		}
+	}
+	if f.After != "" {
+		if s.after, err = parseID(f.After); err != nil {
+			return nil, InvalidError{fmt.Errorf("after: %v", err)}
+		}
+	}
+	if f.Where != "" {
+		if s.where, err = rules.Compile(f.Where); err != nil {
+			return nil, InvalidError{fmt.Errorf("where: %v", err)}
+		}
+	}
+	return s, nil
 }
 
 var (
@@ -83,25 +124,24 @@ func parseMoment(text string) (time.Time, error) {
 	return queue.Now().Add(-ago), nil
 }
 
-// scan yields the events that the filter selects, newest first below Before, or
-// oldest first above After, until yield returns false. A filter with Where
-// yields them with their requests. next is where a later scan goes on, zero if
-// there is nothing more.
-func (f *Filter) scan(ctx context.Context, engine *queue.Engine, oldestFirst bool, yield func(*queue.Event) bool) (next queue.ID, err error) {
-	walk, from := engine.List, f.Before
+// scan yields the selected events, newest first below Before, or oldest first
+// above After, until yield returns false. With Where, events come with their
+// requests. next is where a later scan goes on, zero if there is nothing more.
+func (s *selection) scan(ctx context.Context, engine *queue.Engine, oldestFirst bool, yield func(*queue.Event) bool) (next queue.ID, err error) {
+	walk, from := engine.List, s.before
 	if oldestFirst {
-		walk, from = engine.Ascend, f.After
+		walk, from = engine.Ascend, s.after
 	}
 	var failed error
 	err = walk(ctx, from, func(e *queue.Event) bool {
-		if !oldestFirst && f.passed(e) {
+		if !oldestFirst && s.passed(e) {
 			return false
 		}
-		if !f.matches(engine, e) {
+		if !s.matches(engine, e) {
 			return true
 		}
-		if f.Where != nil {
-			switch e, failed = f.whole(ctx, engine, e); {
+		if s.where != nil {
+			switch e, failed = s.whole(ctx, engine, e); {
 			case failed != nil:
 				return false
 			case e == nil:
@@ -117,37 +157,37 @@ func (f *Filter) scan(ctx context.Context, engine *queue.Engine, oldestFirst boo
 	return next, errors.Join(err, failed)
 }
 
-// matches reports whether the filter selects an event, Where apart.
-func (f *Filter) matches(engine *queue.Engine, e *queue.Event) bool {
-	if f.Source != "" && e.Source != f.Source || f.Event != "" && e.Type != f.Event ||
-		!f.Older.IsZero() && !e.ReceivedAt.Before(f.Older) || !f.Newer.IsZero() && !e.ReceivedAt.After(f.Newer) {
+// matches reports whether an event is selected, Where apart.
+func (s *selection) matches(engine *queue.Engine, e *queue.Event) bool {
+	if s.Source != "" && e.Source != s.Source || s.Event != "" && e.Type != s.Event ||
+		!s.older.IsZero() && !e.ReceivedAt.Before(s.older) || !s.newer.IsZero() && !e.ReceivedAt.After(s.newer) {
 		return false
 	}
-	state := f.State
+	state := s.State
 	if slices.Contains(eventStates, state) {
 		if state != string(e.State) {
 			return false
 		}
 		state = ""
 	}
-	return f.Route == "" && state == "" || slices.ContainsFunc(e.Deliveries, func(d queue.Delivery) bool {
-		return (f.Route == "" || f.Route == d.Route) && (state == "" || state == string(engine.State(e, &d)))
+	return s.Route == "" && state == "" || slices.ContainsFunc(e.Deliveries, func(d queue.Delivery) bool {
+		return (s.Route == "" || s.Route == d.Route) && (state == "" || state == string(engine.State(e, &d)))
 	})
 }
 
-// whole loads the event with its request if Where holds for it. An expression
-// that fails does not.
-func (f *Filter) whole(ctx context.Context, engine *queue.Engine, e *queue.Event) (*queue.Event, error) {
+// whole loads an event with its request if Where holds for the event, else nil.
+// An expression that fails does not hold.
+func (s *selection) whole(ctx context.Context, engine *queue.Engine, e *queue.Event) (*queue.Event, error) {
 	e, err := engine.Get(ctx, e.ID)
 	switch {
 	case errors.Is(err, queue.ErrUnavailable), errors.Is(err, queue.ErrClosed), ctx.Err() != nil:
 		return nil, err
-	case err != nil: // it has gone, or it is damaged and was set aside
+	case err != nil: // the event has gone, or it is damaged and was set aside
 		return nil, nil
 	}
 	view := module.StoredView(e)
 	defer view.Free()
-	if holds, _ := f.Where.Match(view); !holds {
+	if holds, _ := s.where.Match(view); !holds {
 		return nil, nil
 	}
 	return e, nil
@@ -155,12 +195,12 @@ func (f *Filter) whole(ctx context.Context, engine *queue.Engine, e *queue.Event
 
 // passed reports whether neither an event nor any older one can match. Events
 // are in the order of their IDs, and received before they got one.
-func (f *Filter) passed(e *queue.Event) bool {
-	return !f.Newer.IsZero() && timeOf(e.ID).Before(f.Newer) ||
-		f.After != (queue.ID{}) && slices.Compare(e.ID[:], f.After[:]) <= 0
+func (s *selection) passed(e *queue.Event) bool {
+	return !s.newer.IsZero() && timeOf(e.ID).Before(s.newer) ||
+		s.after != (queue.ID{}) && slices.Compare(e.ID[:], s.after[:]) <= 0
 }
 
-// timeOf returns the millisecond in which an event got its ID; it ends later.
+// timeOf returns the end of the millisecond in which an event got its ID.
 func timeOf(id queue.ID) time.Time {
 	return time.Unix(id.Time().UnixTime()).Add(time.Millisecond)
 }
@@ -177,17 +217,20 @@ func filterFlags(cmd *cobra.Command) {
 	cmd.Flags().String("limit", "", "At most so many events")
 }
 
-// filterQuery reads the flags that select events. Those that are wrong are
-// errors before anything is asked.
-func (r *remote) filterQuery() (url.Values, error) {
-	query := url.Values{}
-	for _, name := range filterNames {
-		if f := r.Flag(name); f != nil && f.Value.String() != "" {
-			query.Set(name, f.Value.String())
+// filter reads the flags that select events. Wrong flags are errors before the
+// gateway is asked.
+func (r *remote) filter() (Filter, error) {
+	f, err := readFilter(func(name string) string {
+		if flag := r.Flag(name); flag != nil {
+			return flag.Value.String()
 		}
+		return ""
+	})
+	if err == nil {
+		_, err = f.selection()
 	}
-	if _, err := parseFilter(query); err != nil {
-		return nil, usageError{err}
+	if err != nil {
+		return f, usageError{err}
 	}
-	return query, nil
+	return f, nil
 }

@@ -1,16 +1,15 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -21,7 +20,7 @@ const (
 	followPause    = 500 * time.Millisecond
 	followPatience = 15 * time.Second // with a gateway that does not answer, because it is being reloaded say
 	followBack     = time.Second      // events become visible later than their IDs say
-	followFirst    = "10"             // events that are shown at first
+	followFirst    = 10               // events that are shown at first
 	followPage     = 500
 	followPages    = 20   // at once; what comes faster is not all shown
 	followWatched  = 1000 // events whose deliveries are waited for, the newest
@@ -34,23 +33,23 @@ type follower struct {
 	*client
 	*remote
 	out    io.Writer
-	filter url.Values
+	filter Filter // without the state, which an event may come into later
 	state  string
-	first  string               // the newest event of the queue at the beginning
-	newest string               // and when it was last asked
-	known  map[string]EventInfo // what was shown and may change, or may come again
-	waits  []string             // what of it waits for something, the oldest first
-	asked  int                  // of waits, where the next round goes on
+	first  string                // the newest event of the queue at the beginning
+	newest string                // and when it was last asked
+	known  map[string]*EventInfo // what was shown and may change, or may come again
+	waits  []string              // what of it waits for something, the oldest first
+	asked  int                   // of waits, where the next round goes on
 }
 
-func newFollower(c *client, r *remote, filter url.Values) *follower {
-	return &follower{client: c, remote: r, out: r.OutOrStdout(), filter: filter, state: filter.Get("state"),
-		known: make(map[string]EventInfo)}
+func newFollower(c *client, r *remote, f Filter) *follower {
+	return &follower{client: c, remote: r, out: r.OutOrStdout(), filter: f, state: f.State,
+		known: make(map[string]*EventInfo)}
 }
 
 // run follows until it is interrupted.
 func (f *follower) run() error {
-	if f.filter.Has("older") || f.filter.Has("before") {
+	if f.filter.Older != "" || f.filter.Before != "" {
 		return usageError{errors.New("--follow goes on with new events: --older and --before do not go with it")}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -76,19 +75,16 @@ func (f *follower) run() error {
 
 // begin shows the newest events.
 func (f *follower) begin() error {
-	if !f.filter.Has("limit") {
-		f.filter.Set("limit", followFirst)
-	}
+	f.filter.Limit = cmp.Or(f.filter.Limit, followFirst)
 	if err := f.findNewest(); err != nil {
 		return err
 	}
 	f.first = f.newest
-	events, _, err := f.events(f.filter)
+	events, _, err := f.page(f.filter)
 	if err != nil {
 		return err
 	}
-	f.filter.Del("state") // an event may come into it later
-	f.filter.Set("limit", strconv.Itoa(followPage))
+	f.filter.State, f.filter.Limit = "", followPage
 	f.meet(events)
 	return nil
 }
@@ -114,21 +110,33 @@ func (f *follower) look() error {
 }
 
 func (f *follower) findNewest() error {
-	events, _, err := f.events(url.Values{"limit": {"1"}})
+	events, _, err := f.page(Filter{Limit: 1})
 	if err == nil && len(events) > 0 {
 		f.newest = events[0].ID
 	}
 	return err
 }
 
-// newer returns the events above an ID that are not known, the newest first.
-func (f *follower) newer(after string) (fresh []EventInfo, err error) {
-	query := optional("after", after)
-	for name, values := range f.filter {
-		query[name] = values
+// page returns a page of events.
+func (f *follower) page(filter Filter) (events []*EventInfo, next string, err error) {
+	next, err = f.events(filter, collect(&events))
+	return events, next, err
+}
+
+// collect returns a function that appends what it is given.
+func collect[T any](to *[]T) func(T) error {
+	return func(row T) error {
+		*to = append(*to, row)
+		return nil
 	}
+}
+
+// newer returns the events above an ID that are not known, the newest first.
+func (f *follower) newer(after string) (fresh []*EventInfo, err error) {
+	filter := f.filter
+	filter.After = after
 	for range followPages {
-		events, next, err := f.events(query)
+		events, next, err := f.page(filter)
 		if err != nil {
 			return nil, err
 		}
@@ -140,13 +148,13 @@ func (f *follower) newer(after string) (fresh []EventInfo, err error) {
 		if next == "" {
 			return fresh, nil
 		}
-		query.Set("before", next)
+		filter.Before = next
 	}
 	fmt.Fprintln(f.ErrOrStderr(), "Events come faster than they can be shown; some are left out.")
 	return fresh, nil
 }
 
-// earlier returns an ID that is a moment below another.
+// earlier returns an ID that is a moment below another ID.
 func earlier(text string) string {
 	id, err := uuid.Parse(text)
 	if err != nil {
@@ -161,10 +169,10 @@ func earlier(text string) string {
 }
 
 // meet shows events that are new to the follower, given with the newest first.
-func (f *follower) meet(events []EventInfo) {
+func (f *follower) meet(events []*EventInfo) {
 	for _, e := range slices.Backward(events) {
 		f.known[e.ID] = e
-		if f.state == "" || f.state == e.State || e.hasDelivery(f.filter.Get("route"), f.state) {
+		if f.state == "" || f.state == e.State || e.hasDelivery(f.filter.Route, f.state) {
 			f.show(e, e.ReceivedAt, e.State+" "+e.deliveries())
 		}
 		if e.waits() {
@@ -186,8 +194,8 @@ func (f *follower) askWaiting() error {
 		return nil
 	}
 	f.asked += len(round)
-	events, _, err := f.events(url.Values{"id": round})
-	if err != nil {
+	var events []*EventInfo
+	if err := f.eventsByID(round, collect(&events)); err != nil {
 		return err
 	}
 	waiting := make(map[string]bool)
@@ -203,7 +211,7 @@ func (f *follower) askWaiting() error {
 }
 
 // compare shows how an event differs from what was known of it.
-func (f *follower) compare(old, e EventInfo) {
+func (f *follower) compare(old, e *EventInfo) {
 	if old.State != e.State && (f.state == "" || f.state == e.State) {
 		f.show(e, time.Now(), e.State+" "+e.deliveries())
 		return
@@ -213,7 +221,7 @@ func (f *follower) compare(old, e EventInfo) {
 		if i >= 0 && d.State == old.Deliveries[i].State && d.Attempts == old.Deliveries[i].Attempts && d.Replays == old.Deliveries[i].Replays {
 			continue
 		}
-		route := f.filter.Get("route")
+		route := f.filter.Route
 		if (route == "" || route == d.Route) && (f.state == "" || f.state == d.State) {
 			f.show(e, time.Now(), d.summary())
 		}
@@ -221,7 +229,7 @@ func (f *follower) compare(old, e EventInfo) {
 }
 
 // show prints what happened to an event at a time.
-func (f *follower) show(e EventInfo, at time.Time, what string) {
+func (f *follower) show(e *EventInfo, at time.Time, what string) {
 	if f.json {
 		_ = json.NewEncoder(f.out).Encode(e)
 		return

@@ -1,26 +1,68 @@
 package operate
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
 // defaultLimit is the number of rows of a page that nobody gave a limit.
 const defaultLimit = 50
 
+// page reads a page of a list: the events that a filter selects, newest first,
+// until there are as many rows as it may have. rows makes the rows of an event
+// and returns how many there are. next is what the next page begins before, ""
+// for the last one.
+func (s *Service) page(ctx context.Context, f Filter, rows func(*queue.Engine, *queue.Event) (int, error)) (next string, err error) {
+	selected, err := f.selection()
+	if err != nil {
+		return "", err
+	}
+	engine, err := s.app.Engine()
+	if err != nil {
+		return "", err
+	}
+	var failed error
+	n, limit := 0, cmp.Or(f.Limit, defaultLimit)
+	last, err := selected.scan(ctx, engine, false, func(e *queue.Event) bool {
+		var more int
+		more, failed = rows(engine, e)
+		n += more
+		return failed == nil && n < limit
+	})
+	if last != (queue.ID{}) {
+		next = last.String()
+	}
+	return next, errors.Join(err, failed)
+}
+
 // list is an answer that is written while it is read, for it may be long:
 //
 //	{"<name>": [...], "next": "<where the next page begins>"}
 type list struct {
 	name string
-	rows func(yield func(any) error) (next queue.ID, err error)
+	rows func(each func(row any) error) (next string, err error)
+}
+
+// listing makes the endpoint of a list that the service makes.
+func listing[T any](name string, rows func(*Service, context.Context, Filter, func(*T) error) (next string, err error)) func(*Service, *http.Request) (any, error) {
+	return func(s *Service, r *http.Request) (any, error) {
+		f, err := readFilter(r.URL.Query().Get)
+		if err != nil {
+			return nil, err
+		}
+		return list{name, func(each func(any) error) (string, error) {
+			return rows(s, r.Context(), f, func(row *T) error { return each(row) })
+		}}, nil
+	}
 }
 
 // write writes the list. When reading fails half-way the answer breaks off.
@@ -48,7 +90,7 @@ func (l list) write(w io.Writer) error {
 	})
 	switch {
 	case err != nil && begun:
-		panic(http.ErrAbortHandler) // net/http's way to say it
+		panic(http.ErrAbortHandler) // net/http's way to say so
 	case err != nil:
 		return err
 	case !begun:
@@ -57,47 +99,11 @@ func (l list) write(w io.Writer) error {
 		}
 	}
 	end := "]}\n"
-	if next != (queue.ID{}) {
+	if next != "" {
 		end = fmt.Sprintf("],\"next\":%q}\n", next)
 	}
 	_, err = io.WriteString(w, end)
 	return err
-}
-
-// listOf makes a list of the events that a filter selects, with the rows that
-// each of them has.
-func listOf(name string, a *module.App, r *http.Request, state string, rows func(*queue.Engine, *queue.Event, Filter) []any) (any, error) {
-	filter, err := parseFilter(r.URL.Query())
-	if err != nil {
-		return nil, badRequest{err}
-	}
-	engine, err := a.Engine()
-	if err != nil {
-		return nil, err
-	}
-	if filter.State == "" {
-		filter.State = state
-	}
-	if filter.Limit == 0 {
-		filter.Limit = defaultLimit
-	}
-	return list{name, func(yield func(any) error) (queue.ID, error) {
-		var failed error
-		n := 0
-		next, err := filter.scan(r.Context(), engine, false, func(e *queue.Event) bool {
-			for _, row := range rows(engine, e, filter) {
-				n++
-				if failed = yield(row); failed != nil {
-					return false
-				}
-			}
-			return n < filter.Limit
-		})
-		if err == nil {
-			err = failed
-		}
-		return next, err
-	}}, nil
 }
 
 // pageFlags adds the flags of a list.

@@ -29,84 +29,83 @@ const (
 	maxLoadConcurrency = 1000
 )
 
-// load is how many samples are sent, how fast, and how many at once.
-type load struct {
-	count       int
-	rate        float64 // per second; 0: as fast as it goes
-	concurrency int
+// LoadOptions says how many samples are sent, how fast, and how many at once.
+type LoadOptions struct {
+	Count       int
+	Rate        float64 // per second; 0: as fast as possible
+	Concurrency int
 }
 
-func (l *load) check() error {
+func (l *LoadOptions) check() error {
 	switch {
-	case l.count < 1 || l.count > maxLoadCount:
-		return fmt.Errorf("count is from 1 to %d, not %d", maxLoadCount, l.count)
-	case !(l.rate >= 0) || math.IsInf(l.rate, 1):
-		return fmt.Errorf("rate is a number per second, not %v", l.rate)
-	case l.concurrency < 1 || l.concurrency > maxLoadConcurrency:
-		return fmt.Errorf("concurrency is from 1 to %d, not %d", maxLoadConcurrency, l.concurrency)
+	case l.Count < 1 || l.Count > maxLoadCount:
+		return fmt.Errorf("count is from 1 to %d, not %d", maxLoadCount, l.Count)
+	case !(l.Rate >= 0) || math.IsInf(l.Rate, 1):
+		return fmt.Errorf("rate is a number per second, not %v", l.Rate)
+	case l.Concurrency < 1 || l.Concurrency > maxLoadConcurrency:
+		return fmt.Errorf("concurrency is from 1 to %d, not %d", maxLoadConcurrency, l.Concurrency)
 	}
 	return nil
 }
 
-// parseLoad reads a load out of a query.
-func parseLoad(query url.Values) (load, error) {
+// readLoad reads the options out of a query.
+func readLoad(query url.Values) (LoadOptions, error) {
 	count, err := strconv.Atoi(query.Get("count"))
 	if err != nil {
-		return load{}, fmt.Errorf("reading count: %v", err)
+		return LoadOptions{}, fmt.Errorf("reading count: %v", err)
 	}
 	rate, err := strconv.ParseFloat(query.Get("rate"), 64)
 	if err != nil {
-		return load{}, fmt.Errorf("reading rate: %v", err)
+		return LoadOptions{}, fmt.Errorf("reading rate: %v", err)
 	}
 	concurrency, err := strconv.Atoi(query.Get("concurrency"))
 	if err != nil {
-		return load{}, fmt.Errorf("reading concurrency: %v", err)
+		return LoadOptions{}, fmt.Errorf("reading concurrency: %v", err)
 	}
-	l := load{count, rate, concurrency}
-	return l, l.check()
+	return LoadOptions{count, rate, concurrency}, nil
 }
 
-// addTo writes the load into a query.
-func (l *load) addTo(query url.Values) {
-	query.Set("count", strconv.Itoa(l.count))
-	query.Set("rate", strconv.FormatFloat(l.rate, 'g', -1, 64))
-	query.Set("concurrency", strconv.Itoa(l.concurrency))
+// addTo writes the options into a query.
+func (l *LoadOptions) addTo(query url.Values) {
+	query.Set("count", strconv.Itoa(l.Count))
+	query.Set("rate", strconv.FormatFloat(l.Rate, 'g', -1, 64))
+	query.Set("concurrency", strconv.Itoa(l.Concurrency))
 }
 
 // due is when a sample is sent, counted from the beginning.
-func (l *load) due(n int) time.Duration {
-	if l.rate == 0 {
+func (l *LoadOptions) due(n int) time.Duration {
+	if l.Rate == 0 {
 		return 0
 	}
-	return time.Duration(float64(n) / l.rate * float64(time.Second))
+	return time.Duration(float64(n) / l.Rate * float64(time.Second))
 }
 
 // step is the part of a load that a step makes after so many. A step that
 // begins late makes up for it.
-func (l *load) step(sent int, began time.Time) load {
-	part := load{count: min(l.count-sent, loadStepMost), concurrency: l.concurrency}
-	if l.rate == 0 {
+func (l *LoadOptions) step(sent int, began time.Time) LoadOptions {
+	part := LoadOptions{Count: min(l.Count-sent, loadStepMost), Concurrency: l.Concurrency}
+	if l.Rate == 0 {
 		return part
 	}
-	part.count = min(part.count, max(1, int(l.rate*loadStep.Seconds())))
-	if left := time.Until(began.Add(l.due(sent + part.count))); left > 0 {
-		part.rate = float64(part.count) / left.Seconds()
+	part.Count = min(part.Count, max(1, int(l.Rate*loadStep.Seconds())))
+	if left := time.Until(began.Add(l.due(sent + part.Count))); left > 0 {
+		part.Rate = float64(part.Count) / left.Seconds()
 	}
 	return part
 }
 
 // run sends samples until all are sent or the context ends. It waits for those
 // that are under way then.
-func (l *load) run(ctx context.Context, s *sampler) *Load {
+func (l *LoadOptions) run(ctx context.Context, s *sampler) *Load {
 	result, began := newLoad(s.sample.Event, s.target.Redacted()), time.Now()
 	var lock sync.Mutex
 	var taken atomic.Int64
 	var workers sync.WaitGroup
-	for range min(l.concurrency, l.count) {
+	for range min(l.Concurrency, l.Count) {
 		workers.Go(func() {
 			for {
 				n := int(taken.Add(1)) - 1
-				if n >= l.count || !sleepUntil(ctx, began.Add(l.due(n))) {
+				if n >= l.Count || !sleepUntil(ctx, began.Add(l.due(n))) {
 					return
 				}
 				sent, err := s.send(context.WithoutCancel(ctx))

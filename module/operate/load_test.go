@@ -62,7 +62,7 @@ func (to *target) sampler(t *testing.T, tamper bool) *sampler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSampler(p.name, p.provider, &sending{url: to.URL, tamper: tamper}, p.secure)
+	s, err := newSampler(p.name, p.provider, SendOptions{URL: to.URL, Tamper: tamper}, p.secure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestLoadKeepsConnectionsAndIsFresh(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		fmt.Fprint(w, "taken")
 	})
-	done := (&load{count: 100, concurrency: 4}).run(t.Context(), to.sampler(t, false))
+	done := (&LoadOptions{Count: 100, Concurrency: 4}).run(t.Context(), to.sampler(t, false))
 	if done.Sent != 100 || done.OK != 100 || done.Statuses[200] != 100 || len(done.Micros) != 100 || len(done.Errors) != 0 {
 		t.Errorf("%+v", done)
 	}
@@ -89,7 +89,7 @@ func TestLoadKeepsConnectionsAndIsFresh(t *testing.T) {
 func TestLoadHoldsItsRate(t *testing.T) {
 	to := newTarget(t, ok)
 	began := time.Now()
-	(&load{count: 21, rate: 100, concurrency: 3}).run(t.Context(), to.sampler(t, false))
+	(&LoadOptions{Count: 21, Rate: 100, Concurrency: 3}).run(t.Context(), to.sampler(t, false))
 	if took := time.Since(began); took < 200*time.Millisecond {
 		t.Errorf("21 at 100 per second took %v", took)
 	}
@@ -102,11 +102,11 @@ func TestLoadEnds(t *testing.T) {
 		stop()
 		time.Sleep(50 * time.Millisecond)
 	})
-	done := (&load{count: 1000, concurrency: 2}).run(ctx, to.sampler(t, false))
+	done := (&LoadOptions{Count: 1000, Concurrency: 2}).run(ctx, to.sampler(t, false))
 	if done.Sent == 0 || done.Sent > 2 || done.OK != done.Sent || to.requests != done.Sent {
 		t.Errorf("%d requests, counted %+v", to.requests, done.LoadCounts)
 	}
-	if late := (&load{count: 5, concurrency: 1}).run(ctx, to.sampler(t, false)); late.Sent != 0 {
+	if late := (&LoadOptions{Count: 5, Concurrency: 1}).run(ctx, to.sampler(t, false)); late.Sent != 0 {
 		t.Errorf("after the end %d were sent", late.Sent)
 	}
 }
@@ -122,14 +122,14 @@ func TestLoadCountsAnswersAndErrors(t *testing.T) {
 		}
 	})
 	for tampered, good := range map[bool]int{false: 6, true: 3} {
-		done := (&load{count: 12, concurrency: 1}).run(t.Context(), to.sampler(t, tampered))
+		done := (&LoadOptions{Count: 12, Concurrency: 1}).run(t.Context(), to.sampler(t, tampered))
 		if done.OK != good || done.Statuses[200] != 6 || done.Statuses[401] != 3 || done.Statuses[503] != 3 {
 			t.Errorf("tampered %v: %+v", tampered, done.LoadCounts)
 		}
 	}
 	s := to.sampler(t, false)
 	to.Close()
-	done := (&load{count: 5, concurrency: 2}).run(t.Context(), s)
+	done := (&LoadOptions{Count: 5, Concurrency: 2}).run(t.Context(), s)
 	if done.Sent != 5 || done.OK != 0 || done.Errors["dial: connect: connection refused"] != 5 {
 		t.Errorf("%+v", done.LoadCounts)
 	}
@@ -138,32 +138,32 @@ func TestLoadCountsAnswersAndErrors(t *testing.T) {
 // TestLoadSteps divides loads into what the gateway does at once.
 func TestLoadSteps(t *testing.T) {
 	for _, test := range []struct {
-		load
+		LoadOptions
 		sent int
 		late time.Duration
 		want int
 		rate float64
 	}{
-		{load{count: 25_000, concurrency: 8}, 0, 0, 10_000, 0},
-		{load{count: 25_000, concurrency: 8}, 20_000, 0, 5000, 0},
-		{load{count: 500, rate: 200, concurrency: 8}, 0, 0, 200, 200},
-		{load{count: 500, rate: 200, concurrency: 8}, 400, 0, 100, 200},
-		{load{count: 500, rate: 200, concurrency: 8}, 200, 500 * time.Millisecond, 200, 400},
-		{load{count: 500, rate: 200, concurrency: 8}, 200, 10 * time.Second, 200, 0},
-		{load{count: 5, rate: 0.5, concurrency: 1}, 1, 0, 1, 0.5},
+		{LoadOptions{Count: 25_000, Concurrency: 8}, 0, 0, 10_000, 0},
+		{LoadOptions{Count: 25_000, Concurrency: 8}, 20_000, 0, 5000, 0},
+		{LoadOptions{Count: 500, Rate: 200, Concurrency: 8}, 0, 0, 200, 200},
+		{LoadOptions{Count: 500, Rate: 200, Concurrency: 8}, 400, 0, 100, 200},
+		{LoadOptions{Count: 500, Rate: 200, Concurrency: 8}, 200, 500 * time.Millisecond, 200, 400},
+		{LoadOptions{Count: 500, Rate: 200, Concurrency: 8}, 200, 10 * time.Second, 200, 0},
+		{LoadOptions{Count: 5, Rate: 0.5, Concurrency: 1}, 1, 0, 1, 0.5},
 	} {
 		part := test.step(test.sent, time.Now().Add(-test.due(test.sent)-test.late))
-		if part.count != test.want || part.concurrency != test.concurrency || part.rate < test.rate || part.rate > test.rate*1.1 {
-			t.Errorf("%+v after %d, %v late: %+v, want %d at %v", test.load, test.sent, test.late, part, test.want, test.rate)
+		if part.Count != test.want || part.Concurrency != test.Concurrency || part.Rate < test.rate || part.Rate > test.rate*1.1 {
+			t.Errorf("%+v after %d, %v late: %+v, want %d at %v", test.LoadOptions, test.sent, test.late, part, test.want, test.rate)
 		}
 	}
 }
 
 func TestLoadFromAQuery(t *testing.T) {
-	want := load{12, 0.25, 3}
+	want := LoadOptions{12, 0.25, 3}
 	query := url.Values{}
 	want.addTo(query)
-	if got, err := parseLoad(query); err != nil || got != want {
+	if got, err := readLoad(query); err != nil || got != want {
 		t.Errorf("%+v became %+v: %v", want, got, err)
 	}
 	for name, values := range map[string][]string{
@@ -173,7 +173,11 @@ func TestLoadFromAQuery(t *testing.T) {
 			query := url.Values{}
 			want.addTo(query)
 			query.Set(name, value)
-			if got, err := parseLoad(query); err == nil {
+			got, err := readLoad(query)
+			if err == nil {
+				err = got.check()
+			}
+			if err == nil {
 				t.Errorf("%s=%s became %+v", name, value, got)
 			}
 		}
@@ -215,7 +219,7 @@ func TestSendVerifiesTheCertificate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sent, _, err := p.send(&sending{url: to.URL})
+		sent, _, err := p.send(SendOptions{URL: to.URL})
 		if got := err == nil && sent.OK; got != want || !want && (!errors.As(err, new(*tls.CertificateVerificationError)) || !strings.Contains(err.Error(), "--insecure")) {
 			t.Errorf("insecure %v: %v", insecure, err)
 		}

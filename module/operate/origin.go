@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -21,11 +20,11 @@ type origin interface {
 	events() []string
 
 	// send sends one, and returns what is stored of it where that is known.
-	send(*sending) (*Sent, *EventInfo, error)
+	send(SendOptions) (*Sent, *EventInfo, error)
 
 	// load sends many until the context ends. With an error it returns what was
 	// done before.
-	load(context.Context, *sending, *load) (*Load, error)
+	load(context.Context, SendOptions, LoadOptions) (*Load, error)
 }
 
 // remoteSource is a source of the running gateway.
@@ -52,36 +51,36 @@ func newRemoteSource(c *client, name string) (*remoteSource, error) {
 
 func (s *remoteSource) events() []string { return s.info.Events }
 
-func (s *remoteSource) send(what *sending) (*Sent, *EventInfo, error) {
-	sent := new(Sent)
-	if err := s.ask(what, nil, sent); err != nil {
+func (s *remoteSource) send(options SendOptions) (*Sent, *EventInfo, error) {
+	if err := s.complete(&options); err != nil {
+		return nil, nil, err
+	}
+	sent, err := s.client.send(s.info.Source, options)
+	if err != nil {
 		return nil, nil, err
 	}
 	var stored *EventInfo
 	if sent.EventID != "" {
 		stored = s.follow(sent.EventID)
 	}
-	if sent.OK && !what.tamper && len(s.info.Routes) > 0 && stored == nil {
+	if sent.OK && !options.Tamper && len(s.info.Routes) > 0 && stored == nil {
 		return sent, nil, fmt.Errorf("%s answered %d, but not for the source: the event is not in the queue; name the source's URL with --url", sent.URL, sent.Status)
 	}
 	return sent, stored, nil
 }
 
-// ask has the gateway send one sample, or a part of a load.
-func (s *remoteSource) ask(what *sending, part *load, answer any) (err error) {
-	query := what.query()
-	if what.url == "" {
-		if s.url == "" {
-			if s.url, err = s.sourceURL(s.info.Source); err != nil {
-				return err
-			}
+// complete adds the URL of the source where the options have none.
+func (s *remoteSource) complete(options *SendOptions) (err error) {
+	if options.URL != "" {
+		return nil
+	}
+	if s.url == "" {
+		if s.url, err = s.sourceURL(s.info.Source); err != nil {
+			return err
 		}
-		query.Set("url", s.url)
 	}
-	if part != nil {
-		part.addTo(query)
-	}
-	return s.call(http.MethodPost, sourcePath(s.info.Source, "send"), query, answer)
+	options.URL = s.url
+	return nil
 }
 
 // follow waits a moment for the event's deliveries to end, or to fail once.
@@ -89,7 +88,7 @@ func (s *remoteSource) follow(id string) *EventInfo {
 	const patience = 2 * time.Second
 	began, pause := time.Now(), 10*time.Millisecond
 	for {
-		e, err := s.showEvent(id)
+		e, err := s.event(id)
 		if err != nil {
 			return nil
 		}
@@ -97,18 +96,21 @@ func (s *remoteSource) follow(id string) *EventInfo {
 			return d.Ended == nil && d.Attempts == 0
 		})
 		if !waiting || time.Since(began) > patience {
-			return &e
+			return e
 		}
 		time.Sleep(pause)
 		pause *= 2
 	}
 }
 
-func (s *remoteSource) load(ctx context.Context, what *sending, l *load) (*Load, error) {
+func (s *remoteSource) load(ctx context.Context, options SendOptions, l LoadOptions) (*Load, error) {
 	total, began := newLoad("", ""), time.Now()
-	for total.Sent < l.count && sleepUntil(ctx, began.Add(l.due(total.Sent))) {
-		part, done := l.step(total.Sent, began), newLoad("", "")
-		if err := s.ask(what, &part, done); err != nil {
+	if err := s.complete(&options); err != nil {
+		return total, err
+	}
+	for total.Sent < l.Count && sleepUntil(ctx, began.Add(l.due(total.Sent))) {
+		done, err := s.sendStep(s.info.Source, options, l.step(total.Sent, began))
+		if err != nil {
 			return total, err
 		}
 		if done.Sent == 0 {
@@ -139,8 +141,8 @@ func newLocalProvider(name string, secrets, options []string, insecure bool) (*l
 
 func (p *localProvider) events() []string { return sampleEvents(p.provider) }
 
-func (p *localProvider) send(what *sending) (*Sent, *EventInfo, error) {
-	s, err := newSampler(p.name, p.provider, what, p.secure)
+func (p *localProvider) send(options SendOptions) (*Sent, *EventInfo, error) {
+	s, err := newSampler(p.name, p.provider, options, p.secure)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -155,8 +157,8 @@ func (p *localProvider) send(what *sending) (*Sent, *EventInfo, error) {
 	return sent, nil, nil
 }
 
-func (p *localProvider) load(ctx context.Context, what *sending, l *load) (*Load, error) {
-	s, err := newSampler(p.name, p.provider, what, p.secure)
+func (p *localProvider) load(ctx context.Context, options SendOptions, l LoadOptions) (*Load, error) {
+	s, err := newSampler(p.name, p.provider, options, p.secure)
 	if err != nil {
 		return newLoad("", ""), err
 	}

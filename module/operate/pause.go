@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -19,24 +19,26 @@ type PauseInfo struct {
 	Paused []string `json:"paused"`
 }
 
-func pauseSource(a *module.App, r *http.Request) (any, error) {
-	return changePause(a, r, "pause", (*queue.Engine).Pause)
+// Pause parks the deliveries of a route, or of all routes of a source if route is
+// empty.
+func (s *Service) Pause(ctx context.Context, source, route string) (*PauseInfo, error) {
+	return s.changePause(ctx, "pause", source, route, (*queue.Engine).Pause)
 }
 
-func resumeSource(a *module.App, r *http.Request) (any, error) {
-	return changePause(a, r, "resume", (*queue.Engine).Resume)
+// Resume lets a route, or all routes of a source if route is empty, deliver again.
+func (s *Service) Resume(ctx context.Context, source, route string) (*PauseInfo, error) {
+	return s.changePause(ctx, "resume", source, route, (*queue.Engine).Resume)
 }
 
-// changePause pauses or resumes the route that a request names, or all routes
-// of the source. A route that is not configured any more may still be paused.
-func changePause(a *module.App, r *http.Request, verb string, change func(*queue.Engine, context.Context, ...queue.RouteKey) error) (any, error) {
-	engine, err := a.Engine()
+// changePause pauses or resumes. A route that is not configured any more may
+// still be paused.
+func (s *Service) changePause(ctx context.Context, verb, source, route string, change func(*queue.Engine, context.Context, ...queue.RouteKey) error) (*PauseInfo, error) {
+	engine, err := s.app.Engine()
 	if err != nil {
 		return nil, err
 	}
-	source, route := r.PathValue("source"), r.URL.Query().Get("route")
 	var names []string
-	if h := a.Source(source); h != nil {
+	if h := s.app.Source(source); h != nil {
 		for _, route := range h.Routes {
 			names = append(names, route.Name)
 		}
@@ -49,13 +51,13 @@ func changePause(a *module.App, r *http.Request, verb string, change func(*queue
 		}
 	}
 	if len(routes) == 0 {
-		return nil, notFound{fmt.Errorf("source %s has no such route, or is not there", source)}
+		return nil, NotFoundError{fmt.Errorf("source %s has no such route, or is not there", source)}
 	}
-	if err := change(engine, r.Context(), routes...); err != nil {
+	if err := change(engine, ctx, routes...); err != nil {
 		return nil, err
 	}
-	a.Logger().Info(verb+" by an operator", zap.String("source", source), zap.String("route", route))
-	return PauseInfo{source, pausedRoutes(engine, source)}, nil
+	s.log(verb, zap.String("source", source), zap.String("route", route))
+	return &PauseInfo{source, pausedRoutes(engine, source)}, nil
 }
 
 // pausedRoutes returns the routes of a source that are paused.
@@ -69,8 +71,26 @@ func pausedRoutes(engine *queue.Engine, source string) []string {
 	return names
 }
 
-func (c *client) setPaused(verb, source, route string) (info PauseInfo, err error) {
-	err = c.call(http.MethodPost, sourcePath(source, verb), optional("route", route), &info)
+func pauseSource(s *Service, r *http.Request) (any, error) {
+	return s.Pause(r.Context(), r.PathValue("source"), r.URL.Query().Get("route"))
+}
+
+func resumeSource(s *Service, r *http.Request) (any, error) {
+	return s.Resume(r.Context(), r.PathValue("source"), r.URL.Query().Get("route"))
+}
+
+func (c *client) pause(source, route string) (*PauseInfo, error) {
+	return c.changePause("pause", source, route)
+}
+
+func (c *client) resume(source, route string) (*PauseInfo, error) {
+	return c.changePause("resume", source, route)
+}
+
+func (c *client) changePause(verb, source, route string) (info *PauseInfo, err error) {
+	query := url.Values{}
+	setOptional(query, "route", route)
+	err = c.call(http.MethodPost, sourcePath(source, verb), query, &info)
 	return info, err
 }
 
@@ -79,17 +99,18 @@ func pauseCommand() *cobra.Command {
 		`Parks the deliveries of a route, or of all routes that the source has, until
 they are resumed, also over reloads and restarts. Events go on being accepted,
 and attempts that run end as always. What is parked for longer than retain_dead
-becomes a dead letter. The state of its deliveries is parked.`, 1, 2, changePauseCommand("pause"))
+becomes a dead letter. The state of its deliveries is parked.`, 1, 2, runPause((*client).pause))
 }
 
 func resumeCommand() *cobra.Command {
 	return remoteCommand("resume <source> [<route>]", "Lets a paused route deliver again",
-		"Lets a route, or all routes of a source, deliver again what was parked by pause.", 1, 2, changePauseCommand("resume"))
+		"Lets a route, or all routes of a source, deliver again what was parked by pause.", 1, 2, runPause((*client).resume))
 }
 
-func changePauseCommand(verb string) func(*client, *remote, []string) error {
+// runPause makes what a command runs that pauses or resumes.
+func runPause(change func(c *client, source, route string) (*PauseInfo, error)) func(*client, *remote, []string) error {
 	return func(c *client, r *remote, args []string) error {
-		info, err := c.setPaused(verb, args[0], at(args, 1))
+		info, err := change(c, args[0], at(args, 1))
 		if err != nil {
 			return err
 		}

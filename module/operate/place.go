@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -110,4 +112,18 @@ func (p place) url(server *configServer) (string, error) {
 	// A slash before the asterisk must stay: /hooks/* does not match /hooks.
 	path := strings.TrimSuffix("/"+strings.TrimPrefix(p.path, "/"), "*")
 	return (&url.URL{Scheme: scheme, Host: host, Path: path}).String(), nil
+}
+
+// sourceURL finds the URL of a source in the running configuration.
+func (c *client) sourceURL(source string) (string, error) {
+	var servers map[string]configServer
+	if err := c.call(http.MethodGet, "/config/apps/http/servers", nil, &servers); err != nil {
+		return "", err
+	}
+	for _, server := range servers {
+		if found, ok := findSource(server.Routes, source, place{}); ok {
+			return found.url(&server)
+		}
+	}
+	return "", fmt.Errorf("the running configuration has no source %s", source)
 }

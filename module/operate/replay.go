@@ -1,8 +1,10 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 
@@ -12,57 +14,70 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// newReplay makes a replay. Of the events that a filter selects it means the
-// deliveries that the filter names, dead ones unless it names a state; of an
-// event that the caller named, what has not been delivered, or the route that
-// the caller named.
-func newReplay(a *module.App, query url.Values, filter *Filter) (*operation, error) {
-	to, route, reroute := query.Get("to"), query.Get("route"), query.Get("reroute") != ""
-	if to != "" && reroute {
-		return nil, errors.New("to and reroute exclude each other")
-	}
-	pick := func(d *queue.Delivery, state queue.DeliveryState) bool {
-		return d.Route == route || route == "" && (to != "" || state != queue.Delivered)
-	}
-	if filter != nil {
-		if filter.State == "" {
-			filter.State = string(queue.Dead)
-		}
-		want := queue.DeliveryState(filter.State)
-		if slices.Contains(eventStates, filter.State) {
-			want = queue.Dead
-		}
-		pick = func(d *queue.Delivery, state queue.DeliveryState) bool {
-			return state == want && (route == "" || route == d.Route)
-		}
-	}
-	op := &operation{name: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered: --route <name>"}
-	op.on = func(ctx context.Context, engine *queue.Engine, e *queue.Event) (queue.Operation, error) {
-		routes, err := destinations(ctx, a, engine, e, to, reroute)
-		if err != nil {
-			return nil, err
-		}
-		keys, err := orderKeys(ctx, a, engine, e, routes)
-		return queue.Replay{Pick: pick, To: routes, Keys: keys}, err
-	}
-	return op, nil
+// Destination says where a replay sends events, instead of where they went.
+type Destination struct {
+	To      string // this route
+	Reroute bool   // the routes that take the event by the rules of today
 }
 
-// destinations returns the routes that a replay is to send an event to, nil
-// for those that it has.
-func destinations(ctx context.Context, a *module.App, engine *queue.Engine, e *queue.Event, to string, reroute bool) ([]string, error) {
-	if to == "" && !reroute && e.State == queue.Routed || e.State == queue.Held {
+// ReplayEvent sends an event again: what of it has not been delivered or, if
+// there is a route, the delivery to that, delivered or not.
+func (s *Service) ReplayEvent(ctx context.Context, id, route string, to Destination, dryRun bool) (*Done, error) {
+	b, err := s.newReplay(to, func(d *queue.Delivery, state queue.DeliveryState) bool {
+		return d.Route == route || route == "" && (to.To != "" || state != queue.Delivered)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.bulkEvent(ctx, b, id, dryRun)
+}
+
+// ReplaySelected does a step of a replay: of the deliveries that a filter
+// selects, which are dead ones unless it names a state.
+func (s *Service) ReplaySelected(ctx context.Context, f Filter, to Destination, dryRun bool) (*Done, error) {
+	f.State = cmp.Or(f.State, string(queue.Dead))
+	want := queue.DeliveryState(f.State)
+	if slices.Contains(eventStates, f.State) {
+		want = queue.Dead
+	}
+	b, err := s.newReplay(to, func(d *queue.Delivery, state queue.DeliveryState) bool {
+		return state == want && (f.Route == "" || f.Route == d.Route)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.bulkSelected(ctx, b, f, dryRun)
+}
+
+// newReplay makes a replay of the deliveries that pick chooses.
+func (s *Service) newReplay(to Destination, pick func(*queue.Delivery, queue.DeliveryState) bool) (*bulk, error) {
+	if to.To != "" && to.Reroute {
+		return nil, InvalidError{errors.New("to and reroute exclude each other")}
+	}
+	return &bulk{verb: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered: --route <name>",
+		operation: func(ctx context.Context, engine *queue.Engine, e *queue.Event) (queue.Operation, error) {
+			h := s.app.Source(e.Source)
+			routes, err := to.routes(ctx, engine, h, e)
+			if err != nil {
+				return nil, err
+			}
+			keys, err := orderKeys(ctx, engine, h, e, routes)
+			return queue.Replay{Pick: pick, To: routes, Keys: keys}, err
+		}}, nil
+}
+
+// routes returns the routes that an event is to be sent to, nil for those that it
+// has. The source of the event is nil if it is not in the configuration.
+func (to *Destination) routes(ctx context.Context, engine *queue.Engine, h *module.Handler, e *queue.Event) ([]string, error) {
+	switch {
+	case to.To == "" && !to.Reroute && e.State == queue.Routed || e.State == queue.Held:
 		return nil, nil
-	}
-	h := a.Source(e.Source)
-	if h == nil {
+	case h == nil:
 		return nil, queue.Left("its source is not in the configuration")
-	}
-	if to != "" {
-		if h.RouteNamed(to) == nil {
-			return nil, queue.Left("its source has no route " + to)
-		}
-		return []string{to}, nil
+	case to.To != "" && h.RouteNamed(to.To) == nil:
+		return nil, queue.Left("its source has no route " + to.To)
+	case to.To != "":
+		return []string{to.To}, nil
 	}
 	if err := loadRequest(ctx, engine, e); err != nil {
 		return nil, err
@@ -72,10 +87,10 @@ func destinations(ctx context.Context, a *module.App, engine *queue.Engine, e *q
 
 // orderKeys returns what an event is ordered by on its way to those of the routes
 // that keep an order.
-func orderKeys(ctx context.Context, a *module.App, engine *queue.Engine, e *queue.Event, routes []string) (map[string]string, error) {
+func orderKeys(ctx context.Context, engine *queue.Engine, h *module.Handler, e *queue.Event, routes []string) (map[string]string, error) {
 	keys := make(map[string]string)
 	for _, name := range routes {
-		r := a.Source(e.Source).RouteNamed(name)
+		r := h.RouteNamed(name)
 		if r == nil || r.Order == nil {
 			continue
 		}
@@ -100,8 +115,43 @@ func loadRequest(ctx context.Context, engine *queue.Engine, e *queue.Event) erro
 	return nil
 }
 
+func replayEvent(s *Service, r *http.Request) (any, error) {
+	query := r.URL.Query()
+	return s.ReplayEvent(r.Context(), r.PathValue("id"), query.Get("route"), readDestination(query), isDryRun(query))
+}
+
+func replaySelected(s *Service, r *http.Request) (any, error) {
+	query := r.URL.Query()
+	f, err := readFilter(query.Get)
+	if err != nil {
+		return nil, err
+	}
+	return s.ReplaySelected(r.Context(), f, readDestination(query), isDryRun(query))
+}
+
+func readDestination(query url.Values) Destination {
+	return Destination{To: query.Get("to"), Reroute: query.Get("reroute") != ""}
+}
+
+// query writes the destination as readDestination reads it.
+func (to *Destination) query() url.Values {
+	query := url.Values{}
+	setOptional(query, "to", to.To)
+	setFlag(query, "reroute", to.Reroute)
+	return query
+}
+
+func (c *client) replayEvent(id, route string, to Destination, dryRun bool) (*Done, error) {
+	return c.bulkEvent("replay", id, route, to.query(), dryRun)
+}
+
+func (c *client) replaySelected(f Filter, to Destination, dryRun bool) (*Done, error) {
+	return c.bulkSelected(replayPath, f, to.query(), dryRun)
+}
+
 func replayCommand() *cobra.Command {
-	return operatorCommand("replay", "sends %s again", "Sends events again",
+	var to Destination
+	cmd := newBulkCommand("replay", "sends %s again", "Sends events again",
 		`Sends events again: those whose IDs are given, or all that the filters select.
 
   caddy webhook replay <id>                          what of it was not delivered
@@ -123,18 +173,19 @@ Replayed deliveries join the end of the queue, the oldest event first. What is
 pending becomes due at once. An event of which an attempt is running is left to
 that. Recognizing copies has no say in it, and caddy webhook show tells that it
 was replayed.`,
-		func(cmd *cobra.Command) func() (url.Values, error) {
-			to := cmd.Flags().String("to", "", "Send to this route instead")
-			reroute := cmd.Flags().Bool("reroute", false, "Send to the routes that take it by the rules of today")
-			return func() (url.Values, error) {
-				if *to != "" && *reroute {
-					return nil, errors.New("--to and --reroute exclude each other")
-				}
-				query := optional("to", *to)
-				if *reroute {
-					query.Set("reroute", "true")
-				}
-				return query, nil
-			}
+		func(c *client, id, route string, dryRun bool) (*Done, error) {
+			return c.replayEvent(id, route, to, dryRun)
+		},
+		func(c *client, f Filter, dryRun bool) (*Done, error) {
+			return c.replaySelected(f, to, dryRun)
 		})
+	cmd.Flags().StringVar(&to.To, "to", "", "Send to this route instead")
+	cmd.Flags().BoolVar(&to.Reroute, "reroute", false, "Send to the routes that take it by the rules of today")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if to.To != "" && to.Reroute {
+			return exit(cmd, usageError{errors.New("--to and --reroute exclude each other")})
+		}
+		return nil
+	}
+	return cmd
 }

@@ -13,21 +13,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// askRules answers for a source of the running configuration.
-func askRules(a *module.App, r *http.Request) (any, error) {
-	h, err := source(a, r)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRawRequest))
+// Rules tells which routes of a source would take a raw request, whose proof is
+// not looked at.
+func (s *Service) Rules(source string, raw []byte) (*module.Explanation, error) {
+	h, err := s.source(source)
 	if err != nil {
 		return nil, err
 	}
 	request, body, err := parseRaw(raw)
 	if err != nil {
-		return nil, badRequest{err}
+		return nil, InvalidError{err}
 	}
 	return h.Explain(request, body), nil
+}
+
+func askRules(s *Service, r *http.Request) (any, error) {
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRawRequest))
+	if err != nil {
+		return nil, err
+	}
+	return s.Rules(r.PathValue("source"), raw)
+}
+
+func (c *client) rules(source string, raw []byte) (x *module.Explanation, err error) {
+	err = c.post(http.MethodPost, sourcePath(source, "rules"), nil, bytes.NewReader(raw), &x)
+	return x, err
 }
 
 func rulesCommand() *cobra.Command {
@@ -78,8 +88,7 @@ func explainFor(c *client, r *remote, source string, raw []byte) (x *module.Expl
 		return nil, usageError{err}
 	}
 	if r.config == "" {
-		err = c.post(http.MethodPost, sourcePath(source, "rules"), nil, bytes.NewReader(raw), &x)
-		return x, err
+		return c.rules(source, raw)
 	}
 	h, err := module.ReadSource(r.config, r.adapter, source)
 	if err == nil {
@@ -97,7 +106,7 @@ func printExplanation(w io.Writer, x *module.Explanation) error {
 		_, err := fmt.Fprintln(w, "The source has no routes: the next handler of the site gets the request.")
 		return err
 	}
-	table := newTable(w, "ROUTE", "TAKES IT", "RULE")
+	t := newTable(w, "ROUTE", "TAKES IT", "RULE")
 	for _, a := range x.Routes {
 		why := a.Rule
 		switch {
@@ -110,9 +119,9 @@ func printExplanation(w io.Writer, x *module.Explanation) error {
 		case why == "":
 			why = "(takes all)"
 		}
-		if err := table.row(a.Route, a.Takes, why); err != nil {
+		if err := t.row(a.Route, a.Takes, why); err != nil {
 			return err
 		}
 	}
-	return table.Flush()
+	return t.Flush()
 }

@@ -33,17 +33,17 @@ type sampler struct {
 	transport *http.Transport
 }
 
-func newSampler(name string, p provider.Provider, what *sending, secure *tls.Config) (*sampler, error) {
-	target, ok := httpURL(what.url)
+func newSampler(name string, p provider.Provider, options SendOptions, secure *tls.Config) (*sampler, error) {
+	target, ok := httpURL(options.URL)
 	if !ok {
-		return nil, badRequest{fmt.Errorf("%q is no absolute http or https URL", what.url)}
+		return nil, InvalidError{fmt.Errorf("%q is no absolute http or https URL", options.URL)}
 	}
-	sample, err := findSample(name, p, what.event)
+	sample, err := findSample(name, p, options.Event)
 	if err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{TLSClientConfig: secure, MaxIdleConnsPerHost: maxLoadConcurrency}
-	return &sampler{name, p, sample, target, what.tamper, transport}, nil
+	return &sampler{name, p, sample, target, options.Tamper, transport}, nil
 }
 
 // httpURL reads an absolute http or https URL.
@@ -57,7 +57,7 @@ func (s *sampler) close() { s.transport.CloseIdleConnections() }
 func findSample(name string, p provider.Provider, event string) (*provider.Sample, error) {
 	samples := samplesOf(p)
 	if len(samples) == 0 {
-		return nil, notFound{fmt.Errorf("provider %s has no samples", name)}
+		return nil, NotFoundError{fmt.Errorf("provider %s has no samples", name)}
 	}
 	if event == "" {
 		return &samples[0], nil
@@ -67,7 +67,7 @@ func findSample(name string, p provider.Provider, event string) (*provider.Sampl
 			return &samples[i], nil
 		}
 	}
-	return nil, notFound{fmt.Errorf("provider %s has no sample of %s", name, event)}
+	return nil, NotFoundError{fmt.Errorf("provider %s has no sample of %s", name, event)}
 }
 
 func samplesOf(p provider.Provider) []provider.Sample {
@@ -118,7 +118,7 @@ func (s *sampler) sign(now time.Time) (*signedSample, error) {
 // unsigned says why a sample cannot be signed.
 func unsigned(name string, err error) error {
 	if errors.Is(err, provider.ErrPrivateKey) {
-		return notFound{fmt.Errorf("%s %w: no sample can be signed", name, err)}
+		return NotFoundError{fmt.Errorf("%s %w: no sample can be signed", name, err)}
 	}
 	return fmt.Errorf("signing a sample of %s: %w", name, err)
 }

@@ -83,8 +83,8 @@ func TestEveryPresetSends(t *testing.T) {
 func checkSigned(t *testing.T, p *localProvider, event string) (where string) {
 	t.Helper()
 	for _, bad := range []bool{false, true} {
-		what := &sending{event: event, url: "https://hooks.example.com/in?a=b", tamper: bad}
-		s, err := newSampler(p.name, p.provider, what, new(tls.Config))
+		options := SendOptions{Event: event, URL: "https://hooks.example.com/in?a=b", Tamper: bad}
+		s, err := newSampler(p.name, p.provider, options, new(tls.Config))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestTamperChangesOneByte(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := newSampler(p.name, p.provider, &sending{url: "https://example.com/in"}, new(tls.Config))
+		s, err := newSampler(p.name, p.provider, SendOptions{URL: "https://example.com/in"}, new(tls.Config))
 		if err != nil {
 			t.Fatal(err)
 		}

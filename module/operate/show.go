@@ -1,22 +1,65 @@
 package operate
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
+// Event returns an event with its request, given its ID.
+func (s *Service) Event(ctx context.Context, id string) (*EventInfo, error) {
+	engine, event, err := s.event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	info := describe(engine, event)
+	info.Request = describeRequest(event.Request)
+	return info, nil
+}
+
+func showEvent(s *Service, r *http.Request) (any, error) {
+	return s.Event(r.Context(), r.PathValue("id"))
+}
+
+func (c *client) event(id string) (event *EventInfo, err error) {
+	err = c.call(http.MethodGet, eventPath(id, ""), nil, &event)
+	return event, err
+}
+
+func showCommand() *cobra.Command {
+	return remoteCommand("show <id>", "Shows an event",
+		`Shows an event with its deliveries, the last ten attempts at each of them, and
+its request. Credentials are masked.`, 1, 1,
+		func(c *client, r *remote, args []string) error {
+			if _, err := parseID(args[0]); err != nil {
+				return usageError{err}
+			}
+			event, err := c.event(args[0])
+			if err != nil {
+				return err
+			}
+			if r.json {
+				return r.printJSON(event)
+			}
+			return printEvent(r.OutOrStdout(), event)
+		})
+}
+
 // printEvent prints an event for a person.
 func printEvent(w io.Writer, e *EventInfo) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s\t%s\n", name, printable(value))
+			fmt.Fprintf(t, "%s\t%s\n", name, printable(value))
 		}
 	}
 	line("id", e.ID)
@@ -34,7 +77,7 @@ func printEvent(w io.Writer, e *EventInfo) error {
 			line("  attempt", a.summary())
 		}
 	}
-	if err := table.Flush(); err != nil || e.Request == nil {
+	if err := t.Flush(); err != nil || e.Request == nil {
 		return err
 	}
 	return printRequest(w, e.Request)

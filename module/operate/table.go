@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // tableRows is after how many rows a table is printed, and its columns are
@@ -51,3 +52,16 @@ func age(at time.Time) string {
 	}
 	return d.Truncate(time.Second).String()
 }
+
+// printable keeps what a sender chose from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// inCell keeps it from breaking a table as well.
+func inCell(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s)) }
