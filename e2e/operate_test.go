@@ -377,14 +377,14 @@ func TestRulesCommand(t *testing.T) {
 		"\t\t\totherwise localhost:1\n\t\t}\n\t}\n"+
 		"\twebhook_gateway /bare {\n\t\tsource bare\n\t\tprovider iusign {env.NOT_THERE}\n\t\troute one `event == \"x\"` localhost:1\n\t}\n}\n")
 	request := filepath.Join(g.dir, "request.txt")
-	ask := func(body string, args ...string) (*module.Explanation, string, int) {
+	ask := func(body string, args ...string) (*operate.Explanation, string, int) {
 		t.Helper()
 		raw := "POST /x/hook?a=1 HTTP/1.1\r\nHost: example.com\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n" + body
 		if err := os.WriteFile(request, []byte(raw), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		stdout, stderr, status := g.command(append([]string{"webhook", "rules", request, "--json"}, args...)...)
-		x := new(module.Explanation)
+		x := new(operate.Explanation)
 		if err := json.Unmarshal([]byte(stdout), x); err != nil && status == 0 {
 			t.Fatalf("rules prints %s%s", stdout, stderr)
 		}
@@ -392,7 +392,7 @@ func TestRulesCommand(t *testing.T) {
 	}
 	offline := []string{"--config", g.config, "--source", "shop"}
 	x, _, status := ask(`{"id":"i1","event":"paid","amount":2000}`, offline...)
-	want := []module.RouteAnswer{
+	want := []module.RouteDecision{
 		{Route: "large", Takes: "yes", Rule: "body.amount > 1000"},
 		{Route: "odd", Takes: "failed", Rule: `body.items[0].sku == "A"`},
 		{Route: "otherwise", Takes: "no"},

@@ -61,7 +61,7 @@ func refusalOf(err error) *refusal {
 		return answer
 	case errors.As(err, &denial):
 		return &refusal{denial.Status, "unverified", denial.Error()}
-	case err == provider.NoKey: // still, after it was fetched
+	case errors.Is(err, provider.NoKey): // still, after it was fetched
 		return &refusal{http.StatusServiceUnavailable, "unavailable", err.Error()}
 	case errors.As(err, &unverified):
 		return &refusal{http.StatusUnauthorized, "unverified", string(unverified)}
@@ -71,13 +71,18 @@ func refusalOf(err error) *refusal {
 	return &refusal{http.StatusServiceUnavailable, "unavailable", err.Error()}
 }
 
+// statusOf returns the status of a refusal as the provider wants it.
+func (h *Handler) statusOf(answer *refusal) int {
+	if answer.status == http.StatusUnauthorized {
+		return h.profile.Answer.Refused
+	}
+	return answer.status
+}
+
 // refuse answers a request that was not accepted, and says why in the log.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	answer := refusalOf(err)
-	status := answer.status
-	if status == http.StatusUnauthorized {
-		status = h.profile.Answer.Refused
-	}
+	status := h.statusOf(answer)
 	h.requests.count(answer.outcome)
 	level := zap.InfoLevel
 	if status >= 500 {

@@ -32,7 +32,7 @@ func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	r := &Route{Name: d.Val()}
-	if r.Name == otherwise {
+	if r.Name == Otherwise {
 		return d.Err("the route name otherwise is reserved; write: otherwise <upstream>")
 	}
 	return p.readDestination(d, r)
@@ -41,7 +41,7 @@ func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 // readOtherwise reads the route for events that no other took. It has the
 // syntax of a route without name and expression.
 func (p *handlerParser) readOtherwise(d *caddyfile.Dispenser) error {
-	return p.readDestination(d, &Route{Name: otherwise})
+	return p.readDestination(d, &Route{Name: Otherwise})
 }
 
 func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error {
@@ -52,7 +52,7 @@ func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error 
 			return d.Errf("%q looks like an expression; those stand in backticks", d.Val())
 		case !d.Token().Quoted():
 			upstreams = append(upstreams, d.Token())
-		case r.Name == otherwise:
+		case r.Name == Otherwise:
 			return d.Err("otherwise takes no expression")
 		case r.Rule != "" || len(upstreams) > 0:
 			return d.Errf("%q is quoted, so it is no upstream, and an expression comes once, behind the route's name", d.Val())
@@ -116,9 +116,9 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 }
 
 // proxyTo makes upstreams the route's destination, in the syntax of Caddy's
-// own reverse_proxy.
+// own reverse_proxy. Upstreams that only the handler can reach get a forward.
 func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
-	if r.HandlerRaw != nil {
+	if r.hasDestination() {
 		return p.helper.Errf("route %s has two destinations; several upstreams go on one line", r.Name)
 	}
 	// Arguments are what stands on the directive's line, which a rule of several
@@ -134,13 +134,22 @@ func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 	if err := proxy.FinalizeUnmarshalCaddyfile(helper); err != nil {
 		return err
 	}
-	r.HandlerRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
+	to := &To{TransportRaw: proxy.TransportRaw}
+	for _, upstream := range proxy.Upstreams {
+		address, ok := tcpAddress(upstream.Dial)
+		if !ok {
+			r.HandlerRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
+			return nil
+		}
+		to.Upstreams = append(to.Upstreams, address)
+	}
+	r.To = to
 	return nil
 }
 
 // readForward reads the directives of a site that deliver an event.
 func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
-	if r.HandlerRaw != nil {
+	if r.hasDestination() {
 		return d.Errf("route %s has two destinations: forward stands instead of upstreams", r.Name)
 	}
 	segment := d.NewFromNextSegment()

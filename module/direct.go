@@ -2,11 +2,12 @@ package module
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,75 +15,79 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// direct sends a request through the transport of a reverse_proxy that only
-// passes requests on, as that proxy would. It spares each attempt the proxy's
-// copies, placeholders and log fields, which cost as much as the round trip.
-type direct struct {
-	roundTripper *reverseproxy.HTTPTransport
-	upstreams    []string // host and port of each
-	server       *caddyhttp.Server
+// To is where a route delivers without further handlers.
+type To struct {
+	// The upstreams, each as host:port. Several of them are of one service: each
+	// attempt goes to one of them.
+	Upstreams []string `json:"upstreams,omitempty"`
+
+	// How upstreams are spoken to: the transport http of reverse_proxy. It takes
+	// neither placeholders nor the PROXY protocol nor HTTP/3; for those, forward
+	// to a reverse_proxy. Default: HTTP/1.1 without TLS.
+	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 }
 
-// plainProxy has all that a reverse_proxy may be configured with to be passed
-// by. Whatever it does not name, today or in a later Caddy, asks for more.
-type plainProxy struct {
-	Handler   string `json:"handler"`
-	Upstreams []struct {
-		Dial string `json:"dial"`
-	} `json:"upstreams"`
-	Transport struct {
-		Protocol string   `json:"protocol"`
-		TLS      struct{} `json:"tls"`
-		Versions []string `json:"versions"`
-	} `json:"transport"`
-}
-
-// newDirect returns what sends past a reverse_proxy, given its configuration. It
-// returns nil if that asks for anything that only the proxy itself does.
-func newDirect(raw json.RawMessage, handler caddyhttp.MiddlewareHandler, server *caddyhttp.Server) *direct {
-	proxy, ok := handler.(*reverseproxy.Handler)
-	if !ok || caddy.StrictUnmarshalJSON(raw, new(plainProxy)) != nil {
-		return nil
-	}
-	rt, ok := proxy.Transport.(*reverseproxy.HTTPTransport)
-	if !ok || slices.Contains(rt.Versions, "3") || !reflect.DeepEqual(rt.RequestHeaderOps(), hostOps(rt)) {
-		return nil
-	}
-	d := &direct{roundTripper: rt, server: server}
-	for _, upstream := range proxy.Upstreams {
-		address, ok := tcpAddress(upstream.Dial)
+// provision returns what sends to the upstreams. So many attempts may run at once.
+func (t *To) provision(ctx caddy.Context, server *caddyhttp.Server, attempts int) (*direct, error) {
+	d := &direct{server: server}
+	for _, upstream := range t.Upstreams {
+		address, ok := tcpAddress(upstream)
 		if !ok {
-			return nil
+			return nil, fmt.Errorf("%q is not host:port; for any other upstream, forward to a reverse_proxy", upstream)
 		}
 		d.upstreams = append(d.upstreams, address)
 	}
 	if d.upstreams == nil {
-		return nil
+		return nil, errors.New("it has no upstreams")
 	}
-	return d
+	var err error
+	if d.roundTripper, err = t.loadTransport(ctx); err != nil {
+		return nil, err
+	}
+	keepConnections(d.roundTripper, attempts)
+	return d, nil
 }
 
-// hostOps is all that the transport may do to headers: over TLS, the upstream's
-// own name is the host.
-func hostOps(rt *reverseproxy.HTTPTransport) *headers.HeaderOps {
-	if !rt.TLSEnabled() {
-		return nil
+// loadTransport refuses transports that only work behind reverse_proxy.
+func (t *To) loadTransport(ctx caddy.Context) (*reverseproxy.HTTPTransport, error) {
+	if t.TransportRaw == nil {
+		t.TransportRaw = json.RawMessage(`{"protocol": "http"}`)
 	}
-	return &headers.HeaderOps{Set: http.Header{"Host": {"{http.reverse_proxy.upstream.hostport}"}}}
+	module, err := ctx.LoadModule(t, "TransportRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading transport: %w", err)
+	}
+	transport, ok := module.(*reverseproxy.HTTPTransport)
+	if !ok || transport.ProxyProtocol != "" || slices.Contains(transport.Versions, "3") ||
+		transport.TLS != nil && strings.Contains(transport.TLS.ServerName, "{") {
+		return nil, errors.New("only the transport http works here, without placeholders, PROXY protocol and HTTP/3; for others, forward to a reverse_proxy")
+	}
+	return transport, nil
 }
 
-// tcpAddress returns host and port of an upstream that a URL can stand for.
-func tcpAddress(dial string) (address string, ok bool) {
-	addr, err := caddy.ParseNetworkAddress(dial)
-	if err != nil || addr.Network != "tcp" || addr.PortRangeSize() != 1 || strings.Contains(dial, "{") ||
-		strings.ContainsFunc(dial, func(r rune) bool { return r > unicode.MaxASCII }) {
+// tcpAddress returns the host and port of an upstream that a URL can stand for.
+func tcpAddress(upstream string) (address string, ok bool) {
+	if _, _, err := net.SplitHostPort(upstream); err != nil {
 		return "", false
 	}
-	return addr.JoinHostPort(0), true
+	parsed, err := caddy.ParseNetworkAddress(upstream)
+	if err != nil || parsed.Network != "tcp" || parsed.PortRangeSize() != 1 || strings.Contains(upstream, "{") ||
+		strings.ContainsFunc(upstream, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return "", false
+	}
+	return parsed.JoinHostPort(0), true
+}
+
+// direct sends a request as a reverse_proxy would that only passes requests on.
+// It spares each attempt that handler's copies, placeholders and log fields, which
+// cost as much as the round trip.
+type direct struct {
+	roundTripper *reverseproxy.HTTPTransport
+	upstreams    []string // host and port of each
+	server       *caddyhttp.Server
 }
 
 // send implements transport.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -20,7 +22,7 @@ func TestDirectSendsWhatTheProxySends(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := loadSource(t, options, "otherwise localhost:1\n")
 			app := newRawApp(t, nil, say(fine))
-			ways := newTwoWays(t, h, plainProxyTo(app.Addr().String(), ""))
+			ways := newTwoWays(t, h, "", app.Addr().String())
 			for name, request := range oddRequests {
 				for _, peer := range peers {
 					request.RemoteAddr = peer
@@ -46,7 +48,7 @@ func TestDirectSpeaksWhatTheProxySpeaks(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			app := newParsingApp(t, strings.Contains(test.transport, "tls"), &test.protocols)
-			ways := newTwoWays(t, h, plainProxyTo(app.Listener.Addr().String(), `,"transport":`+test.transport))
+			ways := newTwoWays(t, h, test.transport, app.Listener.Addr().String())
 			if app.TLS != nil {
 				ways.trust(app.Certificate())
 			}
@@ -118,7 +120,7 @@ func TestDirectJudgesLikeTheProxy(t *testing.T) {
 		for _, request := range []queue.Request{{Body: []byte("x")}, {}, {Method: "GET"}} {
 			results, requests := [2]queue.Result{}, [2]int{}
 			for i := range results {
-				ways := newTwoWays(t, h, plainProxyTo(app.Addr().String(), "")) // with connections of its own
+				ways := newTwoWays(t, h, "", app.Addr().String()) // with connections of its own
 				results[i] = []*Route{ways.direct, ways.proxied}[i].deliver(t.Context(), storedEvent(request), 1)
 				taken, _ := app.taken()
 				requests[i] = len(taken)
@@ -143,17 +145,17 @@ func TestDirectFailsLikeTheProxy(t *testing.T) {
 	closed.Close()
 	one := protocols((*http.Protocols).SetHTTP1)
 	insecure, stranger := newParsingApp(t, false, &one), newParsingApp(t, true, &one)
-	const overTLS = `,"transport":{"protocol":"http","tls":{}}`
-	for name, test := range map[string]struct{ proxy, reason string }{
-		"silent":         {plainProxyTo(silent.Addr().String(), ""), "no answer within 500ms"},
-		"slow":           {plainProxyTo(slow.Addr().String(), ""), "the upstream broke its answer off"},
-		"refuses":        {plainProxyTo(closed.Addr().String(), ""), "connection refused"},
-		"without a name": {plainProxyTo("nowhere.invalid:80", ""), "nowhere.invalid"},
-		"speaks no TLS":  {plainProxyTo(insecure.Listener.Addr().String(), overTLS), "tls: first record does not look like a TLS handshake"},
-		"is a stranger":  {plainProxyTo(stranger.Listener.Addr().String(), overTLS), "tls: "},
-		"has no port":    {plainProxyTo("127.0.0.1:0", ""), "127.0.0.1:0"},
+	const overTLS = `{"protocol":"http","tls":{}}`
+	for name, test := range map[string]struct{ upstream, transport, reason string }{
+		"silent":         {silent.Addr().String(), "", "no answer within 500ms"},
+		"slow":           {slow.Addr().String(), "", "the upstream broke its answer off"},
+		"refuses":        {closed.Addr().String(), "", "connection refused"},
+		"without a name": {"nowhere.invalid:80", "", "nowhere.invalid"},
+		"speaks no TLS":  {insecure.Listener.Addr().String(), overTLS, "tls: first record does not look like a TLS handshake"},
+		"is a stranger":  {stranger.Listener.Addr().String(), overTLS, "tls: "},
+		"has no port":    {"127.0.0.1:0", "", "127.0.0.1:0"},
 	} {
-		ways := newTwoWays(t, h, test.proxy)
+		ways := newTwoWays(t, h, test.transport, test.upstream)
 		for _, end := range []struct {
 			after   time.Duration
 			outcome queue.Outcome
@@ -203,7 +205,7 @@ func TestDirectKeepsConnections(t *testing.T) {
 		"too long": {"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + strings.Repeat("x", maxAnswer+1), n},
 	} {
 		app := newRawApp(t, nil, say(test.answer))
-		ways := newTwoWays(t, h, plainProxyTo(app.Addr().String(), ""))
+		ways := newTwoWays(t, h, "", app.Addr().String())
 		for range n {
 			if result := ways.direct.deliver(t.Context(), storedEvent(queue.Request{Body: []byte("x")}), 1); result.Outcome != queue.Succeeded {
 				t.Fatalf("%s: %+v", name, result)
@@ -236,7 +238,7 @@ func TestDirectOnAStaleConnection(t *testing.T) {
 				conn.Close()
 			}
 		})
-		ways := newTwoWays(t, h, plainProxyTo(app.Addr().String(), ""))
+		ways := newTwoWays(t, h, "", app.Addr().String())
 		for way, route := range map[string]*Route{"directly": ways.direct, "through the proxy": ways.proxied} {
 			route.deliver(t.Context(), storedEvent(queue.Request{}), 1)
 			app.taken()
@@ -245,7 +247,9 @@ func TestDirectOnAStaleConnection(t *testing.T) {
 			if len(requests) != test.sent || (result.Outcome == queue.Succeeded) != (test.sent == 2) {
 				t.Errorf("%s, %s: the app got it %d times, want %d; %+v", name, way, len(requests), test.sent, result)
 			}
-			ways.transport().CloseIdleConnections()
+			for _, transport := range ways.transports() {
+				transport.CloseIdleConnections()
+			}
 		}
 	}
 }
@@ -255,13 +259,12 @@ func TestDirectPicksUpstreams(t *testing.T) {
 	h := loadSource(t, "", "otherwise localhost:1\n")
 	const n, each = 3, 40
 	var apps []*rawApp
-	var dials []map[string]string
+	var upstreams []string
 	for range n {
 		apps = append(apps, newRawApp(t, nil, say(fine)))
-		dials = append(dials, map[string]string{"dial": apps[len(apps)-1].Addr().String()})
+		upstreams = append(upstreams, apps[len(apps)-1].Addr().String())
 	}
-	upstreams, _ := json.Marshal(dials)
-	ways := newTwoWays(t, h, fmt.Sprintf(`{"handler":"reverse_proxy","upstreams":%s}`, upstreams))
+	ways := newTwoWays(t, h, "", upstreams...)
 	for range n * each {
 		ways.direct.deliver(t.Context(), storedEvent(queue.Request{Body: []byte("x")}), 1)
 	}
@@ -272,28 +275,62 @@ func TestDirectPicksUpstreams(t *testing.T) {
 	}
 }
 
-// Only a proxy that does nothing else is passed by.
-func TestDirectIsForPlainProxies(t *testing.T) {
-	h := loadSource(t, "", "route plain localhost:1\nroute secure https://localhost https://other:8443\nroute h2c h2c://localhost:1\n"+
-		"route env {env.APP}\nroute socket unix//run/app.sock\nroute forward {\nforward {\nreverse_proxy localhost:1 {\nheader_up X-A b\n}\n}\n}\n")
-	for name, want := range map[string]bool{"plain": true, "secure": true, "h2c": true, "env": false, "socket": false, "forward": false} {
+// Upstreams that only reverse_proxy can reach get one.
+func TestDirectIsForPlainUpstreams(t *testing.T) {
+	h := loadSource(t, "", "route plain localhost:1\nroute secure https://localhost https://other:8443\nroute h2c h2c://localhost:1\nroute range localhost:1-2\n"+
+		"route env {env.APP}\nroute port localhost:{env.PORT}\nroute socket unix//run/app.sock\nroute mixed localhost:1 unix//run/app.sock\nroute four tcp4/localhost:1\n"+
+		"route name bücher.example:1\nroute forward {\nforward {\nreverse_proxy localhost:1 {\nheader_up X-A b\n}\n}\n}\n")
+	for name, want := range map[string]bool{"plain": true, "secure": true, "h2c": true, "range": true, "env": false, "port": false,
+		"socket": false, "mixed": false, "four": false, "name": false, "forward": false} {
 		if _, direct := h.RouteNamed(name).transport.(*direct); direct != want {
 			t.Errorf("route %s: direct is %t", name, direct)
 		}
 	}
-	for _, more := range []string{
-		`"load_balancing":{"retries":1}`, `"load_balancing":{"selection_policy":{"policy":"first"}}`, `"health_checks":{"passive":{"fail_duration":1}}`,
-		`"flush_interval":-1`, `"trusted_proxies":["192.0.2.0/24"]`, `"headers":{"request":{"set":{"X-A":["b"]}}}`, `"request_buffers":1`, `"response_buffers":1`,
-		`"stream_timeout":1`, `"rewrite":{"uri":"/x"}`, `"handle_response":[{}]`, `"verbose_logs":true`, `"dynamic_upstreams":{"source":"a","name":"x"}`,
-		`"transport":{"protocol":"http","proxy_protocol":"v1"}`, `"transport":{"protocol":"http","tls":{"server_name":"{http.request.host}"}}`,
-		`"transport":{"protocol":"http","tls":{"except_ports":["1"]}}`, `"transport":{"protocol":"http","tls":{},"versions":["3"]}`,
-		`"transport":{"protocol":"fastcgi"}`, `"transport":{"protocol":"http","dial_timeout":1}`, `"upstreams":[{"dial":"localhost:1","max_requests":1}]`,
-		`"upstreams":[]`, `"upstreams":[{"dial":"localhost:1"},{"dial":"unix//run/app.sock"}]`, `"upstreams":[{"dial":"localhost:1-2"}]`,
-		`"upstreams":[{"dial":"tcp4/localhost:1"}]`, `"upstreams":[{"dial":"bücher.example:1"}]`, `"upstreams":[{"dial":"{env.APP}:1"}]`,
+}
+
+// TestToRefuses holds that what only reverse_proxy can do is refused, not ignored.
+func TestToRefuses(t *testing.T) {
+	ctx := caddy.Context{Context: t.Context()}
+	for config, want := range map[string]string{
+		`{"upstreams":["localhost:1"]}`: "",
+		`{"upstreams":["localhost:1"],"transport":{"protocol":"http","tls":{"server_name":"a"},"dial_timeout":1}}`: "",
+		`{}`:                                         "no upstreams",
+		`{"upstreams":[]}`:                           "no upstreams",
+		`{"upstreams":["localhost"]}`:                `"localhost" is not host:port`,
+		`{"upstreams":["localhost:1-2"]}`:            "not host:port",
+		`{"upstreams":["http://a:1"]}`:               "not host:port",
+		`{"upstreams":["tcp4/a:1"]}`:                 "not host:port",
+		`{"upstreams":["bücher.example:1"]}`:         "not host:port",
+		`{"upstreams":["{env.APP}:1"]}`:              "not host:port",
+		`{"upstreams":["a:1","unix//run/app.sock"]}`: "not host:port",
+		`{"upstreams":["localhost:1"],"transport":{"protocol":"http","proxy_protocol":"v1"}}`:                       "only the transport http",
+		`{"upstreams":["localhost:1"],"transport":{"protocol":"http","tls":{"server_name":"{http.request.host}"}}}`: "only the transport http",
+		`{"upstreams":["localhost:1"],"transport":{"protocol":"http","tls":{},"versions":["3"]}}`:                   "only the transport http",
+		`{"upstreams":["localhost:1"],"transport":{"protocol":"fastcgi"}}`:                                          "only the transport http",
+		`{"upstreams":["localhost:1"],"transport":{"protocol":"http","colour":1}}`:                                  `unknown field "colour"`,
+		`{"upstreams":["localhost:1"],"transport":{"protocol":"pigeon"}}`:                                           "pigeon",
 	} {
-		config := `{"handler":"reverse_proxy","upstreams":[{"dial":"localhost:1"}],` + more + `}`
-		if newDirect([]byte(config), loadHandler(t, config), nil) != nil {
-			t.Errorf("a proxy with %s is passed by", more)
+		to := new(To)
+		if err := json.Unmarshal([]byte(config), to); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := caddy.NewContext(ctx)
+		_, err := to.provision(ctx, nil, 64)
+		cancel()
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(got, want)) {
+			t.Errorf("%s: got %s, want %q", config, got, want)
+		}
+	}
+}
+
+// TestToKeepsConnections holds that each attempt that may run at once finds a
+// connection, on both ways.
+func TestToKeepsConnections(t *testing.T) {
+	h := loadSource(t, "", "route a localhost:1 {\nconcurrency 100\n}\nroute b {env.APP} {\nconcurrency 100\n}\n")
+	ways := &twoWays{h.RouteNamed("a"), h.RouteNamed("b")}
+	for i, transport := range ways.transports() {
+		if transport.MaxIdleConnsPerHost != 100 {
+			t.Errorf("way %d keeps %d connections, want 100", i, transport.MaxIdleConnsPerHost)
 		}
 	}
 }

@@ -159,6 +159,16 @@ func (e *enrolment) accept(secret string, now time.Time) (isNew bool, err error)
 	return true, nil
 }
 
+// count returns how many secrets there are.
+func (e *enrolment) count() int {
+	if e == nil {
+		return 0
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.secrets)
+}
+
 func (e *enrolment) has(secret string) bool {
 	same := 0
 	for _, s := range e.secrets {

@@ -53,6 +53,7 @@ type Handler struct {
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
+	namesAPI     bool                // the provider's configuration names an API to call; known offline only
 	enroller     provider.Enroller   // nil unless handshakes deliver secrets
 	enrolment    *enrolment          // the same
 	profile      *provider.Profile
@@ -193,6 +194,14 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
 		}
 	}
+	h.provisionResponse()
+	h.requests = countersOf(h.Source, h.profile.Secrets)
+	beginAtZero(h.Source, h.Routes)
+	return nil
+}
+
+// provisionResponse finds out what webhooks are answered.
+func (h *Handler) provisionResponse() {
 	if h.Respond == nil {
 		answer := &h.profile.Answer
 		h.Respond = &Response{Status: answer.Status, Body: answer.Body, contentType: answer.ContentType}
@@ -200,9 +209,6 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if h.Respond.Status == 0 {
 		h.Respond.Status = http.StatusOK
 	}
-	h.requests = countersOf(h.Source, h.profile.Secrets)
-	beginAtZero(h.Source, h.Routes)
-	return nil
 }
 
 // provisionIdentity compiles what finds event type and delivery ID.

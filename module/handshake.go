@@ -13,51 +13,57 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// greet answers a handshake, and reports whether the request was one. What is
-// none must be a webhook.
+// greet answers the request if it is a handshake, and reports whether it was.
 func (h *Handler) greet(w http.ResponseWriter, hook *webhook) (answered bool, err error) {
+	reply, err := h.replyTo(hook)
+	if reply == nil || err != nil {
+		return false, err
+	}
+	return true, h.answerHandshake(w, hook, reply)
+}
+
+// replyTo returns the answer that a handshake wants. It returns nil for a request
+// that is no handshake, and refuses the request if it can be no webhook either.
+func (h *Handler) replyTo(hook *webhook) (*provider.Reply, error) {
 	if h.handshaker != nil {
-		answer, err := h.handshaker.Handshake(&hook.proof, hook.received)
-		if err == provider.NoKey {
+		reply, err := h.handshaker.Handshake(&hook.proof, hook.received)
+		if errors.Is(err, provider.NoKey) {
 			if err = h.fetchKey(hook); err == nil {
-				answer, err = h.handshaker.Handshake(&hook.proof, hook.received)
+				reply, err = h.handshaker.Handshake(&hook.proof, hook.received)
 			}
 		}
-		if err != nil {
-			return false, err
-		}
-		if answer != nil {
-			return true, h.answerHandshake(w, hook, answer)
+		if reply != nil || err != nil {
+			return reply, err
 		}
 	}
 	if !h.profile.Sends(hook.Method) {
-		return false, refusedMethod
+		return nil, refusedMethod
 	}
-	return false, nil
+	return nil, nil
 }
 
 // answerHandshake does what a handshake asks for, and answers it.
-func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, answer *provider.Reply) error {
-	if answer.Secret != "" {
-		if err := h.enroll(hook, answer.Secret); err != nil {
+func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, reply *provider.Reply) error {
+	if reply.Secret != "" {
+		if err := h.enroll(hook, reply.Secret); err != nil {
 			return err
 		}
 	}
-	if answer.Visit != "" {
-		if err := visit(hook.Context(), answer.Visit); err != nil {
+	if reply.Visit != "" {
+		if err := visit(hook.Context(), reply.Visit); err != nil {
 			return err
 		}
 	}
 	h.requests.count(handshake)
 	if entry := h.logger.Check(zap.DebugLevel, "handshake answered"); entry != nil {
-		entry.Write(zap.String("source", h.Source), zap.Int("status", answer.Status),
+		entry.Write(zap.String("source", h.Source), zap.Int("status", reply.Status),
 			zap.String("client_ip", clientIP(hook.Request)), zap.String("method", hook.Method))
 	}
-	for name, values := range answer.Header {
+	for name, values := range reply.Header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(answer.Status)
-	io.WriteString(w, answer.Body)
+	w.WriteHeader(reply.Status)
+	io.WriteString(w, reply.Body)
 	return nil
 }
 

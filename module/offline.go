@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,11 +15,55 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// ReadSource reads a source out of a configuration. Nothing of it is provisioned.
+// ReadSource makes a source of a configuration ready for Evaluate, with the
+// secrets that handshakes delivered. Nothing is started, and no queue is opened.
 func ReadSource(configFile, adapter, name string) (*Handler, error) {
+	h, err := findSource(configFile, adapter, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.provisionOffline(); err != nil {
+		return nil, fmt.Errorf("source %s: %w", name, err)
+	}
+	return h, h.useDelivered()
+}
+
+// ReadRules does the same for a machine that need not have the secrets: Evaluate
+// can look for event type, delivery ID and routes.
+func ReadRules(configFile, adapter, name string) (*Handler, error) {
+	h, err := findSource(configFile, adapter, name)
+	if err != nil {
+		return nil, err
+	}
+	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
+		return nil, err
+	}
+	if err := h.provisionOffline(); err != nil {
+		return nil, fmt.Errorf("source %s: %w", name, err)
+	}
+	return h, nil
+}
+
+// NewSource makes a source ready for Evaluate that has nothing but a provider,
+// given as a line or block of a Caddyfile that begins with the word provider.
+func NewSource(d *caddyfile.Dispenser) (*Handler, error) {
+	d.Next() // provider
+	p := handlerParser{handler: new(Handler)}
+	if err := p.readProvider(d); err != nil {
+		return nil, err
+	}
+	return p.handler, p.handler.provisionOffline()
+}
+
+// NamesAPI reports whether the configuration of the provider names an API to
+// call. Only sources that ReadSource or NewSource made can tell.
+func (h *Handler) NamesAPI() bool { return h.namesAPI }
+
+// findSource finds a source in a configuration. Nothing of it is provisioned.
+func findSource(configFile, adapter, name string) (*Handler, error) {
 	config, _, _, err := caddycmd.LoadConfig(configFile, adapter)
 	if err != nil {
 		return nil, err
@@ -91,51 +136,54 @@ func collectSources(tree any, found map[string]*Handler) error {
 	return nil
 }
 
-// NewSource makes a source of nothing but a provider, given as a line or block
-// of a Caddyfile that begins with its token provider.
-func NewSource(d *caddyfile.Dispenser) (*Handler, error) {
-	d.Next() // provider
-	p := handlerParser{handler: &Handler{logger: zap.NewNop()}}
-	if err := p.readProvider(d); err != nil {
-		return nil, err
-	}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	defer cancel()
-	if err := p.handler.provisionProvider(ctx); err != nil {
-		return nil, err
-	}
-	return p.handler, p.handler.provisionIdentity()
-}
-
-// ProvisionProof loads the provider and compiles what finds event type and ID,
-// nothing else.
-func (h *Handler) ProvisionProof() error {
-	h.logger = zap.NewNop()
+// provisionOffline makes ready what Evaluate needs, nothing else.
+func (h *Handler) provisionOffline() error {
+	h.logger, h.namesAPI = zap.NewNop(), namesAPI(h.ProviderRaw)
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	defer cancel()
 	if err := h.provisionProvider(ctx); err != nil {
-		return fmt.Errorf("source %s: %w", h.Source, err)
+		return err
+	}
+	h.MaxBody = cmp.Or(h.MaxBody, h.profile.MaxBody)
+	h.provisionResponse()
+	for _, route := range h.Routes {
+		if err := route.compile(); err != nil {
+			return fmt.Errorf("route %s: %v", route.Name, err)
+		}
 	}
 	return h.provisionIdentity()
 }
 
-// ProvisionRules does so with any secrets, and compiles the rules.
-func (h *Handler) ProvisionRules() (err error) {
-	if h.ProviderRaw, err = withSecrets(h.ProviderRaw); err != nil {
-		return err
+// useDelivered has the provider use the secrets that handshakes delivered.
+func (h *Handler) useDelivered() error {
+	p, ok := h.provider.(provider.Enroller)
+	if !ok || !p.Enrolls() {
+		return nil
 	}
-	if err := h.ProvisionProof(); err != nil {
-		return err
+	h.enrolment = &enrolment{path: h.deliveredPath(), users: make(map[provider.Enroller]struct{})}
+	return h.enrolment.attach(p)
+}
+
+// namesAPI reports whether a provider's configuration names an API to call.
+func namesAPI(raw json.RawMessage) bool {
+	var tree any
+	if json.Unmarshal(raw, &tree) != nil {
+		return false
 	}
-	for _, route := range h.Routes {
-		if route.Rule == "" {
-			continue
+	var names func(node any) bool
+	names = func(node any) bool {
+		fields, _ := node.(map[string]any)
+		if fields["api_url"] != nil || fields["keys_url"] != nil {
+			return true
 		}
-		if route.rule, err = rules.Compile(route.Rule); err != nil {
-			return fmt.Errorf("route %s: %v", route.Name, err)
+		for child := range maps.Values(fields) {
+			if names(child) {
+				return true
+			}
 		}
+		return false
 	}
-	return nil
+	return names(tree)
 }
 
 // anySecret stands in for secrets that this machine does not have: rules do

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,8 +19,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// otherwise is the name of the route for events that no other took.
-const otherwise = "otherwise"
+// Otherwise is the name of the route for events that no other took.
+const Otherwise = "otherwise"
 
 // Route is a rule with a destination.
 type Route struct {
@@ -30,6 +31,9 @@ type Route struct {
 	// The expression that an event must fulfil. Without one, the route takes
 	// all events.
 	Rule string `json:"rule,omitempty"`
+
+	// The upstreams that get events. Every route has either upstreams or a handler.
+	To *To `json:"to,omitempty"`
 
 	// The HTTP handler that delivers an event, such as reverse_proxy or
 	// subroute. Its response tells whether the app has taken the event.
@@ -109,46 +113,47 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 	if r.RetryOn == nil {
 		r.RetryOn = defaultRetryOn
 	}
-	if r.Rule != "" {
-		rule, err := rules.Compile(r.Rule)
-		if err != nil {
-			return err
-		}
-		r.rule = rule
+	if err := r.compile(); err != nil {
+		return err
 	}
 	if r.Order != nil {
 		if err := r.Order.provision(); err != nil {
 			return err
 		}
 	}
-	raw := r.HandlerRaw // which loading clears
+	if r.To != nil {
+		transport, err := r.To.provision(ctx, server, r.Concurrency)
+		if err != nil {
+			return fmt.Errorf("to: %w", err)
+		}
+		r.transport = transport
+		return nil
+	}
 	module, err := ctx.LoadModule(r, "HandlerRaw")
 	if err != nil {
 		return fmt.Errorf("loading handler: %w", err)
 	}
 	handler := module.(caddyhttp.MiddlewareHandler)
-	keepConnections(handler, r.Concurrency)
-	r.transport = newTransport(raw, handler, server)
+	if proxy, ok := handler.(*reverseproxy.Handler); ok {
+		keepConnections(proxy.Transport, r.Concurrency)
+	}
+	r.transport = &chain{handler: handler, server: server}
 	return nil
 }
 
-// newTransport returns what takes events to a handler, given its configuration.
-func newTransport(raw json.RawMessage, handler caddyhttp.MiddlewareHandler, server *caddyhttp.Server) transport {
-	if d := newDirect(raw, handler, server); d != nil {
-		return d
+// compile compiles the rule.
+func (r *Route) compile() (err error) {
+	if r.Rule != "" {
+		r.rule, err = rules.Compile(r.Rule)
 	}
-	return &chain{handler: handler, server: server}
+	return err
 }
 
-// keepConnections has a reverse_proxy keep as many connections to an upstream as
-// there may be attempts at once. It would keep 32, and open the others anew for
-// each attempt.
-func keepConnections(handler caddyhttp.MiddlewareHandler, attempts int) {
-	proxy, ok := handler.(*reverseproxy.Handler)
-	if !ok {
-		return
-	}
-	if t, ok := proxy.Transport.(*reverseproxy.HTTPTransport); ok && t.Transport != nil {
+// keepConnections has a transport of reverse_proxy keep as many connections to an
+// upstream as there may be attempts at once. By default it keeps 32, and opens the
+// others anew for each attempt.
+func keepConnections(transport http.RoundTripper, attempts int) {
+	if t, ok := transport.(*reverseproxy.HTTPTransport); ok && t.Transport != nil {
 		t.Transport.MaxIdleConnsPerHost = max(t.Transport.MaxIdleConnsPerHost, attempts)
 	}
 }
@@ -159,20 +164,24 @@ func defaultDuration(d *caddy.Duration, value time.Duration) {
 	}
 }
 
+func (r *Route) hasDestination() bool { return r.To != nil || r.HandlerRaw != nil }
+
 // check holds the parts of the route against each other.
 func (r *Route) check() error {
 	switch {
 	case !validName.MatchString(r.Name):
 		return fmt.Errorf("%q is no name of a route: letters, digits, dot, dash and underscore, 64 at most", r.Name)
-	case r.HandlerRaw == nil && r.transport == nil:
+	case !r.hasDestination() && r.transport == nil:
 		return fmt.Errorf("route %s goes nowhere; name an upstream, or add a line: to <upstream>", r.Name)
+	case r.To != nil && r.HandlerRaw != nil:
+		return fmt.Errorf("route %s has two destinations: it takes either to or forward", r.Name)
 	case r.Timeout < 0 || r.Concurrency < 0:
 		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
 	case r.Rate != "" && !validRate.MatchString(r.Rate):
 		return fmt.Errorf("route %s: %q is no rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
 	case r.Order != nil && r.Order.Key == "":
 		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
-	case r.Name == otherwise && r.Rule != "":
+	case r.Name == Otherwise && r.Rule != "":
 		return errors.New("otherwise takes no rule: it gets the events that no other route took")
 	}
 	if r.Sign != nil {
@@ -219,11 +228,11 @@ func checkRoutes(routes []*Route) error {
 			return fmt.Errorf("route %s is defined twice", r.Name)
 		}
 		seen[r.Name] = true
-		if r.Rule == "" && r.Name != otherwise {
+		if r.Rule == "" && r.Name != Otherwise {
 			all = r.Name
 		}
 	}
-	if all != "" && seen[otherwise] {
+	if all != "" && seen[Otherwise] {
 		return fmt.Errorf("otherwise would never get an event: route %s has no rule and takes them all", all)
 	}
 	return nil
@@ -246,35 +255,42 @@ func (r *Route) engineRoute() *queue.Route {
 	return route
 }
 
-// route names the routes that take an event.
-func (h *Handler) route(view *rules.View) []string {
+// route names the routes that take an event. A rule that fails is counted.
+func (h *Handler) route(view *rules.View) []string { return h.match(view, (*Route).ruleFailed) }
+
+// match names the routes that take an event. A rule that fails does not hold, and
+// never costs the event; failed is called with its error.
+func (h *Handler) match(view *rules.View, failed func(*Route, error)) []string {
 	var names []string
 	hasOtherwise := false
 	for _, r := range h.Routes {
 		switch {
-		case r.Name == otherwise:
+		case r.Name == Otherwise:
 			hasOtherwise = true
-		case r.takes(view):
+		case r.takes(view, failed):
 			names = append(names, r.Name)
 		}
 	}
 	if names == nil && hasOtherwise {
-		names = []string{otherwise}
+		names = []string{Otherwise}
 	}
 	return names
 }
 
-// takes reports whether the route's rule holds. A rule that fails does not, and
-// never costs the event.
-func (r *Route) takes(view *rules.View) bool {
+// takes reports whether the route's rule holds.
+func (r *Route) takes(view *rules.View, failed func(*Route, error)) bool {
 	if r.rule == nil {
 		return true
 	}
 	ok, err := r.rule.Match(view)
 	if err != nil {
-		metrics.ruleErrors.WithLabelValues(r.source, r.Name).Inc()
-		r.logger.Warn("rule failed, so its route does not take the event",
-			zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
+		failed(r, err)
 	}
 	return ok
+}
+
+func (r *Route) ruleFailed(err error) {
+	metrics.ruleErrors.WithLabelValues(r.source, r.Name).Inc()
+	r.logger.Warn("rule failed, so its route does not take the event",
+		zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
 }

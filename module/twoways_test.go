@@ -18,59 +18,62 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// twoWays are two routes to the same upstreams: past a reverse_proxy, and
-// through it.
+// twoWays are two routes to the same upstreams: to, and forward with a
+// reverse_proxy.
 type twoWays struct {
 	direct, proxied *Route
 }
 
-// newTwoWays loads the reverse_proxy. h is a handler of the running configuration
-// whose first route has an upstream.
-func newTwoWays(t *testing.T, h *Handler, proxy string) *twoWays {
+// newTwoWays provisions both ways with a transport, "" for the default one. h is a
+// handler of the running configuration whose first route has upstreams.
+func newTwoWays(t *testing.T, h *Handler, transport string, upstreams ...string) *twoWays {
 	t.Helper()
-	handler := loadHandler(t, proxy)
 	server := h.Routes[0].transport.(*direct).server
-	proxied, past := *h.Routes[0], *h.Routes[0]
-	proxied.transport = &chain{handler: handler, server: server}
-	d := newDirect(json.RawMessage(proxy), handler, server)
-	if d == nil {
-		t.Fatalf("%s is not passed by", proxy)
+	to, config := &To{Upstreams: upstreams}, map[string]any{"handler": "reverse_proxy"}
+	if transport != "" {
+		to.TransportRaw, config["transport"] = json.RawMessage(transport), json.RawMessage(transport)
 	}
-	past.transport = d
+	var dials []map[string]string
+	for _, upstream := range upstreams {
+		dials = append(dials, map[string]string{"dial": upstream})
+	}
+	config["upstreams"] = dials
+	forward, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	past, proxied := *h.Routes[0], *h.Routes[0]
+	if past.transport, err = to.provision(caddy.ActiveContext(), server, 64); err != nil {
+		t.Fatal(err)
+	}
+	module, err := caddy.ActiveContext().LoadModule(&Route{HandlerRaw: forward}, "HandlerRaw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxied.transport = &chain{handler: module.(caddyhttp.MiddlewareHandler), server: server}
 	return &twoWays{&past, &proxied}
 }
 
-// transport is that of both ways.
-func (w *twoWays) transport() *http.Transport {
-	return w.direct.transport.(*direct).roundTripper.Transport
+// transports are those of both ways.
+func (w *twoWays) transports() []*http.Transport {
+	proxy := w.proxied.transport.(*chain).handler.(*reverseproxy.Handler)
+	return []*http.Transport{w.direct.transport.(*direct).roundTripper.Transport, proxy.Transport.(*reverseproxy.HTTPTransport).Transport}
 }
 
-// trust has the transport trust the certificate.
+// trust has both ways trust the certificate.
 func (w *twoWays) trust(certificate *x509.Certificate) {
-	if w.transport().TLSClientConfig == nil {
-		w.transport().TLSClientConfig = new(tls.Config)
+	for _, transport := range w.transports() {
+		if transport.TLSClientConfig == nil {
+			transport.TLSClientConfig = new(tls.Config)
+		}
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		transport.TLSClientConfig.RootCAs.AddCert(certificate)
 	}
-	w.transport().TLSClientConfig.RootCAs = x509.NewCertPool()
-	w.transport().TLSClientConfig.RootCAs.AddCert(certificate)
-}
-
-// loadHandler loads a handler under the running configuration.
-func loadHandler(t *testing.T, config string) caddyhttp.MiddlewareHandler {
-	t.Helper()
-	module, err := caddy.ActiveContext().LoadModule(&Route{HandlerRaw: json.RawMessage(config)}, "HandlerRaw")
-	if err != nil {
-		t.Fatalf("%s: %v", config, err)
-	}
-	return module.(caddyhttp.MiddlewareHandler)
-}
-
-// plainProxyTo is the configuration of a reverse_proxy with further lines.
-func plainProxyTo(address, more string) string {
-	return fmt.Sprintf(`{"handler":"reverse_proxy","upstreams":[{"dial":%q}]%s}`, address, more)
 }
 
 // storedEvent is an event with the request, whose headers an attempt may change.

@@ -31,6 +31,7 @@ type webhook struct {
 	view     *rules.View
 	key      queue.DedupKey
 	bodyHash uint64
+	offline  bool // nothing may be fetched and nobody called
 }
 
 var webhooks = sync.Pool{New: func() any { return new(webhook) }}
@@ -80,22 +81,33 @@ func (hook *webhook) free() {
 
 // verify checks the proof, and cuts the gateway's own token from the URL.
 func (h *Handler) verify(hook *webhook) error {
+	if err := h.prove(hook); err != nil {
+		return err
+	}
+	h.requests.match(hook.proof.Matched)
+	h.strip(hook)
+	return nil
+}
+
+// prove returns nil if the proof is right. Where only a call can tell, the call
+// comes later.
+func (h *Handler) prove(hook *webhook) error {
 	err := h.provider.Verify(&hook.proof, hook.received)
-	if err == provider.NoKey {
+	if errors.Is(err, provider.NoKey) {
 		if err = h.fetchKey(hook); err == nil {
 			err = h.provider.Verify(&hook.proof, hook.received)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	h.requests.match(hook.proof.Matched)
+	return err
+}
+
+// strip cuts the gateway's own token from the URL.
+func (h *Handler) strip(hook *webhook) {
 	h.provider.Strip(&hook.proof)
-	if hook.view != nil { // it was made for the signature, and knows the token
+	if hook.view != nil { // the proof needed a view, which knows the token
 		hook.view.Free()
 		hook.view = nil
 	}
-	return nil
 }
 
 // keyDeadline is how long a request waits for the key that it names.
@@ -103,6 +115,9 @@ const keyDeadline = 3 * time.Second
 
 // fetchKey gets the key that a request names.
 func (h *Handler) fetchKey(hook *webhook) error {
+	if hook.offline {
+		return errOffline
+	}
 	ctx, cancel := context.WithTimeout(hook.Context(), keyDeadline)
 	defer cancel()
 	return h.provider.(provider.Fetcher).Fetch(ctx, &hook.proof)
@@ -163,15 +178,30 @@ func (h *Handler) viewOf(hook *webhook) *rules.View {
 // they go into headers and lists.
 const maxIdentity = 256
 
-var errTooLong = errors.New("longer than 256 bytes")
+// Why an event type or a delivery ID is not found, besides what rules say.
+var (
+	errTooLong = errors.New("longer than 256 bytes")
+	errNothing = errors.New("the expression yields nothing")
+)
 
-// identify finds event type and delivery ID.
+// identify finds event type and delivery ID, and counts what is not there.
 func (h *Handler) identify(hook *webhook) {
-	event := h.text("event", h.eventValue, hook)
-	id := h.text("id", h.idValue, hook)
+	noEvent, noID := h.find(hook)
+	if noEvent != nil {
+		h.unidentified("event", noEvent)
+	}
+	if noID != nil {
+		h.unidentified("id", noID)
+	}
+}
+
+// find finds event type and delivery ID, and returns why one of them is not
+// there. A webhook without them is good all the same.
+func (h *Handler) find(hook *webhook) (noEvent, noID error) {
+	event, noEvent := h.text(h.eventValue, hook)
+	id, noID := h.text(h.idValue, hook)
 	if len(id) > maxIdentity {
-		h.unidentified("id", errTooLong)
-		id = ""
+		id, noID = "", errTooLong
 	}
 	if len(event) > maxIdentity {
 		event = strings.ToValidUTF8(event[:maxIdentity], "")
@@ -186,6 +216,7 @@ func (h *Handler) identify(hook *webhook) {
 	}
 	hook.bodyHash = xxhash.Sum64(hook.proof.Body)
 	h.viewOf(hook).SetIdentity(event, id)
+	return noEvent, noID
 }
 
 // digest stands in for the delivery ID of a webhook that has none.
@@ -199,20 +230,24 @@ func (h *Handler) digest(hook *webhook) queue.DedupKey {
 	return queue.DedupKey(sum.Sum(nil))
 }
 
-// text evaluates an expression that finds the event type or the delivery ID.
-// What it cannot find is missing, and never costs the event.
-func (h *Handler) text(what string, value *rules.Value, hook *webhook) string {
+// text evaluates an expression that finds the event type or the delivery ID. No
+// expression finds nothing, and that is no error.
+func (h *Handler) text(value *rules.Value, hook *webhook) (string, error) {
 	if value == nil {
-		return ""
+		return "", nil
 	}
 	text, err := value.Text(h.viewOf(hook))
-	if err == nil && text != "" {
-		return text
+	switch {
+	case err != nil:
+		return "", err
+	case text == "":
+		return "", errNothing
 	}
-	h.unidentified(what, err)
-	return ""
+	return text, nil
 }
 
+// unidentified counts a webhook in which the event type or the delivery ID is not
+// found.
 func (h *Handler) unidentified(what string, err error) {
 	metrics.unidentified.WithLabelValues(h.Source, what).Inc()
 	if entry := h.logger.Check(zap.DebugLevel, "not found in webhook"); entry != nil {

@@ -58,7 +58,7 @@ func newTarget(t *testing.T, answer http.HandlerFunc) *target {
 // sampler returns what sends samples there, without a look at its certificate.
 func (to *target) sampler(t *testing.T, tamper bool) *sampler {
 	t.Helper()
-	p, err := newLocalProvider("insigner", []string{"s"}, nil, true)
+	p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestLoadSummary(t *testing.T) {
 func TestSendVerifiesTheCertificate(t *testing.T) {
 	to := newTarget(t, ok)
 	for insecure, want := range map[bool]bool{true: true, false: false} {
-		p, err := newLocalProvider("insigner", []string{"s"}, nil, insecure)
+		p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, insecure)
 		if err != nil {
 			t.Fatal(err)
 		}

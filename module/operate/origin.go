@@ -128,15 +128,15 @@ type localProvider struct {
 	secure   *tls.Config
 }
 
-func newLocalProvider(name string, secrets, options []string, insecure bool) (*localProvider, error) {
-	if provider.SignsAlone(name) {
-		return nil, unsigned(name, provider.ErrPrivateKey)
+func newLocalProvider(named providerFlags, insecure bool) (*localProvider, error) {
+	if provider.SignsAlone(named.name) {
+		return nil, unsigned(named.name, provider.ErrPrivateKey)
 	}
-	h, err := namedSource(name, secrets, options)
+	h, err := named.newSource()
 	if err != nil {
 		return nil, err
 	}
-	return &localProvider{name, h.Provider(), &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}}, nil
+	return &localProvider{named.name, h.Provider(), &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}}, nil
 }
 
 func (p *localProvider) events() []string { return sampleEvents(p.provider) }

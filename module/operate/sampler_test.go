@@ -41,7 +41,7 @@ func playProvider(t *testing.T, d *provider.Description) (*localProvider, error)
 	default:
 		secrets = []string{cmp.Or(testSecrets[d.Name], testSecrets[""])}
 	}
-	return newLocalProvider(d.Name, secrets, options, false)
+	return newLocalProvider(providerFlags{d.Name, secrets, options}, false)
 }
 
 // TestEveryPresetSends signs each sample of each preset, as it is and tampered
@@ -117,7 +117,7 @@ func TestTamperChangesOneByte(t *testing.T) {
 		if options == nil {
 			provider, secrets = "insigner", []string{"s"}
 		}
-		p, err := newLocalProvider(provider, secrets, options, false)
+		p, err := newLocalProvider(providerFlags{provider, secrets, options}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func TestTamperChangesOneByte(t *testing.T) {
 		}
 	}
 	// What proves nothing cannot be tampered with, and stays as it is.
-	p, err := newLocalProvider("insertsign", nil, nil, false)
+	p, err := newLocalProvider(providerFlags{"insertsign", nil, nil}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

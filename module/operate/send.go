@@ -172,9 +172,7 @@ Ctrl-C ends it early.`, 0, 1,
 	flags.IntVar(&s.load.Count, "count", 1, "How many to send")
 	flags.Float64Var(&s.load.Rate, "rate", 0, "How many to send per second (default: as fast as it goes)")
 	flags.IntVar(&s.load.Concurrency, "concurrency", 1, "How many to send at once")
-	flags.StringVar(&s.provider, "provider", "", "The provider to play, without a gateway")
-	flags.StringArrayVar(&s.secrets, "secret", nil, "A secret of that provider; the first one signs")
-	flags.StringArrayVar(&s.lines, "option", nil, "A line of that provider's block, as <name>=<value>")
+	s.provider.add(cmd, "The provider to play, without a gateway")
 	flags.BoolVar(&s.insecure, "insecure", false, "With --provider: do not verify the certificate at the URL")
 	return cmd
 }
@@ -186,9 +184,7 @@ type sender struct {
 	options   SendOptions
 	load      LoadOptions
 	source    string
-	provider  string
-	secrets   []string
-	lines     []string // of the provider's block
+	provider  providerFlags
 	insecure  bool
 	all, list bool
 }
@@ -197,8 +193,8 @@ func (s *sender) run() error {
 	if err := s.check(); err != nil {
 		return usageError{err}
 	}
-	if s.list && s.provider != "" { // which takes no secret
-		return s.printEvents(provider.SampleEvents(s.provider))
+	if s.list && s.provider.name != "" { // which takes no secret
+		return s.printEvents(provider.SampleEvents(s.provider.name))
 	}
 	from, err := s.origin()
 	if err != nil {
@@ -217,26 +213,29 @@ func (s *sender) run() error {
 
 // check refuses what does not go together.
 func (s *sender) check() error {
-	switch _, ok := httpURL(s.options.URL); {
-	case (s.source == "") == (s.provider == ""):
+	switch {
+	case (s.source == "") == (s.provider.name == ""):
 		return errors.New("usage: caddy webhook send <source> | --provider <name> --url <url>")
 	case s.all && s.options.Event != "":
 		return errors.New("--all and --event exclude each other")
 	case s.all && s.load.Count > 1:
 		return errors.New("--all and --count exclude each other")
-	case s.provider == "" && (s.secrets != nil || s.lines != nil || s.insecure):
+	case s.provider.name == "" && (s.provider.given() || s.insecure):
 		return errors.New("--secret, --option and --insecure go with --provider")
-	case s.provider != "" && s.options.URL == "" && !s.list:
+	case s.provider.name != "" && s.options.URL == "" && !s.list:
 		return errors.New("--provider needs the URL to post to: --url <url>")
-	case s.options.URL != "" && !ok:
-		return fmt.Errorf("--url %q is no URL such as https://example.com/hook", s.options.URL)
+	}
+	if s.options.URL != "" {
+		if _, err := urlFlag(s.options.URL); err != nil {
+			return err
+		}
 	}
 	return s.load.check()
 }
 
 func (s *sender) origin() (origin, error) {
-	if s.provider != "" {
-		return newLocalProvider(s.provider, s.secrets, s.lines, s.insecure)
+	if s.provider.name != "" {
+		return newLocalProvider(s.provider, s.insecure)
 	}
 	return newRemoteSource(s.client, s.source)
 }

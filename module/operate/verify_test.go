@@ -181,7 +181,7 @@ func TestVerifyVectors(t *testing.T) {
 // signedRaw returns a sample of a provider as it stands on the wire.
 func signedRaw(t *testing.T, at time.Time, name string, secrets []string, options ...string) string {
 	t.Helper()
-	h, err := namedSource(name, secrets, options)
+	h, err := (&providerFlags{name, secrets, options}).newSource()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,14 +8,24 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
-	"github.com/spf13/cobra"
 )
+
+// Explanation says which routes of a source would take a request.
+type Explanation struct {
+	Source string                 `json:"source"`
+	Type   string                 `json:"event"`
+	ID     string                 `json:"id"`
+	Routes []module.RouteDecision `json:"routes"`
+}
 
 // Rules tells which routes of a source would take a raw request, whose proof is
 // not looked at.
-func (s *Service) Rules(source string, raw []byte) (*module.Explanation, error) {
+func (s *Service) Rules(source string, raw []byte) (*Explanation, error) {
 	h, err := s.source(source)
 	if err != nil {
 		return nil, err
@@ -24,7 +34,14 @@ func (s *Service) Rules(source string, raw []byte) (*module.Explanation, error) 
 	if err != nil {
 		return nil, InvalidError{err}
 	}
-	return h.Explain(request, body), nil
+	return explain(h, request, body), nil
+}
+
+// explain asks the rules of a source about a request as it comes from the
+// provider. Its proof is not looked at.
+func explain(h *module.Handler, r *http.Request, body []byte) *Explanation {
+	e := h.Evaluate(r, body, module.EvaluateOptions{At: time.Now(), Genuine: true})
+	return &Explanation{Source: h.Source, Type: e.EventType, ID: e.ID, Routes: e.Routes}
 }
 
 func askRules(s *Service, r *http.Request) (any, error) {
@@ -35,7 +52,7 @@ func askRules(s *Service, r *http.Request) (any, error) {
 	return s.Rules(r.PathValue("source"), raw)
 }
 
-func (c *client) rules(source string, raw []byte) (x *module.Explanation, err error) {
+func (c *client) rules(source string, raw []byte) (x *Explanation, err error) {
 	err = c.post(http.MethodPost, sourcePath(source, "rules"), nil, bytes.NewReader(raw), &x)
 	return x, err
 }
@@ -71,7 +88,7 @@ It exits with 1 if no route takes the request.`, 1, 1,
 			} else {
 				err = printExplanation(r.OutOrStdout(), x)
 			}
-			if err == nil && len(x.Routes) > 0 && !slices.ContainsFunc(x.Routes, func(a module.RouteAnswer) bool { return a.Takes == "yes" }) {
+			if err == nil && len(x.Routes) > 0 && !slices.ContainsFunc(x.Routes, func(a module.RouteDecision) bool { return a.Takes == "yes" }) {
 				return errors.New("no route takes it; it would be stored as unrouted")
 			}
 			return err
@@ -82,7 +99,7 @@ It exits with 1 if no route takes the request.`, 1, 1,
 }
 
 // explainFor asks the configuration that is named, or the running gateway.
-func explainFor(c *client, r *remote, source string, raw []byte) (x *module.Explanation, err error) {
+func explainFor(c *client, r *remote, source string, raw []byte) (x *Explanation, err error) {
 	request, body, err := parseRaw(raw)
 	if err != nil {
 		return nil, usageError{err}
@@ -90,17 +107,14 @@ func explainFor(c *client, r *remote, source string, raw []byte) (x *module.Expl
 	if r.config == "" {
 		return c.rules(source, raw)
 	}
-	h, err := module.ReadSource(r.config, r.adapter, source)
-	if err == nil {
-		err = h.ProvisionRules()
-	}
+	h, err := module.ReadRules(r.config, r.adapter, source)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return h.Explain(request, body), nil
+	return explain(h, request, body), nil
 }
 
-func printExplanation(w io.Writer, x *module.Explanation) error {
+func printExplanation(w io.Writer, x *Explanation) error {
 	fmt.Fprintf(w, "event  %s\nid     %s\n\n", cmp.Or(printable(x.Type), "(none)"), printable(x.ID))
 	if len(x.Routes) == 0 {
 		_, err := fmt.Fprintln(w, "The source has no routes: the next handler of the site gets the request.")

@@ -12,8 +12,8 @@ import (
 // publicPEM is a public key as it comes in a file, of several lines.
 const publicPEM = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"
 
-// TestNamedSource makes sources of what a command line gives.
-func TestNamedSource(t *testing.T) {
+// TestProviderFlags makes sources of what a command line gives.
+func TestProviderFlags(t *testing.T) {
 	t.Setenv("NAMED_SECRET", "s3cr3t")
 	for name, test := range map[string]struct {
 		provider         string
@@ -46,7 +46,7 @@ func TestNamedSource(t *testing.T) {
 		"missing option":        {"ignisign", nil, []string{"app_id=a"}, "app_env"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := namedSource(test.provider, test.secrets, test.options)
+			p, err := (&providerFlags{test.provider, test.secrets, test.options}).newSource()
 			if test.says == "" {
 				if err != nil || p == nil {
 					t.Fatal(err)
@@ -60,10 +60,10 @@ func TestNamedSource(t *testing.T) {
 	}
 }
 
-// TestNamedSourceIsThatOfACaddyfile signs with one and verifies with another.
-func TestNamedSourceIsThatOfACaddyfile(t *testing.T) {
+// TestProviderFlagsIsThatOfACaddyfile signs with one and verifies with another.
+func TestProviderFlagsIsThatOfACaddyfile(t *testing.T) {
 	now := time.Now()
-	sender, err := namedSource("insigner", []string{`a "b"`}, []string{"token=header X-Guard g"})
+	sender, err := (&providerFlags{"insigner", []string{`a "b"`}, []string{"token=header X-Guard g"}}).newSource()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestNamedSourceIsThatOfACaddyfile(t *testing.T) {
 		{[]string{`a "b"`}, []string{"token=header X-Guard x"}, provider.Wrong},
 		{[]string{"a", `"b"`}, nil, provider.Wrong},
 	} {
-		p, err := namedSource("insigner", test.secrets, test.options)
+		p, err := (&providerFlags{"insigner", test.secrets, test.options}).newSource()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,15 +6,47 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
+
+// Verification says what the gateway makes of a request, up to the point where it
+// would look for a duplicate.
+type Verification struct {
+	Verdict   string            `json:"verdict"`              // valid, invalid or handshake
+	Why       string            `json:"why,omitempty"`        // the request is invalid
+	Status    int               `json:"status,omitempty"`     // of the gateway's answer, as far as it is known
+	Header    map[string]string `json:"header,omitempty"`     // of the answer to a handshake
+	Body      string            `json:"body,omitempty"`       // the same
+	Secret    int               `json:"secret,omitempty"`     // the position of the one that matched, from 1
+	EventType string            `json:"event_type,omitempty"` // of a valid webhook
+	ID        string            `json:"id,omitempty"`         // the same
+	Unproven  bool              `json:"unproven,omitempty"`   // the request is valid because the provider proves nothing
+
+	provider.Diagnosis
+}
+
+// newVerification returns what the command says of an evaluation.
+func newVerification(e *module.Evaluation) *Verification {
+	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Secret: e.Secret, Unproven: e.Unproven,
+		EventType: e.EventType, ID: e.ID, Diagnosis: e.Diagnosis}
+	if e.Reply != nil {
+		x.Body, x.Header = e.Reply.Body, make(map[string]string)
+		for name, values := range e.Reply.Header {
+			x.Header[name] = strings.Join(values, ", ")
+		}
+	}
+	return x
+}
 
 func verifyCommand() *cobra.Command {
 	v := new(verifier)
@@ -42,9 +74,7 @@ The first line says valid, invalid with the reason, or handshake with the status
 and then come the headers and the body of its answer. It exits with 1 if the
 request is invalid.`,
 	}
-	cmd.Flags().StringVar(&v.provider, "provider", "", "The provider")
-	cmd.Flags().StringArrayVar(&v.secrets, "secret", nil, "A secret of the provider; may be repeated")
-	cmd.Flags().StringArrayVar(&v.options, "option", nil, "An option of the provider, name=value; may be repeated")
+	v.provider.add(cmd, "The provider")
 	cmd.Flags().StringVarP(&v.config, "config", "c", "", "The configuration that has the source")
 	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The adapter of that configuration")
 	cmd.Flags().StringVar(&v.source, "source", "", "The source in that configuration")
@@ -63,9 +93,9 @@ request is invalid.`,
 
 // verifier is the command with its flags.
 type verifier struct {
-	provider, config, adapter, source, url, at string
-	secrets, options                           []string
-	json                                       bool
+	provider                         providerFlags
+	config, adapter, source, url, at string
+	json                             bool
 }
 
 func (v *verifier) run(cmd *cobra.Command, file string) error {
@@ -77,17 +107,18 @@ func (v *verifier) run(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return usageError{err}
 	}
-	x, err := v.verify(r, body)
+	e, err := v.evaluate(r, body)
 	if err != nil {
 		return usageError{err}
 	}
+	x := newVerification(e)
 	if v.json {
 		err = (&remote{Command: cmd}).printJSON(x)
 	} else {
 		err = printVerification(cmd.OutOrStdout(), x)
 	}
 	switch {
-	case err != nil || x.Verdict != "invalid":
+	case err != nil || x.Verdict != module.Invalid:
 		return err
 	case x.Status == 0:
 		return errors.New("what the gateway would answer is not known")
@@ -96,81 +127,97 @@ func (v *verifier) run(cmd *cobra.Command, file string) error {
 	}
 }
 
-// verify checks a request. An error is one of usage or configuration.
-func (v *verifier) verify(r *http.Request, body []byte) (*module.Verification, error) {
-	if (v.provider == "") == (v.config == "" && v.source == "") {
+// evaluate checks a request. An error is one of usage or configuration.
+func (v *verifier) evaluate(r *http.Request, body []byte) (*module.Evaluation, error) {
+	if (v.provider.name == "") == (v.config == "" && v.source == "") {
 		return nil, errors.New("name the provider (--provider <name>), or a source of a configuration (--config <file> --source <name>)")
 	}
-	if v.provider == "" && (v.source == "" || v.secrets != nil || v.options != nil) {
+	if v.provider.name == "" && (v.source == "" || v.provider.given()) {
 		return nil, errors.New("--config goes with --source, and takes secrets and options from the configuration")
 	}
-	c := new(module.ProofCheck)
-	if err := v.readPlaceAndTime(c); err != nil {
+	options, err := v.options()
+	if err != nil {
 		return nil, err
 	}
-	if v.provider == "" {
-		h, err := module.ReadSource(v.config, v.adapter, v.source)
-		if err != nil {
-			return nil, err
-		}
-		c.Source, c.Callable = h, module.CallsAPI(h.ProviderRaw)
-		if err := h.ProvisionProof(); err != nil {
-			return nil, err
-		}
-		if c.Delivered, err = h.ReadDelivered(); err != nil {
-			return nil, err
-		}
-		return c.Check(r, body), nil
+	if v.provider.name != "" {
+		return evaluateNamed(v.provider, r, body, options)
 	}
-	named := func(secrets []string, more ...string) (*module.ProofCheck, error) {
-		h, err := namedSource(v.provider, secrets, slices.Concat(v.options, more))
-		if err != nil {
-			return nil, err
-		}
-		other := *c
-		other.Source = h
-		return &other, nil
-	}
-	c.Callable = slices.ContainsFunc(v.options, func(option string) bool {
-		return strings.HasPrefix(option, "api_url=") || strings.HasPrefix(option, "keys_url=")
-	})
-	given, err := named(v.secrets)
-	if err == nil {
-		return given.Check(r, body), nil
-	}
-	if len(v.secrets) > 0 {
+	h, err := module.ReadSource(v.config, v.adapter, v.source)
+	if err != nil {
 		return nil, err
 	}
-	if keyless, err := named(nil, "api_key="+module.AnySecret); err == nil && keyless.Source.ByCall() {
-		return keyless.Check(r, body), nil // its key is for the API alone
-	}
-	x := module.GreetUnknown(func(secret string) (*module.ProofCheck, error) { return named([]string{secret}) }, r, body)
-	if x != nil {
-		return x, nil
-	}
-	return nil, err
+	options.Calls = h.NamesAPI()
+	return h.Evaluate(r, body, options), nil
 }
 
-func (v *verifier) readPlaceAndTime(c *module.ProofCheck) error {
+// options reads the public URL and the time.
+func (v *verifier) options() (options module.EvaluateOptions, err error) {
 	if v.url != "" {
-		var ok bool
-		if c.Public, ok = httpURL(v.url); !ok {
-			return fmt.Errorf("--url %q is not a URL such as https://example.com/hook", v.url)
+		if options.Public, err = urlFlag(v.url); err != nil {
+			return options, err
 		}
 	}
-	c.At = time.Now()
+	options.At = time.Now()
 	if v.at != "" {
 		seconds, err := strconv.ParseFloat(v.at, 64)
 		if err != nil || !(seconds >= 0 && seconds < 1<<33) { // NaN is neither
-			return fmt.Errorf("--at %q is no number of seconds since 1970", v.at)
+			return options, fmt.Errorf("--at %q is no number of seconds since 1970", v.at)
 		}
-		c.At = time.UnixMicro(int64(seconds * 1e6))
+		options.At = time.UnixMicro(int64(seconds * 1e6))
 	}
-	return nil
+	return options, nil
+}
+
+// evaluateNamed checks a request by a provider that a command line describes.
+// Without a secret that the provider needs, there is still an answer where the
+// provider's API checks the proof, and to some handshakes.
+func evaluateNamed(named providerFlags, r *http.Request, body []byte, options module.EvaluateOptions) (*module.Evaluation, error) {
+	evaluate := func(named providerFlags) (*module.Handler, *module.Evaluation, error) {
+		h, err := named.newSource()
+		if err != nil {
+			return nil, nil, err
+		}
+		options.Calls = h.NamesAPI()
+		return h, h.Evaluate(r, body, options), nil
+	}
+	_, e, err := evaluate(named)
+	if err == nil || len(named.secrets) > 0 {
+		return e, err
+	}
+	keyless := named
+	keyless.lines = append(slices.Clone(named.lines), "api_key="+anySecret("0"))
+	if h, e, noKey := evaluate(keyless); noKey == nil && needsCall(h) {
+		return e, nil // the key is for the API alone
+	}
+	// A handshake needs no secret if two sources with different ones answer alike.
+	var answers [2]*module.Evaluation
+	for i, digit := range []string{"0", "1"} {
+		guessed := named
+		guessed.secrets = []string{anySecret(digit)}
+		var failed error
+		if _, answers[i], failed = evaluate(guessed); failed != nil {
+			return nil, err
+		}
+	}
+	greeted := answers[0].Verdict == module.Handshake ||
+		answers[0].Verdict == module.Invalid && answers[0].Status != http.StatusUnauthorized
+	if !greeted || !reflect.DeepEqual(answers[0], answers[1]) {
+		return nil, err
+	}
+	return answers[0], nil
+}
+
+// anySecret stands in for a secret. It is good as text, as hex and as base64.
+func anySecret(digit string) string { return strings.Repeat(digit, 64) }
+
+// needsCall reports whether only a call can check the proof of a source.
+func needsCall(h *module.Handler) bool {
+	_, ok := h.Provider().(provider.Checker)
+	return ok
 }
 
 // printVerification prints the verdict, and what it comes from.
-func printVerification(w io.Writer, x *module.Verification) error {
+func printVerification(w io.Writer, x *Verification) error {
 	if x.Verdict == module.Handshake {
 		fmt.Fprintf(w, "handshake %d\n", x.Status)
 		for _, name := range slices.Sorted(maps.Keys(x.Header)) {
@@ -180,7 +227,7 @@ func printVerification(w io.Writer, x *module.Verification) error {
 		return err
 	}
 	switch {
-	case x.Verdict == "invalid":
+	case x.Verdict == module.Invalid:
 		fmt.Fprintf(w, "invalid: %s\n", printable(x.Why))
 	case x.Secret > 0:
 		fmt.Fprintf(w, "valid, by secret or key %d\n", x.Secret)
@@ -189,22 +236,22 @@ func printVerification(w io.Writer, x *module.Verification) error {
 	default:
 		fmt.Fprintln(w, "valid")
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range verificationRows(x) {
-		fmt.Fprintf(table, "  %s\t%s\n", row[0], inCell(row[1]))
+		fmt.Fprintf(t, "  %s\t%s\n", row[0], inCell(row[1]))
 	}
-	return table.Flush()
+	return t.Flush()
 }
 
 // verificationRows are names and texts of what there is to say.
-func verificationRows(x *module.Verification) (rows [][2]string) {
+func verificationRows(x *Verification) (rows [][2]string) {
 	add := func(name, format string, args ...any) {
 		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
 	}
 	for _, cause := range x.Causes {
 		add("likely cause", "%s", cause)
 	}
-	if x.Verdict == "valid" {
+	if x.Verdict == module.Valid {
 		add("event type", "%s", x.EventType)
 		add("delivery ID", "%s", x.ID)
 	}

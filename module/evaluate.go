@@ -1,0 +1,200 @@
+package module
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// EvaluateOptions says how Evaluate looks at a request.
+type EvaluateOptions struct {
+	// At is the time at which the request came.
+	At time.Time
+
+	// Public is the URL that the provider called. The default is what the request
+	// says, with the scheme https.
+	Public *url.URL
+
+	// Calls allows to fetch keys, and to have the provider's API check the proof.
+	Calls bool
+
+	// Genuine takes the request for a webhook whose proof is right: only event
+	// type, delivery ID and routes are looked for.
+	Genuine bool
+}
+
+// The verdicts of an Evaluation.
+const (
+	Valid     = "valid"
+	Invalid   = "invalid"
+	Handshake = handshake
+)
+
+// Evaluation is what the gateway makes of a request, up to the point where it
+// would look for a duplicate.
+type Evaluation struct {
+	Verdict   string             // Valid, Invalid or Handshake
+	Why       string             // the request is invalid
+	Status    int                // of the gateway's answer; 0 where nobody knows
+	Reply     *provider.Reply    // to a handshake
+	Secret    int                // the position of the secret that matched, from 1; 0 for none
+	Unproven  bool               // the request is valid because the provider proves nothing
+	EventType string             // of a valid webhook
+	ID        string             // the delivery ID of a valid webhook
+	Routes    []RouteDecision    // for a valid webhook
+	Diagnosis provider.Diagnosis // what was read, and what is likely to be wrong
+}
+
+// RouteDecision says whether a route takes a request.
+type RouteDecision struct {
+	Route string `json:"route"`
+	Takes string `json:"takes"`           // yes, no, or failed
+	Rule  string `json:"rule,omitempty"`  // a route without a rule takes all
+	Error string `json:"error,omitempty"` // of a rule that failed
+}
+
+// errOffline says that a proof cannot be checked without a call.
+var errOffline = errors.New("this proof cannot be checked offline")
+
+// Evaluate takes a request through the steps of ServeHTTP. It stores, counts,
+// logs and delivers nothing, keeps no secret, and confirms no subscription. The
+// client's address and connection are not looked at.
+func (h *Handler) Evaluate(r *http.Request, body []byte, options EvaluateOptions) *Evaluation {
+	hook, err := h.receiveAgain(r, body, options)
+	if err != nil {
+		return h.invalid(hook, err)
+	}
+	defer hook.free()
+	if options.Genuine {
+		return h.valid(hook)
+	}
+	reply, err := h.replyTo(hook)
+	if reply != nil && err == nil {
+		return &Evaluation{Verdict: Handshake, Status: reply.Status, Reply: reply}
+	}
+	if err == nil {
+		err = h.prove(hook)
+	}
+	if err == nil && h.checker != nil {
+		err = h.vouched(hook)
+	}
+	if err != nil {
+		return h.invalid(hook, err)
+	}
+	diagnosis := h.diagnose(hook) // which needs the token that valid cuts away
+	e := h.valid(hook)
+	e.Diagnosis = diagnosis
+	return e
+}
+
+// receiveAgain makes of a request that is read already what receive would make
+// of it.
+func (h *Handler) receiveAgain(r *http.Request, body []byte, options EvaluateOptions) (hook *webhook, err error) {
+	if options.Genuine {
+		hook = webhooks.Get().(*webhook)
+		h.describe(hook, r, body, options.At)
+	} else {
+		r = r.WithContext(r.Context()) // a copy
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		if hook, err = h.receive(nil, r); err != nil {
+			return nil, err
+		}
+	}
+	hook.received, hook.offline = options.At, !options.Calls
+	hook.proof.Public = publicURL(r)
+	hook.proof.Public.Scheme = "https"
+	hook.proof.Called(options.Public)
+	return hook, nil
+}
+
+// vouched has the provider's API check the proof.
+func (h *Handler) vouched(hook *webhook) error {
+	if hook.offline {
+		return errOffline
+	}
+	ctx, cancel := context.WithTimeout(hook.Context(), keyDeadline)
+	defer cancel()
+	switch verdict := h.checker.Check(ctx, &hook.proof); verdict.Outcome {
+	case provider.Genuine:
+		hook.proof.Matched = verdict.Matched
+		return nil
+	case provider.Undecided:
+		return errors.New(verdict.Reason)
+	default:
+		return &refusal{refusedByCall.status, refusedByCall.outcome, verdict.Reason}
+	}
+}
+
+// valid evaluates a webhook whose proof is right.
+func (h *Handler) valid(hook *webhook) *Evaluation {
+	e := &Evaluation{Verdict: Valid, Status: h.Respond.Status, Secret: hook.proof.Matched, Unproven: !h.provider.Proves()}
+	h.strip(hook)
+	h.find(hook)
+	e.EventType, e.ID = hook.input.Event, hook.input.ID
+	e.Routes = h.decisions(hook)
+	return e
+}
+
+// decisions says of each route whether it takes a webhook.
+func (h *Handler) decisions(hook *webhook) []RouteDecision {
+	decisions := make([]RouteDecision, len(h.Routes))
+	failures := make(map[*Route]error)
+	taken := h.match(hook.view, func(r *Route, err error) { failures[r] = err })
+	for i, r := range h.Routes {
+		d := RouteDecision{Route: r.Name, Rule: r.Rule, Takes: "no"}
+		if err := failures[r]; err != nil {
+			d.Takes, d.Error = "failed", err.Error()
+		} else if slices.Contains(taken, r.Name) {
+			d.Takes = "yes"
+		}
+		decisions[i] = d
+	}
+	return decisions
+}
+
+// invalid evaluates a request that would be refused. There is no webhook where
+// its body was refused already.
+func (h *Handler) invalid(hook *webhook, err error) *Evaluation {
+	e := &Evaluation{Verdict: Invalid, Why: err.Error()}
+	if errors.Is(err, errOffline) {
+		e.Diagnosis.Causes = []string{h.offlineHelp()}
+		return e
+	}
+	answer := refusalOf(err)
+	e.Status = h.statusOf(answer)
+	switch {
+	case errors.As(err, new(*refusal)):
+		e.Why = answer.detail
+	case errors.As(err, new(provider.Denial)):
+		e.Diagnosis.Causes = []string{"it is a handshake, and something that it must say is missing or different: look at what is configured for it, such as verify_token"}
+	case answer.outcome == "unverified":
+		e.Diagnosis = h.diagnose(hook)
+		if p, ok := h.provider.(provider.Enroller); ok && p.Enrolls() && h.profile.Secrets+h.enrolment.count() == 0 {
+			e.Diagnosis.Causes = []string{"the provider delivers its secret by a handshake, and none is known here: see caddy webhook enroll, or give it with --provider and --secret"}
+		}
+	}
+	return e
+}
+
+// diagnose asks the provider what it read in a request, if it can tell.
+func (h *Handler) diagnose(hook *webhook) provider.Diagnosis {
+	if d, ok := h.provider.(provider.Diagnoser); ok {
+		return *d.Diagnose(&hook.proof, hook.received)
+	}
+	return provider.Diagnosis{}
+}
+
+// offlineHelp says what would have a proof checked.
+func (h *Handler) offlineHelp() string {
+	if h.checker != nil {
+		return "only the provider's API knows, and uses the proof up; to have it asked, name it: api_url <url> (--option api_url=<url>)"
+	}
+	return "its key is the provider's; give the key (public_key or certificate), or have it fetched: keys_url or api_url (as --option <name>=<value>, as far as the provider takes it)"
+}
