@@ -11,11 +11,13 @@ const self = "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 
 // TestImportsRunOneWay holds what each package may know:
 //
-//	cmd -> root -> module -> {provider, queue, rules}
+//	cmd -> root -> operate -> module -> {provider, queue, rules}
 func TestImportsRunOneWay(t *testing.T) {
 	const (
 		root     = self
+		operate  = self + "/module/operate"
 		module   = self + "/module"
+		client   = self + "/module/internal/httpclient"
 		syntax   = self + "/module/internal/syntax"
 		durable  = self + "/module/internal/durable"
 		provider = self + "/module/provider"
@@ -26,19 +28,22 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddy     = "github.com/caddyserver/caddy"
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	)
-	leaves := []string{provider, syntax, durable, queue, disk, rules}
+	leaves := []string{provider, client, syntax, durable, queue, disk, rules}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
 		mayNot []string // of others, with all that lies below
 	}{
-		{self + "/cmd/caddy", append([]string{root, module}, leaves...), nil},
-		{root, append([]string{module}, leaves...), nil},
+		{self + "/cmd/caddy", append([]string{root, operate, module}, leaves...), nil},
+		{root, append([]string{operate, module}, leaves...), nil},
+		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
 		{provider, []string{syntax}, []string{caddyHTTP}},
 		{queue, nil, []string{caddyHTTP}},
 		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
-		{queue + "/queuetest", []string{queue}, []string{caddyHTTP}},
+		{client, nil, []string{caddyHTTP}},
+		{queue + "/memory", []string{queue}, []string{caddyHTTP}},
+		{queue + "/queuetest", []string{queue, queue + "/memory"}, []string{caddyHTTP}},
 		{syntax, nil, []string{caddyHTTP}},
 		{durable, nil, []string{caddy}},
 		{rules, nil, []string{caddy, "net/http"}},

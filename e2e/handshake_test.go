@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // handshakeSites has a source for each kind of handshake. %[1]s is the app,
@@ -274,7 +274,7 @@ func TestEnroll(t *testing.T) {
 		t.Errorf("asked again for what it has: %+v", resp)
 	}
 
-	var info module.EnrollInfo
+	var info operate.EnrollInfo
 	if err := json.Unmarshal([]byte(g.must(t, "enroll", "asana", "--json")), &info); err != nil || info.Secrets != 1 || info.File != file {
 		t.Errorf("enroll says %+v, %v", info, err)
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,6 +139,26 @@ func (a *App) register(h *Handler, definition []byte) error {
 	return nil
 }
 
+// Source returns the source of a name, or nil.
+func (a *App) Source(name string) *Handler {
+	if registered := a.sources[name]; registered != nil {
+		return registered.handler
+	}
+	return nil
+}
+
+// Sources returns the sources of the configuration, ordered by name.
+func (a *App) Sources() []*Handler {
+	sources := make([]*Handler, 0, len(a.sources))
+	for _, name := range slices.Sorted(maps.Keys(a.sources)) {
+		sources = append(sources, a.sources[name].handler)
+	}
+	return sources
+}
+
+// Logger returns the logger of the gateway.
+func (a *App) Logger() *zap.Logger { return a.logger }
+
 // dir is where the gateway keeps what is no event: with a queue on the disk,
 // beside it.
 func (a *App) dir() string {
@@ -165,8 +187,11 @@ func (a *App) openEngine() (*queue.Engine, error) {
 	return a.engine, nil
 }
 
-// opened returns the engine if it is open.
-func (a *App) opened() *queue.Engine {
+// Engine returns the engine of the queue, which it opens unless it is open.
+func (a *App) Engine() (*queue.Engine, error) { return a.open() }
+
+// Opened returns the engine of the queue if it is open, else nil.
+func (a *App) Opened() *queue.Engine {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.engine
@@ -186,7 +211,7 @@ func (a *App) Start() error {
 // Stop ends deliveries unless another configuration takes over. Requests that
 // are still in flight are stored nevertheless.
 func (a *App) Stop() error {
-	if engine := a.opened(); engine != nil {
+	if engine := a.Opened(); engine != nil {
 		engine.Detach(a.config)
 	}
 	return nil
@@ -197,7 +222,7 @@ func (a *App) Cleanup() error {
 	a.mu.Lock()
 	a.cleaned = true
 	a.mu.Unlock()
-	engine := a.opened()
+	engine := a.Opened()
 	if engine == nil {
 		return nil
 	}

@@ -133,7 +133,7 @@ func (p *handlerParser) options() syntax.Options {
 		"dedup":               p.readDedup,
 		"respond":             p.readRespond,
 		"route":               p.readRoute,
-		otherwise:             p.readOtherwise,
+		Otherwise:             p.readOtherwise,
 	}
 }
 

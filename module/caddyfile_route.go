@@ -32,7 +32,7 @@ func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	r := &Route{Name: d.Val()}
-	if r.Name == otherwise {
+	if r.Name == Otherwise {
 		return d.Err("the route name otherwise is reserved; write: otherwise <upstream>")
 	}
 	return p.readDestination(d, r)
@@ -41,7 +41,7 @@ func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 // readOtherwise reads the route for events that no other took. It has the
 // syntax of a route without name and expression.
 func (p *handlerParser) readOtherwise(d *caddyfile.Dispenser) error {
-	return p.readDestination(d, &Route{Name: otherwise})
+	return p.readDestination(d, &Route{Name: Otherwise})
 }
 
 func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error {
@@ -52,7 +52,7 @@ func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error 
 			return d.Errf("%q looks like an expression; those stand in backticks", d.Val())
 		case !d.Token().Quoted():
 			upstreams = append(upstreams, d.Token())
-		case r.Name == otherwise:
+		case r.Name == Otherwise:
 			return d.Err("otherwise takes no expression")
 		case r.Rule != "" || len(upstreams) > 0:
 			return d.Errf("%q is quoted, so it is no upstream, and an expression comes once, behind the route's name", d.Val())

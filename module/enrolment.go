@@ -7,15 +7,71 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
+
+// provisionEnrolment loads the secrets that the provider delivered.
+func (h *Handler) provisionEnrolment() error {
+	enroller, ok := h.provider.(provider.Enroller)
+	if !ok || !enroller.Enrolls() {
+		return nil
+	}
+	path := h.deliveredPath()
+	shared, _, err := enrolments.LoadOrNew(path, func() (caddy.Destructor, error) {
+		return &enrolment{path: path, users: make(map[provider.Enroller]struct{})}, nil
+	})
+	if err != nil {
+		return err
+	}
+	h.enrolment, h.enroller = shared.(*enrolment), enroller
+	return h.enrolment.attach(enroller)
+}
+
+func (h *Handler) cleanupEnrolment() error {
+	if h.enrolment == nil {
+		return nil
+	}
+	h.enrolment.detach(h.enroller)
+	_, err := enrolments.Delete(h.enrolment.path)
+	return err
+}
+
+// enroll keeps a secret that a handshake delivered.
+func (h *Handler) enroll(hook *webhook, secret string) error {
+	if h.enrolment == nil {
+		return refusedEnrolment
+	}
+	isNew, err := h.enrolment.accept(secret, hook.received)
+	if isNew {
+		h.logger.Info("a secret was delivered and is in use", zap.String("source", h.Source),
+			zap.String("client_ip", clientIP(hook.Request)))
+	}
+	return err
+}
+
+// deliveredPath is the file with the secrets that handshakes delivered.
+func (h *Handler) deliveredPath() string {
+	return filepath.Join(h.app.dir(), "secrets", h.Source+".json")
+}
+
+// Enrolls reports whether the provider of the source delivers its secret by a
+// handshake.
+func (h *Handler) Enrolls() bool { return h.enrolment != nil }
+
+// OpenEnrolment has the source, which must be one that enrolls, accept secrets
+// by handshake until a time. It returns how many there are, and their file.
+func (h *Handler) OpenEnrolment(until time.Time) (secrets int, file string) {
+	return h.enrolment.open(until), h.enrolment.path
+}
 
 // enrolment keeps the secrets that handshakes delivered to one source, in a
 // file of its own. The configurations that have the source share it.

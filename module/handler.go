@@ -53,6 +53,7 @@ type Handler struct {
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
+	namesAPI     bool                // the provider's configuration names an API to call; known offline only
 	enroller     provider.Enroller   // nil unless handshakes deliver secrets
 	enrolment    *enrolment          // the same
 	profile      *provider.Profile
@@ -143,6 +144,22 @@ func (h *Handler) use(p provider.Provider) {
 	h.provider, h.profile = p, p.Profile()
 	h.checker, _ = p.(provider.Checker)
 	h.handshaker, _ = p.(provider.Handshaker)
+}
+
+// Provider returns the provider of the source.
+func (h *Handler) Provider() provider.Provider { return h.provider }
+
+// ProviderName returns the name of the source's provider.
+func (h *Handler) ProviderName() string { return h.providerName }
+
+// RouteNamed returns the route of a name, or nil.
+func (h *Handler) RouteNamed(name string) *Route {
+	for _, r := range h.Routes {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // inlineName returns the name of the module that a raw configuration is for.
@@ -276,7 +293,7 @@ func (h *Handler) engineSource() *queue.Source {
 		source.Routes[route.Name] = route.engineRoute()
 	}
 	if h.checker != nil {
-		source.Check, source.Route = h.checkProof, h.routeHeld
+		source.Check, source.Route = h.checkProof, h.RouteEvent
 	}
 	return source
 }

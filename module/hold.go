@@ -48,15 +48,15 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
 }
 
-// routeHeld names the routes that take an event that was held.
-func (h *Handler) routeHeld(e *queue.Event) []string {
-	view := storedView(e)
+// RouteEvent names the routes that take a stored event.
+func (h *Handler) RouteEvent(e *queue.Event) []string {
+	view := StoredView(e)
 	defer view.Free()
 	return h.route(view)
 }
 
-// storedView returns the request of a stored event as expressions see it.
-func storedView(e *queue.Event) *rules.View {
+// StoredView returns a stored event as expressions see it.
+func StoredView(e *queue.Event) *rules.View {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
 	return rules.NewView(&rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,

@@ -160,7 +160,7 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
-	engine := app.(*App).opened()
+	engine := app.(*App).Opened()
 	if engine == nil {
 		return
 	}
@@ -168,25 +168,25 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	usage := engine.Usage()
-	for lane, states := range usage.Deliveries {
+	for key, states := range usage.Deliveries {
 		for state, n := range states {
-			gauge(deliveriesDesc, float64(n), lane.Source, lane.Route, string(state))
+			gauge(deliveriesDesc, float64(n), key.Source, key.Route, string(state))
 		}
 	}
 	for source, states := range usage.Events {
-		for state, tally := range states {
-			gauge(eventsDesc, float64(tally.Count), source, string(state))
+		for state, counter := range states {
+			gauge(eventsDesc, float64(counter.Count), source, string(state))
 		}
 	}
-	for lane, age := range engine.Oldest(context.Background()) {
-		gauge(oldestDesc, time.Since(age.Since).Seconds(), lane.Source, lane.Route, string(age.State))
+	for key, age := range engine.Oldest(context.Background()) {
+		gauge(oldestDesc, time.Since(age.Since).Seconds(), key.Source, key.Route, string(age.State))
 	}
-	for lane, failing := range engine.Failing() {
+	for key, failing := range engine.Failing() {
 		value := 0.
 		if failing {
 			value = 1
 		}
-		gauge(failingDesc, value, lane.Source, lane.Route)
+		gauge(failingDesc, value, key.Source, key.Route)
 	}
 	gauge(bytesDesc, float64(usage.Total.Bytes))
 	gauge(diskDesc, float64(usage.Disk))

@@ -1,5 +1,5 @@
 // Package module is the webhook gateway as Caddy sees it: an app that owns the
-// queue, a handler for each source, the admin API and the command.
+// queue, and a handler for each source.
 //
 //	receive -> guard -> verify -> identify -> deduplicate -> route -> persist -> acknowledge
 //	                                                             \-> deliver -> retry -> dead letter

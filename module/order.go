@@ -62,9 +62,9 @@ func (r *Route) keyOf(view *rules.View) string {
 	return key
 }
 
-// storedKey returns the key of an event whose proof had to be checked first.
-func (r *Route) storedKey(e *queue.Event) string {
-	view := storedView(e)
+// Key returns what keeps the delivery of a stored event in order, "" for nothing.
+func (r *Route) Key(e *queue.Event) string {
+	view := StoredView(e)
 	defer view.Free()
 	return r.keyOf(view)
 }

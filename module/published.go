@@ -24,6 +24,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -72,7 +73,7 @@ func usePublished(ranges *provider.Ranges, dir string) (*publishedList, error) {
 }
 
 func newPublishedList(ranges *provider.Ranges, path string) *publishedList {
-	l := &publishedList{ranges: ranges, path: path, roots: gatewayRoots, period: listPeriod, pause: listPause, cancel: func() {}}
+	l := &publishedList{ranges: ranges, path: path, roots: httpclient.GatewayRoots, period: listPeriod, pause: listPause, cancel: func() {}}
 	l.set.Store(new(ipSet))
 	networks, err := l.readCopy()
 	switch {
@@ -183,7 +184,7 @@ func (l *publishedList) download(ctx context.Context) ([]byte, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.ranges.URL, nil)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, httpclient.WithoutURL(err)
 	}
 	if err := onlyHTTPS(req, nil); err != nil {
 		return nil, err
@@ -197,7 +198,7 @@ func (l *publishedList) download(ctx context.Context) ([]byte, error) {
 	client := &http.Client{Transport: transport, CheckRedirect: onlyHTTPS}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, httpclient.WithoutURL(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -19,8 +19,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// otherwise is the name of the route for events that no other took.
-const otherwise = "otherwise"
+// Otherwise is the name of the route for events that no other took.
+const Otherwise = "otherwise"
 
 // Route is a rule with a destination.
 type Route struct {
@@ -181,7 +181,7 @@ func (r *Route) check() error {
 		return fmt.Errorf("route %s: %q is no rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
 	case r.Order != nil && r.Order.Key == "":
 		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
-	case r.Name == otherwise && r.Rule != "":
+	case r.Name == Otherwise && r.Rule != "":
 		return errors.New("otherwise takes no rule: it gets the events that no other route took")
 	}
 	if r.Sign != nil {
@@ -228,11 +228,11 @@ func checkRoutes(routes []*Route) error {
 			return fmt.Errorf("route %s is defined twice", r.Name)
 		}
 		seen[r.Name] = true
-		if r.Rule == "" && r.Name != otherwise {
+		if r.Rule == "" && r.Name != Otherwise {
 			all = r.Name
 		}
 	}
-	if all != "" && seen[otherwise] {
+	if all != "" && seen[Otherwise] {
 		return fmt.Errorf("otherwise would never get an event: route %s has no rule and takes them all", all)
 	}
 	return nil
@@ -245,12 +245,12 @@ func (r *Route) engineRoute() *queue.Route {
 		Concurrency: r.Concurrency,
 		Rate:        r.perSecond(),
 		Timeout:     time.Duration(r.Timeout),
-		For:         time.Duration(r.Retry.For),
-		First:       time.Duration(r.Retry.First),
-		Max:         time.Duration(r.Retry.Max),
+		Retry: queue.Backoff{
+			For: time.Duration(r.Retry.For), First: time.Duration(r.Retry.First), Max: time.Duration(r.Retry.Max),
+		},
 	}
 	if r.Order != nil {
-		route.Key, route.Hold = r.storedKey, r.Order.Hold
+		route.Key, route.Hold = r.Key, r.Order.Hold
 	}
 	return route
 }
@@ -265,14 +265,14 @@ func (h *Handler) match(view *rules.View, failed func(*Route, error)) []string {
 	hasOtherwise := false
 	for _, r := range h.Routes {
 		switch {
-		case r.Name == otherwise:
+		case r.Name == Otherwise:
 			hasOtherwise = true
 		case r.takes(view, failed):
 			names = append(names, r.Name)
 		}
 	}
 	if names == nil && hasOtherwise {
-		names = []string{otherwise}
+		names = []string{Otherwise}
 	}
 	return names
 }

@@ -114,7 +114,7 @@ func storedURL(r *queue.Request) (*url.URL, error) {
 // storedID finds the delivery ID of a stored event, for schemes that sign it:
 // what the event has may be the hash that stands in for it.
 func (h *Handler) storedID(e *queue.Event) string {
-	view := storedView(e)
+	view := StoredView(e)
 	defer view.Free()
 	id, err := h.idValue.Text(view)
 	if err != nil {

@@ -282,7 +282,7 @@ func TestDirectIsForPlainUpstreams(t *testing.T) {
 		"route name bücher.example:1\nroute forward {\nforward {\nreverse_proxy localhost:1 {\nheader_up X-A b\n}\n}\n}\n")
 	for name, want := range map[string]bool{"plain": true, "secure": true, "h2c": true, "range": true, "env": false, "port": false,
 		"socket": false, "mixed": false, "four": false, "name": false, "forward": false} {
-		if _, direct := h.routeNamed(name).transport.(*direct); direct != want {
+		if _, direct := h.RouteNamed(name).transport.(*direct); direct != want {
 			t.Errorf("route %s: direct is %t", name, direct)
 		}
 	}
@@ -327,7 +327,7 @@ func TestToRefuses(t *testing.T) {
 // connection, on both ways.
 func TestToKeepsConnections(t *testing.T) {
 	h := loadSource(t, "", "route a localhost:1 {\nconcurrency 100\n}\nroute b {env.APP} {\nconcurrency 100\n}\n")
-	ways := &twoWays{h.routeNamed("a"), h.routeNamed("b")}
+	ways := &twoWays{h.RouteNamed("a"), h.RouteNamed("b")}
 	for i, transport := range ways.transports() {
 		if transport.MaxIdleConnsPerHost != 100 {
 			t.Errorf("way %d keeps %d connections, want 100", i, transport.MaxIdleConnsPerHost)

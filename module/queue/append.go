@@ -11,7 +11,7 @@ import (
 // nil only when a crash or a power cut can no longer undo that.
 //
 // It does not end early with ctx: whoever waits for the event has gone then,
-// but will send it again, and must find it remembered if it was stored.
+// but will send it again, and must find it dedupEntry if it was stored.
 //
 // It returns ErrFull when the event would take more space than it may: all
 // undelivered events together no more than the backend's maximum (a little
@@ -27,7 +27,7 @@ func (e *Engine) Append(ctx context.Context, ev *Event) error {
 		space.free()
 		return fmt.Errorf("storing event: %w", err)
 	}
-	a.express()
+	a.fastPath()
 	return nil
 }
 
@@ -35,7 +35,7 @@ func (e *Engine) Append(ctx context.Context, ev *Event) error {
 // it only when it is committed.
 type reservation struct {
 	engine  *Engine
-	account *account
+	account *sourceState
 	size    int64
 }
 
@@ -48,8 +48,8 @@ func (r reservation) free() {
 
 // admit reserves space for an event, or returns ErrFull.
 func (e *Engine) admit(ev *Event) (reservation, error) {
-	p := e.plan.Load()
-	r := reservation{e, p.accounts[ev.Source], ev.Request.size()}
+	snap := e.snapshot.Load()
+	r := reservation{e, snap.sourceStates[ev.Source], ev.Request.Size()}
 
 	// Reserve first, then ask the store: an event that is committed in between
 	// is counted twice, never missed.
@@ -59,19 +59,19 @@ func (e *Engine) admit(ev *Event) (reservation, error) {
 	}
 	storedOfSource, stored := e.store.Undelivered(ev.Source)
 
-	limit := p.maxSize
-	if src := p.source(ev.Source); src == nil || !src.LastToRefuse {
+	limit := snap.maxSize
+	if src := snap.source(ev.Source); src == nil || !src.LastToRefuse {
 		limit -= limit / 10
 	}
-	if ofAll+stored > limit || ofSource+storedOfSource > p.maxSize/2 {
+	if ofAll+stored > limit || ofSource+storedOfSource > snap.maxSize/2 {
 		r.free()
 		return reservation{}, ErrFull
 	}
 	return r, nil
 }
 
-// size estimates how many bytes the request takes in a store.
-func (r *Request) size() int64 {
+// Size estimates how many bytes the request takes in a store.
+func (r *Request) Size() int64 {
 	const perRequest, perValue = 128, 8
 	if r == nil {
 		return perRequest
@@ -92,10 +92,10 @@ func (r *Request) size() int64 {
 func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
 	// Most duplicates are of events that are well. Those must not cost a write.
 	ev, err := e.store.Get(ctx, id)
-	if err == nil && !ev.dead() {
+	if err == nil && !ev.hasDeadLetter() {
 		return 0, nil
 	}
-	var revived []Lane
+	var revived []RouteKey
 	now := Now()
 	if err == nil {
 		err = e.store.Update(context.WithoutCancel(ctx), id, func(ev *Event) error {
@@ -103,7 +103,7 @@ func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
 			for i := range ev.Deliveries {
 				if d := &ev.Deliveries[i]; d.State == Dead {
 					d.requeue(now)
-					revived = append(revived, Lane{ev.Source, d.Route})
+					revived = append(revived, RouteKey{ev.Source, d.Route})
 				}
 			}
 			return nil
@@ -115,8 +115,8 @@ func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
 	case err != nil:
 		return 0, fmt.Errorf("reviving event: %w", err)
 	}
-	for _, lane := range revived {
-		e.wake(lane, now)
+	for _, route := range revived {
+		e.wake(route, now)
 	}
 	return len(revived), nil
 }

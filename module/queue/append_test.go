@@ -69,9 +69,9 @@ func TestSpace(t *testing.T) {
 // Undelivered returns the bytes of what is not delivered.
 func (s *setup) Undelivered() (count, bytes int64) {
 	for _, states := range s.Usage().Events {
-		for _, tally := range states {
-			count += tally.Count
-			bytes += tally.Bytes
+		for _, counter := range states {
+			count += counter.Count
+			bytes += counter.Bytes
 		}
 	}
 	return count, bytes

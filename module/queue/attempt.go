@@ -14,11 +14,11 @@ import (
 // errEnded says that a delivery is not pending any more.
 var errEnded = errors.New("delivery has ended")
 
-// attempt tries to deliver the event to the lane's route. What it returns
+// attempt tries to deliver the event to the route's route. What it returns
 // records the outcome, and holds on to nothing of the request.
-func (e *Engine) attempt(l *lane, t ticket, ev *Event, probe bool) (record func()) {
-	r := l.route
-	d := ev.Delivery(t.lane.Route)
+func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (record func()) {
+	r := q.route
+	d := ev.Delivery(f.route.Route)
 	if d == nil || d.State != Pending {
 		return func() {} // the lease keeps it from coming back at once
 	}
@@ -27,20 +27,47 @@ func (e *Engine) attempt(l *lane, t ticket, ev *Event, probe bool) (record func(
 	began := time.Now()
 	result := e.deliver(attempts, r, ev, number)
 	took, ended := time.Since(began), Now()
-	observer := e.plan.Load().observer
-	observer.Attempted(t.lane.Source, t.lane.Route, result.Outcome, took)
+	observer := e.snapshot.Load().observer
+	observer.Attempted(f.route.Source, f.route.Route, result.Outcome, took)
 	if result.Outcome == Succeeded {
-		observer.Delivered(t.lane.Source, t.lane.Route, ended.Sub(d.Queued))
+		observer.Delivered(f.route.Source, f.route.Route, ended.Sub(d.Queued))
 	}
 	if result.Outcome == Interrupted && attempts.Err() != nil {
-		return func() { e.giveBack(t) } // as if it had not been made
+		return func() { e.giveBack(f) } // as if it had not been made
 	}
-	e.examine(l, result, probe, ended)
+	e.examine(q, result, probe, ended)
 	return func() {
-		e.settle(t, func(d *Delivery) { r.settle(d, result, number, began, ended) })
+		e.recordOutcome(f, func(d *Delivery) { r.applyResult(d, result, number, began, ended) })
 		if probe && result.Outcome == Retry {
-			e.giveUp(l)
+			e.deadLetterUntried(q)
 		}
+	}
+}
+
+// interruptedPause keeps attempts that say they were interrupted, but not by
+// the engine, from being made over and over.
+const interruptedPause = time.Second
+
+// applyResult changes a delivery by what came of an attempt.
+func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended time.Time) {
+	if result.Outcome == Interrupted {
+		d.Due = ended.Add(interruptedPause)
+		return
+	}
+	d.Attempts, d.Status, d.Reason = number, result.Status, result.Reason
+	d.note(Attempt{began, ended.Sub(began), result.Status, result.Reason, result.Outcome})
+	switch result.Outcome {
+	case Succeeded:
+		d.State, d.Ended = Delivered, ended
+	case Refused:
+		d.deadLetter(result.Reason, r.Hold, ended)
+	default:
+		due, again := r.Retry.Next(Failure{Queued: d.Queued, Attempt: number, Ended: ended, Result: result})
+		if !again {
+			d.deadLetter(r.gaveUp(result.Reason), r.Hold, ended)
+			return
+		}
+		d.Due = due
 	}
 }
 
@@ -50,7 +77,7 @@ func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number i
 	defer cancel()
 	defer func() {
 		if err := recover(); err != nil {
-			e.plan.Load().logger.Error("delivering panicked", zap.String("source", ev.Source),
+			e.snapshot.Load().logger.Error("delivering panicked", zap.String("source", ev.Source),
 				zap.Any("panic", err), zap.ByteString("stack", debug.Stack()))
 			result = Result{Reason: fmt.Sprintf("panic: %v", err)}
 		}
@@ -88,9 +115,9 @@ func (e *Engine) attemptsContext() context.Context {
 }
 
 // settle stores what came of a pending delivery.
-func (e *Engine) settle(t ticket, change func(*Delivery)) {
-	ev, err := e.update(t.id, func(ev *Event) error {
-		d := ev.Delivery(t.lane.Route)
+func (e *Engine) recordOutcome(f inFlight, change func(*Delivery)) {
+	ev, err := e.update(f.id, func(ev *Event) error {
+		d := ev.Delivery(f.route.Route)
 		if d == nil || d.State != Pending {
 			return errEnded // somebody else has decided about it
 		}
@@ -98,31 +125,31 @@ func (e *Engine) settle(t ticket, change func(*Delivery)) {
 		return nil
 	})
 	if err != nil {
-		e.unrecorded(t, err)
+		e.logUnrecorded(f, err)
 		return
 	}
-	d := ev.Delivery(t.lane.Route)
+	d := ev.Delivery(f.route.Route)
 	if d.State == Dead {
-		e.plan.Load().observer.Died(ev, d)
+		e.snapshot.Load().observer.Died(ev, d)
 	}
 	switch {
 	case d.State == Pending:
-		e.wake(t.lane, d.Due)
+		e.wake(f.route, d.Due)
 	case d.Key != "":
-		e.wake(t.lane, Now()) // for the next one with the key
+		e.wake(f.route, Now()) // for the next one with the key
 	}
 }
 
 // unrecorded logs that an outcome could not be stored. The lease is left to
 // end by itself, then the work is done once more.
-func (e *Engine) unrecorded(t ticket, err error) {
+func (e *Engine) logUnrecorded(f inFlight, err error) {
 	switch {
 	case errors.Is(err, errEnded), errors.Is(err, ErrNotFound): // nothing will end the lease
-		e.store.Release(t.lane, t.id)
+		e.store.Release(f.route, f.id)
 		return
 	case errors.Is(err, ErrClosed):
 		return
 	}
-	e.plan.Load().logger.Error("recording outcome", zap.Stringer("event", t.id),
-		zap.String("source", t.lane.Source), zap.String("route", t.lane.Route), zap.Error(err))
+	e.snapshot.Load().logger.Error("recording outcome", zap.Stringer("event", f.id),
+		zap.String("source", f.route.Source), zap.String("route", f.route.Route), zap.Error(err))
 }

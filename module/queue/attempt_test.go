@@ -72,7 +72,7 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
-func TestSlowLaneDelaysNoOther(t *testing.T) {
+func TestSlowRouteDelaysNoOther(t *testing.T) {
 	s := newSetup(t, new(backend))
 	door := make(gate)
 	defer door.open()
@@ -85,9 +85,9 @@ func TestSlowLaneDelaysNoOther(t *testing.T) {
 	for range 50 {
 		s.append(newEvent(t, "shop", "slow", "fast"))
 	}
-	eventually(t, "the fast lane", func() bool { return fast.count() == 50 })
+	eventually(t, "the fast route", func() bool { return fast.count() == 50 })
 	if slow.count() != 2 {
-		t.Errorf("%d attempts in the slow lane", slow.count())
+		t.Errorf("%d attempts in the slow route", slow.count())
 	}
 }
 
@@ -96,8 +96,8 @@ func TestSlowClaimDelaysNoOther(t *testing.T) {
 	hang := make(chan struct{})
 	goOn := sync.OnceFunc(func() { close(hang) })
 	b := &backend{wrap: func(s queue.Store) queue.Store {
-		return &faulty{Store: s, claiming: func(lane queue.Lane) {
-			if lane.Route == "slow" {
+		return &faulty{Store: s, claiming: func(route queue.RouteKey) {
+			if route.Route == "slow" {
 				<-hang
 			}
 		}}
@@ -111,12 +111,12 @@ func TestSlowClaimDelaysNoOther(t *testing.T) {
 	for range 50 {
 		s.append(newEvent(t, "shop", "slow", "fast"))
 	}
-	eventually(t, "the fast lane", func() bool { return fast.count() == 50 })
+	eventually(t, "the fast route", func() bool { return fast.count() == 50 })
 	if slow.count() != 0 {
-		t.Errorf("%d attempts in the slow lane", slow.count())
+		t.Errorf("%d attempts in the slow route", slow.count())
 	}
 	goOn()
-	eventually(t, "the slow lane", func() bool { return slow.count() == 50 })
+	eventually(t, "the slow route", func() bool { return slow.count() == 50 })
 }
 
 func TestRetry(t *testing.T) {
@@ -185,20 +185,20 @@ func TestLog(t *testing.T) {
 }
 
 func TestPauses(t *testing.T) {
-	r := queue.Route{First: 5 * time.Second, Max: time.Hour}
+	b := queue.Backoff{First: 5 * time.Second, Max: time.Hour}
 	for number, limit := range map[int]time.Duration{
 		1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 11: time.Hour, 5000: time.Hour,
 	} {
 		shortest, longest := limit, time.Duration(0)
 		for range 1000 {
-			pause := r.Pause(number)
+			pause := b.Pause(number)
 			shortest, longest = min(shortest, pause), max(longest, pause)
 		}
 		if shortest < 0 || shortest > limit/10 || longest > limit || longest < limit*9/10 {
 			t.Errorf("after attempt %d pauses are %v to %v; they are to be 0 to %v", number, shortest, longest, limit)
 		}
 	}
-	if pause := new(queue.Route).Pause(1); pause != 0 {
+	if pause := new(queue.Backoff).Pause(1); pause != 0 {
 		t.Errorf("without a first pause there is one of %v", pause)
 	}
 }
@@ -214,7 +214,7 @@ func TestRetryAfter(t *testing.T) {
 		answer.RetryAfter = c.asked
 		a := app{answer: failing(answer)}
 		r := a.route()
-		r.For = c.lasts
+		r.Retry = backoff(c.lasts, time.Millisecond, 10*time.Millisecond)
 		s.attach(r)
 		d := s.tried(s.append(newEvent(t, "shop", "app")))
 		if pause := d.Due.Sub(d.Queued); pause < c.want || pause > c.want+5*time.Second {
@@ -230,17 +230,18 @@ func TestDeadline(t *testing.T) {
 	s := newSetup(t, new(backend))
 	a := app{answer: failing(queue.Result{Status: 503, Reason: "503 Service Unavailable", RetryAfter: time.Hour})}
 	r := a.route()
-	r.For = 300 * time.Millisecond
+	lasts := 300 * time.Millisecond
+	r.Retry = backoff(lasts, time.Millisecond, 10*time.Millisecond)
 	s.attach(r)
 	id := s.append(newEvent(t, "shop", "app"))
-	if d := s.tried(id); !d.Due.Equal(d.Queued.Add(r.For)) {
-		t.Errorf("the last attempt is due %v after the deadline", d.Due.Sub(d.Queued.Add(r.For)))
+	if d := s.tried(id); !d.Due.Equal(d.Queued.Add(lasts)) {
+		t.Errorf("the last attempt is due %v after the deadline", d.Due.Sub(d.Queued.Add(lasts)))
 	}
 	d := s.ended(id).Delivery("app")
 	if d.State != queue.Dead || d.Attempts != 2 || d.Reason != "gave up after 300ms: 503 Service Unavailable" {
 		t.Errorf("after the deadline: %+v", d)
 	}
-	if d.Ended.Before(d.Queued.Add(r.For)) {
+	if d.Ended.Before(d.Queued.Add(lasts)) {
 		t.Error("gave up before the deadline")
 	}
 	eventually(t, "the report", func() (seen bool) {
@@ -269,7 +270,7 @@ func TestPanic(t *testing.T) {
 		return queue.Result{Outcome: queue.Refused, Reason: "no"}
 	}}
 	r := a.route()
-	r.First, r.Max = time.Second/2, time.Second/2
+	r.Retry = backoff(time.Hour, time.Second/2, time.Second/2)
 	s.attach(r)
 	id := s.append(newEvent(t, "shop", "app"))
 	if d := s.tried(id); !strings.Contains(d.Reason, "panic: upstream hung up") {
@@ -285,7 +286,7 @@ func TestTimeout(t *testing.T) {
 		return queue.Result{Outcome: queue.Retry, Reason: ctx.Err().Error()}
 	}}
 	r := a.route()
-	r.Timeout, r.First, r.Max = 10*time.Millisecond, time.Hour, time.Hour
+	r.Timeout, r.Retry = 10*time.Millisecond, backoff(72*time.Hour, time.Hour, time.Hour)
 	s.attach(r)
 	if d := s.tried(s.append(newEvent(t, "shop", "app"))); d.Reason != context.DeadlineExceeded.Error() {
 		t.Errorf("after the timeout: %+v", d)
@@ -305,7 +306,7 @@ func TestOutcomeWhileTheStoreIsUnavailable(t *testing.T) {
 			return nil
 		}}
 	}}
-	s := newSetup(t, b, func(p *queue.Pace) { p.Pause = 16 * time.Millisecond })
+	s := newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 16 * time.Millisecond })
 	var a app
 	s.attach(a.route())
 	id := s.append(newEvent(t, "shop", "app"))
@@ -328,7 +329,7 @@ func TestOutcomeIsLost(t *testing.T) {
 			return nil
 		}}
 	}}
-	s := newSetup(t, b, func(p *queue.Pace) { p.Settle, p.Poll = 50*time.Millisecond, 10*time.Millisecond })
+	s := newSetup(t, b, func(p *queue.Timing) { p.LeaseMargin, p.Poll = 50*time.Millisecond, 10*time.Millisecond })
 	var a app
 	r := a.route()
 	r.Timeout = 50 * time.Millisecond
@@ -340,8 +341,8 @@ func TestOutcomeIsLost(t *testing.T) {
 	}
 }
 
-func TestUnsettledOutcomesAreBounded(t *testing.T) {
-	const events = queue.MaxUnsettled + 50
+func TestUnrecordedOutcomesAreBounded(t *testing.T) {
+	const events = queue.MaxUnrecorded + 50
 	hang := make(chan struct{})
 	b := &backend{wrap: func(s queue.Store) queue.Store {
 		return &faulty{Store: s, update: func() error {
@@ -364,9 +365,9 @@ func TestUnsettledOutcomesAreBounded(t *testing.T) {
 	r := a.route()
 	r.Concurrency = 1
 	s.attach(r)
-	eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnsettled+1 })
+	eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnrecorded+1 })
 	time.Sleep(20 * time.Millisecond)
-	if a.count() != queue.MaxUnsettled+1 {
+	if a.count() != queue.MaxUnrecorded+1 {
 		t.Errorf("%d attempts while no outcome could be stored", a.count())
 	}
 	close(hang)
@@ -375,7 +376,7 @@ func TestUnsettledOutcomesAreBounded(t *testing.T) {
 
 // A handler that takes longer than its lease does not run twice at once.
 func TestHandlerOutlivesItsLease(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Pace) { p.Settle, p.Poll = time.Millisecond, 5*time.Millisecond })
+	s := newSetup(t, new(backend), func(p *queue.Timing) { p.LeaseMargin, p.Poll = time.Millisecond, 5*time.Millisecond })
 	a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
 		time.Sleep(100 * time.Millisecond)
 		return queue.Result{Outcome: queue.Succeeded}
@@ -410,7 +411,7 @@ func TestClaimedTooEarly(t *testing.T) {
 		return queue.Result{Outcome: queue.Succeeded}
 	}}
 	r := a.route()
-	r.First = 0
+	r.Retry = backoff(time.Hour, 0, 10*time.Millisecond)
 	s.attach(r)
 	id := s.append(newEvent(t, "shop", "app"))
 	<-updated

@@ -33,7 +33,7 @@ func benchEngine(b *testing.B, source *queue.Source) *queue.Engine {
 // benchRoutes returns a route, app, to an app that takes no time.
 func benchRoutes(got func(*queue.Event)) map[string]*queue.Route {
 	return map[string]*queue.Route{"app": {
-		Concurrency: 64, Timeout: time.Minute, For: time.Hour,
+		Concurrency: 64, Timeout: time.Minute, Retry: queue.Backoff{For: time.Hour},
 		Deliver: func(_ context.Context, ev *queue.Event, _ int) queue.Result {
 			got(ev)
 			return queue.Result{Outcome: queue.Succeeded}

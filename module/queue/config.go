@@ -50,9 +50,8 @@ type Route struct {
 	Rate        float64       // attempts that begin in a second; 0 = no limit
 	Timeout     time.Duration // of one attempt
 
-	For   time.Duration // how long after it was queued a delivery is tried again
-	First time.Duration // the first pause is at most this long, each further one up to twice the last,
-	Max   time.Duration // and none is longer than this
+	// Retry decides when a delivery is tried again, and when it is given up.
+	Retry RetryPolicy
 
 	// Key returns the key that keeps an event's delivery in order, "" for none.
 	// It is asked for events that were held; others bring their keys along. nil

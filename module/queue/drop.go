@@ -17,7 +17,7 @@ type Drop struct {
 // Dropped is the reason of deliveries that an operator gave up.
 const Dropped = "dropped by an operator"
 
-func (drop Drop) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
+func (drop Drop) apply(e *Event, state stateFunc, now time.Time) (routes []RouteKey, err error) {
 	left := LeftIdle
 	for i := range e.Deliveries {
 		d, s := &e.Deliveries[i], state(&e.Deliveries[i])
@@ -31,13 +31,13 @@ func (drop Drop) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, 
 		case s == Dead:
 			ended = d.Ended
 		}
-		d.kill(Dropped, false, ended)
-		lanes = append(lanes, Lane{e.Source, d.Route})
+		d.deadLetter(Dropped, false, ended)
+		routes = append(routes, RouteKey{e.Source, d.Route})
 	}
-	if lanes == nil {
+	if routes == nil {
 		return nil, left
 	}
-	return lanes, nil
+	return routes, nil
 }
 
 // unproven reports whether the proof of the event is not known to be good.
@@ -45,11 +45,11 @@ func (e *Event) unproven() bool { return e.State == Held || e.State == Uncertain
 
 // removeUnproven removes an event that is held or uncertain.
 func (e *Engine) removeUnproven(ctx context.Context, ev *Event) error {
-	t := ticket{Lane{Source: ev.Source}, ev.ID}
-	if !e.begin(t, nil) {
+	f := inFlight{RouteKey{Source: ev.Source}, ev.ID}
+	if !e.begin(f, nil) {
 		return LeftBusy
 	}
-	defer e.end(t)
+	defer e.end(f)
 	stored, err := e.store.Get(ctx, ev.ID) // as it is now that nobody else may change it
 	switch {
 	case err != nil:
@@ -60,8 +60,8 @@ func (e *Engine) removeUnproven(ctx context.Context, ev *Event) error {
 	if err := e.store.Remove(ctx, ev.ID); err != nil {
 		return err
 	}
-	if account := e.plan.Load().accounts[ev.Source]; account != nil {
-		account.window.forget(stored.Dedup.Key, ev.ID)
+	if account := e.snapshot.Load().sourceStates[ev.Source]; account != nil {
+		account.dedup.forget(stored.Dedup.Key, ev.ID)
 	}
 	return nil
 }

@@ -21,91 +21,91 @@ import (
 //	            |       |
 //	           store   Check -> Route
 //	            |       |
-//	          lane -> Claim -> Deliver -> Update   the scheduler
+//	          route -> Claim -> Deliver -> Update   the scheduler
 type Engine struct {
 	store  Store
 	logger *zap.Logger
-	pace   pace
+	timing timing
 
-	plan     atomic.Pointer[plan] // never nil
-	reserved atomic.Int64         // bytes that are being appended
-	poke     chan struct{}        // wakes the scheduler
-	sweep    chan struct{}        // wakes the janitor
-	life     context.Context      // ends with Close
-	die      context.CancelFunc
-	workers  sync.WaitGroup // scheduler and janitor
-	crew     crew
-	failing  complaint
-	oldest   oldest
-	closing  func() error
+	snapshot   atomic.Pointer[snapshot] // never nil
+	reserved   atomic.Int64             // bytes that are being appended
+	poke       chan struct{}            // wakes the scheduler
+	sweep      chan struct{}            // wakes the janitor
+	life       context.Context          // ends with Close
+	die        context.CancelFunc
+	background sync.WaitGroup // scheduler and janitor
+	workers    workers
+	failing    complaint
+	oldest     oldest
+	closing    func() error
 
-	attaching sync.Mutex                    // held while a configuration is being attached
-	attached  []*Config                     // not detached yet, the newest last
-	paused    atomic.Pointer[map[Lane]bool] // changes under attaching; nil = not recalled yet
+	attaching sync.Mutex                        // held while a configuration is being attached
+	attached  []*Config                         // not detached yet, the newest last
+	paused    atomic.Pointer[map[RouteKey]bool] // changes under attaching; nil = not recalled yet
 
-	mu       sync.Mutex      // guards what follows, and changes of plan
-	open     map[ticket]bool // what is being worked on; true = claimed again meanwhile
-	quiet    chan struct{}   // closed when open has become empty
+	mu       sync.Mutex        // guards what follows, and changes of snapshot
+	working  map[inFlight]bool // true = claimed again meanwhile
+	quiet    chan struct{}     // closed when working has become empty
 	attempts context.Context
 	cancel   context.CancelFunc // ends attempts
 }
 
-// pace is how fast an engine does what no configuration sets.
-type pace struct {
-	Grace   time.Duration // for attempts that run while the engine is detached
-	Linger  time.Duration // for those that were cancelled after it
-	Settle  time.Duration // lease beyond an attempt's timeout
-	Pause   time.Duration // after the store failed
-	Poll    time.Duration // longest time between two looks at a lane
-	Sweep   time.Duration // between two runs of the janitor
-	Call    time.Duration // timeout of a call that checks a proof
-	Recheck time.Duration // first pause between such calls; it doubles,
-	Longest time.Duration // up to this
-	GiveUp  time.Duration // when a held event is not checked any more
+// timing is how fast an engine does what no configuration sets.
+type timing struct {
+	Grace          time.Duration // for attempts that run while the engine is detached
+	Linger         time.Duration // for those that were cancelled after it
+	LeaseMargin    time.Duration // how much longer a lease lasts than its attempt may take
+	StoreRetry     time.Duration // pause after the store failed
+	Poll           time.Duration // longest time between two looks at a route
+	Sweep          time.Duration // between two runs of the janitor
+	CheckTimeout   time.Duration // timeout of a call that checks a proof
+	FirstRecheck   time.Duration // first pause between such calls; each further one is twice as long,
+	LongestRecheck time.Duration // up to this one
+	CheckFor       time.Duration // how long after its arrival a held event is checked
 }
 
-var defaultPace = pace{
-	Grace:   10 * time.Second,
-	Linger:  2 * time.Second,
-	Settle:  time.Minute,
-	Pause:   time.Second,
-	Poll:    15 * time.Second,
-	Sweep:   time.Minute,
-	Call:    3 * time.Second,
-	Recheck: 5 * time.Second,
-	Longest: 5 * time.Minute,
-	GiveUp:  72 * time.Hour,
+var defaultTiming = timing{
+	Grace:          10 * time.Second,
+	Linger:         2 * time.Second,
+	LeaseMargin:    time.Minute,
+	StoreRetry:     time.Second,
+	Poll:           15 * time.Second,
+	Sweep:          time.Minute,
+	CheckTimeout:   3 * time.Second,
+	FirstRecheck:   5 * time.Second,
+	LongestRecheck: 5 * time.Minute,
+	CheckFor:       72 * time.Hour,
 }
 
 // NewEngine opens the backend's store and runs an engine on it. It delivers
 // nothing before a configuration is attached.
 func NewEngine(backend Backend, logger *zap.Logger) (*Engine, error) {
-	return newEngine(backend, logger, defaultPace)
+	return newEngine(backend, logger, defaultTiming)
 }
 
-func newEngine(backend Backend, logger *zap.Logger, pace pace) (*Engine, error) {
+func newEngine(backend Backend, logger *zap.Logger, times timing) (*Engine, error) {
 	store, err := backend.Open(logger)
 	if err != nil {
 		return nil, fmt.Errorf("opening queue: %w", err)
 	}
 	e := &Engine{
-		store:  store,
-		logger: logger,
-		pace:   pace,
-		poke:   make(chan struct{}, 1),
-		sweep:  make(chan struct{}, 1),
-		open:   make(map[ticket]bool),
+		store:   store,
+		logger:  logger,
+		timing:  times,
+		poke:    make(chan struct{}, 1),
+		sweep:   make(chan struct{}, 1),
+		working: make(map[inFlight]bool),
 	}
 	e.closing = sync.OnceValue(e.close)
 	e.life, e.die = context.WithCancel(context.Background())
-	e.crew = crew{make(chan func()), e.life.Done()}
+	e.workers = workers{make(chan func()), e.life.Done()}
 	e.attempts, e.cancel = context.WithCancel(e.life)
-	none := &plan{cfg: new(Config), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
-	none.loads, none.accounts = make(map[Lane]*load), make(map[string]*account)
+	none := &snapshot{cfg: new(Config), maxSize: backend.MaxSize(), observer: nobody{}, logger: logger}
+	none.routeStates, none.sourceStates = make(map[RouteKey]*routeState), make(map[string]*sourceState)
 	none.off.Store(true)
-	e.plan.Store(none)
-	e.workers.Go(e.schedule)
-	e.workers.Go(e.keepClean)
+	e.snapshot.Store(none)
+	e.background.Go(e.schedule)
+	e.background.Go(e.keepClean)
 	return e, nil
 }
 
@@ -125,15 +125,15 @@ func (e *Engine) Attach(cfg *Config) {
 func (e *Engine) workBy(cfg *Config) {
 	cfg.Backend.Apply(e.store)
 	e.recall()
-	p := e.newPlan(cfg)
+	snap := e.newSnapshot(cfg)
 	e.mu.Lock()
 	if e.attempts.Err() != nil {
 		e.attempts, e.cancel = context.WithCancel(e.life)
 	}
-	e.plan.Store(p)
+	e.snapshot.Store(snap)
 	e.mu.Unlock()
 	signal(e.poke)
-	e.fillWindows(p)
+	e.fillDedup(snap)
 	signal(e.sweep)
 }
 
@@ -147,7 +147,7 @@ func (e *Engine) workBy(cfg *Config) {
 func (e *Engine) Detach(cfg *Config) {
 	e.attaching.Lock()
 	e.attached = slices.DeleteFunc(e.attached, func(c *Config) bool { return c == cfg })
-	current := e.plan.Load().cfg == cfg
+	current := e.snapshot.Load().cfg == cfg
 	if n := len(e.attached); current && n > 0 {
 		e.workBy(e.attached[n-1])
 		current = false
@@ -161,26 +161,26 @@ func (e *Engine) Detach(cfg *Config) {
 // windDown stops handing out deliveries, and waits for the attempts that run.
 func (e *Engine) windDown(cfg *Config) {
 	e.mu.Lock()
-	p := e.plan.Load()
-	if p.cfg != cfg { // attached again meanwhile
+	snap := e.snapshot.Load()
+	if snap.cfg != cfg { // attached again meanwhile
 		e.mu.Unlock()
 		return
 	}
-	p.off.Store(true)
+	snap.off.Store(true)
 	quiet := e.quiet
 	e.mu.Unlock()
 
-	if within(quiet, e.pace.Grace) {
+	if within(quiet, e.timing.Grace) {
 		return
 	}
 	e.mu.Lock()
-	if e.plan.Load() != p { // attached again meanwhile
+	if e.snapshot.Load() != snap { // attached again meanwhile
 		e.mu.Unlock()
 		return
 	}
 	e.cancel()
 	e.mu.Unlock()
-	within(quiet, e.pace.Linger)
+	within(quiet, e.timing.Linger)
 }
 
 // Close interrupts what still runs and closes the store. Later calls of other
@@ -189,12 +189,12 @@ func (e *Engine) Close() error { return e.closing() }
 
 func (e *Engine) close() error {
 	e.mu.Lock()
-	e.plan.Load().off.Store(true)
+	e.snapshot.Load().off.Store(true)
 	quiet := e.quiet
 	e.mu.Unlock()
 	e.die()
-	e.workers.Wait()
-	within(quiet, e.pace.Linger)
+	e.background.Wait()
+	within(quiet, e.timing.Linger)
 	return e.store.Close()
 }
 
@@ -218,14 +218,14 @@ func (e *Engine) Ascend(ctx context.Context, after ID, yield func(*Event) bool) 
 // operator sees them. The caller owns the result.
 func (e *Engine) Usage() Usage {
 	usage := e.store.Usage()
-	lanes := e.plan.Load().lanes
+	queues := e.snapshot.Load().queues
 	running := e.underWay()
-	for lane, states := range usage.Deliveries {
+	for route, states := range usage.Deliveries {
 		pending := states[Pending]
-		if lanes[lane] == nil {
+		if queues[route] == nil {
 			states[Parked], states[Pending] = pending, 0
 		} else {
-			n := min(pending, running[lane])
+			n := min(pending, running[route])
 			states[Delivering], states[Pending] = n, pending-n
 		}
 	}
@@ -233,12 +233,12 @@ func (e *Engine) Usage() Usage {
 }
 
 // underWay counts what is being worked on.
-func (e *Engine) underWay() map[Lane]int64 {
+func (e *Engine) underWay() map[RouteKey]int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	running := make(map[Lane]int64)
-	for t := range e.open {
-		running[t.lane]++
+	running := make(map[RouteKey]int64)
+	for f := range e.working {
+		running[f.route]++
 	}
 	return running
 }
@@ -253,10 +253,10 @@ func (e *Engine) Live() (n int64) {
 
 // Remembered returns how many delivery IDs the dedup windows hold, by source.
 func (e *Engine) Remembered() map[string]int {
-	accounts := e.plan.Load().accounts
-	entries := make(map[string]int, len(accounts))
-	for name, a := range accounts {
-		entries[name] = a.window.size()
+	sourceStates := e.snapshot.Load().sourceStates
+	entries := make(map[string]int, len(sourceStates))
+	for name, a := range sourceStates {
+		entries[name] = a.dedup.size()
 	}
 	return entries
 }
@@ -267,14 +267,14 @@ func (e *Engine) State(ev *Event, d *Delivery) DeliveryState {
 	if d.State != Pending {
 		return d.State
 	}
-	lane := Lane{ev.Source, d.Route}
+	route := RouteKey{ev.Source, d.Route}
 	e.mu.Lock()
-	_, open := e.open[ticket{lane, ev.ID}]
+	_, open := e.working[inFlight{route, ev.ID}]
 	e.mu.Unlock()
 	switch {
 	case open:
 		return Delivering
-	case e.plan.Load().lanes[lane] == nil:
+	case e.snapshot.Load().queues[route] == nil:
 		return Parked
 	}
 	return Pending
@@ -316,7 +316,7 @@ func (e *Engine) update(id ID, change func(*Event) error) (ev *Event, err error)
 // unavailable and the engine open. What it writes is known for good, so it
 // must not depend on anything that changes while it waits.
 func (e *Engine) persist(write func() error) error {
-	pause := e.pace.Pause / 16
+	pause := e.timing.StoreRetry / 16
 	for {
 		err := write()
 		if !errors.Is(err, ErrUnavailable) {
@@ -324,7 +324,7 @@ func (e *Engine) persist(write func() error) error {
 		}
 		select {
 		case <-time.After(pause):
-			pause = min(2*pause, 4*e.pace.Pause)
+			pause = min(2*pause, 4*e.timing.StoreRetry)
 		case <-e.life.Done():
 			return err
 		}

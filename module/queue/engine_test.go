@@ -41,15 +41,15 @@ func (b *backend) Open(logger *zap.Logger) (queue.Store, error) {
 type faulty struct {
 	queue.Store
 	update, remembered func() error
-	claimed, updated   func()           // run after each claim and update
-	claiming           func(queue.Lane) // run before each claim
+	claimed, updated   func()               // run after each claim and update
+	claiming           func(queue.RouteKey) // run before each claim
 }
 
-func (f *faulty) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease time.Duration, limit int) ([]*queue.Event, time.Time, error) {
+func (f *faulty) Claim(ctx context.Context, route queue.RouteKey, now time.Time, lease time.Duration, limit int) ([]*queue.Event, time.Time, error) {
 	if f.claiming != nil {
-		f.claiming(lane)
+		f.claiming(route)
 	}
-	events, next, err := f.Store.Claim(ctx, lane, now, lease, limit)
+	events, next, err := f.Store.Claim(ctx, route, now, lease, limit)
 	if f.claimed != nil {
 		f.claimed()
 	}
@@ -88,7 +88,7 @@ type setup struct {
 
 // newSetup opens an engine in a directory. The poll is slow, so that a test
 // which passes in time has seen a wake-up.
-func newSetup(t *testing.T, b *backend, change ...func(*queue.Pace)) *setup {
+func newSetup(t *testing.T, b *backend, change ...func(*queue.Timing)) *setup {
 	t.Helper()
 	if b.dir == "" {
 		b.dir = t.TempDir()
@@ -96,12 +96,12 @@ func newSetup(t *testing.T, b *backend, change ...func(*queue.Pace)) *setup {
 	if b.maxSize == 0 {
 		b.maxSize = 1 << 30
 	}
-	pace := queue.DefaultPace
-	pace.Poll = time.Minute
+	timing := queue.DefaultTiming
+	timing.Poll = time.Minute
 	for _, c := range change {
-		c(&pace)
+		c(&timing)
 	}
-	e, err := queue.NewPacedEngine(b, zap.NewNop(), pace)
+	e, err := queue.NewTimedEngine(b, zap.NewNop(), timing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,8 +290,12 @@ func (a *app) count() int {
 func (a *app) route() *queue.Route {
 	return &queue.Route{
 		Deliver: a.deliver, Concurrency: 8, Timeout: 10 * time.Second,
-		For: time.Hour, First: time.Millisecond, Max: 10 * time.Millisecond,
+		Retry: backoff(time.Hour, time.Millisecond, 10*time.Millisecond),
 	}
+}
+
+func backoff(lasts, first, longest time.Duration) queue.Backoff {
+	return queue.Backoff{For: lasts, First: first, Max: longest}
 }
 
 // gate lets nobody pass until it is opened.
@@ -362,7 +366,7 @@ func TestAttachWhileAttemptsRun(t *testing.T) {
 	}
 	appending.Wait()
 	eventually(t, "all deliveries", func() bool {
-		return s.Usage().Deliveries[queue.Lane{Source: "shop", Route: "app"}][queue.Delivered] == events
+		return s.Usage().Deliveries[queue.RouteKey{Source: "shop", Route: "app"}][queue.Delivered] == events
 	})
 	if a.count() != events || a.twice != 0 {
 		t.Errorf("%d attempts at %d events, %d of them at once", a.count(), events, a.twice)
@@ -482,7 +486,7 @@ func TestDetachWaits(t *testing.T) {
 }
 
 func TestDetachInterrupts(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Pace) { p.Grace = 50 * time.Millisecond })
+	s := newSetup(t, new(backend), func(p *queue.Timing) { p.Grace = 50 * time.Millisecond })
 	var sloppy atomic.Bool
 	a := app{answer: func(ctx context.Context, _ *queue.Event, attempt int) queue.Result {
 		if sloppy.Load() {
@@ -559,7 +563,7 @@ func TestOldest(t *testing.T) {
 	s.append(newEvent(t, "shop", "app", "gone"))
 	ages := s.Oldest(t.Context())
 	for route, state := range map[string]queue.DeliveryState{"app": queue.Pending, "gone": queue.Parked} {
-		age := ages[queue.Lane{Source: "shop", Route: route}]
+		age := ages[queue.RouteKey{Source: "shop", Route: route}]
 		if since := old.ReceivedAt.Sub(age.Since); age.State != state || since < 0 || since > 40*time.Millisecond {
 			t.Errorf("%s: %+v, want %s since %v", route, age, state, old.ReceivedAt)
 		}

@@ -17,12 +17,6 @@ func (d *Delivery) requeue(now time.Time) {
 	d.Log, d.Key = log, key
 }
 
-// kill makes a dead letter of a delivery. If it has a key, hold has it stop that.
-func (d *Delivery) kill(reason string, hold bool, now time.Time) {
-	d.State, d.Ended, d.Reason = Dead, now, reason
-	d.Holds = hold && d.Key != ""
-}
-
 // maxLog is how many attempts a delivery remembers.
 const maxLog = 10
 
@@ -59,14 +53,14 @@ func (s *Source) keys(e *Event, routes []string) map[string]string {
 	return keys
 }
 
-// doubt makes a held event uncertain.
-func (e *Event) doubt(reason string, now time.Time) {
+// makeUncertain makes a held event uncertain.
+func (e *Event) makeUncertain(reason string, now time.Time) {
 	e.State = Uncertain
 	e.Check.Ended, e.Check.Reason = now, reason
 }
 
 // dead reports whether a delivery of the event is dead.
-func (e *Event) dead() bool {
+func (e *Event) hasDeadLetter() bool {
 	for i := range e.Deliveries {
 		if e.Deliveries[i].State == Dead {
 			return true

@@ -7,20 +7,20 @@ import (
 	"go.uber.org/zap"
 )
 
-type Pace = pace
+type Timing = timing
 
-var DefaultPace = defaultPace
+var DefaultTiming = defaultTiming
 
 const (
-	MaxUnsettled = maxUnsettled
-	MaxHeld      = maxHeld
+	MaxUnrecorded = maxUnrecorded
+	MaxHeld       = maxHeld
 )
 
-func NewPacedEngine(backend Backend, logger *zap.Logger, pace Pace) (*Engine, error) {
-	return newEngine(backend, logger, pace)
+func NewTimedEngine(backend Backend, logger *zap.Logger, t Timing) (*Engine, error) {
+	return newEngine(backend, logger, t)
 }
 
-func (r *Route) Pause(number int) time.Duration { return r.pause(number) }
+func (b Backoff) Pause(attempt int) time.Duration { return b.pause(attempt) }
 
 // KeepClock undoes at the end of a test what it does to the queue's time.
 func KeepClock(t *testing.T) {
@@ -36,7 +36,7 @@ func KeepClock(t *testing.T) {
 func (e *Engine) Busy(ev *Event) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for t := range e.open {
+	for t := range e.working {
 		if t.id == ev.ID {
 			return true
 		}

@@ -6,10 +6,8 @@ import (
 	"time"
 )
 
-const (
-	tooMany       = 5           // failures in a row that make a route a failing one
-	maxProbePause = time.Minute // between two probes, unless the upstream asks for more
-)
+// tooMany is how many failures in a row make a route a failing one.
+const tooMany = 5
 
 // health is how a route's upstream fares. While the route is failing it gets
 // one attempt at a time, with growing pauses: of a million deliveries that are
@@ -61,8 +59,10 @@ func (h *health) failed(r *Route, result Result, probe bool, ended time.Time) (f
 	h.failures++
 	h.reason = result.Reason
 	h.ailing.Store(true)
-	pause := doubled(r.First, min(r.Max, r.For, maxProbePause), h.failures-tooMany)
-	h.probe = ended.Add(max(pause, min(result.RetryAfter, maxRetryAfter)))
+	if h.failures < tooMany {
+		return false
+	}
+	h.probe = ended.Add(r.Retry.Probe(h.failures-tooMany, result))
 	return h.failures == tooMany
 }
 
@@ -90,29 +90,29 @@ func (h *health) hurry() {
 
 // examine notes what an attempt says about its route. probe tells that the
 // route was failing when the attempt began.
-func (e *Engine) examine(l *lane, result Result, probe bool, ended time.Time) {
-	observer := e.plan.Load().observer
+func (e *Engine) examine(q *routeQueue, result Result, probe bool, ended time.Time) {
+	observer := e.snapshot.Load().observer
 	switch result.Outcome {
 	case Succeeded:
-		if l.health.succeeded() {
-			observer.Recovered(l.Source, l.Lane.Route)
+		if q.health.succeeded() {
+			observer.Recovered(q.Source, q.RouteKey.Route)
 		}
 	case Retry:
-		if l.health.failed(l.route, result, probe, ended) {
-			observer.Failing(l.Source, l.Lane.Route, result.Reason)
+		if q.health.failed(q.route, result, probe, ended) {
+			observer.Failing(q.Source, q.RouteKey.Route, result.Reason)
 		}
 	case Refused:
-		l.health.refused()
+		q.health.refused()
 	}
 }
 
 // Failing tells of each configured route whether it is failing: whether its
 // upstream has let five attempts in a row fail, and none succeed since.
-func (e *Engine) Failing() map[Lane]bool {
-	routes := make(map[Lane]bool)
-	for _, l := range e.plan.Load().lanes {
-		if l.route != nil {
-			_, _, routes[l.Lane] = l.health.failing()
+func (e *Engine) Failing() map[RouteKey]bool {
+	routes := make(map[RouteKey]bool)
+	for _, q := range e.snapshot.Load().queues {
+		if q.route != nil {
+			_, _, routes[q.RouteKey] = q.health.failing()
 		}
 	}
 	return routes

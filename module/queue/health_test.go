@@ -50,7 +50,7 @@ func (s *setup) appendMany(n int) (ids []queue.ID) {
 
 func (s *setup) waitFailing() {
 	s.t.Helper()
-	eventually(s.t, "the route is failing", func() bool { return s.Failing()[queue.Lane{Source: "shop", Route: "app"}] })
+	eventually(s.t, "the route is failing", func() bool { return s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] })
 }
 
 // A failing route costs next to nothing, however much is due, and goes back to
@@ -64,7 +64,7 @@ func TestFailingRouteIsProbed(t *testing.T) {
 	ids := s.appendMany(200)
 	u := newUpstream()
 	r := u.route()
-	r.First, r.Max = 20*time.Millisecond, 100*time.Millisecond
+	r.Retry = backoff(time.Hour, 20*time.Millisecond, 100*time.Millisecond)
 	s.attach(r)
 	s.waitFailing()
 	u.mu.Lock()
@@ -89,7 +89,7 @@ func TestFailingRouteIsProbed(t *testing.T) {
 	if u.most < 2 {
 		t.Error("there was one attempt at a time to the end")
 	}
-	if s.Failing()[queue.Lane{Source: "shop", Route: "app"}] {
+	if s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] {
 		t.Error("the route is failing still")
 	}
 	s.watch.see(func() {
@@ -158,7 +158,7 @@ func TestFailuresAtOnce(t *testing.T) {
 		return unavailable
 	}}
 	r := a.route()
-	r.Concurrency, r.First, r.Max = 16, 20*time.Millisecond, time.Hour
+	r.Concurrency, r.Retry = 16, backoff(time.Hour, 20*time.Millisecond, time.Hour)
 	s.appendMany(40)
 	s.attach(r)
 	eventually(t, "sixteen attempts", func() bool { return a.count() == 16 })
@@ -172,18 +172,17 @@ func TestFailingRouteIsReloaded(t *testing.T) {
 	ids := s.appendMany(40)
 	u := newUpstream()
 	r := u.route()
-	r.Max = time.Hour
-	r.First = 20 * time.Second
+	r.Retry = backoff(time.Hour, 20*time.Second, time.Hour)
 	s.attach(r)
 	s.waitFailing()
 	eventually(t, "the attempts that ran", func() bool {
-		return s.Usage().Deliveries[queue.Lane{Source: "shop", Route: "app"}][queue.Delivering] == 0
+		return s.Usage().Deliveries[queue.RouteKey{Source: "shop", Route: "app"}][queue.Delivering] == 0
 	})
 	before := u.count()
 	s.attach(r)
 	eventually(t, "a probe", func() bool { return u.count() == before+1 })
 	time.Sleep(20 * time.Millisecond)
-	if n := u.count() - before; n != 1 || !s.Failing()[queue.Lane{Source: "shop", Route: "app"}] {
+	if n := u.count() - before; n != 1 || !s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] {
 		t.Errorf("%d probes after a reload", n)
 	}
 	u.up.Store(true)
@@ -196,7 +195,7 @@ func TestReplayToAFailingRoute(t *testing.T) {
 	s := newSetup(t, new(backend))
 	u := newUpstream()
 	r := u.route()
-	r.First, r.Max = time.Minute, time.Hour
+	r.Retry = backoff(time.Hour, time.Minute, time.Hour)
 	s.attach(r)
 	ids := s.appendMany(10)
 	s.waitFailing()
@@ -235,13 +234,14 @@ func TestFailingRouteGivesUp(t *testing.T) {
 	ids := s.appendMany(40)
 	u := newUpstream()
 	r := u.route()
-	r.For, r.First, r.Max = 100*time.Millisecond, 20*time.Millisecond, 200*time.Millisecond
+	lasts := 100 * time.Millisecond
+	r.Retry = backoff(lasts, 20*time.Millisecond, 200*time.Millisecond)
 	s.attach(r)
 	s.waitFailing()
 	untouched := 0
 	for _, id := range ids {
 		d := s.ended(id).Delivery("app")
-		if d.State != queue.Dead || d.Reason != "gave up after 100ms: 503 Service Unavailable" || d.Ended.Sub(d.Queued) < r.For {
+		if d.State != queue.Dead || d.Reason != "gave up after 100ms: 503 Service Unavailable" || d.Ended.Sub(d.Queued) < lasts {
 			t.Errorf("after the time for retries: %+v", d)
 		}
 		if d.Attempts == 0 {
@@ -265,7 +265,8 @@ func TestFailingRouteGivesUpInTime(t *testing.T) {
 	answer.RetryAfter = time.Hour
 	a := app{answer: failing(answer)}
 	r := a.route()
-	r.For = 2 * time.Second
+	lasts := 2 * time.Second
+	r.Retry = backoff(lasts, time.Millisecond, 10*time.Millisecond)
 	ids := s.appendMany(40)
 	other := s.append(newEvent(t, "shop", "other"))
 	s.attach(r)
@@ -275,7 +276,7 @@ func TestFailingRouteGivesUpInTime(t *testing.T) {
 		d := s.ended(id).Delivery("app")
 		took := d.Ended.Sub(d.Queued)
 		if d.State != queue.Dead || d.Reason != "gave up after 2s: 503 Service Unavailable" ||
-			took < r.For || took >= 2*r.For {
+			took < lasts || took >= 2*lasts {
 			t.Errorf("after %v: %+v", took, d)
 		}
 		if d.Attempts > 0 {

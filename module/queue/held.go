@@ -26,26 +26,26 @@ const (
 //
 // Errors are those of Append, and ErrFull when too many events are held.
 func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
-	src := e.plan.Load().source(ev.Source)
+	src := e.snapshot.Load().source(ev.Source)
 	callable := src != nil && src.Check != nil
 	ev.State, ev.Deliveries = Held, nil
-	ev.Check = Check{Due: Now().Add(e.pace.Recheck)}
+	ev.Check = Check{Due: Now().Add(e.timing.FirstRecheck)}
 	if callable {
 		ev.Check.Sent, ev.Check.Calls = true, 1
 	}
 
-	t := ticket{Lane{Source: ev.Source}, ev.ID}
-	e.begin(t, nil) // nobody else knows the event yet
+	f := inFlight{RouteKey{Source: ev.Source}, ev.ID}
+	e.begin(f, nil) // nobody else knows the event yet
 	// A claim while the call runs would load what conclude is about to change.
-	e.store.Lease(t.lane, t.id, Now(), e.pace.Call+e.pace.Settle)
+	e.store.Lease(f.route, f.id, Now(), e.timing.CheckTimeout+e.timing.LeaseMargin)
 	if err := e.appendHeld(ctx, ev); err != nil {
-		e.store.Release(t.lane, t.id)
-		e.end(t)
+		e.store.Release(f.route, f.id)
+		e.end(f)
 		return Verdict{}, err
 	}
 	if !callable {
-		e.store.Release(t.lane, t.id)
-		e.end(t)
+		e.store.Release(f.route, f.id)
+		e.end(f)
 		return Verdict{Finding: Undecided, Reason: "the source is not configured any more"}, nil
 	}
 	verdict := e.call(context.WithoutCancel(ctx), src, ev)
@@ -58,17 +58,17 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer e.end(t)
-		e.conclude(t, ev, false, verdict)
+		defer e.end(f)
+		e.conclude(f, ev, false, verdict)
 	}()
-	within(done, e.pace.Call)
+	within(done, e.timing.CheckTimeout)
 	return verdict.Verdict, nil
 }
 
 // appendHeld appends a held event if its source may have one more.
 func (e *Engine) appendHeld(ctx context.Context, ev *Event) error {
-	if account := e.plan.Load().accounts[ev.Source]; account != nil {
-		size := ev.Request.size()
+	if account := e.snapshot.Load().sourceStates[ev.Source]; account != nil {
+		size := ev.Request.Size()
 		defer account.holding.events.Add(-1)
 		defer account.holding.bytes.Add(-size)
 		events, bytes := account.holding.events.Add(1), account.holding.bytes.Add(size)
@@ -81,7 +81,7 @@ func (e *Engine) appendHeld(ctx context.Context, ev *Event) error {
 }
 
 // recheck checks a held event once more. What it returns records the outcome.
-func (e *Engine) recheck(src *Source, t ticket, ev *Event) (record func()) {
+func (e *Engine) recheck(src *Source, f inFlight, ev *Event) (record func()) {
 	if ev.State != Held {
 		return func() {}
 	}
@@ -90,11 +90,11 @@ func (e *Engine) recheck(src *Source, t ticket, ev *Event) (record func()) {
 	ev.Check.Calls++
 	if !earlier {
 		if err := e.announce(ev); err != nil {
-			return func() { e.unrecorded(t, err) }
+			return func() { e.logUnrecorded(f, err) }
 		}
 	}
 	verdict := e.call(e.attemptsContext(), src, ev)
-	return func() { e.conclude(t, ev, earlier, verdict) }
+	return func() { e.conclude(f, ev, earlier, verdict) }
 }
 
 // announce stores that a call is about to be made.
@@ -115,11 +115,11 @@ type ruling struct {
 
 // call asks the provider, and the rules if the event is genuine.
 func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
-	ctx, cancel := context.WithTimeout(ctx, e.pace.Call)
+	ctx, cancel := context.WithTimeout(ctx, e.timing.CheckTimeout)
 	defer cancel()
 	defer func() {
 		if err := recover(); err != nil {
-			e.plan.Load().logger.Error("checking held event panicked", zap.String("source", ev.Source),
+			e.snapshot.Load().logger.Error("checking held event panicked", zap.String("source", ev.Source),
 				zap.Any("panic", err), zap.ByteString("stack", debug.Stack()))
 			r = ruling{Verdict: Verdict{Finding: Undecided, Sent: true, Reason: fmt.Sprintf("panic: %v", err)}}
 		}
@@ -134,12 +134,12 @@ func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
 
 // conclude stores what a call means for a held event; earlier says that the
 // outcome of an earlier call is unknown.
-func (e *Engine) conclude(t ticket, ev *Event, earlier bool, r ruling) {
+func (e *Engine) conclude(f inFlight, ev *Event, earlier bool, r ruling) {
 	now := Now()
 	var err error
 	switch {
 	case r.Finding == Genuine:
-		err = e.updateHeld(t, func(ev *Event) {
+		err = e.updateHeld(f, func(ev *Event) {
 			ev.SetRoutes(r.routes, now)
 			for i := range ev.Deliveries {
 				ev.Deliveries[i].Key = r.keys[ev.Deliveries[i].Route]
@@ -147,29 +147,29 @@ func (e *Engine) conclude(t ticket, ev *Event, earlier bool, r ruling) {
 			ev.Check = Check{}
 		})
 	case r.Finding == Forged, r.Finding == Used && !earlier:
-		err = e.reject(t, ev, r.Reason)
+		err = e.reject(f, ev, r.Reason)
 	case r.Finding == Used:
-		err = e.updateHeld(t, func(ev *Event) { ev.doubt(r.Reason, now) })
-	case now.Sub(ev.ReceivedAt) >= e.pace.GiveUp:
-		reason := fmt.Sprintf("gave up after %v: %s", e.pace.GiveUp, r.Reason)
-		err = e.updateHeld(t, func(ev *Event) { ev.doubt(reason, now) })
+		err = e.updateHeld(f, func(ev *Event) { ev.makeUncertain(r.Reason, now) })
+	case now.Sub(ev.ReceivedAt) >= e.timing.CheckFor:
+		reason := fmt.Sprintf("gave up after %v: %s", e.timing.CheckFor, r.Reason)
+		err = e.updateHeld(f, func(ev *Event) { ev.makeUncertain(reason, now) })
 	default:
-		pause := doubled(e.pace.Recheck, e.pace.Longest, ev.Check.Calls-1)
-		err = e.updateHeld(t, func(stored *Event) {
+		pause := doubled(e.timing.FirstRecheck, e.timing.LongestRecheck, ev.Check.Calls-1)
+		err = e.updateHeld(f, func(stored *Event) {
 			stored.Check = Check{
 				Due: now.Add(pause), Calls: ev.Check.Calls, Sent: earlier || r.Sent, Reason: r.Reason,
 			}
 		})
 	}
 	if err != nil {
-		e.unrecorded(t, err)
+		e.logUnrecorded(f, err)
 	}
 }
 
-// updateHeld changes an event that is held, and wakes the lanes it waits in
+// updateHeld changes an event that is held, and wakes the routes it waits in
 // then.
-func (e *Engine) updateHeld(t ticket, change func(*Event)) error {
-	ev, err := e.update(t.id, func(ev *Event) error {
+func (e *Engine) updateHeld(f inFlight, change func(*Event)) error {
+	ev, err := e.update(f.id, func(ev *Event) error {
 		if ev.State != Held {
 			return errEnded
 		}
@@ -179,21 +179,21 @@ func (e *Engine) updateHeld(t ticket, change func(*Event)) error {
 	if err != nil {
 		return err
 	}
-	for lane, due := range ev.Waiting {
-		e.wake(lane, due)
+	for route, due := range ev.Waiting {
+		e.wake(route, due)
 	}
 	return nil
 }
 
 // reject removes an event that is forged. A later copy is checked anew.
-func (e *Engine) reject(t ticket, ev *Event, reason string) error {
-	p := e.plan.Load()
-	p.logger.Info("held event is forged", zap.String("source", ev.Source),
+func (e *Engine) reject(f inFlight, ev *Event, reason string) error {
+	snap := e.snapshot.Load()
+	snap.logger.Info("held event is forged", zap.String("source", ev.Source),
 		zap.Stringer("event", ev.ID), zap.String("reason", reason))
-	if account := p.accounts[ev.Source]; account != nil {
-		account.window.forget(ev.Dedup.Key, ev.ID)
+	if account := snap.sourceStates[ev.Source]; account != nil {
+		account.dedup.forget(ev.Dedup.Key, ev.ID)
 	}
-	err := e.persist(func() error { return e.store.Remove(context.Background(), t.id) })
+	err := e.persist(func() error { return e.store.Remove(context.Background(), f.id) })
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}

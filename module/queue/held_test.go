@@ -49,7 +49,9 @@ var (
 
 // hasty checks held events again soon, but not before the first check has been
 // answered on a busy machine.
-func hasty(p *queue.Pace) { p.Recheck, p.Longest = 100*time.Millisecond, 200*time.Millisecond }
+func hasty(p *queue.Timing) {
+	p.FirstRecheck, p.LongestRecheck = 100*time.Millisecond, 200*time.Millisecond
+}
 
 // checked attaches the source sign, whose proofs the api checks.
 func (s *setup) checked(a *api, destination *app, routes ...string) {
@@ -202,7 +204,7 @@ func (s *setup) released() *queue.Flight {
 }
 
 func TestHeldPauses(t *testing.T) {
-	s := newSetup(t, new(backend), func(p *queue.Pace) { p.Recheck, p.Longest = 40*time.Millisecond, 80*time.Millisecond })
+	s := newSetup(t, new(backend), func(p *queue.Timing) { p.FirstRecheck, p.LongestRecheck = 40*time.Millisecond, 80*time.Millisecond })
 	var mu sync.Mutex
 	var calls []time.Time
 	proofs := &api{answers: []queue.Verdict{unheard}}
@@ -227,7 +229,7 @@ func TestHeldPauses(t *testing.T) {
 }
 
 func TestHeldIsGivenUp(t *testing.T) {
-	s := newSetup(t, new(backend), hasty, func(p *queue.Pace) { p.GiveUp = 100 * time.Millisecond })
+	s := newSetup(t, new(backend), hasty, func(p *queue.Timing) { p.CheckFor = 100 * time.Millisecond })
 	s.checked(&api{answers: []queue.Verdict{unsent}}, new(app), "app")
 	id, _ := s.hold()
 	if e := s.ended(id); e.State != queue.Uncertain || e.Check.Reason != "gave up after 100ms: connection refused" {
@@ -292,7 +294,7 @@ func TestHoldWhileTheStoreFails(t *testing.T) {
 			return nil
 		}}
 	}}
-	s := newSetup(t, b, func(p *queue.Pace) { p.Call, p.Pause = 30*time.Millisecond, 16*time.Millisecond })
+	s := newSetup(t, b, func(p *queue.Timing) { p.CheckTimeout, p.StoreRetry = 30*time.Millisecond, 16*time.Millisecond })
 	proofs := &api{answers: []queue.Verdict{genuine, used}}
 	s.checked(proofs, new(app), "app")
 	broken.Store(true)

@@ -9,7 +9,7 @@ import (
 )
 
 // tidy has the janitor come often.
-func tidy(p *queue.Pace) { p.Sweep = 10 * time.Millisecond }
+func tidy(p *queue.Timing) { p.Sweep = 10 * time.Millisecond }
 
 func TestJanitorRemovesWhatWasKeptLongEnough(t *testing.T) {
 	s := newSetup(t, new(backend), tidy)

@@ -13,11 +13,11 @@ const freshness = 5 * time.Second
 // oldest remembers what the store said.
 type oldest struct {
 	mu    sync.Mutex
-	ids   map[Lane]ID
+	ids   map[RouteKey]ID
 	asked time.Time
 }
 
-// Age says since when an event has been waiting in a lane.
+// Age says since when an event has been waiting in a route.
 type Age struct {
 	State DeliveryState // Pending or Parked
 	Since time.Time     // to the millisecond
@@ -25,18 +25,18 @@ type Age struct {
 
 // Oldest returns, for each route with events that wait for it, when the oldest
 // of them was accepted. That may be known from some seconds ago.
-func (e *Engine) Oldest(ctx context.Context) map[Lane]Age {
-	lanes := e.plan.Load().lanes
-	ages := make(map[Lane]Age)
-	for lane, id := range e.oldestIDs(ctx) {
-		if lane.Route == "" {
+func (e *Engine) Oldest(ctx context.Context) map[RouteKey]Age {
+	queues := e.snapshot.Load().queues
+	ages := make(map[RouteKey]Age)
+	for route, id := range e.oldestIDs(ctx) {
+		if route.Route == "" {
 			continue // a held event
 		}
 		age := Age{State: Pending, Since: timeOf(id)}
-		if lanes[lane] == nil {
+		if queues[route] == nil {
 			age.State = Parked
 		}
-		ages[lane] = age
+		ages[route] = age
 	}
 	return ages
 }
@@ -44,7 +44,7 @@ func (e *Engine) Oldest(ctx context.Context) map[Lane]Age {
 // timeOf returns when an ID was made, to the millisecond.
 func timeOf(id ID) time.Time { return time.Unix(id.Time().UnixTime()) }
 
-func (e *Engine) oldestIDs(ctx context.Context) map[Lane]ID {
+func (e *Engine) oldestIDs(ctx context.Context) map[RouteKey]ID {
 	o := &e.oldest
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -10,18 +10,18 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-var shopApp = queue.Lane{Source: "shop", Route: "app"}
+var shopApp = queue.RouteKey{Source: "shop", Route: "app"}
 
-func (s *setup) pause(lanes ...queue.Lane) {
+func (s *setup) pause(routes ...queue.RouteKey) {
 	s.t.Helper()
-	if err := s.Pause(s.t.Context(), lanes...); err != nil {
+	if err := s.Pause(s.t.Context(), routes...); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s *setup) resume(lanes ...queue.Lane) {
+func (s *setup) resume(routes ...queue.RouteKey) {
 	s.t.Helper()
-	if err := s.Resume(s.t.Context(), lanes...); err != nil {
+	if err := s.Resume(s.t.Context(), routes...); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -36,7 +36,7 @@ func TestPause(t *testing.T) {
 	first := s.append(newEvent(t, "shop", "app"))
 	eventually(t, "the attempt", func() bool { return a.count() == 1 })
 	s.pause(shopApp)
-	if !s.IsPaused(shopApp) || !slices.Equal(s.Paused(), []queue.Lane{shopApp}) {
+	if !s.IsPaused(shopApp) || !slices.Equal(s.Paused(), []queue.RouteKey{shopApp}) {
 		t.Errorf("paused are %v", s.Paused())
 	}
 
@@ -93,8 +93,8 @@ func TestPauseSurvives(t *testing.T) {
 func TestPauseIsNotKnownYet(t *testing.T) {
 	var broken atomic.Bool
 	broken.Store(true)
-	s := newSetup(t, &backend{wrap: func(st queue.Store) queue.Store { return &mute{st, &broken} }}, func(p *queue.Pace) {
-		p.Pause = 10 * time.Millisecond
+	s := newSetup(t, &backend{wrap: func(st queue.Store) queue.Store { return &mute{st, &broken} }}, func(p *queue.Timing) {
+		p.StoreRetry = 10 * time.Millisecond
 	})
 	var a app
 	s.attach(a.route())
@@ -122,7 +122,7 @@ type mute struct {
 	broken *atomic.Bool
 }
 
-func (m *mute) Paused() ([]queue.Lane, error) {
+func (m *mute) Paused() ([]queue.RouteKey, error) {
 	if m.broken.Load() {
 		return nil, queue.ErrUnavailable
 	}
@@ -179,7 +179,7 @@ func TestFailingRouteIsPaused(t *testing.T) {
 	s.appendMany(40)
 	u := newUpstream()
 	r := u.route()
-	r.First, r.Max = 20*time.Second, time.Hour
+	r.Retry = backoff(time.Hour, 20*time.Second, time.Hour)
 	s.attach(r)
 	s.waitFailing()
 	eventually(t, "the attempts that ran", func() bool { return s.Usage().Deliveries[shopApp][queue.Delivering] == 0 })

@@ -152,28 +152,28 @@ type Dedup struct {
 // DedupKey is a hash of what identifies a delivery within its source.
 type DedupKey [16]byte
 
-// Lane is what deliveries queue up in: a route of a source. The lane with an
+// RouteKey is what deliveries queue up in: a route of a source. The route with an
 // empty route holds the checks of the source's held events.
-type Lane struct {
+type RouteKey struct {
 	Source, Route string
 }
 
-// Waiting yields each lane that the event waits in, and the time it is due there.
-func (e *Event) Waiting(yield func(Lane, time.Time) bool) {
-	if e.State == Held && !yield(Lane{Source: e.Source}, e.Check.Due) {
+// Waiting yields each route that the event waits in, and the time it is due there.
+func (e *Event) Waiting(yield func(RouteKey, time.Time) bool) {
+	if e.State == Held && !yield(RouteKey{Source: e.Source}, e.Check.Due) {
 		return
 	}
 	for i := range e.Deliveries {
 		d := &e.Deliveries[i]
-		if d.State == Pending && !yield(Lane{e.Source, d.Route}, d.Due) {
+		if d.State == Pending && !yield(RouteKey{e.Source, d.Route}, d.Due) {
 			return
 		}
 	}
 }
 
-// InLine reports whether the delivery stands before later ones with its key: it
+// InFIFO reports whether the delivery stands before later ones with its key: it
 // is pending, or a dead letter that holds the key.
-func (d *Delivery) InLine() bool {
+func (d *Delivery) InFIFO() bool {
 	return d.Key != "" && (d.State == Pending || d.State == Dead && d.Holds)
 }
 
@@ -224,19 +224,19 @@ func (e *Event) Class() (Class, time.Time) {
 	return class, since
 }
 
-// Tally is what a store holds of one kind.
-type Tally struct {
+// Counter is what a store holds of one kind.
+type Counter struct {
 	Count, Bytes int64
 }
 
 // Usage is what a store holds, kept up to date with every commit.
 type Usage struct {
-	// Deliveries counts deliveries by lane and stored state.
-	Deliveries map[Lane]map[DeliveryState]int64
+	// Deliveries counts deliveries by route and stored state.
+	Deliveries map[RouteKey]map[DeliveryState]int64
 	// Events counts events by source and state.
-	Events map[string]map[EventState]Tally
+	Events map[string]map[EventState]Counter
 	// Total counts all events.
-	Total Tally
+	Total Counter
 	// Disk is how many bytes of the disk the store takes, 0 if it takes none.
 	Disk int64
 }
@@ -247,7 +247,7 @@ type Retention struct {
 	MaxBytes     int64 // above it Done events are evicted, oldest first; 0 = no limit
 }
 
-// Store keeps events. It also keeps deliveries in order: those of a lane that
+// Store keeps events. It also keeps deliveries in order: those of a route that
 // are in line for the same key stand there in the order in which they got in
 // line, by Append or by Update, and keep their places as long as they are.
 //
@@ -269,7 +269,7 @@ type Store interface {
 	// Update changes a stored event: it is loaded without its request, given
 	// to change, and stored again, in one transaction. It may call change more
 	// than once, each time with the event as it was. An error from change
-	// leaves the event as it was and is returned. Leases on lanes that the
+	// leaves the event as it was and is returned. Leases on routes that the
 	// event no longer waits in, or waits in with another due time, end.
 	// Clearing Event.Dedup removes the dedup entry.
 	Update(ctx context.Context, id ID, change func(*Event) error) error
@@ -283,33 +283,33 @@ type Store interface {
 	// Remove deletes an event and its dedup entry.
 	Remove(ctx context.Context, id ID) error
 
-	// Get loads an event, with its request.
+	// Get routeStates an event, with its request.
 	Get(ctx context.Context, id ID) (*Event, error)
 
-	// Claim leases up to limit events that are due in a lane, earliest first,
+	// Claim leases up to limit events that are due in a route, earliest first,
 	// loaded with their requests. Of those in line for a key it takes only the
 	// first one into account, which may be a dead letter. Nobody else gets them before the lease ends:
 	// by an Update as above, by Release, after its time, or when the process
-	// that took it has gone. next is when the lane's next event that is not
+	// that took it has gone. next is when the route's next event that is not
 	// leased falls due; zero if there is none.
-	Claim(ctx context.Context, lane Lane, now time.Time, lease time.Duration, limit int) (claimed []*Event, next time.Time, err error)
+	Claim(ctx context.Context, route RouteKey, now time.Time, lease time.Duration, limit int) (claimed []*Event, next time.Time, err error)
 
-	// Lease leases an event in a lane as Claim does, whether it is in sight yet or
+	// Lease leases an event in a route as Claim does, whether it is in sight yet or
 	// not. It returns false if somebody else has it. It does not look whether the
-	// event waits in the lane.
-	Lease(lane Lane, id ID, now time.Time, lease time.Duration) bool
+	// event waits in the route.
+	Lease(route RouteKey, id ID, now time.Time, lease time.Duration) bool
 
 	// Release ends a lease and leaves the event as it is.
-	Release(lane Lane, id ID)
+	Release(route RouteKey, id ID)
 
 	// List yields events without their requests, newest first, starting below
 	// the ID before (the zero ID: at the newest), until yield returns false.
 	// It holds no transaction open while yield runs.
 	List(ctx context.Context, before ID, yield func(*Event) bool) error
 
-	// Oldest returns the smallest ID of the events that wait in each lane, for
-	// their turn with a key, too. It loads no events.
-	Oldest(ctx context.Context) (map[Lane]ID, error)
+	// Oldest returns the smallest ID of the events that wait in each route, for
+	// their turn with a key, too. It routeStates no events.
+	Oldest(ctx context.Context) (map[RouteKey]ID, error)
 
 	// Ascend is List the other way round: oldest first, starting above the ID
 	// after.
@@ -323,12 +323,12 @@ type Store interface {
 	// whose window has ended. It works in short transactions.
 	Expire(ctx context.Context, now time.Time, keep Retention) error
 
-	// SetPaused remembers that a lane is paused, or forgets it. It returns nil
+	// SetPaused remembers that a route is paused, or forgets it. It returns nil
 	// only after a crash or a power cut can no longer undo that.
-	SetPaused(ctx context.Context, lane Lane, paused bool) error
+	SetPaused(ctx context.Context, route RouteKey, paused bool) error
 
-	// Paused returns the lanes that are paused, in no order.
-	Paused() ([]Lane, error)
+	// Paused returns the routes that are paused, in no order.
+	Paused() ([]RouteKey, error)
 
 	// Usage returns what the store holds. The caller owns the result.
 	Usage() Usage

@@ -37,7 +37,7 @@ func TestRate(t *testing.T) {
 }
 
 // Neither does a pause, or a source that leaves and comes back.
-func TestRateOutlivesItsLane(t *testing.T) {
+func TestRateOutlivesItsRoute(t *testing.T) {
 	s := newSetup(t, new(backend))
 	var a app
 	r := a.route()

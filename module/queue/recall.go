@@ -12,17 +12,17 @@ func (e *Engine) recall() bool {
 		steady.resume(newest.ID)
 		return false
 	})
-	var lanes []Lane
+	var routes []RouteKey
 	if err == nil {
-		lanes, err = e.store.Paused()
+		routes, err = e.store.Paused()
 	}
 	if err != nil {
 		e.complain("reading where the queue left off", err)
 		return false
 	}
-	paused := make(map[Lane]bool, len(lanes))
-	for _, lane := range lanes {
-		paused[lane] = true
+	paused := make(map[RouteKey]bool, len(routes))
+	for _, route := range routes {
+		paused[route] = true
 	}
 	e.paused.Store(&paused)
 	return true

@@ -39,7 +39,7 @@ func TestClockResumesWhenTheStoreIsBack(t *testing.T) {
 	}
 
 	broken.Store(true)
-	s = newSetup(t, b, func(p *queue.Pace) { p.Pause = 10 * time.Millisecond })
+	s = newSetup(t, b, func(p *queue.Timing) { p.StoreRetry = 10 * time.Millisecond })
 	var a app
 	routes := map[string]*queue.Route{"app": a.route()}
 	s.Attach(s.config(map[string]*queue.Source{

@@ -23,9 +23,9 @@ type Replay struct {
 	Keys map[string]string
 }
 
-// apply replays the event, and returns the lanes of the deliveries that were
+// apply replays the event, and returns the routes of the deliveries that were
 // queued.
-func (r Replay) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
+func (r Replay) apply(e *Event, state stateFunc, now time.Time) (routes []RouteKey, err error) {
 	switch {
 	case e.State == Held:
 		return nil, LeftHeld
@@ -41,18 +41,18 @@ func (r Replay) apply(e *Event, state stateFunc, now time.Time) (lanes []Lane, e
 			left = LeftBusy
 		default:
 			d.again(now)
-			lanes = append(lanes, Lane{e.Source, d.Route})
+			routes = append(routes, RouteKey{e.Source, d.Route})
 		}
 	}
-	if lanes == nil {
+	if routes == nil {
 		return nil, left
 	}
-	return lanes, nil
+	return routes, nil
 }
 
 // redirect replays the event to the routes of r.To. A chosen delivery that has
 // not ended well makes room for them.
-func (r Replay) redirect(e *Event, state stateFunc, now time.Time) (lanes []Lane, err error) {
+func (r Replay) redirect(e *Event, state stateFunc, now time.Time) (routes []RouteKey, err error) {
 	if len(r.To) == 0 {
 		return nil, LeftUnrouted
 	}
@@ -89,12 +89,12 @@ func (r Replay) redirect(e *Event, state stateFunc, now time.Time) (lanes []Lane
 			continue
 		}
 		d.again(now)
-		lanes = append(lanes, Lane{e.Source, route})
+		routes = append(routes, RouteKey{e.Source, route})
 	}
-	if lanes == nil {
+	if routes == nil {
 		return nil, left
 	}
-	return lanes, nil
+	return routes, nil
 }
 
 // again queues a delivery once more for an operator. One that waits becomes due.

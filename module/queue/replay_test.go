@@ -21,7 +21,7 @@ func every(*queue.Delivery, queue.DeliveryState) bool { return true }
 // operate carries out an operation on an event as it is now.
 func (s *setup) operate(id queue.ID, op queue.Operation) (int, error) {
 	s.t.Helper()
-	ending := s.Operate(s.t.Context(), []queue.Task{{Event: s.get(id), Operation: op}})[0]
+	ending := s.Bulk(s.t.Context(), []queue.Task{{Event: s.get(id), Operation: op}})[0]
 	return ending.Deliveries, ending.Err
 }
 
@@ -231,9 +231,9 @@ func TestDrop(t *testing.T) {
 func TestDropOfUnprovenEvents(t *testing.T) {
 	for name, state := range map[string]queue.EventState{"held": queue.Held, "uncertain": queue.Uncertain} {
 		t.Run(name, func(t *testing.T) {
-			s := newSetup(t, new(backend), hasty, func(p *queue.Pace) {
+			s := newSetup(t, new(backend), hasty, func(p *queue.Timing) {
 				if state == queue.Uncertain {
-					p.GiveUp = time.Millisecond
+					p.CheckFor = time.Millisecond
 				}
 			})
 			s.checked(&api{answers: []queue.Verdict{unsent}}, new(app), "app")
@@ -287,7 +287,7 @@ func TestDropOfWhatHasBeenRouted(t *testing.T) {
 	id, _ := s.hold()
 	read := s.get(id)
 	s.ended(id)
-	endings := s.Operate(t.Context(), []queue.Task{{Event: read, Operation: queue.Drop{Pick: every}}})
+	endings := s.Bulk(t.Context(), []queue.Task{{Event: read, Operation: queue.Drop{Pick: every}}})
 	if err := endings[0].Err; !errors.Is(err, queue.LeftIdle) {
 		t.Errorf("dropping it: %v", err)
 	}
@@ -356,7 +356,7 @@ func TestReplayKeepsOrder(t *testing.T) {
 		t.Fatalf("%d tasks, %v", len(tasks), err)
 	}
 	for part := range slices.Chunk(tasks, 30) {
-		for i, ending := range s.Operate(t.Context(), part) {
+		for i, ending := range s.Bulk(t.Context(), part) {
 			if ending.Deliveries != 1 || ending.Err != nil {
 				t.Fatalf("task %d: %+v", i, ending)
 			}
@@ -381,7 +381,7 @@ func TestTasksOfAllKinds(t *testing.T) {
 	s.append(parked)
 	missing := newEvent(t, "shop", "good")
 	elsewhere := queue.Replay{Pick: every, To: []string{"new"}}
-	endings := s.Operate(t.Context(), []queue.Task{
+	endings := s.Bulk(t.Context(), []queue.Task{
 		{Event: missing, Operation: elsewhere},
 		{Event: s.get(dead.ID), Operation: elsewhere},
 		{Event: s.get(done.ID), Operation: queue.Replay{Pick: in(queue.Dead)}},
@@ -405,7 +405,7 @@ func TestOperateWhileTheStoreFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, op := range []queue.Operation{queue.Replay{Pick: every}, queue.Drop{Pick: every}} {
-		if ending := s.Operate(t.Context(), []queue.Task{{Event: e, Operation: op}})[0]; !errors.Is(ending.Err, queue.ErrClosed) {
+		if ending := s.Bulk(t.Context(), []queue.Task{{Event: e, Operation: op}})[0]; !errors.Is(ending.Err, queue.ErrClosed) {
 			t.Errorf("%T ends with %+v", op, ending)
 		}
 	}

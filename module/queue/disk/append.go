@@ -70,7 +70,7 @@ func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) erro
 	}
 	in, err := newInsertion(e, visible)
 	if err == nil {
-		err = s.appends.do(ctx, &in.toJournal)
+		err = s.journalBatcher.do(ctx, &in.toJournal)
 	}
 	if err == nil {
 		in.leave()
@@ -82,7 +82,7 @@ func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) erro
 func (s *Store) keepJournal() {
 	defer close(s.journalled)
 	for target := 0; ; {
-		batch := s.appends.next(target)
+		batch := s.journalBatcher.next(target)
 		if batch == nil {
 			return
 		}
@@ -93,13 +93,13 @@ func (s *Store) keepJournal() {
 				op.done <- err
 			}
 		}
-		target = s.appends.expect(len(batch))
+		target = s.journalBatcher.expect(len(batch))
 	}
 }
 
 // waitForBacklog keeps the journal from getting too far ahead.
 func (s *Store) waitForBacklog() {
-	for s.intake.waiting() > maxBacklog {
+	for s.commitBatcher.waiting() > maxBacklog {
 		<-s.progress
 	}
 }
@@ -139,7 +139,7 @@ func (s *Store) journalize(f *files, batch []*operation) error {
 		inserts = append(inserts, &op.insert.toFile)
 	}
 	batch[len(batch)-1].insert.seq = seq
-	if s.intake.push(inserts...) != nil { // it is in the journal all the same
+	if s.commitBatcher.push(inserts...) != nil { // it is in the journal all the same
 		s.abandon(inserts)
 	}
 	clear(inserts)

@@ -68,7 +68,7 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			wg.Wait()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-			b.ReportMetric(float64(b.N)/float64(s.commits.Load()), "events/commit")
+			b.ReportMetric(float64(b.N)/float64(s.transactions.Load()), "events/commit")
 		})
 	}
 }
@@ -133,13 +133,13 @@ func BenchmarkClaim(b *testing.B) {
 	}
 	defer s.Close()
 	appendMany(b, s)
-	lane := queue.Lane{Source: "github", Route: "app"}
+	route := queue.RouteKey{Source: "github", Route: "app"}
 	var claimed []*queue.Event
 	claim := func() {
 		for _, e := range claimed {
-			s.Release(lane, e.ID)
+			s.Release(route, e.ID)
 		}
-		if claimed, _, err = s.Claim(b.Context(), lane, time.Now(), time.Minute, 64); err != nil {
+		if claimed, _, err = s.Claim(b.Context(), route, time.Now(), time.Minute, 64); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // Claim implements queue.Store.
-func (s *Store) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease time.Duration, limit int) (claimed []*queue.Event, next time.Time, err error) {
+func (s *Store) Claim(ctx context.Context, route queue.RouteKey, now time.Time, lease time.Duration, limit int) (claimed []*queue.Event, next time.Time, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, time.Time{}, err
 	}
@@ -23,7 +23,7 @@ func (s *Store) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease
 		damaged []error
 	)
 	err = s.view(func(tx *bolt.Tx) error {
-		keys, next = s.leaseDue(tx, lane, now, now.Add(lease), limit)
+		keys, next = s.leaseDue(tx, route, now, now.Add(lease), limit)
 		if s.isLatest(tx) {
 			events, damaged = loadDue(tx, keys)
 		}
@@ -54,10 +54,10 @@ func (s *Store) Claim(ctx context.Context, lane queue.Lane, now time.Time, lease
 	return claimed, next, nil
 }
 
-// leaseDue leases entries of a lane, and says when the next one is due.
-func (s *Store) leaseDue(tx *bolt.Tx, lane queue.Lane, now, until time.Time, limit int) (keys [][]byte, next time.Time) {
+// leaseDue leases entries of a route, and says when the next one is due.
+func (s *Store) leaseDue(tx *bolt.Tx, route queue.RouteKey, now, until time.Time, limit int) (keys [][]byte, next time.Time) {
 	var buf []byte // for the keys
-	prefix, lease := appendLane(nil, lane), leaseIn(lane, queue.ID{})
+	prefix, lease := appendRoute(nil, route), leaseIn(route, queue.ID{})
 	s.leases.mu.Lock()
 	defer s.leases.mu.Unlock()
 	c := tx.Bucket(bucketDue).Cursor()
@@ -106,9 +106,9 @@ func loadDue(tx *bolt.Tx, keys [][]byte) (events []*queue.Event, damaged []error
 }
 
 // Lease implements queue.Store.
-func (s *Store) Lease(lane queue.Lane, id queue.ID, now time.Time, lease time.Duration) bool {
-	return s.leases.take(leaseIn(lane, id), now, now.Add(lease))
+func (s *Store) Lease(route queue.RouteKey, id queue.ID, now time.Time, lease time.Duration) bool {
+	return s.leases.take(leaseIn(route, id), now, now.Add(lease))
 }
 
 // Release implements queue.Store.
-func (s *Store) Release(lane queue.Lane, id queue.ID) { s.leases.end(leaseIn(lane, id)) }
+func (s *Store) Release(route queue.RouteKey, id queue.ID) { s.leases.end(leaseIn(route, id)) }

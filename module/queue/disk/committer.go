@@ -18,12 +18,12 @@ const retryPause = time.Second
 
 // do has an operation committed, together with others.
 func (s *Store) do(ctx context.Context, apply func(*txn) error) error {
-	return s.intake.do(ctx, &operation{apply: apply})
+	return s.commitBatcher.do(ctx, &operation{apply: apply})
 }
 
 // catchUp waits until the queue file has all that was appended so far.
 func (s *Store) catchUp(ctx context.Context) error {
-	return s.intake.do(ctx, &operation{apply: func(*txn) error { return nil }, urgent: true})
+	return s.commitBatcher.do(ctx, &operation{apply: func(*txn) error { return nil }, urgent: true})
 }
 
 // run is the committer: the only goroutine that writes to the queue file.
@@ -33,13 +33,13 @@ func (s *Store) run() {
 		if s.files.Load() == nil && !s.reopen() {
 			return
 		}
-		batch := s.intake.next(target)
+		batch := s.commitBatcher.next(target)
 		if batch == nil {
 			return
 		}
 		s.commit(begin(batch))
 		s.examine()
-		target = s.intake.expect(len(batch))
+		target = s.commitBatcher.expect(len(batch))
 		s.advance()
 	}
 }
@@ -62,7 +62,7 @@ func (s *Store) advance() {
 func (s *Store) reopen() bool {
 	for {
 		select {
-		case <-s.intake.quit:
+		case <-s.commitBatcher.quit:
 			return false
 		case <-time.After(time.Until(s.tried.Add(retryPause))):
 		}
@@ -170,7 +170,7 @@ func (s *Store) transact(f *files, batch []*operation) (spoiler *operation, err 
 
 // write runs a transaction, in memory that the next one uses again.
 func (s *Store) write(f *files, work func(*txn) error) error {
-	t := &txn{sums: &s.sums, changes: make(tallies), scratch: s.scratch}
+	t := &txn{sums: &s.sums, changes: make(counters), scratch: s.scratch}
 	s.scratch = scratch{}
 	err := update(f.db, func(tx *bolt.Tx) error {
 		t.tx = tx
@@ -193,7 +193,7 @@ func (s *Store) write(f *files, work func(*txn) error) error {
 	if t.unchanged() {
 		return nil
 	}
-	s.commits.Add(1)
+	s.transactions.Add(1)
 	s.sums.apply(t.changes)
 	s.leases.end(t.ended...)
 	if f.journal != nil && t.applied > 0 {
@@ -237,8 +237,8 @@ func (s *Store) fail(f *files, cause error) error {
 
 // refuse answers what waits, and all that comes, with an error. nil ends that.
 func (s *Store) refuse(err error) {
-	s.appends.refuse(err)
-	s.abandon(s.intake.refuse(err))
+	s.journalBatcher.refuse(err)
+	s.abandon(s.commitBatcher.refuse(err))
 	s.advance()
 }
 

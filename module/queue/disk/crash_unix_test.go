@@ -99,7 +99,7 @@ func TestAcknowledgedEventsSurviveSIGKILL(t *testing.T) {
 			t.Errorf("event %s came back with another body", id)
 		}
 	}
-	sum := make(tallies)
+	sum := make(counters)
 	err := s.List(t.Context(), queue.ID{}, func(e *queue.Event) bool {
 		sum.count(e)
 		return true
@@ -107,10 +107,10 @@ func TestAcknowledgedEventsSurviveSIGKILL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := s.Usage().Total; n != sum[tallyKey{kind: countAll}] || n.Count < int64(len(acknowledged)) {
-		t.Errorf("%d events were acknowledged, %+v are counted, %+v are listed", len(acknowledged), n, sum[tallyKey{kind: countAll}])
+	if n := s.Usage().Total; n != sum[counterKey{kind: countAll}] || n.Count < int64(len(acknowledged)) {
+		t.Errorf("%d events were acknowledged, %+v are counted, %+v are listed", len(acknowledged), n, sum[counterKey{kind: countAll}])
 	}
-	events, _, err := s.Claim(t.Context(), queue.Lane{Source: "github", Route: "app"}, start, time.Minute, len(acknowledged))
+	events, _, err := s.Claim(t.Context(), queue.RouteKey{Source: "github", Route: "app"}, start, time.Minute, len(acknowledged))
 	if err != nil || len(events) != len(acknowledged) {
 		t.Errorf("%d of %d events are due: %v", len(events), len(acknowledged), err)
 	}

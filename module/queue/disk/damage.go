@@ -51,7 +51,7 @@ func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 		}
 		t.ended = append(t.ended, leaseOf(dueKey))
 	}
-	if err := t.leaveAll(id); err != nil {
+	if err := t.dequeueAll(id); err != nil {
 		return err
 	}
 	switch err := t.remove(id, false); {
@@ -77,8 +77,8 @@ func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 }
 
 // countAgain counts all events whose record can be read.
-func countAgain(tx *bolt.Tx) (tallies, error) {
-	sum := make(tallies)
+func countAgain(tx *bolt.Tx) (counters, error) {
+	sum := make(counters)
 	err := tx.Bucket(bucketHeads).ForEach(func(id, record []byte) error {
 		if e, err := readEvent(id, record); err == nil {
 			sum.count(e)
@@ -88,38 +88,38 @@ func countAgain(tx *bolt.Tx) (tallies, error) {
 	return sum, err
 }
 
-// readTallies reads the numbers that the last transaction stored.
-func readTallies(db *bolt.DB) (tallies, error) {
-	sum := make(tallies)
+// readCounters reads the numbers that the last transaction stored.
+func readCounters(db *bolt.DB) (counters, error) {
+	sum := make(counters)
 	return sum, view(db, func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketTally).ForEach(func(key, record []byte) error {
-			k, ok := parseTallyKey(key)
+		return tx.Bucket(bucketCounters).ForEach(func(key, record []byte) error {
+			k, ok := parseCounterKey(key)
 			if !ok {
-				return fmt.Errorf("reading tally %x: %w", key, errDamaged)
+				return fmt.Errorf("reading counter %x: %w", key, errDamaged)
 			}
-			var count, bytes uint64
-			if err := unsealNumbers(key, record, &count, &bytes); err != nil {
-				return fmt.Errorf("reading tally %x: %w", key, err)
+			var events, size uint64
+			if err := unsealNumbers(key, record, &events, &size); err != nil {
+				return fmt.Errorf("reading counter %x: %w", key, err)
 			}
-			sum[k] = queue.Tally{Count: int64(count), Bytes: int64(bytes)}
+			sum[k] = queue.Counter{Count: int64(events), Bytes: int64(size)}
 			return nil
 		})
 	})
 }
 
 // recount replaces the stored numbers by what there is.
-func (s *Store) recount(db *bolt.DB) (sum tallies, err error) {
+func (s *Store) recount(db *bolt.DB) (sum counters, err error) {
 	err = update(db, func(tx *bolt.Tx) (err error) {
 		if sum, err = countAgain(tx); err != nil {
 			return err
 		}
-		if err := tx.DeleteBucket(bucketTally); err != nil {
+		if err := tx.DeleteBucket(bucketCounters); err != nil {
 			return err
 		}
-		if _, err := tx.CreateBucket(bucketTally); err != nil {
+		if _, err := tx.CreateBucket(bucketCounters); err != nil {
 			return err
 		}
-		t := &txn{tx: tx, sums: &ledger{}, changes: sum}
+		t := &txn{tx: tx, sums: &sharedCounters{}, changes: sum}
 		return t.flush()
 	})
 	return sum, err

@@ -24,9 +24,9 @@ func damage(t *testing.T, s *Store, bucket []byte, key []byte) {
 }
 
 func TestDamagedEventIsSetAside(t *testing.T) {
-	lane := queue.Lane{Source: "github", Route: "app"}
+	route := queue.RouteKey{Source: "github", Route: "app"}
 	claim := func(s *Store) error {
-		_, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1)
+		_, _, err := s.Claim(t.Context(), route, start, time.Minute, 1)
 		return err
 	}
 	ways := map[string]func(*Store, queue.ID) error{
@@ -54,7 +54,7 @@ func TestDamagedEventIsSetAside(t *testing.T) {
 				// One round may go to the entry that led to it.
 				var claimed []*queue.Event
 				for range 2 {
-					more, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1)
+					more, _, err := s.Claim(t.Context(), route, start, time.Minute, 1)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -124,13 +124,13 @@ func TestDamagedTallyIsCountedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	appendNew(t, s)
-	damage(t, s, bucketTally, tallyKey{kind: countAll}.append(nil))
+	damage(t, s, bucketCounters, counterKey{kind: countAll}.append(nil))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = openStore(t, dir)
 	e := appendNew(t, s)
-	if u := s.Usage(); u.Total.Count != 2 || u.Total.Bytes != 2*e.Size || u.Deliveries[queue.Lane{Source: "github", Route: "app"}][queue.Pending] != 2 {
+	if u := s.Usage(); u.Total.Count != 2 || u.Total.Bytes != 2*e.Size || u.Deliveries[queue.RouteKey{Source: "github", Route: "app"}][queue.Pending] != 2 {
 		t.Errorf("usage is %+v", u)
 	}
 	if err := s.Close(); err != nil {

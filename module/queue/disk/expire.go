@@ -68,7 +68,7 @@ func (t *txn) expire(class queue.Class, until time.Time, limit int64) (more bool
 
 // bytes returns how much the store holds as the transaction sees it.
 func (t *txn) bytes() int64 {
-	all := tallyKey{kind: countAll}
+	all := counterKey{kind: countAll}
 	return t.sums.get(all).Bytes + t.changes[all].Bytes
 }
 

@@ -13,21 +13,21 @@ import (
 // The buckets of the file. Their keys grow with time, because that is what
 // keeps the number of pages that a commit touches small.
 var (
-	bucketMeta     = []byte("meta")
-	bucketHeads    = []byte("heads")    // ID -> event without its request
-	bucketRequests = []byte("requests") // ID -> request
-	bucketDue      = []byte("due")      // lane, due time, ID -> nothing
-	bucketOrdered  = []byte("ordered")  // lane, hash of a key, number -> due key; see order.go
-	bucketPlaces   = []byte("places")   // ID, lane -> key in ordered
-	bucketEnded    = []byte("ended")    // class, time, ID -> nothing
-	bucketDedup    = []byte("dedup")    // end of the window, ID -> remembered
-	bucketTally    = []byte("tally")    // tallyKey -> queue.Tally
-	bucketDamaged  = []byte("damaged")  // bucket, key -> what was found there
-	bucketPaused   = []byte("paused")   // lane -> true
+	bucketMeta      = []byte("meta")
+	bucketHeads     = []byte("heads")    // ID -> event without its request
+	bucketRequests  = []byte("requests") // ID -> request
+	bucketDue       = []byte("due")      // route, due time, ID -> nothing
+	bucketOrdered   = []byte("ordered")  // route, hash of a key, number -> due key; see fifo.go
+	bucketPositions = []byte("places")   // ID, route -> key in ordered
+	bucketEnded     = []byte("ended")    // class, time, ID -> nothing
+	bucketDedup     = []byte("dedup")    // end of the window, ID -> remembered
+	bucketCounters  = []byte("tally")    // counterKey -> queue.Counter
+	bucketDamaged   = []byte("damaged")  // bucket, key -> what was found there
+	bucketPaused    = []byte("paused")   // route -> true
 )
 
 var buckets = [][]byte{
-	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketOrdered, bucketPlaces, bucketEnded, bucketDedup, bucketTally,
+	bucketMeta, bucketHeads, bucketRequests, bucketDue, bucketOrdered, bucketPositions, bucketEnded, bucketDedup, bucketCounters,
 	bucketDamaged, bucketPaused,
 }
 
@@ -72,7 +72,7 @@ func appendDedup(buf, key []byte, e *queue.Event) []byte {
 }
 
 // readDedup reads a dedup entry.
-func readDedup(key, record []byte) (w window, err error) {
+func readDedup(key, record []byte) (w dedupEntry, err error) {
 	content, err := unseal(key, record)
 	if err != nil {
 		return w, err
@@ -104,7 +104,7 @@ func (l *listing) add(e *queue.Event) error {
 	}
 	start := len(l.buf)
 	if e.State == queue.Held {
-		l.buf = appendDueKey(l.buf, queue.Lane{Source: e.Source}, e.Check.Due, e.ID)
+		l.buf = appendDueKey(l.buf, queue.RouteKey{Source: e.Source}, e.Check.Due, e.ID)
 		l.entries = append(l.entries, entry{bucketDue, l.tail(start), nothing})
 	}
 	for i := range e.Deliveries {
@@ -133,15 +133,15 @@ func (l *listing) addDelivery(e *queue.Event, d *queue.Delivery) error {
 	if len(d.Route) > maxName {
 		return fmt.Errorf("name of route has %d bytes, the most is %d", len(d.Route), maxName)
 	}
-	lane, due := queue.Lane{Source: e.Source, Route: d.Route}, nothing
+	route, due := queue.RouteKey{Source: e.Source, Route: d.Route}, nothing
 	if d.State == queue.Pending {
 		start := len(l.buf)
-		l.buf = appendDueKey(l.buf, lane, d.Due, e.ID)
+		l.buf = appendDueKey(l.buf, route, d.Due, e.ID)
 		due = l.tail(start)
 	}
-	if d.InLine() {
+	if d.InFIFO() {
 		start := len(l.buf)
-		l.buf = appendLine(l.buf, lane, d.Key)
+		l.buf = appendFIFO(l.buf, route, d.Key)
 		l.entries = append(l.entries, entry{bucketOrdered, l.tail(start), due})
 	} else if d.State == queue.Pending {
 		l.entries = append(l.entries, entry{bucketDue, due, nothing})
@@ -149,13 +149,13 @@ func (l *listing) addDelivery(e *queue.Event, d *queue.Delivery) error {
 	return nil
 }
 
-func appendDueKey(key []byte, lane queue.Lane, due time.Time, id queue.ID) []byte {
-	return append(appendTime(appendLane(key, lane), due), id[:]...)
+func appendDueKey(key []byte, route queue.RouteKey, due time.Time, id queue.ID) []byte {
+	return append(appendTime(appendRoute(key, route), due), id[:]...)
 }
 
-// appendLane appends what the due keys of a lane, and of no other, begin with.
-func appendLane(key []byte, lane queue.Lane) []byte {
-	return appendName(appendName(key, lane.Source), lane.Route)
+// appendRoute appends what the due keys of a route, and of no other, begin with.
+func appendRoute(key []byte, route queue.RouteKey) []byte {
+	return appendName(appendName(key, route.Source), route.Route)
 }
 
 func appendEndedKey(key []byte, class queue.Class, since time.Time, id queue.ID) []byte {

@@ -121,8 +121,8 @@ func TestJournalIsBounded(t *testing.T) {
 			appended <- s.Append(t.Context(), e, func() {})
 		}()
 	}
-	eventually(t, "the journal waits for the queue file", func() bool { return s.intake.waiting() > maxBacklog })
-	if most := s.intake.waiting(); most > maxBacklog+maxBytes {
+	eventually(t, "the journal waits for the queue file", func() bool { return s.commitBatcher.waiting() > maxBacklog })
+	if most := s.commitBatcher.waiting(); most > maxBacklog+maxBytes {
 		t.Errorf("the journal is %d bytes ahead", most)
 	}
 	release()

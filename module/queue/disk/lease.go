@@ -15,23 +15,23 @@ type leases struct {
 	until map[leaseKey]time.Time
 }
 
-// leaseKey is an event in a lane, of which it has a hash: the lanes of one event
+// leaseKey is an event in a route, of which it has a hash: the routes of one event
 // are few.
 type leaseKey struct {
-	lane uint64
-	id   queue.ID
+	route uint64
+	id    queue.ID
 }
 
-var laneSeed = maphash.MakeSeed()
+var routeSeed = maphash.MakeSeed()
 
-func leaseIn(lane queue.Lane, id queue.ID) leaseKey {
+func leaseIn(route queue.RouteKey, id queue.ID) leaseKey {
 	var buf [128]byte
-	return leaseKey{maphash.Bytes(laneSeed, appendLane(buf[:0], lane)), id}
+	return leaseKey{maphash.Bytes(routeSeed, appendRoute(buf[:0], route)), id}
 }
 
 // leaseOf returns the lease key that belongs to a due key.
 func leaseOf(dueKey []byte) leaseKey {
-	return leaseKey{maphash.Bytes(laneSeed, dueKey[:len(dueKey)-timeSize-idSize]), idOf(dueKey)}
+	return leaseKey{maphash.Bytes(routeSeed, dueKey[:len(dueKey)-timeSize-idSize]), idOf(dueKey)}
 }
 
 // take returns false if somebody else has the lease.

@@ -107,7 +107,7 @@ func (s *Store) readHeads(from queue.ID, way direction) (events []*queue.Event, 
 }
 
 // window is a dedup entry.
-type window struct {
+type dedupEntry struct {
 	source string
 	id     queue.ID
 	queue.Dedup
@@ -124,11 +124,11 @@ func (s *Store) Remembered(ctx context.Context, now time.Time, yield func(source
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		windows, last, err := s.readWindows(from)
+		entries, last, err := s.readDedupEntries(from)
 		if err != nil {
 			return err
 		}
-		for _, w := range windows {
+		for _, w := range entries {
 			if !yield(w.source, w.id, w.Dedup) {
 				return nil
 			}
@@ -140,10 +140,10 @@ func (s *Store) Remembered(ctx context.Context, now time.Time, yield func(source
 	}
 }
 
-// readWindows reads a page of dedup entries. last is the key that the next
+// readDedupEntries reads a page of dedup entries. last is the key that the next
 // page comes after, nil if there is none. A damaged entry is passed over: all
 // that it costs is that one copy may be taken for new.
-func (s *Store) readWindows(from []byte) (windows []window, last []byte, err error) {
+func (s *Store) readDedupEntries(from []byte) (entries []dedupEntry, last []byte, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketDedup).Cursor()
 		n := 0
@@ -153,11 +153,11 @@ func (s *Store) readWindows(from []byte) (windows []window, last []byte, err err
 			}
 			last = bytes.Clone(key)
 			if w, err := readDedup(key, record); err == nil {
-				windows = append(windows, w)
+				entries = append(entries, w)
 			}
 		}
 		last = nil
 		return nil
 	})
-	return windows, last, err
+	return entries, last, err
 }

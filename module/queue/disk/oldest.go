@@ -14,18 +14,19 @@ const keyPage = 16 * page
 
 // Oldest implements queue.Store. It reads the keys that lead to events, no
 // event.
-func (s *Store) Oldest(ctx context.Context) (map[queue.Lane]queue.ID, error) {
+func (s *Store) Oldest(ctx context.Context) (map[queue.RouteKey]queue.ID, error) {
 	if err := s.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	o := oldest{ids: make(map[queue.Lane]queue.ID)}
+	o := oldest{ids: make(map[queue.RouteKey]queue.ID)}
 	for _, bucket := range [][]byte{bucketDue, bucketOrdered} {
+		inOrder := bytes.Equal(bucket, bucketOrdered)
 		for from := []byte{}; from != nil; {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			err := s.view(func(tx *bolt.Tx) error {
-				from = o.read(tx.Bucket(bucket).Cursor(), from)
+				from = o.read(tx.Bucket(bucket).Cursor(), from, inOrder)
 				return nil
 			})
 			if err != nil {
@@ -36,22 +37,23 @@ func (s *Store) Oldest(ctx context.Context) (map[queue.Lane]queue.ID, error) {
 	return o.ids, nil
 }
 
-// oldest finds the oldest event of each lane.
+// oldest finds the oldest event of each route.
 type oldest struct {
-	ids    map[queue.Lane]queue.ID
-	prefix []byte // of the lane that the last key belonged to
-	lane   queue.Lane
+	ids    map[queue.RouteKey]queue.ID
+	prefix []byte // of the route that the last key belonged to
+	route  queue.RouteKey
 }
 
-// read reads a page of due keys: those of bucketDue, or the values of
-// bucketOrdered. It returns where the next page begins, nil if there is none.
-func (o *oldest) read(c *bolt.Cursor, from []byte) (next []byte) {
+// read reads a page of due keys: the keys of bucketDue or, with inOrder, the values
+// of bucketOrdered, which a dead letter has none of. It returns where the next page
+// begins, nil if there is none.
+func (o *oldest) read(c *bolt.Cursor, from []byte, inOrder bool) (next []byte) {
 	n := 0
 	for key, value := c.Seek(from); key != nil; key, value = c.Next() {
 		if n++; n > keyPage {
 			return bytes.Clone(key)
 		}
-		if len(value) > 0 {
+		if inOrder {
 			o.add(value)
 		} else {
 			o.add(key)
@@ -60,7 +62,7 @@ func (o *oldest) read(c *bolt.Cursor, from []byte) (next []byte) {
 	return nil
 }
 
-// add takes a due key into account. What is none is passed over.
+// add takes a due key into account. A key that is damaged or empty is passed over.
 func (o *oldest) add(dueKey []byte) {
 	at := len(dueKey) - timeSize - idSize
 	if at < 0 {
@@ -72,10 +74,10 @@ func (o *oldest) add(dueKey []byte) {
 		if !ok || !ok2 || len(rest) > 0 {
 			return
 		}
-		o.prefix, o.lane = bytes.Clone(dueKey[:at]), queue.Lane{Source: source, Route: route}
+		o.prefix, o.route = bytes.Clone(dueKey[:at]), queue.RouteKey{Source: source, Route: route}
 	}
 	id := idOf(dueKey)
-	if first, ok := o.ids[o.lane]; !ok || bytes.Compare(id[:], first[:]) < 0 {
-		o.ids[o.lane] = id
+	if first, ok := o.ids[o.route]; !ok || bytes.Compare(id[:], first[:]) < 0 {
+		o.ids[o.route] = id
 	}
 }

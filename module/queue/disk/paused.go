@@ -9,8 +9,8 @@ import (
 )
 
 // SetPaused implements queue.Store.
-func (s *Store) SetPaused(ctx context.Context, lane queue.Lane, paused bool) error {
-	key := appendLane(nil, lane)
+func (s *Store) SetPaused(ctx context.Context, route queue.RouteKey, paused bool) error {
+	key := appendRoute(nil, route)
 	value := seal(key, openRecord(nil))
 	return s.do(ctx, func(t *txn) error {
 		if paused {
@@ -21,20 +21,20 @@ func (s *Store) SetPaused(ctx context.Context, lane queue.Lane, paused bool) err
 }
 
 // Paused implements queue.Store. A damaged record counts as none.
-func (s *Store) Paused() (lanes []queue.Lane, err error) {
+func (s *Store) Paused() (routes []queue.RouteKey, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		lanes = nil
+		routes = nil
 		return tx.Bucket(bucketPaused).ForEach(func(key, record []byte) error {
 			if _, err := unseal(key, record); err != nil {
 				return nil
 			}
 			if source, rest, ok := cutName(key); ok {
 				if route, _, ok := cutName(rest); ok {
-					lanes = append(lanes, queue.Lane{Source: source, Route: route})
+					routes = append(routes, queue.RouteKey{Source: source, Route: route})
 				}
 			}
 			return nil
 		})
 	})
-	return lanes, err
+	return routes, err
 }

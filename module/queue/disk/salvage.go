@@ -194,11 +194,11 @@ func (s *Store) rebuild(db *bolt.DB, w *wreck) (events int, err error) {
 	}
 	heads, requests := &loader{tree: w.tree}, &loader{tree: w.tree}
 	ids := slices.SortedFunc(maps.Keys(w.heads), func(a, b queue.ID) int { return bytes.Compare(a[:], b[:]) })
-	sums := new(ledger)
-	sums.reset(make(tallies))
+	sums := new(sharedCounters)
+	sums.reset(make(counters))
 	for first := true; first || len(ids) > 0; first = false {
 		err := update(db, func(tx *bolt.Tx) error {
-			t := &txn{tx: tx, sums: sums, changes: make(tallies)}
+			t := &txn{tx: tx, sums: sums, changes: make(counters)}
 			if first {
 				if err := t.copyOthers(w.others); err != nil {
 					return err

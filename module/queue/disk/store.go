@@ -31,16 +31,16 @@ type Store struct {
 	dir    string
 	logger *zap.Logger
 
-	files   atomic.Pointer[files] // nil while they are not usable
-	appends *intake               // of the journal
-	intake  *intake               // of the committer
-	sums    ledger
-	leases  leases
+	files          atomic.Pointer[files] // nil while they are not usable
+	journalBatcher *batcher              // of the journal
+	commitBatcher  *batcher              // of the committer
+	sums           sharedCounters
+	leases         leases
 	// The last frame of the journal that was acknowledged; before the first
 	// opening nobody knows, and all may have been.
 	acknowledged atomic.Uint64
 	neverSync    atomic.Bool
-	commits      atomic.Int64  // transactions so far
+	transactions atomic.Int64  // transactions so far
 	committing   atomic.Int64  // ID of the last one whose commit has begun
 	frame        []byte        // memory of the last frame; the journal's own
 	inserts      []*operation  // memory for those of a frame; the journal's own
@@ -78,11 +78,11 @@ const (
 // and keeps trying.
 func Open(dir string, logger *zap.Logger) (*Store, error) {
 	s := &Store{
-		dir:     dir,
-		logger:  logger,
-		appends: newIntake(appendPatience),
-		intake:  newIntake(commitPatience),
-		leases:  leases{until: make(map[leaseKey]time.Time)},
+		dir:            dir,
+		logger:         logger,
+		journalBatcher: newBatcher(appendPatience),
+		commitBatcher:  newBatcher(commitPatience),
+		leases:         leases{until: make(map[leaseKey]time.Time)},
 
 		progress:   make(chan struct{}, 1),
 		journalled: make(chan struct{}),
@@ -97,7 +97,7 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 		default:
 			return nil, err
 		}
-		s.sums.reset(make(tallies))
+		s.sums.reset(make(counters))
 		s.refuse(unavailable(err))
 		logger.Error("queue store is unavailable", zap.String("dir", dir), zap.Error(err))
 	}
@@ -125,7 +125,7 @@ func (s *Store) openFiles() error {
 	if db, err = s.compact(db); err != nil {
 		return err
 	}
-	sum, err := readTallies(db)
+	sum, err := readCounters(db)
 	if errors.Is(err, errDamaged) {
 		s.logger.Warn("counting the events of the queue again", zap.Error(err))
 		sum, err = s.recount(db)
@@ -162,7 +162,7 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 
 // refusal says why there is no file to read from.
 func (s *Store) refusal() error {
-	if err := s.intake.why(); err != nil {
+	if err := s.commitBatcher.why(); err != nil {
 		return err
 	}
 	return queue.ErrUnavailable
@@ -222,11 +222,11 @@ func (s *Store) Undelivered(source string) (ofSource, ofAll int64) {
 
 // Close implements queue.Store.
 func (s *Store) Close() error {
-	if !s.appends.close() {
+	if !s.journalBatcher.close() {
 		return queue.ErrClosed
 	}
 	<-s.journalled
-	s.intake.close()
+	s.commitBatcher.close()
 	<-s.stopped
 	s.recovered() // nobody else will tell them
 	f := s.files.Swap(nil)

@@ -70,7 +70,7 @@ func TestAppendsShareSyncs(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := s.commits.Load(); n > writers*each/4 {
+	if n := s.transactions.Load(); n > writers*each/4 {
 		t.Errorf("%d appends took %d commits", writers*each, n)
 	}
 }
@@ -78,11 +78,11 @@ func TestAppendsShareSyncs(t *testing.T) {
 func TestLoneAppendDoesNotWait(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	appendNew(t, s)
-	before := s.commits.Load()
+	before := s.transactions.Load()
 	for range 5 {
 		appendNew(t, s)
 	}
-	if n := s.commits.Load() - before; n != 5 {
+	if n := s.transactions.Load() - before; n != 5 {
 		t.Errorf("5 appends, one after the other, took %d commits", n)
 	}
 }
@@ -103,10 +103,10 @@ func block(t *testing.T, s *Store) (release func()) {
 	return sync.OnceFunc(func() { close(leave) })
 }
 
-func (in *intake) length() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return len(in.ops)
+func (b *batcher) length() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.ops)
 }
 
 func TestFailuresWithinBatch(t *testing.T) {
@@ -139,9 +139,9 @@ func TestFailuresWithinBatch(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, c := range calls {
 		wg.Go(func() { errs[i] = c.call() })
-		eventually(t, "operations queue up", func() bool { return s.intake.length() == i+1 })
+		eventually(t, "operations queue up", func() bool { return s.commitBatcher.length() == i+1 })
 	}
-	before := s.commits.Load()
+	before := s.transactions.Load()
 	release()
 	wg.Wait()
 	for i, c := range calls {
@@ -153,7 +153,7 @@ func TestFailuresWithinBatch(t *testing.T) {
 			t.Errorf("%s: %v", c.name, errs[i])
 		}
 	}
-	if n := s.commits.Load() - before; n != 1 {
+	if n := s.transactions.Load() - before; n != 1 {
 		t.Errorf("%d commits, want 1", n)
 	}
 	for _, e := range []*queue.Event{good, goodAfter} {
@@ -183,10 +183,10 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	taken, first := push()
 	withdrawn, second := push()
 	results := make(chan error, 2)
-	go func() { results <- s.appends.do(ctx, first) }()
+	go func() { results <- s.journalBatcher.do(ctx, first) }()
 	eventually(t, "the first append is taken", func() bool { return first.state.Load() != waiting })
-	go func() { results <- s.appends.do(ctx, second) }()
-	eventually(t, "the second append waits", func() bool { return s.appends.length() == 1 })
+	go func() { results <- s.journalBatcher.do(ctx, second) }()
+	eventually(t, "the second append waits", func() bool { return s.journalBatcher.length() == 1 })
 	cancel()
 	if err := <-results; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -237,18 +237,18 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 func TestUpdateOfNothingIsNoCommit(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	e := appendNew(t, s)
-	lane := queue.Lane{Source: "github", Route: "app"}
-	if claimed, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1); err != nil || len(claimed) != 1 {
+	route := queue.RouteKey{Source: "github", Route: "app"}
+	if claimed, _, err := s.Claim(t.Context(), route, start, time.Minute, 1); err != nil || len(claimed) != 1 {
 		t.Fatalf("claimed %v: %v", claimed, err)
 	}
-	before := s.commits.Load()
+	before := s.transactions.Load()
 	if err := s.Update(t.Context(), e.ID, func(*queue.Event) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if n := s.commits.Load() - before; n != 0 {
+	if n := s.transactions.Load() - before; n != 0 {
 		t.Errorf("it took %d commits", n)
 	}
-	if claimed, _, err := s.Claim(t.Context(), lane, start, time.Minute, 1); err != nil || len(claimed) != 0 {
+	if claimed, _, err := s.Claim(t.Context(), route, start, time.Minute, 1); err != nil || len(claimed) != 0 {
 		t.Errorf("the lease has ended: claimed %v, %v", claimed, err)
 	}
 }
@@ -287,9 +287,9 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	e := queuetest.NewEvent(t, "github", start, "app")
 	appended, closed := make(chan error), make(chan error)
 	go func() { appended <- queuetest.Append(t.Context(), s, e) }()
-	eventually(t, "the append waits", func() bool { return s.intake.length() == 1 })
+	eventually(t, "the append waits", func() bool { return s.commitBatcher.length() == 1 })
 	go func() { closed <- s.Close() }()
-	<-s.intake.quit
+	<-s.commitBatcher.quit
 	release()
 	if err := errors.Join(<-appended, <-closed); err != nil {
 		t.Fatal(err)

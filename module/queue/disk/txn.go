@@ -14,8 +14,8 @@ import (
 // write: one that fails before its first write has done no harm to the others.
 type txn struct {
 	tx      *bolt.Tx
-	sums    *ledger
-	changes tallies    // that the transaction makes to sums
+	sums    *sharedCounters
+	changes counters   // that the transaction makes to sums
 	ended   []leaseKey // leases that end when it is committed
 	applied uint64     // frame of the journal that is in the queue file then
 	writes  int
@@ -27,7 +27,7 @@ type txn struct {
 // the transaction has ended.
 type scratch struct {
 	listing
-	counts []count
+	counts []increment
 }
 
 // emptied returns the memory for use in another transaction.
@@ -128,10 +128,10 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 }
 
 // list returns the entries of an event, and what it counts as.
-func (t *txn) list(e *queue.Event) ([]entry, []count, error) {
+func (t *txn) list(e *queue.Event) ([]entry, []increment, error) {
 	entries, counts := len(t.entries), len(t.counts)
 	err := t.listing.add(e)
-	t.counts = appendCounts(t.counts, e)
+	t.counts = appendIncrements(t.counts, e)
 	return t.entries[entries:], t.counts[counts:], err
 }
 
@@ -169,11 +169,11 @@ func (t *txn) reindex(id queue.ID, before, after []entry) (err error) {
 		switch {
 		case slices.ContainsFunc(after, e.same):
 		case e.in(bucketDue):
-			err = t.exit(e.key)
+			err = t.endTurn(e.key)
 		case !e.in(bucketOrdered):
 			err = t.delete(e.bucket, e.key)
 		case !slices.ContainsFunc(after, e.replaces): // else it moves
-			err = t.leave(id, e.key)
+			err = t.dequeue(id, e.key)
 		}
 		if err != nil {
 			return err
@@ -185,9 +185,9 @@ func (t *txn) reindex(id queue.ID, before, after []entry) (err error) {
 		case !e.in(bucketOrdered):
 			err = t.put(e.bucket, e.key, e.value)
 		case slices.ContainsFunc(before, e.replaces):
-			err = t.move(id, e)
+			err = t.reschedule(id, e)
 		default:
-			err = t.join(id, e)
+			err = t.enqueue(id, e)
 		}
 		if err != nil {
 			return err
@@ -196,7 +196,7 @@ func (t *txn) reindex(id queue.ID, before, after []entry) (err error) {
 	return nil
 }
 
-// flush stores the tallies that the transaction changed, and how far it has
+// flush stores the counters that the transaction changed, and how far it has
 // got in the journal.
 func (t *txn) flush() error {
 	if t.applied > 0 {
@@ -208,7 +208,7 @@ func (t *txn) flush() error {
 		sum := t.sums.get(k)
 		sum.Count += change.Count
 		sum.Bytes += change.Bytes
-		if err := t.putTally(k, sum); err != nil {
+		if err := t.putCounter(k, sum); err != nil {
 			return err
 		}
 	}
@@ -221,14 +221,14 @@ func (t *txn) putMeta(key []byte, value uint64) error {
 	return t.put(bucketMeta, key, t.tail(start))
 }
 
-func (t *txn) putTally(k tallyKey, n queue.Tally) error {
+func (t *txn) putCounter(k counterKey, n queue.Counter) error {
 	start := len(t.buf)
 	t.buf = k.append(t.buf)
 	key := t.tail(start)
-	if n == (queue.Tally{}) {
-		return t.delete(bucketTally, key)
+	if n == (queue.Counter{}) {
+		return t.delete(bucketCounters, key)
 	}
 	start = len(t.buf)
 	t.buf = appendNumbers(t.buf, key, uint64(n.Count), uint64(n.Bytes))
-	return t.put(bucketTally, key, t.tail(start))
+	return t.put(bucketCounters, key, t.tail(start))
 }

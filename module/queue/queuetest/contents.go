@@ -78,12 +78,12 @@ func testListWhileChanging(h *harness) {
 }
 
 func testRemembered(h *harness) {
-	want := make([]memory, 600)
+	want := make([]dedupEntry, 600)
 	h.together(len(want), func(i int) error {
 		e := NewEvent(h, "github", start)
 		e.State = queue.Unrouted
 		e.Dedup = queue.Dedup{Key: queue.DedupKey{byte(i)}, Body: uint64(i), Until: start.Add(time.Duration(1+i) * time.Second)}
-		want[i] = memory{"github", e.ID, e.Dedup}
+		want[i] = dedupEntry{"github", e.ID, e.Dedup}
 		return Append(h.Context(), h.Store, e)
 	})
 	// The window may be longer than the retention.

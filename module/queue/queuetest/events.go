@@ -59,7 +59,7 @@ func testAppendAllOrNothing(h *harness) {
 		h.Fatal("an event without a request was appended")
 	}
 	h.has(e)
-	h.claims(lane("github", "other"), start, 1, time.Time{})
+	h.claims(routeKey("github", "other"), start, 1, time.Time{})
 	if got := h.remembers(start); len(got) != 1 || !got[0].Until.Equal(e.Dedup.Until) {
 		h.Fatalf("remembered %v", got)
 	}
@@ -81,7 +81,7 @@ func testDurability(h *harness) {
 	h.append(kept, changed, removed)
 	h.update(changed.ID, deliver(queue.Delivered, start.Add(time.Minute)))
 	h.no(h.Remove(h.Context(), removed.ID))
-	h.claims(lane("github", "app"), start, 9, time.Time{}, kept)
+	h.claims(routeKey("github", "app"), start, 9, time.Time{}, kept)
 
 	h.reopen()
 	got, err := h.Get(h.Context(), kept.ID)
@@ -95,7 +95,7 @@ func testDurability(h *harness) {
 		h.Fatalf("remembered %v", got)
 	}
 	// The lease went with the process that took it.
-	h.claims(lane("github", "app"), start, 9, time.Time{}, kept)
+	h.claims(routeKey("github", "app"), start, 9, time.Time{}, kept)
 }
 
 func testUpdate(h *harness) {
@@ -123,9 +123,9 @@ func testUpdate(h *harness) {
 	if got.Type != "renamed" || len(got.Deliveries) != 3 || !bytes.Equal(got.Request.Body, e.Request.Body) {
 		h.Errorf("event is %+v", got)
 	}
-	h.claims(lane("github", "app"), start.Add(9), 9, time.Time{})
-	h.claims(lane("github", "audit"), start.Add(5), 9, start.Add(6))
-	h.claims(lane("github", "late"), start.Add(7), 9, time.Time{}, e)
+	h.claims(routeKey("github", "app"), start.Add(9), 9, time.Time{})
+	h.claims(routeKey("github", "audit"), start.Add(5), 9, start.Add(6))
+	h.claims(routeKey("github", "late"), start.Add(7), 9, time.Time{}, e)
 
 	h.update(e.ID, func(e *queue.Event) { e.Dedup = queue.Dedup{} })
 	if got := h.remembers(start); len(got) != 0 {
@@ -154,7 +154,7 @@ func testFailingUpdate(h *harness) {
 	if len(h.remembers(start)) != 1 {
 		h.Fatal("a failing change removed the dedup entry")
 	}
-	h.claims(lane("github", "app"), start, 9, time.Time{}, e)
+	h.claims(routeKey("github", "app"), start, 9, time.Time{}, e)
 	h.addsUp()
 }
 
@@ -166,7 +166,7 @@ func testRemove(h *harness) {
 	h.is(err, queue.ErrNotFound)
 	h.is(h.Remove(h.Context(), e.ID), queue.ErrNotFound)
 	h.has(other)
-	h.claims(lane("github", "app"), start.Add(1), 9, time.Time{}, other)
+	h.claims(routeKey("github", "app"), start.Add(1), 9, time.Time{}, other)
 	if got := h.remembers(start); len(got) != 1 || got[0].id != other.ID {
 		h.Fatalf("remembered %v", got)
 	}
@@ -183,13 +183,13 @@ func testClose(h *harness) {
 	h.is(h.Remove(ctx, e.ID), queue.ErrClosed)
 	_, err := h.Get(ctx, e.ID)
 	h.is(err, queue.ErrClosed)
-	_, _, err = h.Claim(ctx, lane("github", "app"), start, time.Minute, 1)
+	_, _, err = h.Claim(ctx, routeKey("github", "app"), start, time.Minute, 1)
 	h.is(err, queue.ErrClosed)
 	h.is(h.List(ctx, queue.ID{}, func(*queue.Event) bool { return true }), queue.ErrClosed)
 	h.is(h.Remembered(ctx, start, func(string, queue.ID, queue.Dedup) bool { return true }), queue.ErrClosed)
 	h.is(h.Expire(ctx, start, forever), queue.ErrClosed)
 	h.is(h.Close(), queue.ErrClosed)
-	h.Release(lane("github", "app"), e.ID)
+	h.Release(routeKey("github", "app"), e.ID)
 	h.Usage()
 	h.Undelivered("github")
 }

@@ -1,78 +1,46 @@
 package queuetest
 
 import (
-	"bytes"
 	"errors"
-	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/memory"
 )
 
-// model is a store at its simplest: what a real one must agree with.
+// model does the same at random to a store and to one in memory, and compares what
+// comes of it.
 type model struct {
-	*harness
-	rand   *rand.Rand
-	now    time.Time
-	events map[queue.ID]*queue.Event
-	memory map[queue.ID]memory
-	leases map[queue.Lane]map[queue.ID]time.Time
-	lines  map[line][]queue.ID // in order
+	*harness          // with the store that is tested
+	memory   *harness // with the one in memory
+	rand     *rand.Rand
+	now      time.Time
+	ids      []queue.ID // of all events that were appended
+	leases   []leased
 }
 
-// line is where deliveries with one key stand.
-type line struct {
-	queue.Lane
-	key string
+// leased is a lease that both stores have given.
+type leased struct {
+	route queue.RouteKey
+	id    queue.ID
 }
 
-// linesOf returns the lines that an event stands in; nil has none.
-func linesOf(e *queue.Event) map[line]bool {
-	lines := make(map[line]bool)
-	for i := 0; e != nil && i < len(e.Deliveries); i++ {
-		if d := &e.Deliveries[i]; d.InLine() {
-			lines[line{queue.Lane{Source: e.Source, Route: d.Route}, d.Key}] = true
-		}
-	}
-	return lines
-}
-
-// lineUp has an event that changed leave lines and join others.
-func (m *model) lineUp(before, after *queue.Event) {
-	left, joined := linesOf(before), linesOf(after)
-	for l := range left {
-		if !joined[l] {
-			m.lines[l] = slices.DeleteFunc(m.lines[l], func(id queue.ID) bool { return id == before.ID })
-		}
-	}
-	for l := range joined {
-		if !left[l] {
-			m.lines[l] = append(m.lines[l], after.ID)
-		}
-	}
-}
-
-// onTurn reports whether an event that waits in a lane is first in its line.
-func (m *model) onTurn(e *queue.Event, lane queue.Lane) bool {
-	d := e.Delivery(lane.Route)
-	return d == nil || d.Key == "" || m.lines[line{lane, d.Key}][0] == e.ID
-}
-
-// testModel does things at random, and compares what comes of them.
 func testModel(h *harness) {
 	seed := uint64(time.Now().UnixNano())
 	h.Logf("seed %d", seed)
+	backend := new(memory.Backend)
 	m := &model{
 		harness: h,
+		memory:  &harness{T: h.T, open: func() (queue.Store, error) { return backend.Open(zap.NewNop()) }},
 		rand:    rand.New(rand.NewPCG(seed, 0)),
 		now:     start,
-		events:  make(map[queue.ID]*queue.Event),
-		memory:  make(map[queue.ID]memory),
-		leases:  make(map[queue.Lane]map[queue.ID]time.Time),
-		lines:   make(map[line][]queue.ID),
 	}
+	m.memory.reopen()
 	for i := range 500 {
 		m.now = m.now.Add(time.Duration(m.rand.Int64N(int64(time.Minute))))
 		switch n := m.rand.IntN(100); {
@@ -90,7 +58,8 @@ func testModel(h *harness) {
 			m.expire()
 		case n < 98 && i%4 == 0:
 			m.reopen()
-			clear(m.leases)
+			m.memory.reopen()
+			m.leases = nil
 		}
 		if i%20 == 0 {
 			m.compare()
@@ -104,35 +73,43 @@ var (
 	routes  = []string{"app", "audit", "crm"}
 )
 
-func (m *model) minutes(n int) time.Time {
+// both fails the test unless both stores answer alike.
+func (m *model) both(what string, do func(h *harness) (any, error)) {
+	m.Helper()
+	got, err := do(m.harness)
+	want, wantErr := do(m.memory)
+	if !errors.Is(err, wantErr) || !reflect.DeepEqual(got, want) {
+		m.Fatalf("%s: %+v, %v; the store in memory: %+v, %v", what, got, err, want, wantErr)
+	}
+}
+
+// within returns a time of the next n minutes.
+func (m *model) within(n int) time.Time {
 	return m.now.Add(time.Duration(m.rand.Int64N(int64(n) * int64(time.Minute))))
 }
 
-// pick returns an event that the store holds, or nil.
-func (m *model) pick() *queue.Event {
-	if len(m.events) == 0 {
-		return nil
+// pick returns the ID of an event that the stores hold, or held; the zero ID if
+// none was appended yet.
+func (m *model) pick() queue.ID {
+	if len(m.ids) == 0 {
+		return queue.ID{}
 	}
-	list := m.sorted()
-	return list[m.rand.IntN(len(list))]
-}
-
-// sorted returns all events, newest first.
-func (m *model) sorted() []*queue.Event {
-	return slices.SortedFunc(maps.Values(m.events), func(a, b *queue.Event) int {
-		return bytes.Compare(b.ID[:], a.ID[:])
-	})
+	stored := m.memory.list()
+	if len(stored) > 0 && m.rand.IntN(10) > 0 {
+		return stored[m.rand.IntN(len(stored))].ID
+	}
+	return m.ids[m.rand.IntN(len(m.ids))]
 }
 
 func (m *model) appendOne() {
 	e := NewEvent(m, sources[m.rand.IntN(len(sources))], m.now)
-	e.Request.Body = bytes.Repeat([]byte{'x'}, m.rand.IntN(3000))
+	e.Request.Body = slices.Repeat([]byte{'x'}, m.rand.IntN(3000))
 	m.shuffle(e)
-	e.Dedup.Until = m.minutes(60)
+	e.Dedup.Until = m.within(60)
+	m.ids = append(m.ids, e.ID)
+	twin := clone(e)
 	m.append(e)
-	m.lineUp(nil, e)
-	m.events[e.ID] = clone(e)
-	m.memory[e.ID] = memory{e.Source, e.ID, e.Dedup}
+	m.memory.append(twin)
 }
 
 // shuffle gives an event any state.
@@ -141,12 +118,12 @@ func (m *model) shuffle(e *queue.Event) {
 	e.Check, e.Deliveries = queue.Check{}, nil
 	switch e.State {
 	case queue.Held:
-		e.Check.Due = m.minutes(10)
+		e.Check.Due = m.within(10)
 	case queue.Uncertain:
 		e.Check.Ended = m.now
 	case queue.Routed:
 		for _, i := range m.rand.Perm(len(routes))[:m.rand.IntN(len(routes)+1)] {
-			d := queue.Delivery{Route: routes[i], Queued: m.now, Due: m.minutes(10)}
+			d := queue.Delivery{Route: routes[i], Queued: m.now, Due: m.within(10)}
 			d.State = []queue.DeliveryState{queue.Pending, queue.Delivered, queue.Dead}[m.rand.IntN(3)]
 			if d.State != queue.Pending {
 				d.Ended = m.now
@@ -158,195 +135,133 @@ func (m *model) shuffle(e *queue.Event) {
 	}
 }
 
+var errRefused = errors.New("refused")
+
 func (m *model) updateOne() {
-	e := m.pick()
-	if e == nil {
-		return
-	}
-	if m.rand.IntN(5) == 0 {
-		refused := errors.New("refused")
-		m.is(m.Update(m.Context(), e.ID, func(e *queue.Event) error {
-			e.State, e.Deliveries, e.Dedup = queue.Unrouted, nil, queue.Dedup{}
-			return refused
-		}), refused)
-		return
-	}
-	after := clone(e)
-	switch m.rand.IntN(4) {
-	case 0:
-		m.shuffle(after)
-	case 1:
-		after.Dedup = queue.Dedup{}
-		delete(m.memory, e.ID)
-	default:
-		for i := range after.Deliveries {
-			d := &after.Deliveries[i]
-			d.Attempts++
-			if m.rand.IntN(2) == 0 {
-				d.State, d.Ended = queue.Delivered, m.now
+	shuffled := new(queue.Event)
+	m.shuffle(shuffled)
+	kind, end := m.rand.IntN(5), m.rand.Uint32() // whose bits tell which deliveries end
+	id := m.pick()
+	m.both("updating", func(h *harness) (any, error) {
+		return nil, h.Update(h.Context(), id, func(e *queue.Event) error {
+			switch kind {
+			case 0:
+				e.State, e.Deliveries, e.Dedup = queue.Unrouted, nil, queue.Dedup{}
+				return errRefused
+			case 1:
+				e.State, e.Check, e.Deliveries = shuffled.State, shuffled.Check, slices.Clone(shuffled.Deliveries)
+			case 2:
+				e.Dedup = queue.Dedup{}
+			default:
+				for i := range e.Deliveries {
+					d := &e.Deliveries[i]
+					d.Attempts++
+					if end>>i&1 == 0 {
+						d.State, d.Ended = queue.Delivered, m.now
+					}
+				}
 			}
-		}
-	}
-	m.update(e.ID, func(e *queue.Event) { *e = *clone(after) })
-	m.endLeases(e, after)
-	m.lineUp(e, after)
-	m.events[e.ID] = after
-}
-
-// endLeases ends those on lanes in which an event waits no more, or anew.
-func (m *model) endLeases(before, after *queue.Event) {
-	for lane, due := range before.Waiting {
-		still := false
-		if after != nil {
-			for l, d := range after.Waiting {
-				still = still || l == lane && d.Equal(due) && keyIn(before, lane) == keyIn(after, lane)
-			}
-		}
-		if !still {
-			delete(m.leases[lane], before.ID)
-		}
-	}
-}
-
-// keyIn returns the key of an event's delivery in a lane.
-func keyIn(e *queue.Event, lane queue.Lane) string {
-	if d := e.Delivery(lane.Route); d != nil {
-		return d.Key
-	}
-	return ""
+			return nil
+		})
+	})
 }
 
 func (m *model) removeOne() {
-	if e := m.pick(); e != nil {
-		m.no(m.Remove(m.Context(), e.ID))
-		m.forgetEvent(e)
-		delete(m.memory, e.ID)
-	}
+	id := m.pick()
+	m.both("removing", func(h *harness) (any, error) { return nil, h.Remove(h.Context(), id) })
 }
 
-func (m *model) forgetEvent(e *queue.Event) {
-	m.endLeases(e, nil)
-	m.lineUp(e, nil)
-	delete(m.events, e.ID)
+func (m *model) anyRoute() queue.RouteKey {
+	return queue.RouteKey{Source: sources[m.rand.IntN(len(sources))], Route: append(routes, "")[m.rand.IntN(len(routes)+1)]}
 }
 
-func (m *model) anyLane() queue.Lane {
-	return queue.Lane{Source: sources[m.rand.IntN(len(sources))], Route: append(routes, "")[m.rand.IntN(len(routes)+1)]}
-}
-
-// claimSome claims in a lane, as does a scan over all events.
 func (m *model) claimSome() {
-	type turn struct {
-		due time.Time
-		id  queue.ID
-	}
-	lane, limit := m.anyLane(), m.rand.IntN(4)
-	var free []turn
-	for _, e := range m.events {
-		for l, due := range e.Waiting {
-			if l == lane && m.onTurn(e, lane) && !m.leases[lane][e.ID].After(m.now) {
-				free = append(free, turn{due, e.ID})
+	route, limit := m.anyRoute(), m.rand.IntN(4)
+	m.both("claiming", func(h *harness) (any, error) {
+		claimed, next := h.claim(route, m.now, time.Minute, limit)
+		if h == m.harness {
+			for _, id := range claimed {
+				m.leases = append(m.leases, leased{route, id})
 			}
 		}
-	}
-	slices.SortFunc(free, func(a, b turn) int {
-		if c := a.due.Compare(b.due); c != 0 {
-			return c
-		}
-		return bytes.Compare(a.id[:], b.id[:])
+		return []any{claimed, next.UTC()}, nil
 	})
-	var want []*queue.Event
-	for len(free) > 0 && len(want) < limit && !free[0].due.After(m.now) {
-		want = append(want, m.events[free[0].id])
-		free = free[1:]
-	}
-	var next time.Time
-	if len(free) > 0 {
-		next = free[0].due
-	}
-	m.claims(lane, m.now, limit, next, want...)
-	if m.leases[lane] == nil {
-		m.leases[lane] = make(map[queue.ID]time.Time)
-	}
-	for _, e := range want {
-		m.leases[lane][e.ID] = m.now.Add(time.Minute)
-	}
 }
 
 func (m *model) releaseOne() {
-	lane := m.anyLane()
-	for id := range m.leases[lane] {
-		m.Release(lane, id)
-		delete(m.leases[lane], id)
+	if len(m.leases) == 0 {
 		return
 	}
+	l := m.leases[m.rand.IntN(len(m.leases))]
+	m.Release(l.route, l.id)
+	m.memory.Release(l.route, l.id)
 }
 
+// expire lets events end by their age and, now and then, by the space they take.
+// The stores need not agree about that, so each is told how much it may keep.
 func (m *model) expire() {
-	keep := queue.Retention{Done: 30 * time.Minute, Failed: time.Hour}
+	evicted := 0
 	if m.rand.IntN(3) == 0 {
-		keep.MaxBytes = 1 + m.rand.Int64N(1+m.Usage().Total.Bytes)
+		evicted = m.rand.IntN(10)
 	}
-	m.no(m.Expire(m.Context(), m.now, keep))
-	var done []*queue.Event
-	var bytes int64
-	for _, e := range m.events {
-		class, since := e.Class()
-		switch age := m.now.Sub(since); {
-		case class == queue.Done && age >= keep.Done, class == queue.Failed && age >= keep.Failed:
-			m.forgetEvent(e)
-			continue
-		case class == queue.Done:
-			done = append(done, e)
+	for _, h := range []*harness{m.harness, m.memory} {
+		keep := queue.Retention{Done: 30 * time.Minute, Failed: time.Hour}
+		h.no(h.Expire(h.Context(), m.now, keep))
+		if evicted > 0 {
+			keep.MaxBytes = h.withoutOldest(evicted)
+			h.no(h.Expire(h.Context(), m.now, keep))
 		}
-		bytes += e.Size
 	}
-	slices.SortFunc(done, oldestEndFirst)
-	for keep.MaxBytes > 0 && bytes > keep.MaxBytes && len(done) > 0 {
-		bytes -= done[0].Size
-		m.forgetEvent(done[0])
-		done = done[1:]
-	}
-	maps.DeleteFunc(m.memory, func(_ queue.ID, r memory) bool { return !r.Until.After(m.now) })
 }
 
-func oldestEndFirst(a, b *queue.Event) int {
-	_, endA := a.Class()
-	_, endB := b.Class()
-	if c := endA.Compare(endB); c != 0 {
-		return c
+// withoutOldest returns how many bytes the store holds without the n events that
+// were the first to be done.
+func (h *harness) withoutOldest(n int) int64 {
+	events := h.list()
+	slices.Reverse(events)
+	total := int64(0)
+	for _, e := range events {
+		total += e.Size
 	}
-	return bytes.Compare(a.ID[:], b.ID[:])
+	done := slices.DeleteFunc(events, func(e *queue.Event) bool {
+		class, _ := e.Class()
+		return class != queue.Done
+	})
+	slices.SortStableFunc(done, func(a, b *queue.Event) int {
+		_, endA := a.Class()
+		_, endB := b.Class()
+		return endA.Compare(endB)
+	})
+	for _, e := range done[:min(n, len(done))] {
+		total -= e.Size
+	}
+	return max(total, 1)
 }
 
 // compare compares all that can be read.
 func (m *model) compare() {
 	m.Helper()
-	want := m.sorted()
-	m.has(want...)
-	for i, e := range m.list() {
-		if !same(e, withoutRequest(want[i])) {
-			m.Fatalf("listed %+v, want %+v", e, want[i])
+	sizeless := func(events ...*queue.Event) (list []queue.Event) {
+		for _, e := range events {
+			copied := *inUTC(e)
+			copied.Size = 0
+			list = append(list, copied)
 		}
+		return list
 	}
-	if e := m.pick(); e != nil {
-		got, err := m.Get(m.Context(), e.ID)
-		m.no(err)
-		if !same(got, e) {
-			m.Fatalf("got %+v, want %+v", got, e)
+	m.both("listing", func(h *harness) (any, error) { return sizeless(h.list()...), nil })
+	id := m.pick()
+	m.both("getting", func(h *harness) (any, error) {
+		e, err := h.Get(h.Context(), id)
+		if err != nil {
+			return nil, err
 		}
-	}
-	memories := slices.DeleteFunc(slices.Collect(maps.Values(m.memory)), func(r memory) bool { return !r.Until.After(m.now) })
-	slices.SortFunc(memories, func(a, b memory) int {
-		if c := a.Until.Compare(b.Until); c != 0 {
-			return c
-		}
-		return bytes.Compare(a.id[:], b.id[:])
+		return []any{sizeless(e), e.Request}, nil
 	})
-	if got := m.remembers(m.now); !slices.Equal(got, memories) {
-		m.Fatalf("remembered %v, want %v", got, memories)
-	}
+	m.both("what is remembered", func(h *harness) (any, error) { return h.remembers(m.now), nil })
+	m.both("the oldest", func(h *harness) (any, error) { return h.Oldest(h.Context()) })
 	m.addsUp()
+	m.memory.addsUp()
 }
 
 func clone(e *queue.Event) *queue.Event {

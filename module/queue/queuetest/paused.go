@@ -11,27 +11,27 @@ import (
 func testPaused(h *harness) {
 	h.paused()
 	// Names that are easily taken for each other when they are put together.
-	lanes := []queue.Lane{lane("", "abc"), lane("a", "bc"), lane("ab", "c"), lane("abc", "")}
-	for _, l := range lanes {
+	routes := []queue.RouteKey{routeKey("", "abc"), routeKey("a", "bc"), routeKey("ab", "c"), routeKey("abc", "")}
+	for _, l := range routes {
 		h.no(h.SetPaused(h.Context(), l, true))
 	}
-	h.no(h.SetPaused(h.Context(), lanes[1], true)) // once more
-	h.paused(lanes...)
+	h.no(h.SetPaused(h.Context(), routes[1], true)) // once more
+	h.paused(routes...)
 	h.reopen()
-	h.paused(lanes...)
-	h.no(h.SetPaused(h.Context(), lanes[1], false))
+	h.paused(routes...)
+	h.no(h.SetPaused(h.Context(), routes[1], false))
 	h.no(h.SetPaused(h.Context(), app, false)) // which was not
-	h.paused(lanes[0], lanes[2], lanes[3])
+	h.paused(routes[0], routes[2], routes[3])
 
 	// It is a mark that the engine goes by. The store hands out all the same.
 	e := NewEvent(h, "a", start, "b")
 	h.append(e)
-	h.no(h.SetPaused(h.Context(), lane("a", "b"), true))
-	h.claims(lane("a", "b"), start, 9, time.Time{}, e)
+	h.no(h.SetPaused(h.Context(), routeKey("a", "b"), true))
+	h.claims(routeKey("a", "b"), start, 9, time.Time{}, e)
 	h.addsUp()
-	h.no(h.SetPaused(h.Context(), lane("a", "b"), false))
+	h.no(h.SetPaused(h.Context(), routeKey("a", "b"), false))
 	h.reopen()
-	h.paused(lanes[0], lanes[2], lanes[3])
+	h.paused(routes[0], routes[2], routes[3])
 
 	h.no(h.Close())
 	h.is(h.SetPaused(h.Context(), app, true), queue.ErrClosed)
@@ -39,12 +39,12 @@ func testPaused(h *harness) {
 	h.is(err, queue.ErrClosed)
 }
 
-// paused says which lanes are paused.
-func (h *harness) paused(want ...queue.Lane) {
+// paused says which routes are paused.
+func (h *harness) paused(want ...queue.RouteKey) {
 	h.Helper()
 	got, err := h.Paused()
 	h.no(err)
-	slices.SortFunc(got, func(a, b queue.Lane) int {
+	slices.SortFunc(got, func(a, b queue.RouteKey) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Route, b.Route))
 	})
 	if !slices.Equal(got, want) {

@@ -33,13 +33,13 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"update all", testUpdateAll},
 		{"remove", testRemove},
 		{"due order", testDueOrder},
-		{"lanes", testLanes},
+		{"routes", testRoutes},
 		{"leases", testLeases},
 		{"a lease before the event is in sight", testLease},
 		{"lease and update", testLeaseAndUpdate},
 		{"order", testOrder},
 		{"held keys", testHeldKeys},
-		{"lines", testLines},
+		{"lines", testFIFOs},
 		{"held events", testHeld},
 		{"list", testList},
 		{"ascend", testAscend},
@@ -130,9 +130,9 @@ func (h *harness) update(id queue.ID, change func(*queue.Event)) {
 }
 
 // claim claims and returns the IDs.
-func (h *harness) claim(lane queue.Lane, now time.Time, lease time.Duration, limit int) ([]queue.ID, time.Time) {
+func (h *harness) claim(route queue.RouteKey, now time.Time, lease time.Duration, limit int) ([]queue.ID, time.Time) {
 	h.Helper()
-	events, next, err := h.Claim(h.Context(), lane, now, lease, limit)
+	events, next, err := h.Claim(h.Context(), route, now, lease, limit)
 	h.no(err)
 	for _, e := range events {
 		if e.Request == nil {
@@ -143,9 +143,9 @@ func (h *harness) claim(lane queue.Lane, now time.Time, lease time.Duration, lim
 }
 
 // claims says what a claim returns.
-func (h *harness) claims(lane queue.Lane, now time.Time, limit int, next time.Time, want ...*queue.Event) {
+func (h *harness) claims(route queue.RouteKey, now time.Time, limit int, next time.Time, want ...*queue.Event) {
 	h.Helper()
-	got, gotNext := h.claim(lane, now, time.Minute, limit)
+	got, gotNext := h.claim(route, now, time.Minute, limit)
 	h.equal("claimed", got, ids(want))
 	if !gotNext.Equal(next) {
 		h.Fatalf("next is due at %v, want %v", gotNext, next)
@@ -185,17 +185,17 @@ func (h *harness) equal(where string, got, want []queue.ID) {
 }
 
 // remembers returns what is remembered at a time, in order.
-func (h *harness) remembers(now time.Time) (found []memory) {
+func (h *harness) remembers(now time.Time) (found []dedupEntry) {
 	h.Helper()
 	h.no(h.Remembered(h.Context(), now, func(source string, id queue.ID, d queue.Dedup) bool {
 		d.Until = d.Until.UTC()
-		found = append(found, memory{source, id, d})
+		found = append(found, dedupEntry{source, id, d})
 		return true
 	}))
 	return found
 }
 
-type memory struct {
+type dedupEntry struct {
 	source string
 	id     queue.ID
 	queue.Dedup
@@ -205,24 +205,24 @@ type memory struct {
 func (h *harness) addsUp() {
 	h.Helper()
 	want := queue.Usage{
-		Deliveries: map[queue.Lane]map[queue.DeliveryState]int64{},
-		Events:     map[string]map[queue.EventState]queue.Tally{},
+		Deliveries: map[queue.RouteKey]map[queue.DeliveryState]int64{},
+		Events:     map[string]map[queue.EventState]queue.Counter{},
 	}
 	undelivered, all := map[string]int64{}, int64(0)
 	for _, e := range h.list() {
 		want.Total.Count++
 		want.Total.Bytes += e.Size
 		if want.Events[e.Source] == nil {
-			want.Events[e.Source] = map[queue.EventState]queue.Tally{}
+			want.Events[e.Source] = map[queue.EventState]queue.Counter{}
 		}
 		n := want.Events[e.Source][e.State]
-		want.Events[e.Source][e.State] = queue.Tally{Count: n.Count + 1, Bytes: n.Bytes + e.Size}
+		want.Events[e.Source][e.State] = queue.Counter{Count: n.Count + 1, Bytes: n.Bytes + e.Size}
 		for _, d := range e.Deliveries {
-			lane := queue.Lane{Source: e.Source, Route: d.Route}
-			if want.Deliveries[lane] == nil {
-				want.Deliveries[lane] = map[queue.DeliveryState]int64{}
+			route := queue.RouteKey{Source: e.Source, Route: d.Route}
+			if want.Deliveries[route] == nil {
+				want.Deliveries[route] = map[queue.DeliveryState]int64{}
 			}
-			want.Deliveries[lane][d.State]++
+			want.Deliveries[route][d.State]++
 		}
 		undelivered[e.Source] += 0
 		if class, _ := e.Class(); class != queue.Done {

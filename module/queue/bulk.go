@@ -1,0 +1,152 @@
+package queue
+
+import (
+	"context"
+	"time"
+)
+
+// Left says why an event was left as it is.
+type Left string
+
+func (l Left) Error() string { return string(l) }
+
+// The reasons there are.
+const (
+	LeftBusy     Left = "an attempt is running"
+	LeftHeld     Left = "its proof is still being checked"
+	LeftUnrouted Left = "no route takes it"
+	LeftIdle     Left = "there is nothing to do"
+)
+
+// Operation is what an operator has done with an event: [Replay] or [Drop].
+type Operation interface {
+	// apply changes the event and returns the routes of the deliveries that it
+	// changed, or a Left.
+	apply(e *Event, state stateFunc, now time.Time) ([]RouteKey, error)
+}
+
+// stateFunc returns the state of an event's delivery as an operator sees it.
+type stateFunc func(*Delivery) DeliveryState
+
+// Task is an operation on an event as it was loaded.
+type Task struct {
+	Event *Event
+	Operation
+}
+
+// Ending is what came of a task.
+type Ending struct {
+	Deliveries int // that were changed
+	Parked     int // of them, those that nobody delivers for now
+	Err        error
+}
+
+// Bulk carries out tasks, in one transaction and in their order: of replayed
+// deliveries that are to go in order, those of earlier tasks go first. What is
+// being worked on by somebody else is left to that.
+func (e *Engine) Bulk(ctx context.Context, tasks []Task) []Ending {
+	endings := make([]Ending, len(tasks))
+	index := make(map[ID]int, len(tasks))
+	var ids []ID
+	mine := make(map[inFlight]bool)
+	for i, task := range tasks {
+		if _, drop := task.Operation.(Drop); drop && task.Event.unproven() {
+			endings[i].Err = e.removeUnproven(ctx, task.Event)
+			continue
+		}
+		ids = append(ids, task.Event.ID)
+		index[task.Event.ID] = i
+		endings[i].Err = ErrNotFound // unless it is met
+		e.reserve(task.Event, mine)
+	}
+	if len(ids) == 0 {
+		return endings
+	}
+	touched := make(map[ID][]RouteKey)
+	now := Now()
+	err := e.store.UpdateAll(ctx, ids, func(stored *Event) (err error) {
+		i := index[stored.ID]
+		if stored.State != Routed && !mine[inFlight{RouteKey{Source: stored.Source}, stored.ID}] {
+			err = LeftBusy
+		} else {
+			touched[stored.ID], err = tasks[i].apply(stored, e.stateFor(stored, mine), now)
+		}
+		endings[i].Err = err
+		return err
+	})
+	for f := range mine {
+		e.end(f)
+	}
+	for id, i := range index {
+		if err != nil {
+			endings[i].Err = err
+		}
+		if endings[i].Err == nil {
+			endings[i].Deliveries, endings[i].Parked = e.wakeAll(touched[id], now)
+		}
+	}
+	return endings
+}
+
+// Try returns how an operation would end, and changes nothing but the event
+// that it is given.
+func (e *Engine) Try(task Task) Ending {
+	if _, drop := task.Operation.(Drop); drop && task.Event.unproven() {
+		return Ending{}
+	}
+	state := func(d *Delivery) DeliveryState { return e.State(task.Event, d) }
+	routes, err := task.apply(task.Event, state, Now())
+	return Ending{Deliveries: len(routes), Err: err}
+}
+
+// wakeAll has routes looked at in which something has changed, be it that what
+// waited behind it may go on. It returns how many there are, and how many of
+// them nobody looks at.
+func (e *Engine) wakeAll(routes []RouteKey, now time.Time) (all, parked int) {
+	for _, route := range routes {
+		if q := e.snapshot.Load().queues[route]; q == nil {
+			parked++
+		} else {
+			q.health.hurry()
+			signal(e.poke)
+		}
+		e.wake(route, now)
+	}
+	return len(routes), parked
+}
+
+// stateFor returns the states of an event's deliveries for somebody who has
+// reserved what nobody works on. The rest is being delivered.
+func (e *Engine) stateFor(ev *Event, mine map[inFlight]bool) stateFunc {
+	queues := e.snapshot.Load().queues
+	return func(d *Delivery) DeliveryState {
+		route := RouteKey{ev.Source, d.Route}
+		switch {
+		case d.State != Pending:
+			return d.State
+		case !mine[inFlight{route, ev.ID}]:
+			return Delivering
+		case queues[route] == nil:
+			return Parked
+		}
+		return Pending
+	}
+}
+
+// reserve takes the tickets for what an event waits for, those that are free.
+// Operators that decide about an event which waits for nothing exclude each
+// other by the inFlight for its check.
+func (e *Engine) reserve(ev *Event, mine map[inFlight]bool) {
+	waits := make(map[RouteKey]bool)
+	for route := range ev.Waiting {
+		waits[route] = true
+	}
+	if ev.State != Routed {
+		waits[RouteKey{Source: ev.Source}] = true
+	}
+	for route := range waits {
+		if f := (inFlight{route, ev.ID}); e.begin(f, nil) {
+			mine[f] = true
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+)
+
+// On a failing route most deliveries get no last attempt that would end them.
+// They are given up after the same time: those that were never tried after each
+// probe and when the janitor comes round, the others when it does.
+
+// deadLetterUntried goes by due times: what was never tried is due since it was queued.
+func (e *Engine) deadLetterUntried(q *routeQueue) {
+	why, _, failing := q.health.failing()
+	if snap := e.snapshot.Load(); failing && snap.queues[q.RouteKey] == q {
+		if err := e.deadLetterDue(snap, q.RouteKey, Now(), q.route.Retry.Lasts(), q.route.gaveUp(why)); err != nil {
+			e.complain("giving up deliveries", err)
+		}
+	}
+}
+
+// deadLetterFailing ends what has waited for failing routes as long as it may.
+func (e *Engine) deadLetterFailing(snap *snapshot, now time.Time) error {
+	for _, q := range snap.queues {
+		if why, _, failing := q.health.failing(); failing {
+			if err := e.deadLetterTried(snap, q, q.route.gaveUp(why), now); err != nil {
+				return err
+			}
+			e.deadLetterUntried(q)
+		}
+	}
+	return nil
+}
+
+// deadLetterTried looks through the events that are old enough: what was tried has
+// been put off, and is due only behind all that was not. The rest is left to
+// deadLetterUntried: it may stand behind a dead letter that holds its key.
+func (e *Engine) deadLetterTried(snap *snapshot, q *routeQueue, reason string, now time.Time) error {
+	oldest, waits := e.oldestIDs(e.life)[q.RouteKey]
+	if !waits {
+		return nil
+	}
+	deadline := now.Add(-q.route.Retry.Lasts())
+	overdue := func(d *Delivery) bool {
+		return d.State == Pending && d.Due.After(d.Queued) && !d.Queued.After(deadline)
+	}
+	clear(oldest[8:]) // the walk starts above it
+	return e.store.Ascend(e.life, oldest, func(ev *Event) bool {
+		if timeOf(ev.ID).After(deadline) || !e.inForce(snap) {
+			return false
+		}
+		d, f := ev.Delivery(q.Route), inFlight{q.RouteKey, ev.ID}
+		if ev.Source != q.Source || d == nil || !overdue(d) || !e.begin(f, nil) {
+			return true
+		}
+		defer e.end(f)
+		e.recordOutcome(f, func(d *Delivery) {
+			if overdue(d) { // still
+				d.deadLetter(reason, q.route.Hold, now)
+			}
+		})
+		return true
+	})
+}
+
+// kill makes a dead letter of a delivery. If it has a key, hold has it stop that.
+func (d *Delivery) deadLetter(reason string, hold bool, now time.Time) {
+	d.State, d.Ended, d.Reason = Dead, now, reason
+	d.Holds = hold && d.Key != ""
+}
+
+// deadLetterParked ends what has waited too long for a route that the configuration
+// does not name.
+func (e *Engine) deadLetterParked(snap *snapshot, now time.Time) error {
+	keep := snap.cfg.Retention.Failed
+	reason := fmt.Sprintf("parked for %v", keep)
+	usage := e.store.Usage()
+	for route, states := range usage.Deliveries {
+		if states[Pending] > 0 && snap.queues[route] == nil {
+			if err := e.deadLetterDue(snap, route, now, keep, reason); err != nil {
+				return err
+			}
+		}
+	}
+	for source, states := range usage.Events {
+		if route := (RouteKey{Source: source}); states[Held].Count > 0 && snap.queues[route] == nil {
+			if err := e.deadLetterDue(snap, route, now, keep, reason); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deadLetterDue ends what has been due in a route for longer than it is kept.
+func (e *Engine) deadLetterDue(snap *snapshot, route RouteKey, now time.Time, keep time.Duration, reason string) error {
+	hold := snap.holds(route)
+	for e.inForce(snap) {
+		// Looking that far back, the lease must be as much longer.
+		events, _, err := e.store.Claim(e.life, route, now.Add(-keep), keep+e.timing.LeaseMargin, maxBatch)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		for _, ev := range events {
+			e.deadLetterOne(inFlight{route, ev.ID}, reason, hold, now)
+		}
+	}
+	return nil
+}
+
+// gaveUp is the reason of deliveries that were tried for long enough.
+func (r *Route) gaveUp(last string) string {
+	return fmt.Sprintf("gave up after %v: %s", r.Retry.Lasts(), last)
+}
+
+func (e *Engine) deadLetterOne(f inFlight, reason string, hold bool, now time.Time) {
+	if f.route.Route != "" {
+		e.recordOutcome(f, func(d *Delivery) { d.deadLetter(reason, hold, now) })
+		return
+	}
+	if err := e.updateHeld(f, func(ev *Event) { ev.makeUncertain(reason, now) }); err != nil {
+		e.logUnrecorded(f, err)
+	}
+}

@@ -1,0 +1,286 @@
+package queue
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Seen is what is known of a delivery that came before.
+type Seen struct {
+	ID       ID   // of the event; zero if it was not stored
+	Conflict bool // the copy has another body
+}
+
+// Flight is the way of a delivery's first copy to the store. It ends with Keep
+// or with Release; whatever is called after that does nothing.
+type Flight struct {
+	dedup *dedupWindow // nil: the source remembers nothing
+	key   DedupKey
+	body  uint64
+
+	// Guarded by the window's mutex.
+	landed chan struct{} // made for the first copy that waits, closed at the end
+	ended  bool
+	kept   bool
+	seen   dedupEntry // if kept
+}
+
+// window remembers the deliveries of a source. The oldest is forgotten first.
+type dedupWindow struct {
+	mu      sync.Mutex
+	entries *dedupEntries
+	limit   int
+	length  time.Duration
+	stored  bool // the store remembers its entries, too
+	filled  bool // with what the store knows
+	flights map[DedupKey]*Flight
+	evicted func(enough int)
+}
+
+// dedupEntry is an entry of a window. One million of them is why it is small, and
+// has no pointers.
+type dedupEntry struct {
+	id    ID
+	body  uint64
+	until int64 // Unix nanoseconds
+}
+
+func (r dedupEntry) seen(body uint64) Seen { return Seen{ID: r.id, Conflict: r.body != body} }
+
+// noFlight serves all sources that remember nothing.
+var noFlight = new(Flight)
+
+// Enter asks whether a delivery of a source came before; body is a hash of its
+// body. The first copy gets a Flight. A copy that arrives while that is under
+// way waits for its end: if the flight was kept the copy is a duplicate, which
+// gets no Flight but what was seen; if it was released, one of the copies is
+// the first now.
+//
+// The error is the context's, or ErrUnavailable: until the store has been read,
+// nobody knows what it remembers nor, if the clock was set back, what time it is.
+func (e *Engine) Enter(ctx context.Context, source string, key DedupKey, body uint64) (*Flight, Seen, error) {
+	snap := e.snapshot.Load()
+	src, state := snap.source(source), snap.sourceStates[source]
+	switch {
+	case state == nil, src != nil && src.stored() && !e.recalled():
+		return nil, Seen{}, ErrUnavailable
+	case src != nil && src.Window <= 0:
+		return noFlight, Seen{}, nil
+	}
+	flight, seen, err := state.dedup.enter(ctx, key, body)
+	if seen.Conflict {
+		snap.observer.Conflicted(source, seen.ID)
+		snap.logger.Warn("duplicate has another body",
+			zap.String("source", source), zap.Stringer("event", seen.ID))
+	}
+	return flight, seen, err
+}
+
+func (w *dedupWindow) enter(ctx context.Context, key DedupKey, body uint64) (*Flight, Seen, error) {
+	for {
+		w.mu.Lock()
+		if !w.filled {
+			w.mu.Unlock()
+			return nil, Seen{}, ErrUnavailable
+		}
+		if r, ok := w.entries.get(key); ok {
+			if Now().UnixNano() < r.until {
+				w.mu.Unlock()
+				return nil, r.seen(body), nil
+			}
+			w.entries.remove(key)
+		}
+		first := w.flights[key]
+		if first == nil {
+			f := &Flight{dedup: w, key: key, body: body}
+			w.flights[key] = f
+			w.mu.Unlock()
+			return f, Seen{}, nil
+		}
+		if first.landed == nil {
+			first.landed = make(chan struct{})
+		}
+		w.mu.Unlock()
+		select {
+		case <-first.landed:
+		case <-ctx.Done():
+			return nil, Seen{}, ctx.Err()
+		}
+		if first.kept {
+			return nil, first.seen.seen(body), nil
+		}
+	}
+}
+
+// Keep remembers the delivery until a time, under the ID of its event; the zero
+// ID if the event is not stored.
+func (f *Flight) Keep(id ID, until time.Time) {
+	f.end(func(w *dedupWindow) int {
+		f.kept, f.seen = true, dedupEntry{id, f.body, until.UnixNano()}
+		return w.add(f.key, f.seen)
+	})
+}
+
+// Release forgets the delivery: the next copy is the first one.
+func (f *Flight) Release() {
+	f.end(func(*dedupWindow) int { return 0 })
+}
+
+func (f *Flight) end(how func(*dedupWindow) int) {
+	w := f.dedup
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	if f.ended {
+		w.mu.Unlock()
+		return
+	}
+	f.ended = true
+	delete(w.flights, f.key)
+	enough := how(w)
+	if f.landed != nil {
+		close(f.landed)
+	}
+	w.mu.Unlock()
+	if enough > 0 {
+		w.evicted(enough)
+	}
+}
+
+// add adds an entry. If another one had to be forgotten too early for it, it
+// returns the number of entries that would have kept that one, else 0.
+func (w *dedupWindow) add(key DedupKey, r dedupEntry) (enough int) {
+	if w.entries.remove(key); w.entries.len() >= w.limit {
+		enough = w.evict(Now())
+	}
+	w.entries.add(key, r)
+	return enough
+}
+
+// evict forgets the oldest entry and returns what add does.
+func (w *dedupWindow) evict(now time.Time) (enough int) {
+	key, r, _ := w.entries.oldest()
+	w.entries.remove(key)
+	left := r.until - now.UnixNano()
+	if left <= 0 {
+		return 0
+	}
+	// It took its age to fill the window.
+	age := max(int64(w.length)-left, 1)
+	return int(min(math.Ceil(float64(w.limit)*float64(w.length)/float64(age)), math.MaxInt32))
+}
+
+// configure gives the window the length and the number of entries that its
+// source has now. A source that remembers nothing for now keeps what it has.
+func (w *dedupWindow) configure(src *Source) {
+	w.mu.Lock()
+	if w.entries == nil {
+		w.flights = make(map[DedupKey]*Flight)
+		w.limit, w.entries = 1, newDedupEntries()
+	}
+	enough := 0
+	// While a source remembers nothing, and while it stores nothing, the store
+	// learns or keeps what the window does not know.
+	stored := src.stored() && src.Window > 0
+	w.filled = w.filled && w.stored == stored || !stored
+	w.stored = stored
+	if src.Window > 0 {
+		enough = w.resize(max(src.Entries, 1), src.Window)
+	}
+	w.mu.Unlock()
+	if enough > 0 {
+		w.evicted(enough)
+	}
+}
+
+// resize returns what add does.
+func (w *dedupWindow) resize(limit int, length time.Duration) (enough int) {
+	for now := Now(); w.entries.len() > limit; {
+		enough = max(enough, w.evict(now))
+	}
+	w.limit, w.length = limit, length
+	return enough
+}
+
+// fill adds what the store remembers, the entry that ends first coming first.
+func (w *dedupWindow) fill(key DedupKey, r dedupEntry) {
+	w.mu.Lock()
+	enough := w.add(key, r)
+	w.mu.Unlock()
+	if enough > 0 {
+		w.evicted(enough)
+	}
+}
+
+// forget removes the entry of an event.
+func (w *dedupWindow) forget(key DedupKey, id ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r, ok := w.entries.get(key); ok && r.id == id {
+		w.entries.remove(key)
+	}
+}
+
+// prune removes entries whose time is over.
+func (w *dedupWindow) prune(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		key, r, ok := w.entries.oldest()
+		if !ok || r.until > now.UnixNano() {
+			return
+		}
+		w.entries.remove(key)
+	}
+}
+
+func (w *dedupWindow) size() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.entries.len()
+}
+
+func (w *dedupWindow) isFilled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.filled
+}
+
+func (w *dedupWindow) setFilled() {
+	w.mu.Lock()
+	w.filled = true
+	w.mu.Unlock()
+}
+
+// fillDedup gives the snapshot's dedup windows what the store remembers, those
+// that do not have it yet. It returns false if the store could not be read.
+func (e *Engine) fillDedup(snap *snapshot) bool {
+	empty := make(map[string]*dedupWindow)
+	for source := range snap.cfg.Sources {
+		if w := &snap.sourceStates[source].dedup; !w.isFilled() {
+			empty[source] = w
+		}
+	}
+	if len(empty) == 0 {
+		return true
+	}
+	fill := func(source string, id ID, d Dedup) bool {
+		if w := empty[source]; w != nil {
+			w.fill(d.Key, dedupEntry{id, d.Body, d.Until.UnixNano()})
+		}
+		return true
+	}
+	if err := e.store.Remembered(e.life, Now(), fill); err != nil {
+		e.complain("filling dedup windows", err)
+		return false
+	}
+	for _, w := range empty {
+		w.setFilled()
+	}
+	return true
+}

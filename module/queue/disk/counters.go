@@ -1,0 +1,171 @@
+package disk
+
+import (
+	"maps"
+	"sync"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// counterKey says what a tally counts. Fields that its kind has no use for are
+// empty.
+type counterKey struct {
+	kind          byte
+	source, route string
+	state         string
+}
+
+const (
+	countEvents      = 'e' // by source and state
+	countDeliveries  = 'd' // by source, route and state
+	countUndelivered = 'u' // events that are not Done, by source
+	countAll         = 'E'
+	countAllUndone   = 'U'
+)
+
+func (k counterKey) append(to []byte) []byte {
+	return append(appendName(appendName(append(to, k.kind), k.source), k.route), k.state...)
+}
+
+func parseCounterKey(b []byte) (k counterKey, ok bool) {
+	if len(b) == 0 {
+		return k, false
+	}
+	rest := b[1:]
+	k.kind = b[0]
+	if k.source, rest, ok = cutName(rest); !ok {
+		return k, false
+	}
+	if k.route, rest, ok = cutName(rest); !ok {
+		return k, false
+	}
+	k.state = string(rest)
+	return k, true
+}
+
+// counters are numbers of events, or changes to such numbers.
+type counters map[counterKey]queue.Counter
+
+func (t counters) add(k counterKey, n queue.Counter) {
+	sum := t[k]
+	sum.Count += n.Count
+	sum.Bytes += n.Bytes
+	if sum == (queue.Counter{}) {
+		delete(t, k)
+		return
+	}
+	t[k] = sum
+}
+
+// count is what an event adds to a tally.
+type increment struct {
+	of counterKey
+	n  queue.Counter
+}
+
+// appendIncrements appends what an event counts as. What changes most comes last.
+func appendIncrements(to []increment, e *queue.Event) []increment {
+	n := queue.Counter{Count: 1, Bytes: e.Size}
+	to = append(to,
+		increment{counterKey{kind: countAll}, n},
+		increment{counterKey{kind: countEvents, source: e.Source, state: string(e.State)}, n})
+	for i := range e.Deliveries {
+		d := &e.Deliveries[i]
+		to = append(to, increment{counterKey{countDeliveries, e.Source, d.Route, string(d.State)}, queue.Counter{Count: 1}})
+	}
+	if class, _ := e.Class(); class != queue.Done {
+		to = append(to,
+			increment{counterKey{kind: countAllUndone}, n},
+			increment{counterKey{kind: countUndelivered, source: e.Source}, n})
+	}
+	return to
+}
+
+// replace takes away what an event counted as before, and adds what it counts as
+// after. What stays where it was in the list cancels out.
+func (t counters) replace(before, after []increment) {
+	for i, c := range before {
+		if i >= len(after) || c != after[i] {
+			t.add(c.of, queue.Counter{Count: -c.n.Count, Bytes: -c.n.Bytes})
+		}
+	}
+	for i, c := range after {
+		if i >= len(before) || c != before[i] {
+			t.add(c.of, c.n)
+		}
+	}
+}
+
+// addAll adds the numbers of others, times sign.
+func (t counters) addAll(others counters, sign int64) {
+	for k, n := range others {
+		t.add(k, queue.Counter{Count: sign * n.Count, Bytes: sign * n.Bytes})
+	}
+}
+
+// count counts an event.
+func (t counters) count(e *queue.Event) {
+	var some [8]increment
+	t.replace(nil, appendIncrements(some[:0], e))
+}
+
+// sharedCounters is what was committed, for all to ask.
+type sharedCounters struct {
+	mu  sync.RWMutex
+	sum counters
+}
+
+func (l *sharedCounters) reset(sum counters) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum = sum
+}
+
+func (l *sharedCounters) apply(changes counters) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum.addAll(changes, 1)
+}
+
+func (l *sharedCounters) get(k counterKey) queue.Counter {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.sum[k]
+}
+
+func (l *sharedCounters) undelivered(source string) (ofSource, ofAll int64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.sum[counterKey{kind: countUndelivered, source: source}].Bytes, l.sum[counterKey{kind: countAllUndone}].Bytes
+}
+
+func (l *sharedCounters) copy() counters {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return maps.Clone(l.sum)
+}
+
+func (l *sharedCounters) usage() queue.Usage {
+	u := queue.Usage{
+		Deliveries: make(map[queue.RouteKey]map[queue.DeliveryState]int64),
+		Events:     make(map[string]map[queue.EventState]queue.Counter),
+	}
+	for k, n := range l.copy() {
+		switch k.kind {
+		case countAll:
+			u.Total = n
+		case countEvents:
+			if u.Events[k.source] == nil {
+				u.Events[k.source] = make(map[queue.EventState]queue.Counter)
+			}
+			u.Events[k.source][queue.EventState(k.state)] = n
+		case countDeliveries:
+			route := queue.RouteKey{Source: k.source, Route: k.route}
+			if u.Deliveries[route] == nil {
+				u.Deliveries[route] = make(map[queue.DeliveryState]int64)
+			}
+			u.Deliveries[route][queue.DeliveryState(k.state)] = n.Count
+		}
+	}
+	return u
+}

@@ -1,0 +1,122 @@
+package queue
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	maxBatch      = 64  // events claimed at once
+	maxUnrecorded = 256 // outcomes that a route may have to record before it waits
+	maxChecks     = 4   // calls at once that check held events of a source
+)
+
+// route is a RouteKey under a configuration.
+type routeQueue struct {
+	RouteKey
+	source  *Source
+	route   *Route        // nil: held events to be checked
+	limit   int           // attempts at once
+	rate    *rate.Limiter // the load's; nil: no limit
+	next    atomic.Int64
+	claimed time.Time // when it was claimed from last; the scheduler's
+	*routeState
+}
+
+// load is what outlives the configuration of a route, and its pauses: it counts
+// the attempts, those that began under an earlier one included.
+type routeState struct {
+	claiming   atomic.Bool  // a claim runs, the only one of the route
+	running    atomic.Int64 // attempts that run, or are about to
+	unrecorded atomic.Int64 // attempts whose outcome is not stored yet, running ones included
+	health     health
+	limiter    *rate.Limiter // made with the first limit; only addQueue asks for it
+}
+
+// never is when a route that waits for nothing is looked at.
+const never = math.MaxInt64
+
+// wake has the scheduler look at the route at a time, if it was not going to do
+// so earlier. It reports whether that changed anything.
+func (q *routeQueue) wake(at int64) bool {
+	for {
+		next := q.next.Load()
+		if next <= at {
+			return false
+		}
+		if q.next.CompareAndSwap(next, at) {
+			return true
+		}
+	}
+}
+
+// room returns how many more attempts may begin now, and whether they probe a
+// failing route. If there is none, again is when the clock will change that; an
+// attempt that ends may do so, too.
+func (q *routeQueue) room(now time.Time) (n int, probe bool, again int64) {
+	running := int(q.running.Load())
+	n = min(q.limit-running, q.limit+maxUnrecorded-int(q.unrecorded.Load()))
+	_, from, probe := q.health.failing()
+	if probe {
+		if n = min(n, 1-running); n > 0 && now.Before(from) {
+			return 0, probe, from.UnixNano()
+		}
+	}
+	if n > 0 && q.rate != nil {
+		tokens := q.rate.TokensAt(now)
+		if n = min(n, int(tokens)); n == 0 {
+			wait := (1 - tokens) / float64(q.rate.Limit()) * float64(time.Second)
+			return 0, probe, now.Add(time.Duration(wait) + time.Millisecond).UnixNano()
+		}
+	}
+	return n, probe, never
+}
+
+// take reserves up to n attempts, and returns how many it got. Each is given back,
+// or made.
+func (q *routeQueue) take(n int) int {
+	for {
+		running := q.running.Load()
+		n = min(n, q.limit-int(running))
+		if n <= 0 {
+			return 0
+		}
+		if q.running.CompareAndSwap(running, running+int64(n)) {
+			q.unrecorded.Add(int64(n))
+			return n
+		}
+	}
+}
+
+func (q *routeQueue) give(n int) {
+	q.running.Add(-int64(n))
+	q.unrecorded.Add(-int64(n))
+}
+
+// limitTo returns what keeps attempts to so many a second, nil if nothing is to.
+// They may catch up on no more than a second, and those that began under an
+// earlier limit count.
+func (s *routeState) limitTo(perSecond float64) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	limit, burst := rate.Limit(perSecond), max(1, int(perSecond))
+	if s.limiter == nil {
+		s.limiter = rate.NewLimiter(limit, burst)
+	}
+	now := Now()
+	s.limiter.SetLimitAt(now, limit)
+	s.limiter.SetBurstAt(now, burst)
+	return s.limiter
+}
+
+// timeout is how long an attempt, or a call, may take.
+func (q *routeQueue) timeout(times timing) time.Duration {
+	if q.route == nil {
+		return times.CheckTimeout
+	}
+	return q.route.Timeout
+}

@@ -1,0 +1,109 @@
+package queue
+
+import (
+	"maps"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// snapshot is a configuration at work. Its maps do not change.
+type snapshot struct {
+	cfg          *Config
+	maxSize      int64
+	observer     Observer
+	logger       *zap.Logger
+	queues       map[RouteKey]*routeQueue
+	routeStates  map[RouteKey]*routeState // those of earlier configurations, and of paused routes, included
+	sourceStates map[string]*sourceState  // by source, those of earlier configurations included
+	off          atomic.Bool              // nothing is handed out
+}
+
+// account is what an engine keeps of a source for as long as it lives.
+type sourceState struct {
+	reserved atomic.Int64 // bytes that are being appended
+	holding  holding
+	dedup    dedupWindow
+	evicting complaint
+}
+
+// holding counts held events that are being appended.
+type holding struct{ events, bytes atomic.Int64 }
+
+func (e *Engine) newSourceState(source string) *sourceState {
+	a := new(sourceState)
+	a.dedup.evicted = func(enough int) {
+		snap := e.snapshot.Load()
+		snap.observer.Evicted(source, enough)
+		if a.evicting.due() {
+			snap.logger.Warn("dedup window is too small: forgot delivery IDs before their time",
+				zap.String("source", source), zap.Int("enough_entries", enough))
+		}
+	}
+	return a
+}
+
+// newSnapshot turns a configuration into a snapshot that goes on where the one in
+// force is.
+func (e *Engine) newSnapshot(cfg *Config) *snapshot {
+	before := e.snapshot.Load()
+	snap := &snapshot{
+		cfg:          cfg,
+		maxSize:      cfg.Backend.MaxSize(),
+		observer:     cfg.Observer,
+		logger:       cfg.Logger,
+		queues:       make(map[RouteKey]*routeQueue),
+		routeStates:  maps.Clone(before.routeStates),
+		sourceStates: maps.Clone(before.sourceStates),
+	}
+	if snap.observer == nil {
+		snap.observer = nobody{}
+	}
+	if snap.logger == nil {
+		snap.logger = e.logger
+	}
+	for name, src := range cfg.Sources {
+		if snap.sourceStates[name] == nil {
+			snap.sourceStates[name] = e.newSourceState(name)
+		}
+		snap.sourceStates[name].dedup.configure(src)
+		for route, r := range src.Routes {
+			if e.mayRun(RouteKey{name, route}) {
+				snap.addQueue(&routeQueue{RouteKey: RouteKey{name, route}, source: src, route: r, limit: r.Concurrency})
+			}
+		}
+		if src.Check != nil {
+			snap.addQueue(&routeQueue{RouteKey: RouteKey{Source: name}, source: src, limit: maxChecks})
+		}
+	}
+	return snap
+}
+
+// inForce reports whether the engine works by the snapshot.
+func (e *Engine) inForce(snap *snapshot) bool { return e.snapshot.Load() == snap && !snap.off.Load() }
+
+// addQueue adds a route that goes on where the same route of earlier plans is.
+func (snap *snapshot) addQueue(q *routeQueue) {
+	if snap.routeStates[q.RouteKey] == nil {
+		snap.routeStates[q.RouteKey] = new(routeState)
+	}
+	q.routeState = snap.routeStates[q.RouteKey]
+	q.health.hurry()
+	if q.route != nil {
+		q.rate = q.routeState.limitTo(q.route.Rate)
+	}
+	q.limit = max(q.limit, 1)
+	snap.queues[q.RouteKey] = q
+}
+
+// holds reports whether a dead letter of a route stops its key.
+func (snap *snapshot) holds(route RouteKey) bool {
+	src := snap.source(route.Source)
+	return src != nil && src.Routes[route.Route] != nil && src.Routes[route.Route].Hold
+}
+
+// source returns the source of that name, nil if the configuration has none.
+func (snap *snapshot) source(name string) *Source { return snap.cfg.Sources[name] }
+
+// stored reports whether the source's events are stored.
+func (s *Source) stored() bool { return len(s.Routes) > 0 || s.Check != nil }
