@@ -176,7 +176,7 @@ func (h *Handler) invalid(hook *webhook, err error) *Evaluation {
 		e.Diagnosis.Causes = []string{"it is a handshake, and something that it must say is missing or different: look at what is configured for it, such as verify_token"}
 	case answer.outcome == "unverified":
 		e.Diagnosis = h.diagnose(hook)
-		if p, ok := h.provider.(provider.Enroller); ok && p.Enrolls() && h.profile.Secrets+h.enrolment.count() == 0 {
+		if p, ok := h.provider.(provider.Enroller); ok && p.Enrolls() && h.profile.Secrets+h.enrollment.count() == 0 {
 			e.Diagnosis.Causes = []string{"the provider delivers its secret by a handshake, and none is known here: see caddy webhook enroll, or give it with --provider and --secret"}
 		}
 	}

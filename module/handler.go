@@ -55,7 +55,7 @@ type Handler struct {
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
 	namesAPI     bool                // the provider's configuration names an API to call; known offline only
 	enroller     provider.Enroller   // nil unless handshakes deliver secrets
-	enrolment    *enrolment          // the same
+	enrollment    *enrollment          // the same
 	profile      *provider.Profile
 	eventValue   *rules.Value // nil: no event type
 	idValue      *rules.Value // nil: the hash stands in
@@ -121,7 +121,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // Cleanup ends the source's part in what outlives a configuration.
-func (h *Handler) Cleanup() error { return errors.Join(h.Guard.cleanup(), h.cleanupEnrolment()) }
+func (h *Handler) Cleanup() error { return errors.Join(h.Guard.cleanup(), h.cleanupEnrollment()) }
 
 func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
@@ -182,7 +182,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.provisionIdentity(); err != nil {
 		return err
 	}
-	if err := h.provisionEnrolment(); err != nil {
+	if err := h.provisionEnrollment(); err != nil {
 		return err
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
