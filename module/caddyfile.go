@@ -216,16 +216,16 @@ func (p *handlerParser) readDedup(d *caddyfile.Dispenser) (err error) {
 }
 
 func (p *handlerParser) readRespond(d *caddyfile.Dispenser) (err error) {
-	response := new(Response)
-	p.handler.Respond = response
+	respond := new(Response)
+	p.handler.Respond = respond
 	if !d.NextArg() {
 		return d.ArgErr()
 	}
-	if response.Status, err = strconv.Atoi(d.Val()); err != nil || response.Status < 200 || response.Status > 299 {
+	if respond.Status, err = strconv.Atoi(d.Val()); err != nil || respond.Status < 200 || respond.Status > 299 {
 		return d.Errf("%q is not a status from 200 to 299", d.Val())
 	}
 	if d.NextArg() {
-		response.Body = d.Val()
+		respond.Body = d.Val()
 	}
 	return syntax.End(d)
 }

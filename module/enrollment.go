@@ -58,7 +58,7 @@ func (h *Handler) enroll(hook *webhook, secret string) error {
 	return err
 }
 
-// deliveredPath is the file with the secrets that handshakes delivered.
+// deliveredPath returns the path of the file with the secrets that handshakes delivered.
 func (h *Handler) deliveredPath() string {
 	return filepath.Join(h.app.dir(), "secrets", h.Source+".json")
 }
@@ -67,8 +67,8 @@ func (h *Handler) deliveredPath() string {
 // handshake.
 func (h *Handler) Enrolls() bool { return h.enrollment != nil }
 
-// OpenEnrollment has the source, which must be one that enrolls, accept secrets
-// by handshake until a time. It returns how many there are, and their file.
+// OpenEnrollment has the source accept secrets by handshake until a time. It returns
+// how many secrets there are, and their file. The source must be one that enrolls.
 func (h *Handler) OpenEnrollment(until time.Time) (secrets int, file string) {
 	return h.enrollment.open(until), h.enrollment.path
 }
@@ -101,14 +101,15 @@ var (
 		detail: "it delivers a secret, and there are too many already; remove some from the source's file"}
 )
 
-// enrollments has one for each file, whichever configurations use it.
+// enrollments holds one enrollment for each file.
 var enrollments = caddy.NewUsagePool()
 
 // Destruct implements caddy.Destructor.
 func (e *enrollment) Destruct() error { return nil }
 
-// attach reads the secrets and gives them, and those that come later, to a
-// provider. An operator may have removed some of them.
+// attach reads the secrets from the file, from which an operator may have removed
+// some, and gives them to a provider. The provider also gets the secrets that come
+// later.
 func (e *enrollment) attach(p provider.Enroller) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -133,8 +134,8 @@ func (e *enrollment) open(until time.Time) int {
 	return len(e.secrets)
 }
 
-// accept keeps a secret. One that is there already is good at any time: the
-// provider may ask again.
+// accept keeps a secret, and reports whether the secret is new. A known secret is
+// accepted at any time, since the provider may repeat its handshake.
 func (e *enrollment) accept(secret string, now time.Time) (isNew bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -29,14 +29,15 @@ type twoWays struct {
 	direct, proxied *Route
 }
 
-// newTwoWays provisions both ways with a transport, "" for the default one. h is a
+// newTwoWays provisions both ways with the configuration of a transport, "" for the
+// default transport. h is a
 // handler of the running configuration whose first route has upstreams.
-func newTwoWays(t *testing.T, h *Handler, transport string, upstreams ...string) *twoWays {
+func newTwoWays(t *testing.T, h *Handler, protocol string, upstreams ...string) *twoWays {
 	t.Helper()
 	server := h.Routes[0].transport.(*direct).server
 	to, config := &To{Upstreams: upstreams}, map[string]any{"handler": "reverse_proxy"}
-	if transport != "" {
-		to.TransportRaw, config["transport"] = json.RawMessage(transport), json.RawMessage(transport)
+	if protocol != "" {
+		to.TransportRaw, config["transport"] = json.RawMessage(protocol), json.RawMessage(protocol)
 	}
 	var dials []map[string]string
 	for _, upstream := range upstreams {
@@ -67,12 +68,12 @@ func (w *twoWays) transports() []*http.Transport {
 
 // trust has both ways trust the certificate.
 func (w *twoWays) trust(certificate *x509.Certificate) {
-	for _, transport := range w.transports() {
-		if transport.TLSClientConfig == nil {
-			transport.TLSClientConfig = new(tls.Config)
+	for _, rt := range w.transports() {
+		if rt.TLSClientConfig == nil {
+			rt.TLSClientConfig = new(tls.Config)
 		}
-		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
-		transport.TLSClientConfig.RootCAs.AddCert(certificate)
+		rt.TLSClientConfig.RootCAs = x509.NewCertPool()
+		rt.TLSClientConfig.RootCAs.AddCert(certificate)
 	}
 }
 
