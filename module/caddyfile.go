@@ -175,8 +175,8 @@ func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// expression reads an expression and compiles it, for the sake of the line
-// number in its errors.
+// expression reads an expression and compiles it, so that an error has the line
+// number.
 func expression(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		name := d.Val()
@@ -187,7 +187,7 @@ func expression(to *string) func(*caddyfile.Dispenser) error {
 	}
 }
 
-// compiles says what is wrong with an expression.
+// compiles returns an error if the expression does not compile.
 func compiles(name, expression string) error {
 	if _, err := rules.CompileValue(expression); err != nil {
 		return fmt.Errorf("%s: %v", name, err)

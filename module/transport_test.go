@@ -133,7 +133,7 @@ func TestDirectJudgesLikeTheProxy(t *testing.T) {
 	}
 }
 
-// Without an answer there is a reason, the same on both ways.
+// Without an answer there is a reason, which is the same on both ways.
 func TestDirectFailsLikeTheProxy(t *testing.T) {
 	h := loadSource(t, "", "otherwise localhost:1 {\ntimeout 500ms\n}\n")
 	silent := newRawApp(t, nil, func(conn net.Conn, _ int, _ *http.Request) { time.Sleep(time.Second) })
@@ -275,8 +275,9 @@ func TestDirectPicksUpstreams(t *testing.T) {
 	}
 }
 
-// Upstreams that only reverse_proxy can reach get one.
-func TestDirectIsForPlainUpstreams(t *testing.T) {
+// TestToIsForPlainUpstreams holds that the Caddyfile gives upstreams that only
+// reverse_proxy can reach a forward to reverse_proxy.
+func TestToIsForPlainUpstreams(t *testing.T) {
 	h := loadSource(t, "", "route plain localhost:1\nroute secure https://localhost https://other:8443\nroute h2c h2c://localhost:1\nroute range localhost:1-2\n"+
 		"route env {env.APP}\nroute port localhost:{env.PORT}\nroute socket unix//run/app.sock\nroute mixed localhost:1 unix//run/app.sock\nroute four tcp4/localhost:1\n"+
 		"route name bücher.example:1\nroute forward {\nforward {\nreverse_proxy localhost:1 {\nheader_up X-A b\n}\n}\n}\n")

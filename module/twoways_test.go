@@ -30,8 +30,8 @@ type twoWays struct {
 }
 
 // newTwoWays provisions both ways with the configuration of a transport, "" for the
-// default transport. h is a
-// handler of the running configuration whose first route has upstreams.
+// default transport. h is a handler of the running configuration whose first route
+// has upstreams.
 func newTwoWays(t *testing.T, h *Handler, protocol string, upstreams ...string) *twoWays {
 	t.Helper()
 	server := h.Routes[0].transport.(*direct).server
@@ -60,7 +60,7 @@ func newTwoWays(t *testing.T, h *Handler, protocol string, upstreams ...string) 
 	return &twoWays{&past, &proxied}
 }
 
-// transports are those of both ways.
+// transports returns the transports of both ways.
 func (w *twoWays) transports() []*http.Transport {
 	proxy := w.proxied.transport.(*chain).handler.(*reverseproxy.Handler)
 	return []*http.Transport{w.direct.transport.(*direct).roundTripper.Transport, proxy.Transport.(*reverseproxy.HTTPTransport).Transport}
@@ -77,7 +77,8 @@ func (w *twoWays) trust(certificate *x509.Certificate) {
 	}
 }
 
-// storedEvent is an event with the request, whose headers an attempt may change.
+// storedEvent returns an event with the request, whose headers an attempt may
+// change.
 func storedEvent(request queue.Request) *queue.Event {
 	header := make(map[string][]string)
 	for name, values := range request.Header {
