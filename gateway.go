@@ -4,7 +4,8 @@
 // webhook_gateway, the presets of all providers, and the command
 // "caddy webhook". The code lives below:
 //
-//	module/           the face that Caddy sees: app, handler, admin, commands
+//	module/           the way of a request, and the face that Caddy sees: app and handler
+//	module/operate/   the operator's half: admin API and commands
 //	module/provider/  signature schemes and the presets made of them
 //	module/queue/     what a queue promises, and the scheduler that empties it
 //	module/queue/disk the embedded queue
@@ -12,6 +13,6 @@
 package gateway
 
 import (
-	// Registers every module of the gateway.
-	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	// Registers every module of the gateway, and its commands.
+	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )

@@ -11,13 +11,16 @@ const self = "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 
 // TestImportsRunOneWay holds what each package may know:
 //
-//	cmd -> root -> module -> {provider, queue, rules} -> payload
+//	cmd -> root -> operate -> module -> {provider, queue, rules} -> payload
 func TestImportsRunOneWay(t *testing.T) {
 	const (
 		root     = self
+		operate  = self + "/module/operate"
 		module   = self + "/module"
+		client   = self + "/module/internal/httpclient"
 		syntax   = self + "/module/internal/syntax"
 		durable  = self + "/module/internal/durable"
+		share    = self + "/module/internal/share"
 		provider = self + "/module/provider"
 		queue    = self + "/module/queue"
 		disk     = self + "/module/queue/disk"
@@ -28,22 +31,25 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{provider, syntax, durable, queue, disk, rules, payload}
+	leaves := []string{provider, client, syntax, durable, share, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
 		mayNot []string // of others, with all that lies below
 	}{
-		{self + "/cmd/caddy", append([]string{root, module}, leaves...), nil},
-		{root, append([]string{module}, leaves...), nil},
+		{self + "/cmd/caddy", append([]string{root, operate, module}, leaves...), nil},
+		{root, append([]string{operate, module}, leaves...), nil},
+		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
 		{provider, []string{syntax}, []string{caddyHTTP}},
 		{queue, nil, []string{caddyHTTP}},
 		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
+		{client, nil, []string{caddyHTTP}},
 		{queue + "/memory", []string{queue}, []string{caddyHTTP}},
 		{queue + "/queuetest", []string{queue, queue + "/memory"}, []string{caddyHTTP}},
 		{syntax, nil, []string{caddyHTTP}},
 		{durable, nil, []string{caddy}},
+		{share, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy, "net/http"}},
 		{payload, nil, []string{caddy, "net/http", expr}},
 	} {

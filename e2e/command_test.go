@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // webhook runs a caddy webhook command against the gateway.
@@ -92,7 +92,7 @@ func (g *gateway) sendAll(t *testing.T, source string) (out string, types []stri
 		var sent struct {
 			Event, URL string
 			Status     int
-			Stored     module.EventInfo
+			Stored     operate.EventInfo
 		}
 		if err := dec.Decode(&sent); err == io.EOF {
 			break
@@ -214,7 +214,7 @@ func TestEventsAndShow(t *testing.T) {
 		}
 	}
 	for filter, want := range map[string]int{"": 3, "--state delivered --route good --event Odd --source a --newer 1h --limit 9": 1, "--older 1h": 0} {
-		var list struct{ Events []module.EventInfo }
+		var list struct{ Events []operate.EventInfo }
 		if err := json.Unmarshal([]byte(g.must(t, append([]string{"events", "--json"}, strings.Fields(filter)...)...)), &list); err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +234,7 @@ func TestEventsAndShow(t *testing.T) {
 			t.Errorf("show does not print %q:\n%s", want, shown)
 		}
 	}
-	var event module.EventInfo
+	var event operate.EventInfo
 	if err := json.Unmarshal([]byte(g.must(t, "show", newest[0].ID, "--json")), &event); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // idOf returns the delivery ID of an inSigner event that an app gets.
@@ -166,7 +166,7 @@ func TestNoAnswerIsNeverGivenUpOn(t *testing.T) {
 	} {
 		eventually(t, route+" is tried again", func() bool {
 			e, _ := g.event("a")
-			i := slices.IndexFunc(e.Deliveries, func(d module.DeliveryInfo) bool { return d.Route == route })
+			i := slices.IndexFunc(e.Deliveries, func(d operate.DeliveryInfo) bool { return d.Route == route })
 			d := e.Deliveries[i]
 			return d.Attempts > 1 && d.State != "dead" && strings.Contains(d.Reason, reason)
 		})

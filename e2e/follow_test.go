@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // following runs caddy webhook events --follow, until end is called, which
@@ -83,7 +83,7 @@ func TestFollow(t *testing.T) {
 		return strings.Contains(lines.String(), `"state":"delivered"`)
 	})
 	for line := range strings.Lines(lines.String()) {
-		var e module.EventInfo
+		var e operate.EventInfo
 		if err := json.Unmarshal([]byte(line), &e); err != nil || e.ID != after.ID {
 			t.Errorf("line %s: %v", line, err)
 		}

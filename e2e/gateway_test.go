@@ -28,7 +28,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // asCaddy makes the test binary the gateway's Caddy, so that whatever it was
@@ -325,7 +325,7 @@ func (g *gateway) adminCall(method, path string) []byte {
 }
 
 // events lists the events in the queue, newest first.
-func (g *gateway) events(filter url.Values) []module.EventInfo {
+func (g *gateway) events(filter url.Values) []operate.EventInfo {
 	g.t.Helper()
 	if filter == nil {
 		filter = url.Values{}
@@ -333,7 +333,7 @@ func (g *gateway) events(filter url.Values) []module.EventInfo {
 	if filter.Get("limit") == "" {
 		filter.Set("limit", "100000")
 	}
-	var list struct{ Events []module.EventInfo }
+	var list struct{ Events []operate.EventInfo }
 	g.adminJSON(http.MethodGet, "/webhook_gateway/events?"+filter.Encode(), &list)
 	return list.Events
 }

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // handshakeSites has a source for each kind of handshake. %[1]s is the app,
@@ -247,9 +247,9 @@ func TestEnroll(t *testing.T) {
 		}
 	}
 	if resp := deliver(first); resp.status != 401 || resp.header.Get("X-Hook-Secret") != "" {
-		t.Errorf("before enrolment: %+v", resp)
+		t.Errorf("before enrollment: %+v", resp)
 	}
-	wantSends("before enrolment", map[string]int{first: 401, "": 401})
+	wantSends("before enrollment", map[string]int{first: 401, "": 401})
 
 	out := g.must(t, "enroll", "asana", "--for", "1m")
 	if !strings.Contains(out, "asana accepts secrets until ") || !strings.Contains(out, "0 so far") {
@@ -274,7 +274,7 @@ func TestEnroll(t *testing.T) {
 		t.Errorf("asked again for what it has: %+v", resp)
 	}
 
-	var info module.EnrollInfo
+	var info operate.EnrollInfo
 	if err := json.Unmarshal([]byte(g.must(t, "enroll", "asana", "--json")), &info); err != nil || info.Secrets != 1 || info.File != file {
 		t.Errorf("enroll says %+v, %v", info, err)
 	}

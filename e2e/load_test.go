@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // quick follows the upstream of a route that is tried again soon.
@@ -183,7 +183,7 @@ func (g *gateway) waiting(source, route string) float64 {
 }
 
 // event returns the only event in the queue with a delivery ID, as the admin API shows it.
-func (g *gateway) event(deliveryID string) (found module.EventInfo, ok bool) {
+func (g *gateway) event(deliveryID string) (found operate.EventInfo, ok bool) {
 	g.t.Helper()
 	for _, e := range g.events(nil) {
 		if e.DeliveryID == deliveryID {
@@ -197,12 +197,12 @@ func (g *gateway) event(deliveryID string) (found module.EventInfo, ok bool) {
 }
 
 // waitForState waits until the event's delivery to a route is in a state.
-func (g *gateway) waitForState(deliveryID, route, state string) module.DeliveryInfo {
+func (g *gateway) waitForState(deliveryID, route, state string) operate.DeliveryInfo {
 	g.t.Helper()
-	var d module.DeliveryInfo
+	var d operate.DeliveryInfo
 	eventually(g.t, fmt.Sprintf("delivery of %s to %s is %s", deliveryID, route, state), func() bool {
 		e, _ := g.event(deliveryID)
-		i := slices.IndexFunc(e.Deliveries, func(d module.DeliveryInfo) bool { return d.Route == route })
+		i := slices.IndexFunc(e.Deliveries, func(d operate.DeliveryInfo) bool { return d.Route == route })
 		if i >= 0 {
 			d = e.Deliveries[i]
 		}

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/disk"
 )
@@ -56,12 +57,12 @@ func (g *gateway) exits(t *testing.T, status int, says string, args ...string) {
 }
 
 // deadLetters lists dead letters, a page of n at a time.
-func (g *gateway) deadLetters(t *testing.T, n int) (all []module.DeadLetter) {
+func (g *gateway) deadLetters(t *testing.T, n int) (all []operate.DeadLetter) {
 	t.Helper()
 	before := ""
 	for {
 		var page struct {
-			DeadLetters []module.DeadLetter `json:"dead_letters"`
+			DeadLetters []operate.DeadLetter `json:"dead_letters"`
 			Next        string
 		}
 		args := []string{"dead", "--json", "--limit", fmt.Sprint(n), "--before", before}
@@ -116,7 +117,7 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	app.listen(t)
 	g.exits(t, 0, "replay: 3 deliveries of 3 events", append(all, "--yes", "--limit", "3")...)
 	g.exits(t, 0, "replay: 1 delivery of 1 event", append(all, "--yes", "--where", `body.id == "7"`)...)
-	var done module.Done
+	var done operate.Done
 	if err := json.Unmarshal([]byte(g.must(t, append(all, "--yes", "--json")...)), &done); err != nil || done.Deliveries != n-4 || done.Events != n-4 {
 		t.Errorf("replayed %+v, %v; want %d", done, err, n-4)
 	}
@@ -269,7 +270,7 @@ func TestPause(t *testing.T) {
 	if n := g.deliveries("insigner", "app", "parked"); n != 2 {
 		t.Errorf("the metrics say that %v deliveries are parked, want 2", n)
 	}
-	var sources []module.SourceInfo
+	var sources []operate.SourceInfo
 	if g.adminJSON(http.MethodGet, "/webhook_gateway/sources", &sources); !slices.Equal(sources[0].Paused, []string{"app"}) {
 		t.Errorf("sources: %+v", sources)
 	}
@@ -319,7 +320,7 @@ func TestFilters(t *testing.T) {
 	var got []string
 	for before := ""; ; {
 		var page struct {
-			Events []module.EventInfo
+			Events []operate.EventInfo
 			Next   string
 		}
 		g.adminJSON(http.MethodGet, "/webhook_gateway/events?limit=3&before="+before, &page)
@@ -376,14 +377,14 @@ func TestRulesCommand(t *testing.T) {
 		"\t\t\totherwise localhost:1\n\t\t}\n\t}\n"+
 		"\twebhook_gateway /bare {\n\t\tsource bare\n\t\tprovider iusign {env.NOT_THERE}\n\t\troute one `event == \"x\"` localhost:1\n\t}\n}\n")
 	request := filepath.Join(g.dir, "request.txt")
-	ask := func(body string, args ...string) (*module.Explanation, string, int) {
+	ask := func(body string, args ...string) (*operate.Explanation, string, int) {
 		t.Helper()
 		raw := "POST /x/hook?a=1 HTTP/1.1\r\nHost: example.com\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n" + body
 		if err := os.WriteFile(request, []byte(raw), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		stdout, stderr, status := g.command(append([]string{"webhook", "rules", request, "--json"}, args...)...)
-		x := new(module.Explanation)
+		x := new(operate.Explanation)
 		if err := json.Unmarshal([]byte(stdout), x); err != nil && status == 0 {
 			t.Fatalf("rules prints %s%s", stdout, stderr)
 		}
@@ -513,11 +514,11 @@ func TestShowAttempts(t *testing.T) {
 			t.Errorf("show does not print %q:\n%s", want, shown)
 		}
 	}
-	var event module.EventInfo
+	var event operate.EventInfo
 	if err := json.Unmarshal([]byte(g.must(t, "show", e.ID, "--json")), &event); err != nil {
 		t.Fatal(err)
 	}
-	want := module.AttemptInfo{At: at.UTC(), Millis: 1.5, Outcome: "retry", Status: 503, Error: "503 Service Unavailable"}
+	want := operate.AttemptInfo{At: at.UTC(), Millis: 1.5, Outcome: "retry", Status: 503, Error: "503 Service Unavailable"}
 	if log := event.Deliveries[0].Log; len(log) != 3 || log[0] != want {
 		t.Errorf("show --json prints %+v", log)
 	}

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // TestProviders plays each of the five providers against one gateway, in which
@@ -171,7 +171,7 @@ func crowd[T any](n int, f func() T) []T {
 
 // settled waits until a source has n events and nothing more to deliver, and
 // returns them.
-func (g *gateway) settled(source string, n int) (events []module.EventInfo) {
+func (g *gateway) settled(source string, n int) (events []operate.EventInfo) {
 	g.t.Helper()
 	eventually(g.t, fmt.Sprintf("%d events of %s are delivered", n, source), func() bool {
 		events = g.events(url.Values{"source": {source}})

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -141,7 +141,7 @@ func TestSendLoad(t *testing.T) {
 		if took := time.Since(began); took < 199*time.Second/150 {
 			t.Errorf("200 at 150 per second took %v", took)
 		}
-		var sum module.LoadSummary
+		var sum operate.LoadSummary
 		if err := json.Unmarshal([]byte(out), &sum); err != nil {
 			t.Fatalf("%v in %s", err, out)
 		}
@@ -189,7 +189,7 @@ func (g *gateway) interrupted(t *testing.T, origin []string) int {
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Error(err)
 	}
-	var sum module.LoadSummary
+	var sum operate.LoadSummary
 	if err := cmd.Wait(); err != nil || json.Unmarshal(out.Bytes(), &sum) != nil || sum.OK != sum.Sent {
 		t.Errorf("interrupted: %v, %s%s", err, &out, &errs)
 	}
@@ -274,13 +274,13 @@ func TestEverySourceTakesItsSamples(t *testing.T) {
 		fmt.Fprintf(&site, "}\nroute app %s\n}\n", app.address)
 	}
 	g := start(t, "{$HTTPS} {\n"+site.String()+"}\n")
-	var sources []module.SourceInfo
+	var sources []operate.SourceInfo
 	g.adminJSON("GET", "/webhook_gateway/sources", &sources)
 	sent := 0
 	for _, source := range sources {
 		for _, event := range source.Events {
 			query := url.Values{"url": {"https://" + g.https + "/" + source.Source}, "event": {event}}
-			var good, bad module.Sent
+			var good, bad operate.Sent
 			g.adminJSON("POST", "/webhook_gateway/sources/"+source.Source+"/send?"+query.Encode(), &good)
 			query.Set("tamper", "true")
 			g.adminJSON("POST", "/webhook_gateway/sources/"+source.Source+"/send?"+query.Encode(), &bad)

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,18 +25,18 @@ const (
 	defaultRetainDead = 720 * time.Hour
 )
 
-// App owns the queue that the sources of a configuration share. It needs no
-// configuration of its own.
+// App owns the queue that the sources of a configuration share. All of its settings
+// have defaults.
 type App struct {
 	// The queue. Default: the embedded one, disk, in Caddy's data directory.
 	QueueRaw json.RawMessage `json:"queue,omitempty" caddy:"namespace=webhook_gateway.queues inline_key=backend"`
 
-	// How long delivered events are kept. Default: 72h. They go earlier, oldest
+	// How long delivered events are kept. Default: 72h. Events go earlier, oldest
 	// first, when the queue takes more space than it may.
 	Retain caddy.Duration `json:"retain,omitempty"`
 
 	// How long events are kept that were not delivered: unrouted and uncertain
-	// ones, dead letters, and deliveries whose route is gone. Default: 720h.
+	// events, dead letters, and deliveries whose route is gone. Default: 720h.
 	RetainDead caddy.Duration `json:"retain_dead,omitempty"`
 
 	ctx     caddy.Context
@@ -43,8 +45,8 @@ type App struct {
 	config  *queue.Config
 	sources map[string]*registration
 
-	// open opens the engine and attaches this configuration to it, once. HTTP
-	// may ask before Start does: apps start in no order.
+	// open opens the engine and attaches this configuration to it, once. A request
+	// may call open before Start does: apps start in no order.
 	open func() (*queue.Engine, error)
 
 	mu      sync.Mutex
@@ -58,10 +60,12 @@ type registration struct {
 	handler    *Handler
 }
 
-// engines has one engine for each store, whichever configurations use it.
+// engines holds one engine for each store. Configurations with the same store share
+// its engine.
 var engines = caddy.NewUsagePool()
 
-// pooledEngine closes its engine when the last configuration is done with it.
+// pooledEngine closes its engine when the last configuration that uses the engine
+// is gone.
 type pooledEngine struct{ *queue.Engine }
 
 // Destruct implements caddy.Destructor.
@@ -80,8 +84,8 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision reads the queue's configuration. It opens nothing: a configuration
-// may be validated beside a running gateway.
+// Provision reads the queue's configuration. It opens nothing, since a
+// configuration may be validated beside a running gateway.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
 	if a.Retain == 0 {
@@ -125,8 +129,8 @@ func (a *App) Validate() error {
 	return nil
 }
 
-// register adds a source. The same definition may come twice, since a site
-// with two addresses is provisioned twice; another one may not.
+// register adds a source. The same definition may come twice, since a site with two
+// addresses is provisioned twice. Two definitions that differ are an error.
 func (a *App) register(h *Handler, definition []byte) error {
 	if before, ok := a.sources[h.Source]; ok {
 		if !bytes.Equal(before.definition, definition) {
@@ -139,11 +143,31 @@ func (a *App) register(h *Handler, definition []byte) error {
 	return nil
 }
 
-// dir is where the gateway keeps what is no event: with a queue on the disk,
-// beside it.
+// Source returns the source of a name, or nil.
+func (a *App) Source(name string) *Handler {
+	if registered := a.sources[name]; registered != nil {
+		return registered.handler
+	}
+	return nil
+}
+
+// Sources returns the sources of the configuration, ordered by name.
+func (a *App) Sources() []*Handler {
+	sources := make([]*Handler, 0, len(a.sources))
+	for _, name := range slices.Sorted(maps.Keys(a.sources)) {
+		sources = append(sources, a.sources[name].handler)
+	}
+	return sources
+}
+
+// Logger returns the logger of the gateway.
+func (a *App) Logger() *zap.Logger { return a.logger }
+
+// dir returns the directory for files that are not the queue's, such as delivered
+// secrets. A queue on disk has these files beside it.
 func (a *App) dir() string {
-	if queue, ok := a.backend.(interface{ Dir() string }); ok {
-		return queue.Dir()
+	if onDisk, ok := a.backend.(interface{ Dir() string }); ok {
+		return onDisk.Dir()
 	}
 	return filepath.Join(caddy.AppDataDir(), "webhook_gateway")
 }
@@ -167,8 +191,11 @@ func (a *App) openEngine() (*queue.Engine, error) {
 	return a.engine, nil
 }
 
-// opened returns the engine if it is open.
-func (a *App) opened() *queue.Engine {
+// Engine returns the engine of the queue, which it opens unless it is open.
+func (a *App) Engine() (*queue.Engine, error) { return a.open() }
+
+// Opened returns the engine of the queue if it is open, else nil.
+func (a *App) Opened() *queue.Engine {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.engine
@@ -203,18 +230,19 @@ func (a *App) servers() map[string]*caddyhttp.Server {
 // Stop ends deliveries unless another configuration takes over. Requests that
 // are still in flight are stored nevertheless.
 func (a *App) Stop() error {
-	if engine := a.opened(); engine != nil {
+	if engine := a.Opened(); engine != nil {
 		engine.Detach(a.config)
 	}
 	return nil
 }
 
-// Cleanup gives back the engine, which closes when nobody uses it any more.
+// Cleanup gives back the engine, which closes when no configuration uses it any
+// more.
 func (a *App) Cleanup() error {
 	a.mu.Lock()
 	a.cleaned = true
 	a.mu.Unlock()
-	engine := a.opened()
+	engine := a.Opened()
 	if engine == nil {
 		return nil
 	}

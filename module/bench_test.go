@@ -58,7 +58,7 @@ func loadSource(tb testing.TB, options, lines string) *Handler {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return app.(*App).sources["insigner"].handler
+	return app.(*App).Source("insigner")
 }
 
 // benchRequests makes signed requests of 2 KiB, each with an ID of its own.
@@ -172,7 +172,7 @@ func BenchmarkDeliver(b *testing.B) {
 	hook := m.hooks(b, 1)[0]
 	m.h.identify(hook)
 	for _, name := range []string{"to", "forward"} {
-		route := m.h.routeNamed(name)
+		route := m.h.RouteNamed(name)
 		b.Run(name, func(b *testing.B) {
 			b.SetParallelism(32)
 			b.ReportAllocs()

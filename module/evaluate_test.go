@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -50,12 +51,12 @@ func TestEvaluate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
-			p, err := namedProvider("insigner", []string{test.secret}, nil)
+			p, err := NewSource(caddyfile.NewTestDispenser("provider insigner " + test.secret))
 			if err != nil {
 				t.Fatal(err)
 			}
 			signed := &provider.Request{Method: test.method, Path: "/", Header: map[string][]string{}, Body: []byte(test.body), Public: new(url.URL)}
-			if err := p.Sign(signed, now); err != nil {
+			if err := p.provider.Sign(signed, now); err != nil {
 				t.Fatal(err)
 			}
 			r := httptest.NewRequest(test.method, "/", bytes.NewReader(signed.Body))

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// hold stores an event whose proof is checked by a call, and has it checked.
+// hold stores an event whose proof only a call can check, and has the call made.
 func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) (string, error) {
 	verdict, err := engine.Hold(hook.Context(), event)
 	switch {
@@ -27,7 +27,8 @@ func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) 
 	return held, nil
 }
 
-// findings says what the queue calls an outcome: neither package knows the other.
+// findings maps outcomes of the provider to findings of the queue. Neither package
+// imports the other.
 var findings = map[provider.Outcome]queue.Finding{
 	provider.Undecided: queue.Undecided,
 	provider.Genuine:   queue.Genuine,
@@ -48,15 +49,15 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
 }
 
-// routeHeld names the routes that take an event that was held.
-func (h *Handler) routeHeld(e *queue.Event) []string {
-	view := storedView(e)
+// RouteEvent names the routes that take a stored event.
+func (h *Handler) RouteEvent(e *queue.Event) []string {
+	view := StoredView(e)
 	defer view.Free()
 	return h.route(view)
 }
 
-// storedView returns the request of a stored event as expressions see it.
-func storedView(e *queue.Event) *rules.View {
+// StoredView returns a stored event as expressions see it.
+func StoredView(e *queue.Event) *rules.View {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
 	return rules.NewView(&rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,

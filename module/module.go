@@ -1,11 +1,11 @@
 // Package module is the webhook gateway as Caddy sees it: an app that owns the
-// queue, a handler for each source, the admin API and the command.
+// queue, and a handler for each source.
 //
 //	receive -> guard -> verify -> identify -> deduplicate -> route -> persist -> acknowledge
 //	                                                             \-> deliver -> retry -> dead letter
 //
-// The upper line is [Handler].ServeHTTP. The lower one happens later, when the
-// queue calls [Route] with what is due.
+// The upper line is [Handler].ServeHTTP. The lower line happens later, when the
+// queue calls a [Route] with a delivery that is due.
 package module
 
 import (

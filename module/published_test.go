@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -196,7 +197,7 @@ func TestPublishedListIsRefused(t *testing.T) {
 		t.Errorf("over plain HTTP: got %v", err)
 	}
 
-	l.roots = gatewayRoots
+	l.roots = httpclient.GatewayRoots
 	err := l.refresh(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("from a stranger: got %v", err)

@@ -1,80 +1,53 @@
 package module
 
 import (
-	"encoding/json"
-	"maps"
-	"net/http"
-	"reflect"
-	"strings"
+	"context"
+	"errors"
+	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// Verification says what the gateway makes of a request, up to the point where
-// it would look for a duplicate.
-type Verification struct {
-	Verdict   string            `json:"verdict"`              // valid, invalid or handshake
-	Why       string            `json:"why,omitempty"`        // it is invalid
-	Status    int               `json:"status,omitempty"`     // of the gateway's answer, as far as it is known
-	Header    map[string]string `json:"header,omitempty"`     // of the answer to a handshake
-	Body      string            `json:"body,omitempty"`       // the same
-	Secret    int               `json:"secret,omitempty"`     // the position of the one that matched, from 1
-	EventType string            `json:"event_type,omitempty"` // of a valid webhook
-	ID        string            `json:"id,omitempty"`         // the same
-	Unproven  bool              `json:"unproven,omitempty"`   // it is valid because the provider proves nothing
-
-	provider.Diagnosis
+// verify checks the proof, and cuts the gateway's own token from the URL.
+func (h *Handler) verify(hook *webhook) error {
+	if err := h.prove(hook); err != nil {
+		return err
+	}
+	h.requests.match(hook.proof.Matched)
+	h.strip(hook)
+	return nil
 }
 
-// newVerification returns what the command says of an evaluation.
-func newVerification(e *Evaluation) *Verification {
-	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Secret: e.Secret, Unproven: e.Unproven,
-		EventType: e.EventType, ID: e.ID, Diagnosis: e.Diagnosis}
-	if e.Reply != nil {
-		x.Body, x.Header = e.Reply.Body, make(map[string]string)
-		for name, values := range e.Reply.Header {
-			x.Header[name] = strings.Join(values, ", ")
+// prove returns nil if the proof is right. A proof that only a call can check is
+// right for now.
+func (h *Handler) prove(hook *webhook) error {
+	err := h.provider.Verify(&hook.proof, hook.received)
+	if errors.Is(err, provider.NoKey) {
+		if err = h.fetchKey(hook); err == nil {
+			err = h.provider.Verify(&hook.proof, hook.received)
 		}
 	}
-	return x
+	return err
 }
 
-// greetUnknown answers a handshake for which no secret is needed, of a provider
-// that has none here; nil if it is none. It is told by two providers with
-// different secrets that say the same.
-func greetUnknown(evaluate func(secret string) (*Evaluation, error)) *Evaluation {
-	var answers [2]*Evaluation
-	for i, digit := range []string{"0", "1"} {
-		var err error
-		if answers[i], err = evaluate(strings.Repeat(digit, len(anySecret))); err != nil {
-			return nil
-		}
+// strip cuts the gateway's own token from the URL.
+func (h *Handler) strip(hook *webhook) {
+	h.provider.Strip(&hook.proof)
+	if hook.view != nil { // the proof needed a view, which knows the token
+		hook.view.Free()
+		hook.view = nil
 	}
-	greeted := answers[0].Verdict == Handshake || answers[0].Status != http.StatusUnauthorized && answers[0].Verdict == Invalid
-	if !greeted || !reflect.DeepEqual(answers[0], answers[1]) {
-		return nil
-	}
-	return answers[0]
 }
 
-// callsAPI reports whether a provider's configuration names an API to call.
-func callsAPI(raw json.RawMessage) bool {
-	var tree any
-	if json.Unmarshal(raw, &tree) != nil {
-		return false
+// keyDeadline is how long a request waits until the key that it names is fetched.
+const keyDeadline = 3 * time.Second
+
+// fetchKey fetches the key that a request names.
+func (h *Handler) fetchKey(hook *webhook) error {
+	if hook.offline {
+		return errOffline
 	}
-	var names func(node any) bool
-	names = func(node any) bool {
-		fields, _ := node.(map[string]any)
-		if fields["api_url"] != nil || fields["keys_url"] != nil {
-			return true
-		}
-		for child := range maps.Values(fields) {
-			if names(child) {
-				return true
-			}
-		}
-		return false
-	}
-	return names(tree)
+	ctx, cancel := context.WithTimeout(hook.Context(), keyDeadline)
+	defer cancel()
+	return h.provider.(provider.Fetcher).Fetch(ctx, &hook.proof)
 }

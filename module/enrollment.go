@@ -1,0 +1,212 @@
+package module
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// provisionEnrollment loads the secrets that the provider delivered.
+func (h *Handler) provisionEnrollment() error {
+	enroller, ok := h.provider.(provider.Enroller)
+	if !ok || !enroller.Enrolls() {
+		return nil
+	}
+	path := h.deliveredPath()
+	shared, _, err := enrollments.LoadOrNew(path, func() (caddy.Destructor, error) {
+		return &enrollment{path: path, users: make(map[provider.Enroller]struct{})}, nil
+	})
+	if err != nil {
+		return err
+	}
+	h.enrollment, h.enroller = shared.(*enrollment), enroller
+	return h.enrollment.attach(enroller)
+}
+
+func (h *Handler) cleanupEnrollment() error {
+	if h.enrollment == nil {
+		return nil
+	}
+	h.enrollment.detach(h.enroller)
+	_, err := enrollments.Delete(h.enrollment.path)
+	return err
+}
+
+// enroll keeps a secret that a handshake delivered.
+func (h *Handler) enroll(hook *webhook, secret string) error {
+	if h.enrollment == nil {
+		return refusedEnrollment
+	}
+	isNew, err := h.enrollment.accept(secret, hook.received)
+	if isNew {
+		h.logger.Info("a secret was delivered and is in use", zap.String("source", h.Source),
+			zap.String("client_ip", clientIP(hook.Request)))
+	}
+	return err
+}
+
+// deliveredPath returns the path of the file with the secrets that handshakes delivered.
+func (h *Handler) deliveredPath() string {
+	return filepath.Join(h.app.dir(), "secrets", h.Source+".json")
+}
+
+// Enrolls reports whether the provider of the source delivers its secret by a
+// handshake.
+func (h *Handler) Enrolls() bool { return h.enrollment != nil }
+
+// OpenEnrollment has the source accept secrets by handshake until a time. It returns
+// how many secrets there are, and their file. The source must be one that enrolls.
+func (h *Handler) OpenEnrollment(until time.Time) (secrets int, file string) {
+	return h.enrollment.open(until), h.enrollment.path
+}
+
+// enrollment keeps the secrets that handshakes delivered to one source, in a
+// file of its own. The configurations that have the source share it.
+type enrollment struct {
+	path string
+
+	mu      sync.Mutex
+	until   time.Time // while secrets are accepted
+	secrets []deliveredSecret
+	users   map[provider.Enroller]struct{}
+}
+
+// deliveredSecret is a secret as it lies on disk.
+type deliveredSecret struct {
+	Secret string    `json:"secret"`
+	Since  time.Time `json:"since"`
+}
+
+// maxDelivered is how many secrets a source takes by handshake. Each costs time
+// with every webhook.
+const maxDelivered = 100
+
+var (
+	refusedEnrollment = &refusal{status: 401, outcome: "unverified",
+		detail: "it delivers a secret, and no enrollment is open; see: caddy webhook enroll"}
+	refusedFull = &refusal{status: 401, outcome: "unverified",
+		detail: "it delivers a secret, and there are too many already; remove some from the source's file"}
+)
+
+// enrollments holds one enrollment for each file.
+var enrollments = caddy.NewUsagePool()
+
+// Destruct implements caddy.Destructor.
+func (e *enrollment) Destruct() error { return nil }
+
+// attach reads the secrets from the file, from which an operator may have removed
+// some, and gives them to a provider. The provider also gets the secrets that come
+// later.
+func (e *enrollment) attach(p provider.Enroller) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.read(); err != nil {
+		return err
+	}
+	e.users[p] = struct{}{}
+	return p.Enroll(e.texts())
+}
+
+func (e *enrollment) detach(p provider.Enroller) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.users, p)
+}
+
+// open accepts secrets until some time, and returns how many there are.
+func (e *enrollment) open(until time.Time) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.until = until
+	return len(e.secrets)
+}
+
+// accept keeps a secret, and reports whether the secret is new. A known secret is
+// accepted at any time, since the provider may repeat its handshake.
+func (e *enrollment) accept(secret string, now time.Time) (isNew bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.has(secret):
+		return false, nil
+	case !now.Before(e.until):
+		return false, refusedEnrollment
+	case len(e.secrets) >= maxDelivered:
+		return false, refusedFull
+	}
+	secrets := append(slices.Clone(e.secrets), deliveredSecret{secret, now.UTC()})
+	if err := writeSecrets(e.path, secrets); err != nil {
+		return false, fmt.Errorf("keeping a delivered secret: %w", err)
+	}
+	e.secrets = secrets
+	for p := range e.users {
+		if err := p.Enroll(e.texts()); err != nil {
+			return true, fmt.Errorf("using a delivered secret: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// count returns how many secrets there are.
+func (e *enrollment) count() int {
+	if e == nil {
+		return 0
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.secrets)
+}
+
+func (e *enrollment) has(secret string) bool {
+	same := 0
+	for _, s := range e.secrets {
+		same |= subtle.ConstantTimeCompare([]byte(s.Secret), []byte(secret))
+	}
+	return same == 1
+}
+
+func (e *enrollment) texts() []string {
+	var texts []string
+	for _, s := range e.secrets {
+		texts = append(texts, s.Secret)
+	}
+	return texts
+}
+
+func (e *enrollment) read() error {
+	content, err := os.ReadFile(e.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		e.secrets = nil
+		return nil
+	}
+	var secrets []deliveredSecret
+	if err == nil && json.Unmarshal(content, &secrets) != nil {
+		err = fmt.Errorf("%s is damaged", e.path) // the decoder's own error may quote it
+	}
+	if err != nil {
+		return fmt.Errorf("reading delivered secrets: %w", err)
+	}
+	e.secrets = slices.DeleteFunc(secrets, func(s deliveredSecret) bool { return s.Secret == "" })
+	return nil
+}
+
+func writeSecrets(path string, secrets []deliveredSecret) error {
+	content, err := json.MarshalIndent(secrets, "", "\t")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, append(content, '\n'))
+}

@@ -1,0 +1,93 @@
+package operate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "webhook",
+		Usage: "<command>",
+		Short: "Operates a webhook gateway: sends samples, shows events, replays them",
+		Long: `Commands for a running webhook gateway. They find it by its admin address, as
+Caddy's own commands do: --address, or the address in --config.
+
+They exit with 0 when done, with 1 when the answer is no (invalid, not found),
+and with 2 on wrong usage or configuration.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return cmd.Help()
+				}
+				return exit(cmd, usageError{fmt.Errorf("unknown command %q; see: caddy webhook --help", args[0])})
+			}
+			cmd.AddCommand(providersCommand(), verifyCommand(), sendCommand(), rulesCommand(), eventsCommand(), showCommand(), deadCommand(),
+				replayCommand(), dropCommand(), pauseCommand(), resumeCommand(), enrollCommand())
+		},
+	})
+}
+
+// usageError is an error of the one who calls: exit status 2.
+type usageError struct{ error }
+
+// remote is a command that talks to a running gateway.
+type remote struct {
+	*cobra.Command
+	address, config, adapter string
+	json                     bool
+}
+
+// remoteCommand makes a command that takes Caddy's usual flags, and so many
+// arguments.
+func remoteCommand(use, short, long string, least, most int, run func(*client, *remote, []string) error) *cobra.Command {
+	r := &remote{Command: &cobra.Command{Use: use, Short: short, Long: long}}
+	r.Flags().StringVar(&r.address, "address", "", "The address of the admin API")
+	r.Flags().StringVarP(&r.config, "config", "c", "", "The configuration that names the admin address")
+	r.Flags().StringVarP(&r.adapter, "adapter", "a", "", "The adapter of that configuration")
+	r.Flags().BoolVar(&r.json, "json", false, "Print JSON")
+	r.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(r.Command, usageError{err}) })
+	r.RunE = func(cmd *cobra.Command, given []string) error {
+		if len(given) < least || len(given) > most {
+			return exit(cmd, usageError{fmt.Errorf("usage: caddy webhook %s", use)})
+		}
+		return exit(cmd, run(&client{r.address, r.config, r.adapter}, r, given))
+	}
+	return r.Command
+}
+
+// exit gives an error the exit status that belongs to it.
+func exit(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+	var usage usageError
+	if !errors.As(err, &usage) {
+		return err // exit status 1
+	}
+	// Only Caddy's own wrapper makes another exit status.
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return 2, nil })(cmd, nil)
+}
+
+// printJSON prints what the admin API answered.
+func (r *remote) printJSON(v any) error {
+	enc := json.NewEncoder(r.OutOrStdout())
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// at returns an argument that may be missing.
+func at(args []string, i int) string {
+	if i < len(args) {
+		return args[i]
+	}
+	return ""
+}

@@ -1,0 +1,91 @@
+package operate
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// Events lists the events that a filter selects, newest first, without their
+// requests. next is what the next page begins before, "" for the last page.
+func (s *Service) Events(ctx context.Context, f Filter, each func(*EventInfo) error) (next string, err error) {
+	return s.page(ctx, f, func(engine *queue.Engine, e *queue.Event) (int, error) {
+		return 1, each(describe(engine, e))
+	})
+}
+
+// EventsByID lists events by their IDs, those that are there.
+func (s *Service) EventsByID(ctx context.Context, ids []string, each func(*EventInfo) error) error {
+	engine, err := s.app.Engine()
+	if err != nil {
+		return err
+	}
+	for _, text := range ids {
+		id, err := parseID(text)
+		if err != nil {
+			return InvalidError{err}
+		}
+		if e, err := engine.Get(ctx, id); err == nil {
+			if err := each(describe(engine, e)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func listEvents(s *Service, r *http.Request) (any, error) {
+	if ids := r.URL.Query()["id"]; len(ids) > 0 {
+		return list{"events", func(each func(any) error) (string, error) {
+			return "", s.EventsByID(r.Context(), ids, func(e *EventInfo) error { return each(e) })
+		}}, nil
+	}
+	return listing("events", (*Service).Events)(s, r)
+}
+
+func (c *client) events(f Filter, each func(*EventInfo) error) (next string, err error) {
+	return readList(c, eventsPath, f.query(), each)
+}
+
+func (c *client) eventsByID(ids []string, each func(*EventInfo) error) error {
+	_, err := readList(c, eventsPath, url.Values{"id": ids}, each)
+	return err
+}
+
+func eventsCommand() *cobra.Command {
+	var follow bool
+	cmd := remoteCommand("events", "Lists events, newest first",
+		`Lists the events in the queue, newest first, a page at a time. All filters must
+hold. A state is one of an event (routed, unrouted, held, uncertain) or of a
+delivery; with --route it must be the state of that route's delivery.
+
+  caddy webhook events --source stripe --state pending --older 1h
+  caddy webhook events --where 'body.amount > 1000' --limit 10
+
+--where takes an expression over the stored event, in the names that rules have;
+where it fails the event is not listed. With --follow the list goes on: it prints
+new events, and how their deliveries come along, until it is interrupted.`, 0, 0,
+		func(c *client, r *remote, _ []string) error {
+			f, err := r.filter()
+			switch {
+			case err != nil:
+				return err
+			case follow:
+				return newFollower(c, r, f).run()
+			case r.json:
+				return c.copyList(r.OutOrStdout(), eventsPath, f.query())
+			}
+			t := newTable(r.OutOrStdout(), "ID", "RECEIVED", "SOURCE", "EVENT", "STATE", "DELIVERIES")
+			next, err := c.events(f, func(e *EventInfo) error {
+				return t.row(e.ID, local(e.ReceivedAt), e.Source, e.Type, e.State, e.deliveries())
+			})
+			return r.endPage(t, next, err)
+		})
+	pageFlags(cmd)
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "Go on with new events and what becomes of them")
+	return cmd
+}

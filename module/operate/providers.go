@@ -1,0 +1,148 @@
+package operate
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+func providersCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "providers [<name>]",
+		Short: "Lists the providers that are known, or says what is known of one",
+		Long: `Lists the providers that have a preset. With a name it says what the provider
+proves and how, what can be configured, and where the facts come from. It needs
+no running gateway.`,
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(cmd, usageError{err}) })
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return exit(cmd, usageError{fmt.Errorf("usage: caddy webhook providers [<name>]")})
+		}
+		return exit(cmd, printProviders(cmd.OutOrStdout(), args, asJSON))
+	}
+	return cmd
+}
+
+func printProviders(w io.Writer, names []string, asJSON bool) error {
+	all := provider.Descriptions()
+	if len(names) == 0 {
+		if asJSON {
+			return json.NewEncoder(w).Encode(all)
+		}
+		return printProviderTable(w, all)
+	}
+	i := slices.IndexFunc(all, func(d provider.Description) bool { return d.Name == names[0] })
+	if i < 0 {
+		return fmt.Errorf("no provider %q%s", names[0], alike(names[0], all))
+	}
+	if asJSON {
+		return json.NewEncoder(w).Encode(all[i])
+	}
+	return printProvider(w, &all[i])
+}
+
+// byOption matches what an option of the preset says.
+var byOption = regexp.MustCompile(`(?i)\{option\.[a-z_]+\}`)
+
+// alike suggests names that a misspelt one may mean.
+func alike(name string, all []provider.Description) string {
+	var found []string
+	for _, d := range all {
+		title := strings.ToLower(d.Title)
+		if strings.Contains(d.Name, name) || strings.Contains(name, d.Name) || strings.Contains(title, strings.ToLower(name)) {
+			found = append(found, d.Name)
+		}
+	}
+	if found == nil {
+		return ""
+	}
+	return "; there is " + strings.Join(found, ", ")
+}
+
+func printProviderTable(w io.Writer, all []provider.Description) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tTITLE\tCATEGORY\tPROOF\tHANDSHAKES\tFACTS")
+	for _, d := range all {
+		proof := "none"
+		if len(d.Proofs) > 0 {
+			proof, _, _ = strings.Cut(d.Proofs[0], " (")
+			proof, _, _ = strings.Cut(proof, ", ")
+			proof = byOption.ReplaceAllString(proof, "…")
+		}
+		if more := len(d.Proofs) - 1; more > 0 {
+			proof += fmt.Sprintf(" +%d", more)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", d.Name, d.Title, d.Category, proof, len(d.Handshakes), d.Confidence)
+	}
+	return table.Flush()
+}
+
+// printProvider prints what is known of a provider, one fact a line.
+func printProvider(w io.Writer, d *provider.Description) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, line := range facts(d) {
+		fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
+	}
+	return table.Flush()
+}
+
+// facts are what is known of a provider: names and texts.
+func facts(d *provider.Description) (lines [][2]string) {
+	add := func(name string, texts ...string) {
+		for i, text := range texts {
+			if i > 0 {
+				name = ""
+			}
+			if text != "" {
+				lines = append(lines, [2]string{name, text})
+			}
+		}
+	}
+	add("provider", d.Title+" ("+d.Category+")")
+	if len(d.Proofs) == 0 {
+		add("proof", "none: guard the source with allow_ips or a token line")
+	}
+	add("proof", d.Proofs...)
+	if d.Need != "" {
+		add("need", map[string]string{"all": "all of them", "first": "the first that a request offers", "any": "any of them"}[d.Need])
+	}
+	add("tolerance", d.Tolerance)
+	add("event type", d.Event)
+	id := d.ID
+	if id == "" {
+		id = "a hash of the webhook"
+	}
+	add("delivery ID", id)
+	add("methods", strings.Join(d.Methods, ", "))
+	add("answer", d.Answer)
+	add("retries", d.Retries)
+	add("handshake", d.Handshakes...)
+	add("addresses", d.Ranges...)
+	for _, o := range d.Options {
+		text := o.Help
+		if o.Choices != nil {
+			text += " One of " + strings.Join(o.Choices, ", ") + "."
+		}
+		switch {
+		case o.Required:
+			text += " Required."
+		case o.Default != "":
+			text += " Default: " + o.Default + "."
+		}
+		add("option "+o.Name, text)
+	}
+	add("notes", d.Notes)
+	add("facts from", d.Source+" ("+d.Confidence+")")
+	return lines
+}

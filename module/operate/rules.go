@@ -1,0 +1,141 @@
+package operate
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+)
+
+// Explanation says which routes of a source would take a request.
+type Explanation struct {
+	Source string                 `json:"source"`
+	Type   string                 `json:"event"`
+	ID     string                 `json:"id"`
+	Routes []module.RouteDecision `json:"routes"`
+}
+
+// Rules tells which routes of a source would take a raw request, whose proof is
+// not looked at.
+func (s *Service) Rules(source string, raw []byte) (*Explanation, error) {
+	h, err := s.source(source)
+	if err != nil {
+		return nil, err
+	}
+	request, body, err := parseRaw(raw)
+	if err != nil {
+		return nil, InvalidError{err}
+	}
+	return explain(h, request, body), nil
+}
+
+// explain asks the rules of a source about a request as it comes from the
+// provider. Its proof is not looked at.
+func explain(h *module.Handler, r *http.Request, body []byte) *Explanation {
+	e := h.Evaluate(r, body, module.EvaluateOptions{At: time.Now(), Genuine: true})
+	return &Explanation{Source: h.Source, Type: e.EventType, ID: e.ID, Routes: e.Routes}
+}
+
+func askRules(s *Service, r *http.Request) (any, error) {
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRawRequest))
+	if err != nil {
+		return nil, err
+	}
+	return s.Rules(r.PathValue("source"), raw)
+}
+
+func (c *client) rules(source string, raw []byte) (x *Explanation, err error) {
+	err = c.post(http.MethodPost, sourcePath(source, "rules"), nil, bytes.NewReader(raw), &x)
+	return x, err
+}
+
+func rulesCommand() *cobra.Command {
+	var source string
+	cmd := remoteCommand("rules --source <name> <request file>", "Tells which routes would take a request, and why",
+		`Tells which routes of a source would take a request, and which event type and
+delivery ID are found in it. The file (or - for the standard input) is the raw
+request as the provider sends it: request line, headers, an empty line, and the
+body to the end. Its signature is not checked.
+
+With --config the rules are those of that file: nothing is started, no queue is
+opened, and secrets need not be there. Without it the running gateway answers.
+
+  caddy webhook rules --config Caddyfile --source stripe request.txt
+
+It exits with 1 if no route takes the request.`, 1, 1,
+		func(c *client, r *remote, args []string) error {
+			if source == "" {
+				return usageError{errors.New("name the source: --source <name>")}
+			}
+			raw, err := openRaw(args[0], r.InOrStdin())
+			if err != nil {
+				return usageError{err}
+			}
+			x, err := explainFor(c, r, source, raw)
+			if err != nil {
+				return err
+			}
+			if r.json {
+				err = r.printJSON(x)
+			} else {
+				err = printExplanation(r.OutOrStdout(), x)
+			}
+			if err == nil && len(x.Routes) > 0 && !slices.ContainsFunc(x.Routes, func(a module.RouteDecision) bool { return a.Takes == "yes" }) {
+				return errors.New("no route takes it; it would be stored as unrouted")
+			}
+			return err
+		})
+	cmd.Flags().StringVar(&source, "source", "", "The source whose rules are asked")
+	cmd.Flags().Lookup("config").Usage = "The configuration whose rules are asked, instead of the running gateway's"
+	return cmd
+}
+
+// explainFor asks the configuration that is named, or the running gateway.
+func explainFor(c *client, r *remote, source string, raw []byte) (x *Explanation, err error) {
+	request, body, err := parseRaw(raw)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if r.config == "" {
+		return c.rules(source, raw)
+	}
+	h, err := module.ReadRules(r.config, r.adapter, source)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return explain(h, request, body), nil
+}
+
+func printExplanation(w io.Writer, x *Explanation) error {
+	fmt.Fprintf(w, "event  %s\nid     %s\n\n", cmp.Or(printable(x.Type), "(none)"), printable(x.ID))
+	if len(x.Routes) == 0 {
+		_, err := fmt.Fprintln(w, "The source has no routes: the next handler of the site gets the request.")
+		return err
+	}
+	t := newTable(w, "ROUTE", "TAKES IT", "RULE")
+	for _, a := range x.Routes {
+		why := a.Rule
+		switch {
+		case a.Error != "":
+			why += ": " + a.Error
+		case a.Route == module.Otherwise && a.Takes == "yes":
+			why = "(no other route takes it)"
+		case a.Route == module.Otherwise:
+			why = "(another route takes it)"
+		case why == "":
+			why = "(takes all)"
+		}
+		if err := t.row(a.Route, a.Takes, why); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}

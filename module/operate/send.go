@@ -1,0 +1,333 @@
+package operate
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// Sent is what became of a sample webhook.
+type Sent struct {
+	Event    string  `json:"event"`
+	URL      string  `json:"url"`                // without a token
+	Tampered string  `json:"tampered,omitempty"` // where a byte was changed
+	Status   int     `json:"status"`
+	OK       bool    `json:"ok"` // taken, or refused if it was tampered with
+	Answer   string  `json:"answer,omitempty"`
+	Millis   float64 `json:"ms"`
+	EventID  string  `json:"event_id,omitempty"` // if the queue has it
+}
+
+// SendOptions says which sample is sent where.
+type SendOptions struct {
+	Event  string // "": the provider's first
+	URL    string
+	Tamper bool // change a byte after the sample is signed
+}
+
+// Send signs a sample with the source's own secret and posts it. The gateway does
+// that itself, because the request would tell the caller secrets.
+func (s *Service) Send(ctx context.Context, source string, options SendOptions) (*Sent, error) {
+	from, err := s.sampler(source, options)
+	if err != nil {
+		return nil, err
+	}
+	defer from.close()
+	began := time.Now()
+	signed, err := from.sign(began)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := from.post(ctx, signed)
+	if err != nil {
+		return nil, fmt.Errorf("posting to %s: %w", from.target.Redacted(), err)
+	}
+	if engine := s.app.Opened(); engine != nil {
+		sent.EventID = findSent(ctx, engine, source, began, signed.Body)
+	}
+	return sent, nil
+}
+
+// SendStep does the same with many samples: a step of a load.
+func (s *Service) SendStep(ctx context.Context, source string, options SendOptions, l LoadOptions) (*Load, error) {
+	from, err := s.sampler(source, options)
+	if err != nil {
+		return nil, err
+	}
+	defer from.close()
+	if err := l.check(); err != nil {
+		return nil, InvalidError{err}
+	}
+	l.Count = min(l.Count, loadStepMost)
+	if _, err := from.sign(time.Now()); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadStep)
+	defer cancel()
+	return l.run(ctx, from), nil
+}
+
+// sampler returns what sends samples of a source's provider.
+func (s *Service) sampler(source string, options SendOptions) (*sampler, error) {
+	h, err := s.source(source)
+	if err != nil {
+		return nil, err
+	}
+	return newSampler(h.ProviderName(), h.Provider(), options, &tls.Config{RootCAs: httpclient.GatewayRoots()})
+}
+
+// findSent returns the ID of the event that a sample became, "" if it became
+// none. Under traffic there may be others of the same moment.
+func findSent(ctx context.Context, engine *queue.Engine, source string, began time.Time, body []byte) (id string) {
+	err := engine.List(ctx, queue.ID{}, func(e *queue.Event) bool {
+		if e.ReceivedAt.Before(began) {
+			return false
+		}
+		if e.Source == source {
+			if event, err := engine.Get(ctx, e.ID); err == nil && bytes.Equal(event.Request.Body, body) {
+				id = e.ID.String()
+			}
+		}
+		return id == ""
+	})
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+func sendSamples(s *Service, r *http.Request) (any, error) {
+	query, source := r.URL.Query(), r.PathValue("source")
+	options := SendOptions{Event: query.Get("event"), URL: query.Get("url"), Tamper: query.Get("tamper") != ""}
+	if !query.Has("count") {
+		return s.Send(r.Context(), source, options)
+	}
+	l, err := readLoad(query)
+	if err != nil {
+		return nil, InvalidError{err}
+	}
+	return s.SendStep(r.Context(), source, options, l)
+}
+
+// query writes the options as the endpoint reads them.
+func (o *SendOptions) query() url.Values {
+	query := url.Values{"url": {o.URL}}
+	setOptional(query, "event", o.Event)
+	setFlag(query, "tamper", o.Tamper)
+	return query
+}
+
+func (c *client) send(source string, options SendOptions) (sent *Sent, err error) {
+	err = c.call(http.MethodPost, sourcePath(source, "send"), options.query(), &sent)
+	return sent, err
+}
+
+func (c *client) sendStep(source string, options SendOptions, l LoadOptions) (done *Load, err error) {
+	query := options.query()
+	l.addTo(query)
+	err = c.call(http.MethodPost, sourcePath(source, "send"), query, &done)
+	return done, err
+}
+
+func sendCommand() *cobra.Command {
+	s := new(sender)
+	cmd := remoteCommand("send <source> | --provider <name> --url <url>", "Sends a sample webhook",
+		`Signs a realistic sample of a provider and posts it, like the "test webhook"
+button of the provider's console.
+
+For a source, the running gateway does that with the source's own secret, which
+stays where it is. With --provider no gateway is needed: this command signs, and
+what answers at --url may be anything. It trusts what the system trusts, and the
+root of a Caddy that has run here. Others can see a command line, so --secret
+takes placeholders: {env.NAME} and {file./path}.
+
+With --count it is a load: each sample is a new one, and a summary is printed.
+Ctrl-C ends it early.`, 0, 1,
+		func(c *client, r *remote, args []string) error {
+			s.client, s.remote, s.source = c, r, at(args, 0)
+			return s.run()
+		})
+	flags := cmd.Flags()
+	flags.StringVar(&s.options.Event, "event", "", "The event type to send (default: the provider's first sample)")
+	flags.BoolVar(&s.all, "all", false, "Send a sample of every event type")
+	flags.BoolVar(&s.list, "list", false, "List the event types that there are samples of")
+	flags.StringVar(&s.options.URL, "url", "", "The URL to post to (default: where the source listens)")
+	flags.BoolVar(&s.options.Tamper, "tamper", false, "Change one byte after signing: to be refused is then what should happen")
+	flags.IntVar(&s.load.Count, "count", 1, "How many to send")
+	flags.Float64Var(&s.load.Rate, "rate", 0, "How many to send per second (default: as fast as it goes)")
+	flags.IntVar(&s.load.Concurrency, "concurrency", 1, "How many to send at once")
+	s.provider.add(cmd, "The provider to play, without a gateway")
+	flags.BoolVar(&s.insecure, "insecure", false, "With --provider: do not verify the certificate at the URL")
+	return cmd
+}
+
+// sender sends samples as a command line says.
+type sender struct {
+	*client
+	*remote
+	options   SendOptions
+	load      LoadOptions
+	source    string
+	provider  providerFlags
+	insecure  bool
+	all, list bool
+}
+
+func (s *sender) run() error {
+	if err := s.check(); err != nil {
+		return usageError{err}
+	}
+	if s.list && s.provider.name != "" { // which takes no secret
+		return s.printEvents(provider.SampleEvents(s.provider.name))
+	}
+	from, err := s.origin()
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.list:
+		return s.printEvents(from.events())
+	case s.load.Count > 1:
+		return s.many(from)
+	case s.all:
+		return s.each(from, from.events())
+	}
+	return s.each(from, []string{s.options.Event})
+}
+
+// check refuses what does not go together.
+func (s *sender) check() error {
+	switch {
+	case (s.source == "") == (s.provider.name == ""):
+		return errors.New("usage: caddy webhook send <source> | --provider <name> --url <url>")
+	case s.all && s.options.Event != "":
+		return errors.New("--all and --event exclude each other")
+	case s.all && s.load.Count > 1:
+		return errors.New("--all and --count exclude each other")
+	case s.provider.name == "" && (s.provider.given() || s.insecure):
+		return errors.New("--secret, --option and --insecure go with --provider")
+	case s.provider.name != "" && s.options.URL == "" && !s.list:
+		return errors.New("--provider needs the URL to post to: --url <url>")
+	}
+	if s.options.URL != "" {
+		if _, err := urlFlag(s.options.URL); err != nil {
+			return err
+		}
+	}
+	return s.load.check()
+}
+
+func (s *sender) origin() (origin, error) {
+	if s.provider.name != "" {
+		return newLocalProvider(s.provider, s.insecure)
+	}
+	return newRemoteSource(s.client, s.source)
+}
+
+func (s *sender) printEvents(events []string) error {
+	if len(events) == 0 {
+		return errors.New("there are no samples")
+	}
+	fmt.Fprintln(s.OutOrStdout(), strings.Join(events, "\n"))
+	return nil
+}
+
+// each sends one sample of each event type.
+func (s *sender) each(from origin, events []string) error {
+	failed := 0
+	for _, event := range events {
+		ok, err := s.one(from, event)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			failed++
+		}
+	}
+	return s.verdict(failed, len(events))
+}
+
+// one sends one sample and prints what became of it.
+func (s *sender) one(from origin, event string) (ok bool, err error) {
+	s.options.Event = event
+	sent, stored, err := from.send(s.options)
+	if sent == nil {
+		return false, err
+	}
+	if !s.json {
+		printSent(s.OutOrStdout(), sent, stored)
+		return sent.OK, err
+	}
+	printErr := s.printJSON(struct {
+		*Sent
+		Stored *EventInfo `json:"stored,omitempty"`
+	}{sent, stored})
+	return sent.OK, errors.Join(err, printErr)
+}
+
+// many sends many samples, and prints in a few numbers what became of them.
+func (s *sender) many(from origin) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // who interrupts it twice does not want to wait
+	began := time.Now()
+	done, err := from.load(ctx, s.options, s.load)
+	if done.Sent == 0 {
+		return err
+	}
+	summary := done.summary(time.Since(began))
+	if s.json {
+		err = errors.Join(err, s.printJSON(summary))
+	} else {
+		summary.print(s.OutOrStdout())
+	}
+	if err != nil {
+		return err
+	}
+	return s.verdict(done.Sent-done.OK, done.Sent)
+}
+
+// verdict is an error if some were not answered as they should be.
+func (s *sender) verdict(failed, sent int) error {
+	switch {
+	case failed == 0:
+		return nil
+	case s.options.Tamper:
+		return fmt.Errorf("%d of %d not refused, though tampered with", failed, sent)
+	}
+	return fmt.Errorf("%d of %d not accepted", failed, sent)
+}
+
+func printSent(w io.Writer, sent *Sent, stored *EventInfo) {
+	fmt.Fprintf(w, "%s to %s\n", sent.Event, sent.URL)
+	if sent.Tampered != "" {
+		fmt.Fprintf(w, "  tampered  a byte of %s was changed\n", sent.Tampered)
+	}
+	fmt.Fprintf(w, "  answer    %d %s in %.1f ms\n", sent.Status, http.StatusText(sent.Status), sent.Millis)
+	if text := strings.TrimSpace(sent.Answer); text != "" && text != http.StatusText(sent.Status) {
+		fmt.Fprintf(w, "            %s\n", printable(text))
+	}
+	if stored == nil {
+		return
+	}
+	fmt.Fprintf(w, "  event     %s, %s\n", stored.ID, stored.State)
+	for _, d := range stored.Deliveries {
+		fmt.Fprintf(w, "  delivery  %s\n", printable(d.summary()))
+	}
+}

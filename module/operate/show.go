@@ -1,0 +1,145 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// Event returns an event with its request, given its ID.
+func (s *Service) Event(ctx context.Context, id string) (*EventInfo, error) {
+	engine, event, err := s.event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	info := describe(engine, event)
+	info.Request = describeRequest(event.Request)
+	return info, nil
+}
+
+func showEvent(s *Service, r *http.Request) (any, error) {
+	return s.Event(r.Context(), r.PathValue("id"))
+}
+
+func (c *client) event(id string) (event *EventInfo, err error) {
+	err = c.call(http.MethodGet, eventPath(id, ""), nil, &event)
+	return event, err
+}
+
+func showCommand() *cobra.Command {
+	return remoteCommand("show <id>", "Shows an event",
+		`Shows an event with its deliveries, the last ten attempts at each of them, and
+its request. Credentials are masked.`, 1, 1,
+		func(c *client, r *remote, args []string) error {
+			if _, err := parseID(args[0]); err != nil {
+				return usageError{err}
+			}
+			event, err := c.event(args[0])
+			if err != nil {
+				return err
+			}
+			if r.json {
+				return r.printJSON(event)
+			}
+			return printEvent(r.OutOrStdout(), event)
+		})
+}
+
+// printEvent prints an event for a person.
+func printEvent(w io.Writer, e *EventInfo) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(t, "%s\t%s\n", name, printable(value))
+		}
+	}
+	line("id", e.ID)
+	line("source", e.Source+" (provider "+e.Provider+")")
+	line("event", e.Type)
+	line("delivery id", e.DeliveryID)
+	line("received", e.ReceivedAt.Local().Format(time.RFC3339Nano))
+	line("state", e.State)
+	if e.Check != nil {
+		line("check", fmt.Sprintf("%d calls, last: %s", e.Check.Calls, e.Check.Reason))
+	}
+	for _, d := range e.Deliveries {
+		line("delivery", d.summary())
+		for _, a := range d.Log {
+			line("  attempt", a.summary())
+		}
+	}
+	if err := t.Flush(); err != nil || e.Request == nil {
+		return err
+	}
+	return printRequest(w, e.Request)
+}
+
+// summary tells how far a delivery has come, in a line.
+func (d *DeliveryInfo) summary() string {
+	s := fmt.Sprintf("to %s: %s", d.Route, d.State)
+	if d.State == string(queue.Parked) {
+		s += map[bool]string{true: " (the route is paused)", false: " (the route is not configured)"}[d.Paused]
+	}
+	if d.Key != "" {
+		s += fmt.Sprintf(", in order by %q", d.Key)
+	}
+	if d.Holds {
+		s += " and stops those behind it"
+	}
+	if d.Attempts > 0 {
+		s += fmt.Sprintf(", attempt %d", d.Attempts)
+	}
+	switch {
+	case d.Reason != "":
+		s += ", " + d.Reason
+	case d.Status != 0:
+		s += fmt.Sprintf(", answered %d", d.Status)
+	}
+	if d.Due != nil && d.Attempts > 0 {
+		s += ", next at " + d.Due.Local().Format(time.TimeOnly)
+	}
+	if d.Replays > 0 {
+		s += fmt.Sprintf(", replayed %d×, last %s", d.Replays, d.Replayed.Local().Format(time.DateTime))
+	}
+	if d.From != "" {
+		s += ", before that to " + d.From
+	}
+	return s
+}
+
+// summary tells how an attempt ended, in a line.
+func (a *AttemptInfo) summary() string {
+	s := fmt.Sprintf("%s: %s after %.1f ms", a.At.Local().Format(time.DateTime), a.Outcome, a.Millis)
+	if a.Status != 0 && a.Error == "" {
+		s += fmt.Sprintf(", %d", a.Status)
+	}
+	if a.Error != "" {
+		s += ", " + a.Error
+	}
+	return s
+}
+
+// printRequest prints a request as it would stand on the wire.
+func printRequest(w io.Writer, r *RequestInfo) error {
+	fmt.Fprintf(w, "\n%s %s HTTP/1.1\nHost: %s\n", r.Method, printable(r.URI), printable(r.Host))
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, value := range r.Header[name] {
+			fmt.Fprintf(w, "%s: %s\n", name, printable(value))
+		}
+	}
+	body := printable(r.Body)
+	if r.Binary != nil {
+		body = fmt.Sprintf("(%d bytes that are no text)", len(r.Binary))
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", body)
+	return err
+}

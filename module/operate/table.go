@@ -1,0 +1,67 @@
+package operate
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+)
+
+// tableRows is after how many rows a table is printed, and its columns are
+// measured anew.
+const tableRows = 500
+
+// table prints rows as they come.
+type table struct {
+	*tabwriter.Writer
+	rows int
+}
+
+func newTable(w io.Writer, columns ...string) *table {
+	t := &table{Writer: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	fmt.Fprintln(t, strings.Join(columns, "\t"))
+	return t
+}
+
+// row adds a row. What a sender chose cannot break the table.
+func (t *table) row(cells ...string) error {
+	for i, cell := range cells {
+		cells[i] = inCell(cell)
+	}
+	if _, err := fmt.Fprintln(t, strings.Join(cells, "\t")); err != nil {
+		return err
+	}
+	if t.rows++; t.rows%tableRows == 0 {
+		return t.Flush()
+	}
+	return nil
+}
+
+func local(at time.Time) string { return at.Local().Format(time.DateTime) }
+
+// age tells how long ago something was, roughly.
+func age(at time.Time) string {
+	d := time.Since(at)
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	case d >= time.Minute:
+		return strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")
+	}
+	return d.Truncate(time.Second).String()
+}
+
+// printable keeps what a sender chose from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// inCell keeps it from breaking a table as well.
+func inCell(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s)) }

@@ -1,0 +1,275 @@
+package operate
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// Verification says what the gateway makes of a request, up to the point where it
+// would look for a duplicate.
+type Verification struct {
+	Verdict   string            `json:"verdict"`              // valid, invalid or handshake
+	Why       string            `json:"why,omitempty"`        // the request is invalid
+	Status    int               `json:"status,omitempty"`     // of the gateway's answer, as far as it is known
+	Header    map[string]string `json:"header,omitempty"`     // of the answer to a handshake
+	Body      string            `json:"body,omitempty"`       // the same
+	Secret    int               `json:"secret,omitempty"`     // the position of the one that matched, from 1
+	EventType string            `json:"event_type,omitempty"` // of a valid webhook
+	ID        string            `json:"id,omitempty"`         // the same
+	Unproven  bool              `json:"unproven,omitempty"`   // the request is valid because the provider proves nothing
+
+	provider.Diagnosis
+}
+
+// newVerification returns what the command says of an evaluation.
+func newVerification(e *module.Evaluation) *Verification {
+	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Secret: e.Secret, Unproven: e.Unproven,
+		EventType: e.EventType, ID: e.ID, Diagnosis: e.Diagnosis}
+	if e.Reply != nil {
+		x.Body, x.Header = e.Reply.Body, make(map[string]string)
+		for name, values := range e.Reply.Header {
+			x.Header[name] = strings.Join(values, ", ")
+		}
+	}
+	return x
+}
+
+func verifyCommand() *cobra.Command {
+	v := new(verifier)
+	cmd := &cobra.Command{
+		Use:   "verify (--provider <name> | --config <file> --source <name>) <request file>",
+		Short: "Tells whether a request is genuine, and why it is not",
+		Long: `Does with a request what the gateway does with it: answers it if it is a
+handshake, and otherwise checks its proof. Where that is not right, it says which
+headers were read, what must have been signed, and what is likely to be wrong.
+The file (or - for the standard input) is the raw request as the provider sends
+it: request line, headers, an empty line, and the body to the end.
+
+The provider is one of "caddy webhook providers" with its secrets and options, or
+that of a source in a configuration. An option is a line of the provider's block.
+
+  caddy webhook verify --provider stripe --secret '{env.STRIPE_SECRET}' request.txt
+  caddy webhook verify --provider twilio --secret s --url https://example.com/sms request.txt
+  caddy webhook verify --config Caddyfile --source stripe request.txt
+
+No running gateway is needed. The provider's API is called only where the option
+api_url or keys_url names it. Other programs may see the command line: a secret
+can be a placeholder such as {env.X} or {file./run/secrets/x}.
+
+The first line says valid, invalid with the reason, or handshake with the status,
+and then come the headers and the body of its answer. It exits with 1 if the
+request is invalid.`,
+	}
+	v.provider.add(cmd, "The provider")
+	cmd.Flags().StringVarP(&v.config, "config", "c", "", "The configuration that has the source")
+	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The adapter of that configuration")
+	cmd.Flags().StringVar(&v.source, "source", "", "The source in that configuration")
+	cmd.Flags().StringVar(&v.url, "url", "", "The public URL that the provider called (default: https, and what the request says)")
+	cmd.Flags().StringVar(&v.at, "at", "", "The time to check at, in seconds since 1970 (default: now)")
+	cmd.Flags().BoolVar(&v.json, "json", false, "Print JSON")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(cmd, usageError{err}) })
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return exit(cmd, usageError{fmt.Errorf("usage: caddy webhook %s", cmd.Use)})
+		}
+		return exit(cmd, v.run(cmd, args[0]))
+	}
+	return cmd
+}
+
+// verifier is the command with its flags.
+type verifier struct {
+	provider                         providerFlags
+	config, adapter, source, url, at string
+	json                             bool
+}
+
+func (v *verifier) run(cmd *cobra.Command, file string) error {
+	raw, err := openRaw(file, cmd.InOrStdin())
+	if err != nil {
+		return usageError{err}
+	}
+	r, body, err := parseRaw(raw)
+	if err != nil {
+		return usageError{err}
+	}
+	e, err := v.evaluate(r, body)
+	if err != nil {
+		return usageError{err}
+	}
+	x := newVerification(e)
+	if v.json {
+		err = (&remote{Command: cmd}).printJSON(x)
+	} else {
+		err = printVerification(cmd.OutOrStdout(), x)
+	}
+	switch {
+	case err != nil || x.Verdict != module.Invalid:
+		return err
+	case x.Status == 0:
+		return errors.New("what the gateway would answer is not known")
+	default:
+		return fmt.Errorf("the gateway would answer %d %s", x.Status, http.StatusText(x.Status))
+	}
+}
+
+// evaluate checks a request. An error is one of usage or configuration.
+func (v *verifier) evaluate(r *http.Request, body []byte) (*module.Evaluation, error) {
+	if (v.provider.name == "") == (v.config == "" && v.source == "") {
+		return nil, errors.New("name the provider (--provider <name>), or a source of a configuration (--config <file> --source <name>)")
+	}
+	if v.provider.name == "" && (v.source == "" || v.provider.given()) {
+		return nil, errors.New("--config goes with --source, and takes secrets and options from the configuration")
+	}
+	options, err := v.options()
+	if err != nil {
+		return nil, err
+	}
+	if v.provider.name != "" {
+		return evaluateNamed(v.provider, r, body, options)
+	}
+	h, err := module.ReadSource(v.config, v.adapter, v.source)
+	if err != nil {
+		return nil, err
+	}
+	options.Calls = h.NamesAPI()
+	return h.Evaluate(r, body, options), nil
+}
+
+// options reads the public URL and the time.
+func (v *verifier) options() (options module.EvaluateOptions, err error) {
+	if v.url != "" {
+		if options.Public, err = urlFlag(v.url); err != nil {
+			return options, err
+		}
+	}
+	options.At = time.Now()
+	if v.at != "" {
+		seconds, err := strconv.ParseFloat(v.at, 64)
+		if err != nil || !(seconds >= 0 && seconds < 1<<33) { // NaN is neither
+			return options, fmt.Errorf("--at %q is no number of seconds since 1970", v.at)
+		}
+		options.At = time.UnixMicro(int64(seconds * 1e6))
+	}
+	return options, nil
+}
+
+// evaluateNamed checks a request by a provider that a command line describes.
+// Without a secret that the provider needs, there is still an answer where the
+// provider's API checks the proof, and to some handshakes.
+func evaluateNamed(named providerFlags, r *http.Request, body []byte, options module.EvaluateOptions) (*module.Evaluation, error) {
+	evaluate := func(named providerFlags) (*module.Handler, *module.Evaluation, error) {
+		h, err := named.newSource()
+		if err != nil {
+			return nil, nil, err
+		}
+		options.Calls = h.NamesAPI()
+		return h, h.Evaluate(r, body, options), nil
+	}
+	_, e, err := evaluate(named)
+	if err == nil || len(named.secrets) > 0 {
+		return e, err
+	}
+	keyless := named
+	keyless.lines = append(slices.Clone(named.lines), "api_key="+anySecret("0"))
+	if h, e, noKey := evaluate(keyless); noKey == nil && needsCall(h) {
+		return e, nil // the key is for the API alone
+	}
+	// A handshake needs no secret if two sources with different ones answer alike.
+	var answers [2]*module.Evaluation
+	for i, digit := range []string{"0", "1"} {
+		guessed := named
+		guessed.secrets = []string{anySecret(digit)}
+		var failed error
+		if _, answers[i], failed = evaluate(guessed); failed != nil {
+			return nil, err
+		}
+	}
+	greeted := answers[0].Verdict == module.Handshake ||
+		answers[0].Verdict == module.Invalid && answers[0].Status != http.StatusUnauthorized
+	if !greeted || !reflect.DeepEqual(answers[0], answers[1]) {
+		return nil, err
+	}
+	return answers[0], nil
+}
+
+// anySecret stands in for a secret. It is good as text, as hex and as base64.
+func anySecret(digit string) string { return strings.Repeat(digit, 64) }
+
+// needsCall reports whether only a call can check the proof of a source.
+func needsCall(h *module.Handler) bool {
+	_, ok := h.Provider().(provider.Checker)
+	return ok
+}
+
+// printVerification prints the verdict, and what it comes from.
+func printVerification(w io.Writer, x *Verification) error {
+	if x.Verdict == module.Handshake {
+		fmt.Fprintf(w, "handshake %d\n", x.Status)
+		for _, name := range slices.Sorted(maps.Keys(x.Header)) {
+			fmt.Fprintf(w, "%s: %s\n", name, printable(x.Header[name]))
+		}
+		_, err := fmt.Fprintf(w, "\n%s", x.Body)
+		return err
+	}
+	switch {
+	case x.Verdict == module.Invalid:
+		fmt.Fprintf(w, "invalid: %s\n", printable(x.Why))
+	case x.Secret > 0:
+		fmt.Fprintf(w, "valid, by secret or key %d\n", x.Secret)
+	case x.Unproven:
+		fmt.Fprintln(w, "valid, but the provider proves nothing: anybody can have sent it")
+	default:
+		fmt.Fprintln(w, "valid")
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range verificationRows(x) {
+		fmt.Fprintf(t, "  %s\t%s\n", row[0], inCell(row[1]))
+	}
+	return t.Flush()
+}
+
+// verificationRows are names and texts of what there is to say.
+func verificationRows(x *Verification) (rows [][2]string) {
+	add := func(name, format string, args ...any) {
+		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
+	}
+	for _, cause := range x.Causes {
+		add("likely cause", "%s", cause)
+	}
+	if x.Verdict == module.Valid {
+		add("event type", "%s", x.EventType)
+		add("delivery ID", "%s", x.ID)
+	}
+	for _, p := range x.Readings {
+		add("proof", "%s", p.Proof)
+		for _, text := range p.Found {
+			add("", "%s", text)
+		}
+		for _, s := range p.Signed {
+			lacking := ""
+			if s.Lacking {
+				lacking = ", but the request lacks a part of it"
+			}
+			add("", "signed: %q, %d bytes with SHA-256 %s%s", s.Template, s.Bytes, s.SHA256, lacking)
+		}
+		if p.Refusal != "" {
+			add("", "%s", p.Refusal)
+		}
+	}
+	return rows
+}

@@ -1,0 +1,389 @@
+package operate
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	// Configurations that are read need Caddy's own modules.
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+// vector is what TestVerifyVectors needs of one in ../provider/testdata/vectors.json.
+type vector struct {
+	ID, Provider, Type, Method, URL, Body, Expected string
+
+	Secret      any
+	Headers     map[string]string
+	Now         float64
+	Tolerance   int  `json:"tolerance_s"`
+	ConfigError bool `json:"config_error"`
+	NoKey       bool `json:"no_key"`
+	Response    *struct {
+		Status int
+		Body   string
+	}
+	Echo struct {
+		VerifyToken string `json:"verify_token"`
+	}
+	APIReply *struct {
+		Status int
+		JSON   json.RawMessage
+	} `json:"api_reply"`
+	options map[string]any
+}
+
+// vectorOptions are the fields of a vector that are options of the preset.
+var vectorOptions = []string{"public_key", "certificate", "app_id", "app_env", "app_key", "webhook_id", "hash",
+	"encoding", "client_ids", "endpoint", "algorithm", "label", "topic", "secret_secondary"}
+
+func readVectors(t *testing.T) (vectors []*vector) {
+	t.Helper()
+	content, err := os.ReadFile("../provider/testdata/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields []map[string]any
+	if err := json.Unmarshal(content, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(content, &fields); err != nil {
+		t.Fatal(err)
+	}
+	for i := range vectors {
+		vectors[i].options = fields[i]
+	}
+	return vectors
+}
+
+// raw writes the request of a vector as it stands on the wire.
+func (v *vector) raw(t *testing.T) string {
+	t.Helper()
+	target := "/"
+	if v.URL != "" {
+		u, err := url.Parse(v.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target = u.RequestURI()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", v.Method, target)
+	for name, value := range v.Headers {
+		fmt.Fprintf(&b, "%s: %s\r\n", name, value)
+	}
+	return b.String() + "\r\n" + v.Body
+}
+
+// arguments are those of the command line for a vector.
+func (v *vector) arguments(t *testing.T) (args []string) {
+	t.Helper()
+	args = []string{"--provider", v.Provider}
+	each := func(value any, do func(text string)) {
+		switch value := value.(type) {
+		case string:
+			do(value)
+		case []any:
+			for _, text := range value {
+				do(text.(string))
+			}
+		}
+	}
+	each(v.Secret, func(text string) { args = append(args, "--secret", text) })
+	option := func(name, value string) { args = append(args, "--option", name+"="+value) }
+	for _, name := range vectorOptions {
+		each(v.options[name], func(text string) { option(name, text) })
+	}
+	if v.Echo.VerifyToken != "" {
+		option("verify_token", v.Echo.VerifyToken)
+	}
+	if v.Tolerance > 0 {
+		option("tolerance", fmt.Sprintf("%ds", v.Tolerance))
+	}
+	if v.APIReply != nil {
+		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(v.APIReply.Status)
+			w.Write(v.APIReply.JSON)
+		}))
+		t.Cleanup(api.Close)
+		option("api_key", "key")
+		option("api_url", api.URL)
+	}
+	if v.URL != "" {
+		args = append(args, "--url", v.URL)
+	}
+	if v.Now == 0 {
+		return append(args, "--at", "1760000000")
+	}
+	return append(args, "--at", strconv.FormatFloat(v.Now, 'f', -1, 64))
+}
+
+// runVerify runs the command and returns what it printed.
+func runVerify(raw string, args ...string) (out string, err error) {
+	cmd := verifyCommand()
+	var stdout, stderr strings.Builder
+	cmd.SetOut(&stdout)
+	cmd.SetErr(&stderr)
+	cmd.SetIn(strings.NewReader(raw))
+	cmd.SetArgs(append(args, "-"))
+	err = cmd.Execute()
+	return stdout.String() + stderr.String(), err
+}
+
+// TestVerifyVectors runs the command on the providers' vectors.
+func TestVerifyVectors(t *testing.T) {
+	for _, v := range readVectors(t) {
+		t.Run(v.ID, func(t *testing.T) {
+			out, err := runVerify(v.raw(t), v.arguments(t)...)
+			first, _, _ := strings.Cut(out, "\n")
+			_, answer, _ := strings.Cut(out, "\n\n")
+			switch {
+			case v.NoKey:
+				if !strings.Contains(first, "cannot be checked offline") {
+					t.Errorf("printed %s", out)
+				}
+			case v.ConfigError:
+				if err == nil || !strings.HasPrefix(out, "Error:") {
+					t.Errorf("printed %s", out)
+				}
+			case v.Expected != "valid":
+				if err == nil || !strings.HasPrefix(first, "invalid: ") || len(first) < 12 {
+					t.Errorf("printed %s", out)
+				}
+			case v.Type == "handshake":
+				if err != nil || first != fmt.Sprintf("handshake %d", v.Response.Status) || answer != v.Response.Body {
+					t.Errorf("printed %s", out)
+				}
+			case err != nil || !strings.HasPrefix(first, "valid"):
+				t.Errorf("printed %s", out)
+			}
+			for name, secret := range map[string]any{"secret": v.Secret, "secondary": v.options["secret_secondary"]} {
+				if text, _ := secret.(string); len(text) > 12 && strings.Contains(out, text) {
+					t.Errorf("the %s is printed: %s", name, out)
+				}
+			}
+		})
+	}
+}
+
+// signedRaw returns a sample of a provider as it stands on the wire.
+func signedRaw(t *testing.T, at time.Time, name string, secrets []string, options ...string) string {
+	t.Helper()
+	h, err := (&providerFlags{name, secrets, options}).newSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := h.Provider()
+	r, err := p.Profile().Samples()[0].Request(at, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.To(&url.URL{Scheme: "https", Host: "example.com", Path: "/hook"})
+	if err := p.Sign(r, at); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: example.com\r\nContent-Length: %d\r\n", r.Method, r.URL(&url.URL{}), len(r.Body))
+	for header, values := range r.Header {
+		fmt.Fprintf(&b, "%s: %s\r\n", header, values[0])
+	}
+	return b.String() + "\r\n" + string(r.Body)
+}
+
+// TestVerifyCauses makes one thing wrong and looks whether that is named.
+func TestVerifyCauses(t *testing.T) {
+	at := time.Unix(1_760_000_000, 0)
+	const text = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	key := base64.StdEncoding.EncodeToString([]byte(text))
+	changed := func(change func(body string) string) func(string) string {
+		return func(raw string) string {
+			head, body, _ := strings.Cut(raw, "\r\n\r\n")
+			head = regexp.MustCompile(`Content-Length: \d+\r\n`).ReplaceAllString(head, "")
+			return head + "\r\n\r\n" + change(body)
+		}
+	}
+	indented := func(body string) string {
+		var out bytes.Buffer
+		if err := json.Indent(&out, []byte(body), "", "    "); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	for name, test := range map[string]struct {
+		provider, secret string
+		change           func(raw string) string
+		args             []string
+		says             string
+	}{
+		"white space":     {"github", text, nil, []string{"--secret", text + " \n"}, "white space"},
+		"quotes":          {"github", text, nil, []string{"--secret", `"` + text + `"`}, "quotes"},
+		"line break":      {"github", text + "\n", nil, []string{"--secret", text}, "ends in a line break"},
+		"other case":      {"github", "abc0", nil, []string{"--secret", "ABC0"}, "the other case"},
+		"not decoded":     {"github", text, nil, []string{"--secret", key}, "base64, but it was not decoded"},
+		"decoded":         {"standardwebhooks", base64.StdEncoding.EncodeToString([]byte("whsec_" + key)), nil, []string{"--secret", "whsec_" + key}, "not what it says in base64"},
+		"other secret":    {"github", text, nil, []string{"--secret", "another"}, "another endpoint"},
+		"indented":        {"github", text, changed(indented), []string{"--secret", text}, "re-serialised"},
+		"line break lost": {"github", text, changed(func(body string) string { return body + "\n" }), []string{"--secret", text}, "a line break at its end was added"},
+		"tampered":        {"github", text, changed(func(body string) string { return body[1:] }), []string{"--secret", text}, "the body was changed after it was signed"},
+		"cut":             {"github", text, func(raw string) string { return raw[:len(raw)-3] }, []string{"--secret", text}, "Content-Length says"},
+		"other URL":       {"twilio", text, nil, []string{"--secret", text, "--url", "http://example.com:8080/hook"}, "wrong public URL: the provider signed https://example.com/hook"},
+		"missing":         {"github", text, nil, []string{"--provider", "stripe", "--secret", text}, "it may be from"},
+		"old":             {"stripe", text, nil, []string{"--secret", text, "--at", "1760003600"}, "1h0m0s before the one that it is checked at, and the tolerance is 5m0s"},
+		"new":             {"stripe", text, nil, []string{"--secret", text, "--at", "1759990000"}, "2h46m40s after"},
+		"old and wrong":   {"stripe", text, nil, []string{"--secret", text + " ", "--at", "1760003600"}, "white space"},
+		"hex": {"shopify", text, func(raw string) string {
+			return regexp.MustCompile(`X-Shopify-Hmac-Sha256: \S+`).ReplaceAllString(raw, "X-Shopify-Hmac-Sha256: "+strings.Repeat("0f", 32))
+		}, []string{"--secret", text}, "written in hex"},
+		"other form": {"github", text, func(raw string) string { return strings.Replace(raw, "sha256=", "", 1) },
+			[]string{"--secret", text}, "is not written as it should be"},
+		"prefix lost":  {"stripe", "whsec_" + text, nil, []string{"--secret", text}, "lacks the whsec_"},
+		"milliseconds": {"stripe", text, func(raw string) string { return raw }, []string{"--secret", text, "--at", "7000000000"}, "an old one"},
+		"token":        {"gitlab", text, nil, []string{"--secret", text + " "}, "white space"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := signedRaw(t, at, test.provider, []string{test.secret})
+			given := append([]string{"--provider", test.provider, "--at", "1760000000"}, test.args...)
+			if test.change == nil {
+				right := []string{"--provider", test.provider, "--at", "1760000000", "--secret", test.secret}
+				if out, err := runVerify(raw, right...); err != nil || !strings.HasPrefix(out, "valid") {
+					t.Fatalf("the right one: %s", out)
+				}
+			} else {
+				raw = test.change(raw)
+			}
+			out, err := runVerify(raw, given...)
+			if err == nil || !strings.HasPrefix(out, "invalid: ") || !strings.Contains(out, test.says) {
+				t.Errorf("printed %s", out)
+			}
+			if strings.Contains(out, text) || strings.Contains(out, key) {
+				t.Errorf("a secret is printed: %s", out)
+			}
+		})
+	}
+}
+
+// TestVerifyUsage tries command lines that say too little, or too much.
+func TestVerifyUsage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "Caddyfile")
+	config := "localhost {\n\twebhook_gateway /hook {\n\t\tsource a\n\t\tprovider github s3cr3t\n\t\troute r 127.0.0.1:1\n\t}\n}\n"
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	raw := signedRaw(t, time.Now(), "github", []string{"s3cr3t"})
+	for name, test := range map[string]struct {
+		args []string
+		says string
+	}{
+		"source":             {[]string{"--config", file, "--source", "a"}, "valid, by secret or key 1\n"},
+		"JSON":               {[]string{"--config", file, "--source", "a", "--json"}, `"verdict": "valid"`},
+		"nothing":            {nil, "name the provider"},
+		"both":               {[]string{"--config", file, "--source", "a", "--provider", "github"}, "name the provider"},
+		"no source":          {[]string{"--config", file}, "goes with --source"},
+		"other source":       {[]string{"--config", file, "--source", "b"}, "no source b"},
+		"secret beside":      {[]string{"--config", file, "--source", "a", "--secret", "s"}, "takes secrets and options from the configuration"},
+		"no secret":          {[]string{"--provider", "github"}, "needs a secret"},
+		"URL without a host": {[]string{"--provider", "github", "--secret", "s3cr3t", "--url", "/hook"}, "is not a URL"},
+		"no time":            {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "now"}, "no number of seconds"},
+		"no key for an API":  {[]string{"--provider", "ignisign", "--option", "app_id=a", "--option", "app_env=b"}, "invalid: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if out, _ := runVerify(raw, test.args...); !strings.Contains(out, test.says) {
+				t.Errorf("printed %s", out)
+			}
+		})
+	}
+}
+
+// TestVerifyOffline holds that a proof that needs a call is not called wrong, and
+// that the call is made once its address is given.
+func TestVerifyOffline(t *testing.T) {
+	raw := signedRaw(t, time.Now(), "ignisign", nil, "app_id={app_id}", "app_env={app_env}", "api_key=k")
+	calls := 0
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		fmt.Fprint(w, `{"isValid":true}`)
+	}))
+	t.Cleanup(api.Close)
+	args := []string{"--provider", "ignisign", "--option", "app_id={app_id}", "--option", "app_env={app_env}"}
+	out, err := runVerify(raw, args...)
+	if err == nil || !strings.HasPrefix(out, "invalid: this proof cannot be checked offline") || calls > 0 {
+		t.Errorf("printed %s", out)
+	}
+	out, err = runVerify(raw, append(args, "--option", "api_url="+api.URL)...)
+	if err != nil || !strings.HasPrefix(out, "valid") || calls != 1 {
+		t.Errorf("%d calls, printed %s", calls, out)
+	}
+}
+
+// TestVerifyDeepJSON holds that a body that nests deeply, or is large, costs
+// little: whoever sends a webhook may make one.
+func TestVerifyDeepJSON(t *testing.T) {
+	for _, body := range []string{
+		strings.Repeat("[", 9000) + strings.Repeat("]", 9000),
+		`{"a":[` + strings.Repeat(`{"b":1},`, 1<<20) + `{}]}`,
+	} {
+		raw := "POST /hook HTTP/1.1\r\nX-Hub-Signature-256: sha256=" + strings.Repeat("0f", 32) + "\r\n\r\n" + body
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		out, err := runVerify(raw, "--provider", "github", "--secret", "s3cr3t")
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.HasPrefix(out, "invalid: proof wrong") {
+			t.Errorf("printed %.200s", out)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(100*len(body)+64<<20) {
+			t.Errorf("a body of %d bytes took %d", len(body), n)
+		}
+	}
+}
+
+// TestVerifyDelivered checks a webhook that is signed with a secret which came by
+// handshake.
+func TestVerifyDelivered(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "Caddyfile")
+	config := "{\n\twebhook_gateway {\n\t\tqueue disk {\n\t\t\tpath " + dir + "\n\t\t}\n\t}\n}\n" +
+		"localhost {\n\twebhook_gateway /hook {\n\t\tprovider asana\n\t\troute r 127.0.0.1:1\n\t}\n}\n"
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	raw := signedRaw(t, time.Now(), "asana", []string{"delivered-by-handshake"})
+	out, err := runVerify(raw, "--config", file, "--source", "asana")
+	if err == nil || !strings.Contains(out, "delivers its secret by a handshake") {
+		t.Errorf("before it was delivered, printed %s", out)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(filepath.Join(dir, "secrets", "asana.json"), []byte(`[{"secret":"delivered-by-handshake"}]`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runVerify(raw, "--config", file, "--source", "asana"); err != nil || !strings.HasPrefix(out, "valid") {
+		t.Errorf("printed %s", out)
+	}
+}
+
+// TestVerifyVerdicts looks at verdicts that are easily taken for others.
+func TestVerifyVerdicts(t *testing.T) {
+	out, err := runVerify("POST /hook HTTP/1.1\r\n\r\n{}", "--provider", "insertsign")
+	if err != nil || !strings.HasPrefix(out, "valid, but the provider proves nothing") {
+		t.Errorf("a provider that proves nothing: %s", out)
+	}
+	out, err = runVerify("GET /hook?hub.mode=subscribe&hub.challenge=1&hub.verify_token=x HTTP/1.1\r\n\r\n",
+		"--provider", "meta", "--secret", "s3cr3t", "--option", "verify_token=y")
+	if err == nil || !strings.HasPrefix(out, "invalid: ") || !strings.Contains(out, "verify_token") {
+		t.Errorf("a handshake with another token: %s", out)
+	}
+}
