@@ -84,8 +84,8 @@ func (r *remote) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// at returns an argument that may be missing.
-func at(args []string, i int) string {
+// argument returns an argument that may be missing.
+func argument(args []string, i int) string {
 	if i < len(args) {
 		return args[i]
 	}

@@ -151,8 +151,8 @@ type LoadCounts struct {
 	Errors   map[string]int `json:"errors,omitempty"` // why there was no answer, and how often
 }
 
-func newLoad(event, url string) *Load {
-	return &Load{LoadCounts: LoadCounts{Event: event, URL: url, Statuses: make(map[int]int), Errors: make(map[string]int)}}
+func newLoad(event, target string) *Load {
+	return &Load{LoadCounts: LoadCounts{Event: event, URL: target, Statuses: make(map[int]int), Errors: make(map[string]int)}}
 }
 
 func (l *Load) note(sent *Sent, err error) {
