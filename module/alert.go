@@ -19,18 +19,18 @@ const (
 )
 
 const (
-	maxAlerts     = 1000             // that wait
-	alertPatience = 10 * time.Second // for the first configuration to run
+	maxAlerts     = 1000             // alerts that wait
+	alertPatience = 10 * time.Second // how long an alert waits for the first configuration to run
 )
 
-// alert is an event for those who subscribe to it.
+// alert is an event of Caddy's events app.
 type alert struct {
 	name string
 	data map[string]any
 }
 
-// alerts are emitted by a goroutine of their own, one after the other: a
-// handler may take its time, and the queue must not wait for it.
+// alerts returns the channel of the alerts that wait. A goroutine emits them one by
+// one: an event handler may take its time, and the queue must not wait.
 var alerts = sync.OnceValue(func() chan<- alert {
 	waiting := make(chan alert, maxAlerts)
 	go func() {
@@ -41,8 +41,8 @@ var alerts = sync.OnceValue(func() chan<- alert {
 	return waiting
 })
 
-// emit hands the alert to the handlers of the running configuration. Those of
-// one that is only being started may not have been subscribed yet.
+// emit hands the alert to the event handlers of the running configuration. While
+// the first configuration starts, its handlers may not be subscribed yet.
 func (a alert) emit() {
 	for began := time.Now(); time.Since(began) < alertPatience; time.Sleep(50 * time.Millisecond) {
 		running := caddy.ActiveContext()
@@ -56,7 +56,7 @@ func (a alert) emit() {
 	}
 }
 
-// alert emits an event, unless too many wait already.
+// alert emits an alert, unless too many alerts wait already.
 func (o observer) alert(name string, data map[string]any) {
 	select {
 	case alerts() <- alert{name, data}:

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// refusal is the answer to a request that was not accepted. The gateway writes
-// it itself: Caddy's error chain would log headers and query.
+// refusal says how a request is answered that was not accepted. The gateway writes
+// the answer itself: Caddy's error chain would log headers and query.
 type refusal struct {
 	status  int
 	outcome string // for metrics and log
@@ -31,7 +31,7 @@ const (
 	passed    = "passed"
 	handshake = "handshake"
 
-	complete = "" // answered and counted already
+	complete = "" // the request is answered and counted already
 )
 
 var (
@@ -61,7 +61,7 @@ func refusalOf(err error) *refusal {
 		return answer
 	case errors.As(err, &denial):
 		return &refusal{denial.Status, "unverified", denial.Error()}
-	case errors.Is(err, provider.NoKey): // still, after it was fetched
+	case errors.Is(err, provider.NoKey): // the key is unknown even after a fetch
 		return &refusal{http.StatusServiceUnavailable, "unavailable", err.Error()}
 	case errors.As(err, &unverified):
 		return &refusal{http.StatusUnauthorized, "unverified", string(unverified)}
@@ -114,7 +114,7 @@ func bare(err error) bool {
 	return errors.As(err, &denial) && denial.Bare
 }
 
-// acknowledge answers a request that was accepted now or before.
+// acknowledge answers a request that is accepted, now or before.
 func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, outcome string) {
 	h.requests.count(outcome)
 	for _, name := range h.profile.Echo {

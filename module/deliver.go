@@ -19,18 +19,6 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// Why an attempt ended without an answer, or with half of one.
-var (
-	errNoAnswer  = errors.New("no handler of the route answered")
-	errBrokenOff = errors.New("the upstream broke its answer off")
-)
-
-// transport takes the request of an attempt to the app and returns its answer. With
-// errBrokenOff there is the head of one.
-type transport interface {
-	send(req *http.Request) (*answer, error)
-}
-
 // deliver makes one attempt to deliver an event.
 func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) queue.Result {
 	began := time.Now()
@@ -70,8 +58,8 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// judge tells from the app's answer what becomes of the delivery.
-func (r *Route) judge(w *answer) queue.Result {
+// judge says what the app's answer makes of the delivery.
+func (r *Route) judge(w *response) queue.Result {
 	status := w.status
 	result := queue.Result{Status: status, Reason: strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))}
 	switch {
@@ -81,7 +69,7 @@ func (r *Route) judge(w *answer) queue.Result {
 		result.Outcome = queue.Retry
 	case status >= 200 && status < 300:
 		result.Outcome = queue.Succeeded
-	case len(r.GiveUpOn) > 0: // it names all that there are
+	case len(r.GiveUpOn) > 0: // then no other status ends a delivery
 		result.Outcome = queue.Retry
 	default:
 		result.Outcome = queue.Refused
@@ -112,8 +100,7 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// logAttempt logs an attempt: for everybody if it failed, else for those who
-// debug.
+// logAttempt logs a failed attempt as a warning, and any other at the debug level.
 func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result, took time.Duration) {
 	level, message := zap.DebugLevel, "delivery attempted"
 	if result.Outcome == queue.Retry || result.Outcome == queue.Refused {
@@ -128,9 +115,9 @@ func (r *Route) logAttempt(e *queue.Event, attempt int, result *queue.Result, to
 		zap.Duration("duration", took), zap.String("reason", result.Reason))
 }
 
-// newRequest makes the request that an event was, as the site's handlers would
-// have seen it. It takes the event's headers and body over: a transport may read
-// them even after the attempt.
+// newRequest makes of a stored event the request that the site's handlers would
+// have seen. The request takes over the headers and the body of the event, which a
+// transport may read even after the attempt.
 func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request, error) {
 	stored := e.Request
 	u, err := url.ParseRequestURI(stored.URI)
@@ -171,8 +158,8 @@ func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request
 	return req.WithContext(ctx), nil
 }
 
-// hopByHop are the headers of a connection, not of a message. Expect was met
-// when the body was read.
+// hopByHop are the headers of a connection, not of a message. Expect is among
+// them because the gateway has read the body.
 var hopByHop = []string{"Alt-Svc", "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
 	"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"}
 
@@ -187,14 +174,14 @@ func removeHopByHop(header http.Header) {
 	}
 }
 
-// ownHeaders are what the gateway tells the app about an event.
+// ownHeaders holds what the gateway tells the app about an event in headers.
 type ownHeaders struct {
 	source, eventID, eventType string
 	attempt                    int
 	receivedAt                 time.Time
 }
 
-// ownNames are their names, in the same order.
+// ownNames are the names of these headers, in the order of the fields.
 var ownNames = [...]string{"Webhook-Gateway-Source", "Webhook-Gateway-Event-Id", "Webhook-Gateway-Event-Type",
 	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At"}
 
@@ -216,7 +203,8 @@ func setOwnHeaders(header http.Header, own *ownHeaders) {
 	}
 }
 
-// headerValue drops what no header may contain: the event type is the sender's.
+// headerValue drops the characters that no header may contain. The sender chooses
+// the event type.
 func headerValue(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// Guard is what a request must pass before its proof is looked at.
+// Guard checks a request before its proof is verified.
 type Guard struct {
 	// Accept webhooks over plain HTTP.
 	InsecureHTTP bool `json:"insecure_http,omitempty"`
@@ -23,7 +23,8 @@ type Guard struct {
 	InsecureUnverified bool `json:"insecure_unverified,omitempty"`
 
 	// The addresses and networks that may send: IP addresses, CIDR ranges,
-	// private_ranges, or published, which are those that the provider publishes.
+	// private_ranges, or published, which stands for those that the provider
+	// publishes.
 	AllowIPs []string `json:"allow_ips,omitempty"`
 
 	// Further sources of addresses that may send.
@@ -33,7 +34,7 @@ type Guard struct {
 	// may send, else 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
-	guarded   bool // by addresses
+	guarded   bool // only some addresses may send
 	allowed   ipSet
 	published *publishedList // nil unless addresses are fetched
 	sources   []caddyhttp.IPRangeSource
@@ -71,8 +72,8 @@ func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile, dir stri
 	return nil
 }
 
-// provisionAllowed gathers the addresses that are known by now, and gets ready
-// to fetch the others.
+// provisionAllowed gathers the addresses that are known by now, and prepares to
+// fetch the others.
 func (g *Guard) provisionAllowed(dir string) error {
 	ranges := g.profile.Ranges
 	if ranges == nil {
@@ -98,7 +99,8 @@ func (g *Guard) start() {
 	}
 }
 
-// cleanup ends the guard's part in what outlives a configuration.
+// cleanup gives back the list of published addresses, which may outlive the
+// configuration.
 func (g *Guard) cleanup() error {
 	if g.published == nil {
 		return nil
@@ -106,16 +108,16 @@ func (g *Guard) cleanup() error {
 	return g.published.release()
 }
 
-// parseRanges reads addresses and networks. named are those that the provider
-// is known to publish.
-func parseRanges(ranges, named []string) (prefixes []netip.Prefix, err error) {
+// parseRanges reads addresses and networks. known are those that the provider is
+// known to publish.
+func parseRanges(ranges, known []string) (prefixes []netip.Prefix, err error) {
 	for _, text := range ranges {
 		var several []netip.Prefix
 		switch text {
 		case "private_ranges":
 			several, err = parseRanges(caddyhttp.PrivateRangesCIDR(), nil)
 		case published:
-			several, err = parseRanges(named, nil)
+			several, err = parseRanges(known, nil)
 		default:
 			several = make([]netip.Prefix, 1)
 			if several[0], err = caddyhttp.CIDRExpressionToPrefix(text); err != nil {
@@ -144,8 +146,8 @@ func (g *Guard) admit(r *http.Request) error {
 	}
 }
 
-// isHTTPS reports whether the client's connection is encrypted: this one, or
-// the one that a trusted proxy speaks of.
+// isHTTPS reports whether the client's connection is encrypted: the connection to
+// this server, or the connection to a trusted proxy.
 func isHTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
@@ -154,7 +156,7 @@ func isHTTPS(r *http.Request) bool {
 	if !trusted {
 		return false
 	}
-	// With several proxies the nearest one wrote last.
+	// With several proxies, the nearest proxy wrote last.
 	protos := r.Header.Values("X-Forwarded-Proto")
 	if len(protos) == 0 {
 		return false

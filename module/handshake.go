@@ -67,14 +67,14 @@ func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, reply *p
 	return nil
 }
 
-// visitor fetches the URLs that confirm a subscription. Where they lead is up
-// to the provider's preset, so it goes nowhere else.
+// visitor fetches the URLs that confirm a subscription. The provider's preset says
+// where such a URL may lead, so the visitor follows no redirect.
 var visitor = &http.Client{
 	Timeout:       10 * time.Second,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// visit fetches a URL. It may carry a token, which stays out of errors.
+// visit fetches a URL. The URL may carry a token, so errors do not quote it.
 func visit(ctx context.Context, target string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// ipSet is a set of addresses: ranges in order that do not touch, so that one
-// search by halves finds an address among all of them.
+// ipSet is a set of addresses. Its ranges are sorted and do not touch, so that a
+// binary search finds an address.
 type ipSet []ipRange
 
-// ipRange has both of its ends.
+// ipRange is a range of addresses. Both ends belong to the range.
 type ipRange struct{ first, last netip.Addr }
 
 func newIPSet(networks []netip.Prefix) ipSet {
@@ -31,8 +31,8 @@ func newIPSet(networks []netip.Prefix) ipSet {
 	return slices.Clip(set)
 }
 
-// meets reports whether nothing lies between a range and one that does not
-// begin before it.
+// meets reports whether a range overlaps the next range, which does not begin
+// before it, or touches that range.
 func (r ipRange) meets(next ipRange) bool {
 	return !r.last.Less(next.first) || r.last.Next() == next.first
 }

@@ -28,18 +28,19 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// publishedList is the list of addresses at a provider's URL. What was fetched
-// last is in use, and lies on disk for the next start. The configurations that
-// use the list share it, so that a reload neither loses it nor fetches it again.
+// publishedList is the list of addresses at a provider's URL. The addresses that
+// were fetched last are in use, and lie on disk for the next start. Configurations
+// share a publishedList, so that a reload neither loses the addresses nor fetches
+// them again.
 type publishedList struct {
 	ranges *provider.Ranges
 	path   string // of the copy on disk
 	set    atomic.Pointer[ipSet]
-	known  atomic.Bool // there was a list
+	known  atomic.Bool // the addresses were fetched once, or lay on disk
 
 	roots  func() *x509.CertPool
 	period time.Duration // between fetches
-	pause  time.Duration // after the first one that fails; it grows up to maxListPause
+	pause  time.Duration // after the first fetch that fails; it doubles up to maxListPause
 
 	begin   sync.Once
 	cancel  context.CancelFunc
@@ -54,11 +55,11 @@ const (
 	maxListBytes = 1 << 20
 )
 
-// publishedLists has one for each copy on disk, whichever configurations use it.
+// publishedLists holds one publishedList for each copy on disk.
 var publishedLists = caddy.NewUsagePool()
 
-// usePublished returns the list of ranges that have a URL. It is to be given
-// back by release.
+// usePublished returns the list of ranges that have a URL. The caller gives the
+// list back with release.
 func usePublished(ranges *provider.Ranges, dir string) (*publishedList, error) {
 	id := sha256.Sum256([]byte(ranges.URL + "\n" + ranges.Format + "\n" + ranges.Path))
 	path := filepath.Join(dir, "ranges", fmt.Sprintf("%x.json", id[:8]))
@@ -100,7 +101,8 @@ func (l *publishedList) Destruct() error {
 // contains reports whether an address is in the list.
 func (l *publishedList) contains(ip netip.Addr) bool { return l.set.Load().contains(ip) }
 
-// start fetches the list and keeps it fresh, until nobody uses it any more.
+// start fetches the list, and again each period until nobody uses the list any
+// more.
 func (l *publishedList) start() {
 	l.begin.Do(func() {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -126,7 +128,7 @@ func (l *publishedList) run(ctx context.Context) {
 	}
 }
 
-// refresh fetches the list. When it fails, the one of before stays.
+// refresh fetches the list. If that fails, the addresses of before stay in use.
 func (l *publishedList) refresh(ctx context.Context) error {
 	content, err := l.download(ctx)
 	if err != nil {
@@ -145,14 +147,15 @@ func (l *publishedList) refresh(ctx context.Context) error {
 	return nil
 }
 
-// use puts a list in use. It reports whether it differs from the one of before.
+// use puts networks in use, and reports whether they differ from those of before.
 func (l *publishedList) use(networks []netip.Prefix) bool {
 	set := newIPSet(networks)
 	l.known.Store(true)
 	return !slices.Equal(*l.set.Swap(&set), set)
 }
 
-// logger is the process's: the list outlives a configuration and its logger.
+// logger returns the logger of the process: the list outlives a configuration and
+// its logger.
 func (l *publishedList) logger() *zap.Logger {
 	return caddy.Log().Named("webhook_gateway").With(zap.String("from", l.source()))
 }
@@ -175,7 +178,7 @@ func (l *publishedList) source() string {
 	return u.Redacted()
 }
 
-// download gets what lies at the URL.
+// download fetches the content of the URL.
 func (l *publishedList) download(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
@@ -208,8 +211,8 @@ func (l *publishedList) download(ctx context.Context) ([]byte, error) {
 	return content, err
 }
 
-// onlyHTTPS lets a request out whose connection will prove who answers, also
-// after a few redirects.
+// onlyHTTPS refuses a request, or a redirect, over a connection that does not prove
+// who answers. It also refuses too many redirects.
 func onlyHTTPS(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.URL.Scheme != "https":
@@ -220,7 +223,7 @@ func onlyHTTPS(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// publishedCopy is the list as it lies on disk.
+// publishedCopy is a publishedList as it lies on disk.
 type publishedCopy struct {
 	From    string         `json:"from"`
 	Fetched time.Time      `json:"fetched"`
@@ -235,7 +238,7 @@ func (l *publishedList) writeCopy(networks []netip.Prefix) error {
 	return durable.WriteFile(l.path, append(content, '\n'))
 }
 
-// readCopy trusts what lies on disk no more than what is fetched.
+// readCopy reads the copy on disk, which it trusts no more than a fetched list.
 func (l *publishedList) readCopy() ([]netip.Prefix, error) {
 	content, err := os.ReadFile(l.path)
 	if err != nil {

@@ -18,7 +18,52 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// To is where a route delivers without further handlers.
+// Why an attempt ended without an answer, or with half an answer.
+var (
+	errNoAnswer  = errors.New("no handler of the route answered")
+	errBrokenOff = errors.New("the upstream broke its answer off")
+)
+
+// transport takes the request of an attempt to the app, and returns the app's
+// response. With errBrokenOff the response has status and headers.
+type transport interface {
+	send(req *http.Request) (*response, error)
+}
+
+// maxAnswer is how many bytes of a response are read. The status of a longer response
+// counts all the same.
+const maxAnswer = 1 << 20
+
+// response is the response of an app. Its status and its headers count, and its
+// body is thrown away. A chain writes the response, as to an http.ResponseWriter.
+type response struct {
+	header http.Header
+	status int
+	size   int64 // of the body
+}
+
+// Header implements http.ResponseWriter.
+func (r *response) Header() http.Header { return r.header }
+
+// Write implements http.ResponseWriter.
+func (r *response) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	if r.size += int64(len(p)); r.size > maxAnswer {
+		panic(http.ErrAbortHandler) // an error would be logged by reverse_proxy, with all headers
+	}
+	return len(p), nil
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *response) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 { // 1xx come before the answer
+		r.status = status
+	}
+}
+
+// To is the upstreams of a route, to which it delivers without an HTTP handler.
 type To struct {
 	// The upstreams, each as host:port. Several of them are of one service: each
 	// attempt goes to one of them.
@@ -30,7 +75,8 @@ type To struct {
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 }
 
-// provision returns what sends to the upstreams. So many attempts may run at once.
+// provision returns the transport to the upstreams. attempts is how many attempts
+// may run at once.
 func (t *To) provision(ctx caddy.Context, server *caddyhttp.Server, attempts int) (*direct, error) {
 	d := &direct{server: server}
 	for _, upstream := range t.Upstreams {
@@ -68,7 +114,8 @@ func (t *To) loadTransport(ctx caddy.Context) (*reverseproxy.HTTPTransport, erro
 	return transport, nil
 }
 
-// tcpAddress returns the host and port of an upstream that a URL can stand for.
+// tcpAddress returns host and port of an upstream, and whether a URL can name
+// them.
 func tcpAddress(upstream string) (address string, ok bool) {
 	if _, _, err := net.SplitHostPort(upstream); err != nil {
 		return "", false
@@ -91,7 +138,7 @@ type direct struct {
 }
 
 // send implements transport.
-func (d *direct) send(req *http.Request) (*answer, error) {
+func (d *direct) send(req *http.Request) (*response, error) {
 	d.address(req)
 	resp, err := d.roundTripper.RoundTrip(req)
 	if err != nil {
@@ -101,15 +148,15 @@ func (d *direct) send(req *http.Request) (*answer, error) {
 	if resp.StatusCode < http.StatusOK { // protocols switched unasked, or no status at all
 		return nil, errNoAnswer
 	}
-	answer := &answer{header: resp.Header, status: resp.StatusCode}
+	got := &response{header: resp.Header, status: resp.StatusCode}
 	// A body that is read to its end leaves the connection to the next attempt.
-	if answer.size, err = io.CopyN(io.Discard, resp.Body, maxAnswer+1); err != nil && err != io.EOF {
-		return answer, errBrokenOff
+	if got.size, err = io.CopyN(io.Discard, resp.Body, maxAnswer+1); err != nil && !errors.Is(err, io.EOF) {
+		return got, errBrokenOff
 	}
-	return answer, nil
+	return got, nil
 }
 
-// address makes of the request what reverse_proxy would send to an upstream.
+// address changes the request to what reverse_proxy would send to an upstream.
 func (d *direct) address(req *http.Request) {
 	if req.ContentLength == 0 {
 		req.Body = nil // or the length would be unknown
@@ -129,8 +176,8 @@ func (d *direct) address(req *http.Request) {
 // The headers that tell how a request came to the first proxy.
 const forwardedFor, forwardedProto, forwardedHost = "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"
 
-// setForwarded tells the app how the webhook came. What came in under these
-// names counts as far as it is from a proxy that the server trusts.
+// setForwarded tells the app how the webhook came. Headers of the request under
+// these names count if they are from a proxy that the server trusts.
 func (d *direct) setForwarded(req *http.Request) {
 	header, trusted := req.Header, d.trusts(req)
 	client, _, err := net.SplitHostPort(req.RemoteAddr)
@@ -158,8 +205,8 @@ func (d *direct) setForwarded(req *http.Request) {
 	header[forwardedHost] = []string{host}
 }
 
-// trusts reports whether the request came from a proxy that the server trusts,
-// which only the server knows. It is asked where that makes a difference.
+// trusts reports whether the request came from a proxy that the server trusts. It
+// asks the server, which takes time, only where the answer makes a difference.
 func (d *direct) trusts(req *http.Request) bool {
 	if req.RemoteAddr != "@" && req.Header[forwardedFor] == nil && req.Header[forwardedProto] == nil && req.Header[forwardedHost] == nil {
 		return false
@@ -169,10 +216,52 @@ func (d *direct) trusts(req *http.Request) bool {
 	return trusted
 }
 
-// last returns the last of a header's values, or the other if that is empty.
+// last returns the last of a header's values, or otherwise if there is none.
 func last(values []string, otherwise string) string {
 	if len(values) == 0 || values[len(values)-1] == "" {
 		return otherwise
 	}
 	return values[len(values)-1]
+}
+
+// chain sends a request through Caddy handlers, as a site would.
+type chain struct {
+	handler caddyhttp.MiddlewareHandler
+	server  *caddyhttp.Server
+}
+
+// send implements transport.
+func (c *chain) send(req *http.Request) (w *response, err error) {
+	w = &response{header: make(http.Header)}
+	defer func() {
+		switch p := recover(); {
+		case p == nil:
+		case p != http.ErrAbortHandler: // reverse_proxy's way to say that the answer broke off
+			panic(p)
+		case w.size <= maxAnswer: // Write itself breaks longer answers off
+			err = errBrokenOff
+		}
+	}()
+	prepared := caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, c.server)
+	none := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
+	err = c.handler.ServeHTTP(w, prepared, none)
+	const clientClosed = 499 // what reverse_proxy makes of a context that was cancelled
+	switch ctx := req.Context(); {
+	case answered(err, w) && (ctx.Err() == nil || w.status != clientClosed):
+		return w, nil
+	case err == nil: // such as a proxy whose upstream switched protocols unasked
+		return w, errNoAnswer
+	}
+	return w, err
+}
+
+// answered reports whether the chain answered. The error of an error directive is
+// an answer, with the status of the error. An error of reverse_proxy, whose status is
+// 500 or more, says that nobody answered.
+func answered(err error, w *response) bool {
+	var handlerErr caddyhttp.HandlerError
+	if w.status == 0 && errors.As(err, &handlerErr) && handlerErr.StatusCode < 500 {
+		w.status = handlerErr.StatusCode
+	}
+	return w.status != 0
 }

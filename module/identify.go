@@ -1,0 +1,126 @@
+package module
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// maxIdentity is the length of the longest event type, and of the longest delivery
+// ID, in bytes. Both go into headers and lists.
+const maxIdentity = 256
+
+// Why an event type or a delivery ID is not found, besides the errors of rules.
+var (
+	errTooLong = errors.New("longer than 256 bytes")
+	errNothing = errors.New("the expression yields nothing")
+)
+
+// identify finds event type and delivery ID, and counts what is not there.
+func (h *Handler) identify(hook *webhook) {
+	noEvent, noID := h.find(hook)
+	if noEvent != nil {
+		h.unidentified("event", noEvent)
+	}
+	if noID != nil {
+		h.unidentified("id", noID)
+	}
+}
+
+// find finds event type and delivery ID, and returns why one of them is not
+// there. A webhook without them is good all the same.
+func (h *Handler) find(hook *webhook) (noEvent, noID error) {
+	event, noEvent := h.text(h.eventValue, hook)
+	id, noID := h.text(h.idValue, hook)
+	if len(id) > maxIdentity {
+		id, noID = "", errTooLong
+	}
+	if len(event) > maxIdentity {
+		event = strings.ToValidUTF8(event[:maxIdentity], "")
+	}
+	if id == "" {
+		digest := h.digest(hook)
+		id = hex.EncodeToString(digest[:])
+		hook.key = digest
+	} else {
+		digest := sha256.Sum256([]byte(id))
+		hook.key = queue.DedupKey(digest[:])
+	}
+	hook.bodyHash = xxhash.Sum64(hook.proof.Body)
+	h.viewOf(hook).SetIdentity(event, id)
+	return noEvent, noID
+}
+
+// text evaluates an expression that finds the event type or the delivery ID. No
+// expression finds nothing, and that is no error.
+func (h *Handler) text(value *rules.Value, hook *webhook) (string, error) {
+	if value == nil {
+		return "", nil
+	}
+	text, err := value.Text(h.viewOf(hook))
+	switch {
+	case err != nil:
+		return "", err
+	case text == "":
+		return "", errNothing
+	}
+	return text, nil
+}
+
+// unidentified counts a webhook in which the event type or the delivery ID is not
+// found.
+func (h *Handler) unidentified(what string, err error) {
+	metrics.unidentified.WithLabelValues(h.Source, what).Inc()
+	if entry := h.logger.Check(zap.DebugLevel, "not found in webhook"); entry != nil {
+		entry.Write(zap.String("source", h.Source), zap.String("what", what), zap.Error(err))
+	}
+}
+
+// digest returns a hash that stands in for the delivery ID of a webhook without
+// one.
+func (h *Handler) digest(hook *webhook) queue.DedupKey {
+	sum := sha256.New()
+	for _, part := range []string{h.Source, hook.proof.Path, hook.proof.RawQuery} {
+		io.WriteString(sum, part)
+		sum.Write([]byte{0})
+	}
+	sum.Write(hook.proof.Body)
+	return queue.DedupKey(sum.Sum(nil))
+}
+
+// signedID finds the delivery ID of a request that is not verified yet, for
+// schemes that sign it.
+func (h *Handler) signedID(hook *webhook) string {
+	id, err := h.idValue.Text(h.viewOf(hook))
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// viewOf returns the request as expressions see it.
+func (h *Handler) viewOf(hook *webhook) *rules.View {
+	if hook.view == nil {
+		hook.input = rules.Input{
+			Provider:   h.providerName,
+			Source:     h.Source,
+			Method:     hook.Method,
+			Path:       hook.proof.Path,
+			RawQuery:   hook.proof.RawQuery,
+			Header:     hook.Header,
+			Body:       hook.proof.Body,
+			RemoteIP:   clientIP(hook.Request),
+			ReceivedAt: hook.received,
+		}
+		hook.view = rules.NewView(&hook.input)
+	}
+	return hook.view
+}

@@ -1,0 +1,99 @@
+package module
+
+import (
+	"net/url"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// persist stores the event with its deliveries, and returns once the event is
+// durable.
+func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, err error) {
+	event, err := h.newEvent(hook)
+	if err != nil {
+		return "", err
+	}
+	outcome = accepted
+	if h.checker == nil {
+		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
+		h.setKeys(event, hook.view)
+		err = engine.Append(hook.Context(), event)
+	} else {
+		outcome, err = h.hold(engine, hook, event)
+	}
+	if err != nil {
+		return "", err
+	}
+	flight.Keep(event.ID, event.ReceivedAt.Add(h.window))
+	h.requests.ack.Observe(time.Since(hook.received).Seconds())
+	if entry := h.logger.Check(zap.DebugLevel, "webhook accepted"); entry != nil {
+		entry.Write(zap.String("source", h.Source), zap.Stringer("event", event.ID), zap.String("type", event.Type))
+	}
+	return outcome, nil
+}
+
+// newEvent makes the event that the queue stores of a request.
+func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
+	id, err := queue.NewID()
+	if err != nil {
+		return nil, err
+	}
+	uri := hook.proof.Path
+	if hook.proof.RawQuery != "" || hook.URL.ForceQuery {
+		uri += "?" + hook.proof.RawQuery
+	}
+	now := queue.Now()
+	event := &queue.Event{
+		ID:         id,
+		Source:     h.Source,
+		Provider:   h.providerName,
+		Type:       hook.input.Event,
+		DeliveryID: hook.input.ID,
+		ReceivedAt: now,
+		Request: &queue.Request{
+			Method:     hook.Method,
+			Host:       hook.Host,
+			URI:        uri,
+			Proto:      hook.Proto,
+			RemoteAddr: hook.RemoteAddr,
+			ClientIP:   hook.input.RemoteIP,
+			TLS:        hook.TLS != nil,
+			Header:     hook.Header,
+			Body:       hook.proof.Body,
+			Secret:     h.profile.SecretHeaders,
+		},
+	}
+	if h.profile.SignsURL {
+		event.Request.PublicURL = h.strippedURL(hook.proof.Public)
+	}
+	if h.window > 0 {
+		event.Dedup = queue.Dedup{Key: hook.key, Body: hook.bodyHash, Until: now.Add(h.window)}
+	}
+	return event, nil
+}
+
+// strippedURL returns the URL that the provider called, without the gateway's own
+// token.
+func (h *Handler) strippedURL(public *url.URL) string {
+	r := provider.Request{Path: public.EscapedPath(), RawQuery: public.RawQuery}
+	h.provider.Strip(&r)
+	return r.URL(public)
+}
+
+// revive queues the dead deliveries of an event again, because the provider has
+// sent the event once more.
+func (h *Handler) revive(engine *queue.Engine, hook *webhook, seen queue.Seen) error {
+	if seen.ID == (queue.ID{}) {
+		return nil // the event was not stored
+	}
+	revived, err := engine.Revive(hook.Context(), seen.ID)
+	if revived > 0 {
+		h.logger.Info("dead deliveries revived by a duplicate", zap.String("source", h.Source),
+			zap.Stringer("event", seen.ID), zap.Int("deliveries", revived))
+	}
+	return err
+}
