@@ -247,9 +247,9 @@ func TestEnroll(t *testing.T) {
 		}
 	}
 	if resp := deliver(first); resp.status != 401 || resp.header.Get("X-Hook-Secret") != "" {
-		t.Errorf("before enrolment: %+v", resp)
+		t.Errorf("before enrollment: %+v", resp)
 	}
-	wantSends("before enrolment", map[string]int{first: 401, "": 401})
+	wantSends("before enrollment", map[string]int{first: 401, "": 401})
 
 	out := g.must(t, "enroll", "asana", "--for", "1m")
 	if !strings.Contains(out, "asana accepts secrets until ") || !strings.Contains(out, "0 so far") {

@@ -24,18 +24,18 @@ const (
 	defaultRetainDead = 720 * time.Hour
 )
 
-// App owns the queue that the sources of a configuration share. It needs no
-// configuration of its own.
+// App owns the queue that the sources of a configuration share. All of its settings
+// have defaults.
 type App struct {
 	// The queue. Default: the embedded one, disk, in Caddy's data directory.
 	QueueRaw json.RawMessage `json:"queue,omitempty" caddy:"namespace=webhook_gateway.queues inline_key=backend"`
 
-	// How long delivered events are kept. Default: 72h. They go earlier, oldest
+	// How long delivered events are kept. Default: 72h. Events go earlier, oldest
 	// first, when the queue takes more space than it may.
 	Retain caddy.Duration `json:"retain,omitempty"`
 
 	// How long events are kept that were not delivered: unrouted and uncertain
-	// ones, dead letters, and deliveries whose route is gone. Default: 720h.
+	// events, dead letters, and deliveries whose route is gone. Default: 720h.
 	RetainDead caddy.Duration `json:"retain_dead,omitempty"`
 
 	logger  *zap.Logger
@@ -43,8 +43,8 @@ type App struct {
 	config  *queue.Config
 	sources map[string]*registration
 
-	// open opens the engine and attaches this configuration to it, once. HTTP
-	// may ask before Start does: apps start in no order.
+	// open opens the engine and attaches this configuration to it, once. A request
+	// may call open before Start does: apps start in no order.
 	open func() (*queue.Engine, error)
 
 	mu      sync.Mutex
@@ -58,10 +58,12 @@ type registration struct {
 	handler    *Handler
 }
 
-// engines has one engine for each store, whichever configurations use it.
+// engines holds one engine for each store. Configurations with the same store share
+// its engine.
 var engines = caddy.NewUsagePool()
 
-// pooledEngine closes its engine when the last configuration is done with it.
+// pooledEngine closes its engine when the last configuration that uses the engine
+// is gone.
 type pooledEngine struct{ *queue.Engine }
 
 // Destruct implements caddy.Destructor.
@@ -80,8 +82,8 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision reads the queue's configuration. It opens nothing: a configuration
-// may be validated beside a running gateway.
+// Provision reads the queue's configuration. It opens nothing, since a
+// configuration may be validated beside a running gateway.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	if a.Retain == 0 {
@@ -125,8 +127,8 @@ func (a *App) Validate() error {
 	return nil
 }
 
-// register adds a source. The same definition may come twice, since a site
-// with two addresses is provisioned twice; another one may not.
+// register adds a source. The same definition may come twice, since a site with two
+// addresses is provisioned twice. Two definitions that differ are an error.
 func (a *App) register(h *Handler, definition []byte) error {
 	if before, ok := a.sources[h.Source]; ok {
 		if !bytes.Equal(before.definition, definition) {
@@ -159,11 +161,11 @@ func (a *App) Sources() []*Handler {
 // Logger returns the logger of the gateway.
 func (a *App) Logger() *zap.Logger { return a.logger }
 
-// dir is where the gateway keeps what is no event: with a queue on the disk,
-// beside it.
+// dir returns the directory for files that are not the queue's, such as delivered
+// secrets. A queue on disk has these files beside it.
 func (a *App) dir() string {
-	if queue, ok := a.backend.(interface{ Dir() string }); ok {
-		return queue.Dir()
+	if onDisk, ok := a.backend.(interface{ Dir() string }); ok {
+		return onDisk.Dir()
 	}
 	return filepath.Join(caddy.AppDataDir(), "webhook_gateway")
 }
@@ -217,7 +219,8 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup gives back the engine, which closes when nobody uses it any more.
+// Cleanup gives back the engine, which closes when no configuration uses it any
+// more.
 func (a *App) Cleanup() error {
 	a.mu.Lock()
 	a.cleaned = true

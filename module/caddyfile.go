@@ -175,8 +175,8 @@ func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// expression reads an expression and compiles it, for the sake of the line
-// number in its errors.
+// expression reads an expression and compiles it, so that an error has the line
+// number.
 func expression(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		name := d.Val()
@@ -187,7 +187,7 @@ func expression(to *string) func(*caddyfile.Dispenser) error {
 	}
 }
 
-// compiles says what is wrong with an expression.
+// compiles returns an error if the expression does not compile.
 func compiles(name, expression string) error {
 	if _, err := rules.CompileValue(expression); err != nil {
 		return fmt.Errorf("%s: %v", name, err)
@@ -216,16 +216,16 @@ func (p *handlerParser) readDedup(d *caddyfile.Dispenser) (err error) {
 }
 
 func (p *handlerParser) readRespond(d *caddyfile.Dispenser) (err error) {
-	response := new(Response)
-	p.handler.Respond = response
+	respond := new(Response)
+	p.handler.Respond = respond
 	if !d.NextArg() {
 		return d.ArgErr()
 	}
-	if response.Status, err = strconv.Atoi(d.Val()); err != nil || response.Status < 200 || response.Status > 299 {
+	if respond.Status, err = strconv.Atoi(d.Val()); err != nil || respond.Status < 200 || respond.Status > 299 {
 		return d.Errf("%q is not a status from 200 to 299", d.Val())
 	}
 	if d.NextArg() {
-		response.Body = d.Val()
+		respond.Body = d.Val()
 	}
 	return syntax.End(d)
 }

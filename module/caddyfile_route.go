@@ -38,8 +38,8 @@ func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 	return p.readDestination(d, r)
 }
 
-// readOtherwise reads the route for events that no other took. It has the
-// syntax of a route without name and expression.
+// readOtherwise reads the route for events that no other route takes. The syntax is
+// that of a route without name and expression.
 func (p *handlerParser) readOtherwise(d *caddyfile.Dispenser) error {
 	return p.readDestination(d, &Route{Name: Otherwise})
 }
@@ -121,8 +121,8 @@ func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 	if r.hasDestination() {
 		return p.helper.Errf("route %s has two destinations; several upstreams go on one line", r.Name)
 	}
-	// Arguments are what stands on the directive's line, which a rule of several
-	// lines keeps apart from the route's.
+	// The arguments of a directive stand on its line. The upstreams may stand on
+	// another line than the route's name, after a rule of several lines.
 	directive := upstreams[0]
 	directive.Text = "reverse_proxy"
 	tokens := append([]caddyfile.Token{directive}, upstreams...)
@@ -164,11 +164,11 @@ func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
 	return nil
 }
 
-// hasDirective reports whether there is anything in the block of a segment.
+// hasDirective reports whether the block of a segment has a directive.
 func hasDirective(segment *caddyfile.Dispenser) bool {
 	defer segment.Reset()
 	segment.Next()                                   // forward
-	return segment.NextArg() || segment.NextBlock(0) // surplus arguments are another error
+	return segment.NextArg() || segment.NextBlock(0) // an argument is refused later, with a better error
 }
 
 func readRetry(d *caddyfile.Dispenser, r *Route) (err error) {

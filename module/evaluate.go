@@ -22,11 +22,11 @@ type EvaluateOptions struct {
 	// says, with the scheme https.
 	Public *url.URL
 
-	// Calls allows to fetch keys, and to have the provider's API check the proof.
+	// Calls allows Evaluate to fetch keys and to call the provider's API.
 	Calls bool
 
-	// Genuine takes the request for a webhook whose proof is right: only event
-	// type, delivery ID and routes are looked for.
+	// Genuine has Evaluate take the request for a webhook with a right proof, and
+	// find event type, delivery ID and routes only.
 	Genuine bool
 }
 
@@ -41,14 +41,14 @@ const (
 // would look for a duplicate.
 type Evaluation struct {
 	Verdict   string             // Valid, Invalid or Handshake
-	Why       string             // the request is invalid
-	Status    int                // of the gateway's answer; 0 where nobody knows
-	Reply     *provider.Reply    // to a handshake
+	Why       string             // the reason why the request is invalid
+	Status    int                // the status of the gateway's answer; 0 where nobody knows
+	Reply     *provider.Reply    // the answer to a handshake
 	Secret    int                // the position of the secret that matched, from 1; 0 for none
 	Unproven  bool               // the request is valid because the provider proves nothing
 	EventType string             // of a valid webhook
 	ID        string             // the delivery ID of a valid webhook
-	Routes    []RouteDecision    // for a valid webhook
+	Routes    []RouteDecision    // the decisions on a valid webhook
 	Diagnosis provider.Diagnosis // what was read, and what is likely to be wrong
 }
 
@@ -66,8 +66,8 @@ var errOffline = errors.New("this proof cannot be checked offline")
 // Evaluate takes a request through the steps of ServeHTTP. It stores, counts,
 // logs and delivers nothing, keeps no secret, and confirms no subscription. The
 // client's address and connection are not looked at.
-func (h *Handler) Evaluate(r *http.Request, body []byte, options EvaluateOptions) *Evaluation {
-	hook, err := h.receiveAgain(r, body, options)
+func (h *Handler) Evaluate(r *http.Request, content []byte, options EvaluateOptions) *Evaluation {
+	hook, err := h.receiveAgain(r, content, options)
 	if err != nil {
 		return h.invalid(hook, err)
 	}
@@ -88,21 +88,20 @@ func (h *Handler) Evaluate(r *http.Request, body []byte, options EvaluateOptions
 	if err != nil {
 		return h.invalid(hook, err)
 	}
-	diagnosis := h.diagnose(hook) // which needs the token that valid cuts away
+	diagnosis := h.diagnose(hook) // before valid cuts the token from the URL
 	e := h.valid(hook)
 	e.Diagnosis = diagnosis
 	return e
 }
 
-// receiveAgain makes of a request that is read already what receive would make
-// of it.
-func (h *Handler) receiveAgain(r *http.Request, body []byte, options EvaluateOptions) (hook *webhook, err error) {
+// receiveAgain does what receive does, with a request whose body is read already.
+func (h *Handler) receiveAgain(r *http.Request, content []byte, options EvaluateOptions) (hook *webhook, err error) {
 	if options.Genuine {
 		hook = webhooks.Get().(*webhook)
-		h.describe(hook, r, body, options.At)
+		h.describe(hook, r, content, options.At)
 	} else {
 		r = r.WithContext(r.Context()) // a copy
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
 		if hook, err = h.receive(nil, r); err != nil {
 			return nil, err
 		}
@@ -176,7 +175,7 @@ func (h *Handler) invalid(hook *webhook, err error) *Evaluation {
 		e.Diagnosis.Causes = []string{"it is a handshake, and something that it must say is missing or different: look at what is configured for it, such as verify_token"}
 	case answer.outcome == "unverified":
 		e.Diagnosis = h.diagnose(hook)
-		if p, ok := h.provider.(provider.Enroller); ok && p.Enrolls() && h.profile.Secrets+h.enrolment.count() == 0 {
+		if p, ok := h.provider.(provider.Enroller); ok && p.Enrolls() && h.profile.Secrets+h.enrollment.count() == 0 {
 			e.Diagnosis.Causes = []string{"the provider delivers its secret by a handshake, and none is known here: see caddy webhook enroll, or give it with --provider and --secret"}
 		}
 	}
@@ -191,7 +190,7 @@ func (h *Handler) diagnose(hook *webhook) provider.Diagnosis {
 	return provider.Diagnosis{}
 }
 
-// offlineHelp says what would have a proof checked.
+// offlineHelp says which option allows a proof to be checked.
 func (h *Handler) offlineHelp() string {
 	if h.checker != nil {
 		return "only the provider's API knows, and uses the proof up; to have it asked, name it: api_url <url> (--option api_url=<url>)"

@@ -38,12 +38,12 @@ type Handler struct {
 	// How duplicates are recognized.
 	Dedup *Dedup `json:"dedup,omitempty"`
 
-	// What accepted webhooks and duplicates are answered. Default: what the
-	// provider wants, else status 200.
+	// The answer to accepted webhooks and to duplicates. Default: the answer that
+	// the provider wants, else status 200.
 	Respond *Response `json:"respond,omitempty"`
 
-	// Where events go. Each route whose rule holds gets a delivery; the one
-	// named otherwise gets the events that no other took. Without routes,
+	// Where events go. Each route whose rule holds gets a delivery. The route
+	// named otherwise gets the events that no other route takes. Without routes,
 	// verified requests go to the next handler of the site.
 	Routes []*Route `json:"routes,omitempty"`
 
@@ -55,7 +55,7 @@ type Handler struct {
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
 	namesAPI     bool                // the provider's configuration names an API to call; known offline only
 	enroller     provider.Enroller   // nil unless handshakes deliver secrets
-	enrolment    *enrolment          // the same
+	enrollment   *enrollment         // nil unless handshakes deliver secrets
 	profile      *provider.Profile
 	eventValue   *rules.Value // nil: no event type
 	idValue      *rules.Value // nil: the hash stands in
@@ -65,7 +65,7 @@ type Handler struct {
 
 // Dedup says how duplicates are recognized.
 type Dedup struct {
-	// Take every webhook for a new one.
+	// Whether every webhook counts as new.
 	Off bool `json:"off,omitempty"`
 
 	// How long a delivery ID is remembered. Default: 72h, or as long as the
@@ -81,7 +81,7 @@ const (
 	defaultEntries = 200_000
 )
 
-// Response is an answer to the provider.
+// Response is the answer to an accepted webhook.
 type Response struct {
 	// The status code, 200 to 299.
 	Status int `json:"status,omitempty"`
@@ -120,8 +120,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return h.app.register(h, definition)
 }
 
-// Cleanup ends the source's part in what outlives a configuration.
-func (h *Handler) Cleanup() error { return errors.Join(h.Guard.cleanup(), h.cleanupEnrolment()) }
+// Cleanup gives back what the source shares with other configurations.
+func (h *Handler) Cleanup() error { return errors.Join(h.Guard.cleanup(), h.cleanupEnrollment()) }
 
 func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
@@ -139,7 +139,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	return nil
 }
 
-// use takes a provider that is provisioned.
+// use sets the provider of the source. The provider must be provisioned.
 func (h *Handler) use(p provider.Provider) {
 	h.provider, h.profile = p, p.Profile()
 	h.checker, _ = p.(provider.Checker)
@@ -162,7 +162,7 @@ func (h *Handler) RouteNamed(name string) *Route {
 	return nil
 }
 
-// inlineName returns the name of the module that a raw configuration is for.
+// inlineName returns the module name in a raw configuration.
 func inlineName(raw json.RawMessage) string {
 	var module struct {
 		Name string `json:"name"`
@@ -182,7 +182,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.provisionIdentity(); err != nil {
 		return err
 	}
-	if err := h.provisionEnrolment(); err != nil {
+	if err := h.provisionEnrollment(); err != nil {
 		return err
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -200,7 +200,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	return nil
 }
 
-// provisionResponse finds out what webhooks are answered.
+// provisionResponse sets the answer to accepted webhooks.
 func (h *Handler) provisionResponse() {
 	if h.Respond == nil {
 		answer := &h.profile.Answer
@@ -211,7 +211,8 @@ func (h *Handler) provisionResponse() {
 	}
 }
 
-// provisionIdentity compiles what finds event type and delivery ID.
+// provisionIdentity compiles the expressions that find event type and delivery ID,
+// and sets for how long duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
 		expression := override
@@ -251,9 +252,8 @@ func (h *Handler) provisionIdentity() (err error) {
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
-// check holds the parts of the configuration against each other. It works on
-// providers that are not provisioned, so that a Caddyfile is refused with the
-// line that is wrong.
+// check refuses settings that make no sense or contradict each other. The provider
+// need not be provisioned, so that the Caddyfile's parser can name the wrong line.
 func (h *Handler) check(p provider.Provider) error {
 	switch {
 	case !validName.MatchString(h.Source):

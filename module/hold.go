@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// hold stores an event whose proof is checked by a call, and has it checked.
+// hold stores an event whose proof only a call can check, and has the call made.
 func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) (string, error) {
 	verdict, err := engine.Hold(hook.Context(), event)
 	switch {
@@ -27,7 +27,8 @@ func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) 
 	return held, nil
 }
 
-// findings says what the queue calls an outcome: neither package knows the other.
+// findings maps outcomes of the provider to findings of the queue. Neither package
+// imports the other.
 var findings = map[provider.Outcome]queue.Finding{
 	provider.Undecided: queue.Undecided,
 	provider.Genuine:   queue.Genuine,

@@ -15,7 +15,7 @@ import (
 
 const namespace, subsystem = "caddy", "webhook_gateway"
 
-// metrics live as long as the process: counters go on over reloads.
+// metrics live as long as the process, so that counters go on over reloads.
 var metrics = struct {
 	requests     *prometheus.CounterVec
 	matches      *prometheus.CounterVec
@@ -92,7 +92,7 @@ func countersOf(source string, secrets int) requestCounters {
 	return c
 }
 
-// beginAtZero shows counters of what is rare before it happens: Prometheus sees no
+// beginAtZero creates the counters of rare things at zero, since Prometheus sees no
 // increase in a series that begins with 1.
 func beginAtZero(source string, routes []*Route) {
 	metrics.conflicts.WithLabelValues(source)
@@ -105,14 +105,15 @@ func beginAtZero(source string, routes []*Route) {
 
 func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
 
-// match counts the secret at a position; there is none at 0.
+// match counts a match of the secret at a position. Position 0 stands for no
+// secret.
 func (c requestCounters) match(position int) {
 	if 0 < position && position <= len(c.matches) {
 		c.matches[position-1].Inc()
 	}
 }
 
-// observer hears from the engine.
+// observer counts and logs what the engine reports.
 type observer struct{ logger *zap.Logger }
 
 func (observer) Attempted(source, route string, outcome queue.Outcome, took time.Duration) {
@@ -130,7 +131,7 @@ func (observer) Conflicted(source string, _ queue.ID) {
 	metrics.conflicts.WithLabelValues(source).Inc()
 }
 
-// depth shows what the queue holds at the moment it is asked.
+// depth collects what the queue holds at the moment of a scrape.
 type depth struct{}
 
 var (

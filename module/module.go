@@ -4,8 +4,8 @@
 //	receive -> guard -> verify -> identify -> deduplicate -> route -> persist -> acknowledge
 //	                                                             \-> deliver -> retry -> dead letter
 //
-// The upper line is [Handler].ServeHTTP. The lower one happens later, when the
-// queue calls [Route] with what is due.
+// The upper line is [Handler].ServeHTTP. The lower line happens later, when the
+// queue calls a [Route] with a delivery that is due.
 package module
 
 import (

@@ -160,8 +160,8 @@ func (h *Handler) useDelivered() error {
 	if !ok || !p.Enrolls() {
 		return nil
 	}
-	h.enrolment = &enrolment{path: h.deliveredPath(), users: make(map[provider.Enroller]struct{})}
-	return h.enrolment.attach(p)
+	h.enrollment = &enrollment{path: h.deliveredPath(), users: make(map[provider.Enroller]struct{})}
+	return h.enrollment.attach(p)
 }
 
 // namesAPI reports whether a provider's configuration names an API to call.

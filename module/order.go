@@ -13,13 +13,14 @@ import (
 
 // Order keeps deliveries that belong together in the order of their acceptance.
 type Order struct {
-	// An expression. Deliveries for which it yields the same text, number or
-	// boolean go one at a time, each after the one before has ended. Where it
-	// yields nothing, or fails, the delivery is in no order.
+	// The expression for the key of a delivery: a text, a number or a boolean.
+	// Deliveries with the same key go one at a time, each after the delivery before
+	// has ended. Where the expression yields nothing, or fails, the delivery is in
+	// no order.
 	Key string `json:"key,omitempty"`
 
-	// Have a dead letter stop those behind it, until an operator sends it again
-	// or drops it. Without this they go on.
+	// Whether a dead letter stops the deliveries behind it, until an operator
+	// replays or drops the dead letter. Default: the deliveries behind it go on.
 	Hold bool `json:"hold,omitempty"`
 
 	key *rules.Value
@@ -44,8 +45,8 @@ func (h *Handler) setKeys(e *queue.Event, view *rules.View) {
 	}
 }
 
-// keyOf returns what keeps a delivery of the route in order, "" for nothing.
-// Long keys are hashed, since they are stored.
+// keyOf returns the key by which a delivery of the route is ordered, "" for no order.
+// A long key is hashed, since keys are stored.
 func (r *Route) keyOf(view *rules.View) string {
 	key, err := r.Order.key.Text(view)
 	switch {

@@ -189,13 +189,13 @@ func (l *publishedList) download(ctx context.Context) ([]byte, error) {
 	if err := onlyHTTPS(req, nil); err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{
+	roundTripper := &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
 		TLSClientConfig:   &tls.Config{RootCAs: l.roots()},
 		ForceAttemptHTTP2: true,
 	}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, CheckRedirect: onlyHTTPS}
+	defer roundTripper.CloseIdleConnections()
+	client := &http.Client{Transport: roundTripper, CheckRedirect: onlyHTTPS}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, httpclient.WithoutURL(err)

@@ -20,7 +20,7 @@ import (
 type webhook struct {
 	*http.Request
 	received time.Time
-	body     body
+	body     bodyBuffer
 	proof    provider.Request // with the path and the query that the app gets
 	input    rules.Input
 	view     *rules.View
@@ -103,14 +103,15 @@ const firstBuffer, maxPooled = 4 << 10, 16 << 10
 // reading counts the bytes of all buffers that hold bodies.
 var reading atomic.Int64
 
-// body is the body of a request. Its memory is used again for other requests.
-type body struct {
+// bodyBuffer holds the body of a request. Its memory is used again for other
+// requests.
+type bodyBuffer struct {
 	bytes    []byte
 	reserved int64 // bytes of the budget that reading counts
 }
 
 // reserve takes n more bytes of the budget.
-func (b *body) reserve(n int64) error {
+func (b *bodyBuffer) reserve(n int64) error {
 	if reading.Add(n) > maxReading {
 		reading.Add(-n)
 		return refusedBusy
@@ -120,7 +121,7 @@ func (b *body) reserve(n int64) error {
 }
 
 // free gives the budget back, and empties the buffer for another body.
-func (b *body) free() {
+func (b *bodyBuffer) free() {
 	reading.Add(-b.reserved)
 	b.reserved = 0
 	if cap(b.bytes) > maxPooled {
@@ -131,7 +132,7 @@ func (b *body) free() {
 
 // read reads a body of at most limit bytes. Memory grows with what arrives, not
 // with what was announced.
-func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
+func (b *bodyBuffer) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if r.ContentLength > limit {
 		return refusedSize
 	}
@@ -172,7 +173,7 @@ func (b *body) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 
 // grow doubles the buffer, to limit+1 bytes at most: one byte more than the limit
 // shows that the body is too large.
-func (b *body) grow(limit int64) error {
+func (b *bodyBuffer) grow(limit int64) error {
 	size := min(2*int64(cap(b.bytes)), max(limit+1, firstBuffer))
 	if err := b.reserve(size - int64(cap(b.bytes))); err != nil {
 		return err

@@ -19,13 +19,13 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// Otherwise is the name of the route for events that no other took.
+// Otherwise is the name of the route for events that no other route takes.
 const Otherwise = "otherwise"
 
 // Route is a rule with a destination.
 type Route struct {
 	// The name of the route. The name otherwise is reserved for the route of
-	// events that no other took.
+	// events that no other route takes.
 	Name string `json:"name,omitempty"`
 
 	// The expression that an event must fulfil. Without one, the route takes
@@ -48,7 +48,7 @@ type Route struct {
 	RetryOn []int `json:"retry_on,omitempty"`
 
 	// The status codes after which a delivery is not tried again. Default: all
-	// others but 2xx.
+	// but 2xx and those of retry_on.
 	GiveUpOn []int `json:"give_up_on,omitempty"`
 
 	// How long one attempt may take. Default: 30s.
@@ -61,8 +61,8 @@ type Route struct {
 	// 10/s, 100/m or 1000/h. Default: any number.
 	Rate string `json:"rate,omitempty"`
 
-	// How deliveries that belong together are kept in order. Default: they are
-	// not.
+	// How deliveries that belong together are kept in order. Default: deliveries
+	// are in no order.
 	Order *Order `json:"order_by,omitempty"`
 
 	// How deliveries are signed again, anew at each attempt. Without it the
@@ -122,11 +122,11 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 		}
 	}
 	if r.To != nil {
-		transport, err := r.To.provision(ctx, server, r.Concurrency)
+		upstreams, err := r.To.provision(ctx, server, r.Concurrency)
 		if err != nil {
 			return fmt.Errorf("to: %w", err)
 		}
-		r.transport = transport
+		r.transport = upstreams
 		return nil
 	}
 	module, err := ctx.LoadModule(r, "HandlerRaw")
@@ -152,8 +152,8 @@ func (r *Route) compile() (err error) {
 // keepConnections has a transport of reverse_proxy keep as many connections to an
 // upstream as there may be attempts at once. By default it keeps 32, and opens the
 // others anew for each attempt.
-func keepConnections(transport http.RoundTripper, attempts int) {
-	if t, ok := transport.(*reverseproxy.HTTPTransport); ok && t.Transport != nil {
+func keepConnections(rt http.RoundTripper, attempts int) {
+	if t, ok := rt.(*reverseproxy.HTTPTransport); ok && t.Transport != nil {
 		t.Transport.MaxIdleConnsPerHost = max(t.Transport.MaxIdleConnsPerHost, attempts)
 	}
 }
@@ -166,7 +166,7 @@ func defaultDuration(d *caddy.Duration, value time.Duration) {
 
 func (r *Route) hasDestination() bool { return r.To != nil || r.HandlerRaw != nil }
 
-// check holds the parts of the route against each other.
+// check refuses settings that make no sense or contradict each other.
 func (r *Route) check() error {
 	switch {
 	case !validName.MatchString(r.Name):
@@ -216,7 +216,8 @@ func (r *Route) perSecond() float64 {
 	return float64(n) / map[string]float64{"s": 1, "m": 60, "h": 3600}[parts[2]]
 }
 
-// checkRoutes holds the routes of a source against each other.
+// checkRoutes checks each route of a source, and refuses routes that contradict each
+// other.
 func checkRoutes(routes []*Route) error {
 	seen := make(map[string]bool)
 	all := ""

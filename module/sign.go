@@ -18,24 +18,24 @@ import (
 // Sign says how deliveries are signed again, so that an app accepts them
 // whenever they come.
 type Sign struct {
-	// The scheme: provider, the source's own, whose signature and timestamp take
-	// the place of the original ones; or standard, which is Standard Webhooks with
-	// the gateway's event ID as webhook-id.
+	// The scheme: provider or standard. The scheme provider is the source's own: its
+	// signature and timestamp replace the original ones. The scheme standard is
+	// Standard Webhooks, with the gateway's event ID as webhook-id.
 	Scheme string `json:"scheme,omitempty"`
 
 	// The secret that the app verifies with. Placeholders are resolved when the
-	// configuration loads. The scheme standard needs one, written as whsec_ and
-	// base64; with the scheme provider the default is the provider's first one.
+	// configuration loads. The scheme standard needs a secret, written as whsec_ and
+	// base64. Default with the scheme provider: the provider's first secret.
 	Secret string `json:"secret,omitempty"`
 
 	signer  provider.Signer
 	handler *Handler
 }
 
-// The schemes there are.
+// The schemes of Sign.
 const signProvider, signStandard = "provider", "standard"
 
-// check holds the parts against each other.
+// check refuses an unknown scheme, and a scheme that lacks its secret.
 func (s *Sign) check() error {
 	switch {
 	case s.Scheme != signProvider && s.Scheme != signStandard:
@@ -46,8 +46,8 @@ func (s *Sign) check() error {
 	return nil
 }
 
-// checkProvider refuses to sign what the gateway cannot sign in the provider's
-// place.
+// checkProvider refuses the scheme provider where the gateway cannot sign in the
+// provider's place.
 func (s *Sign) checkProvider(p provider.Provider) error {
 	if s == nil || s.Scheme != signProvider {
 		return nil
@@ -102,7 +102,7 @@ func (s *Sign) sign(header http.Header, e *queue.Event, now time.Time) error {
 }
 
 // storedURL returns the URL that the provider called. A webhook that was stored
-// without it came to the one that the app gets.
+// without that URL came to the URL that the app gets.
 func storedURL(r *queue.Request) (*url.URL, error) {
 	text := r.PublicURL
 	if text == "" {
@@ -111,8 +111,8 @@ func storedURL(r *queue.Request) (*url.URL, error) {
 	return url.Parse(text)
 }
 
-// storedID finds the delivery ID of a stored event, for schemes that sign it:
-// what the event has may be the hash that stands in for it.
+// storedID finds the delivery ID of a stored event, for schemes that sign the ID. The
+// event's own DeliveryID may be a hash that stands in for a missing ID.
 func (h *Handler) storedID(e *queue.Event) string {
 	view := StoredView(e)
 	defer view.Free()

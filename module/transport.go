@@ -106,12 +106,12 @@ func (t *To) loadTransport(ctx caddy.Context) (*reverseproxy.HTTPTransport, erro
 	if err != nil {
 		return nil, fmt.Errorf("loading transport: %w", err)
 	}
-	transport, ok := module.(*reverseproxy.HTTPTransport)
-	if !ok || transport.ProxyProtocol != "" || slices.Contains(transport.Versions, "3") ||
-		transport.TLS != nil && strings.Contains(transport.TLS.ServerName, "{") {
+	rt, ok := module.(*reverseproxy.HTTPTransport)
+	if !ok || rt.ProxyProtocol != "" || slices.Contains(rt.Versions, "3") ||
+		rt.TLS != nil && strings.Contains(rt.TLS.ServerName, "{") {
 		return nil, errors.New("only the transport http works here, without placeholders, PROXY protocol and HTTP/3; for others, forward to a reverse_proxy")
 	}
-	return transport, nil
+	return rt, nil
 }
 
 // tcpAddress returns host and port of an upstream, and whether a URL can name

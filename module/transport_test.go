@@ -133,7 +133,7 @@ func TestDirectJudgesLikeTheProxy(t *testing.T) {
 	}
 }
 
-// Without an answer there is a reason, the same on both ways.
+// Without an answer there is a reason, which is the same on both ways.
 func TestDirectFailsLikeTheProxy(t *testing.T) {
 	h := loadSource(t, "", "otherwise localhost:1 {\ntimeout 500ms\n}\n")
 	silent := newRawApp(t, nil, func(conn net.Conn, _ int, _ *http.Request) { time.Sleep(time.Second) })
@@ -247,8 +247,8 @@ func TestDirectOnAStaleConnection(t *testing.T) {
 			if len(requests) != test.sent || (result.Outcome == queue.Succeeded) != (test.sent == 2) {
 				t.Errorf("%s, %s: the app got it %d times, want %d; %+v", name, way, len(requests), test.sent, result)
 			}
-			for _, transport := range ways.transports() {
-				transport.CloseIdleConnections()
+			for _, rt := range ways.transports() {
+				rt.CloseIdleConnections()
 			}
 		}
 	}
@@ -275,15 +275,16 @@ func TestDirectPicksUpstreams(t *testing.T) {
 	}
 }
 
-// Upstreams that only reverse_proxy can reach get one.
-func TestDirectIsForPlainUpstreams(t *testing.T) {
+// TestToIsForPlainUpstreams holds that the Caddyfile gives upstreams that only
+// reverse_proxy can reach a forward to reverse_proxy.
+func TestToIsForPlainUpstreams(t *testing.T) {
 	h := loadSource(t, "", "route plain localhost:1\nroute secure https://localhost https://other:8443\nroute h2c h2c://localhost:1\nroute range localhost:1-2\n"+
 		"route env {env.APP}\nroute port localhost:{env.PORT}\nroute socket unix//run/app.sock\nroute mixed localhost:1 unix//run/app.sock\nroute four tcp4/localhost:1\n"+
 		"route name bücher.example:1\nroute forward {\nforward {\nreverse_proxy localhost:1 {\nheader_up X-A b\n}\n}\n}\n")
 	for name, want := range map[string]bool{"plain": true, "secure": true, "h2c": true, "range": true, "env": false, "port": false,
 		"socket": false, "mixed": false, "four": false, "name": false, "forward": false} {
-		if _, direct := h.RouteNamed(name).transport.(*direct); direct != want {
-			t.Errorf("route %s: direct is %t", name, direct)
+		if _, isDirect := h.RouteNamed(name).transport.(*direct); isDirect != want {
+			t.Errorf("route %s: direct is %t", name, isDirect)
 		}
 	}
 }
@@ -328,9 +329,9 @@ func TestToRefuses(t *testing.T) {
 func TestToKeepsConnections(t *testing.T) {
 	h := loadSource(t, "", "route a localhost:1 {\nconcurrency 100\n}\nroute b {env.APP} {\nconcurrency 100\n}\n")
 	ways := &twoWays{h.RouteNamed("a"), h.RouteNamed("b")}
-	for i, transport := range ways.transports() {
-		if transport.MaxIdleConnsPerHost != 100 {
-			t.Errorf("way %d keeps %d connections, want 100", i, transport.MaxIdleConnsPerHost)
+	for i, rt := range ways.transports() {
+		if rt.MaxIdleConnsPerHost != 100 {
+			t.Errorf("way %d keeps %d connections, want 100", i, rt.MaxIdleConnsPerHost)
 		}
 	}
 }

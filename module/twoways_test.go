@@ -29,14 +29,15 @@ type twoWays struct {
 	direct, proxied *Route
 }
 
-// newTwoWays provisions both ways with a transport, "" for the default one. h is a
-// handler of the running configuration whose first route has upstreams.
-func newTwoWays(t *testing.T, h *Handler, transport string, upstreams ...string) *twoWays {
+// newTwoWays provisions both ways with the configuration of a transport, "" for the
+// default transport. h is a handler of the running configuration whose first route
+// has upstreams.
+func newTwoWays(t *testing.T, h *Handler, protocol string, upstreams ...string) *twoWays {
 	t.Helper()
 	server := h.Routes[0].transport.(*direct).server
 	to, config := &To{Upstreams: upstreams}, map[string]any{"handler": "reverse_proxy"}
-	if transport != "" {
-		to.TransportRaw, config["transport"] = json.RawMessage(transport), json.RawMessage(transport)
+	if protocol != "" {
+		to.TransportRaw, config["transport"] = json.RawMessage(protocol), json.RawMessage(protocol)
 	}
 	var dials []map[string]string
 	for _, upstream := range upstreams {
@@ -59,7 +60,7 @@ func newTwoWays(t *testing.T, h *Handler, transport string, upstreams ...string)
 	return &twoWays{&past, &proxied}
 }
 
-// transports are those of both ways.
+// transports returns the transports of both ways.
 func (w *twoWays) transports() []*http.Transport {
 	proxy := w.proxied.transport.(*chain).handler.(*reverseproxy.Handler)
 	return []*http.Transport{w.direct.transport.(*direct).roundTripper.Transport, proxy.Transport.(*reverseproxy.HTTPTransport).Transport}
@@ -67,16 +68,17 @@ func (w *twoWays) transports() []*http.Transport {
 
 // trust has both ways trust the certificate.
 func (w *twoWays) trust(certificate *x509.Certificate) {
-	for _, transport := range w.transports() {
-		if transport.TLSClientConfig == nil {
-			transport.TLSClientConfig = new(tls.Config)
+	for _, rt := range w.transports() {
+		if rt.TLSClientConfig == nil {
+			rt.TLSClientConfig = new(tls.Config)
 		}
-		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
-		transport.TLSClientConfig.RootCAs.AddCert(certificate)
+		rt.TLSClientConfig.RootCAs = x509.NewCertPool()
+		rt.TLSClientConfig.RootCAs.AddCert(certificate)
 	}
 }
 
-// storedEvent is an event with the request, whose headers an attempt may change.
+// storedEvent returns an event with the request, whose headers an attempt may
+// change.
 func storedEvent(request queue.Request) *queue.Event {
 	header := make(map[string][]string)
 	for name, values := range request.Header {

@@ -35,7 +35,7 @@ func (s *Service) Enroll(source string, length time.Duration) (*EnrollInfo, erro
 		return nil, InvalidError{fmt.Errorf("%q is not a duration from 0 to %v, such as 10m", length.String(), maxEnrollment)}
 	}
 	until := time.Now().Add(length)
-	secrets, file := h.OpenEnrolment(until)
+	secrets, file := h.OpenEnrollment(until)
 	s.log("enrollment opened", zap.String("source", h.Source), zap.Duration("for", length))
 	return &EnrollInfo{h.Source, until.UTC(), secrets, file}, nil
 }

@@ -19,38 +19,38 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// provisionEnrolment loads the secrets that the provider delivered.
-func (h *Handler) provisionEnrolment() error {
+// provisionEnrollment loads the secrets that the provider delivered.
+func (h *Handler) provisionEnrollment() error {
 	enroller, ok := h.provider.(provider.Enroller)
 	if !ok || !enroller.Enrolls() {
 		return nil
 	}
 	path := h.deliveredPath()
-	shared, _, err := enrolments.LoadOrNew(path, func() (caddy.Destructor, error) {
-		return &enrolment{path: path, users: make(map[provider.Enroller]struct{})}, nil
+	shared, _, err := enrollments.LoadOrNew(path, func() (caddy.Destructor, error) {
+		return &enrollment{path: path, users: make(map[provider.Enroller]struct{})}, nil
 	})
 	if err != nil {
 		return err
 	}
-	h.enrolment, h.enroller = shared.(*enrolment), enroller
-	return h.enrolment.attach(enroller)
+	h.enrollment, h.enroller = shared.(*enrollment), enroller
+	return h.enrollment.attach(enroller)
 }
 
-func (h *Handler) cleanupEnrolment() error {
-	if h.enrolment == nil {
+func (h *Handler) cleanupEnrollment() error {
+	if h.enrollment == nil {
 		return nil
 	}
-	h.enrolment.detach(h.enroller)
-	_, err := enrolments.Delete(h.enrolment.path)
+	h.enrollment.detach(h.enroller)
+	_, err := enrollments.Delete(h.enrollment.path)
 	return err
 }
 
 // enroll keeps a secret that a handshake delivered.
 func (h *Handler) enroll(hook *webhook, secret string) error {
-	if h.enrolment == nil {
-		return refusedEnrolment
+	if h.enrollment == nil {
+		return refusedEnrollment
 	}
-	isNew, err := h.enrolment.accept(secret, hook.received)
+	isNew, err := h.enrollment.accept(secret, hook.received)
 	if isNew {
 		h.logger.Info("a secret was delivered and is in use", zap.String("source", h.Source),
 			zap.String("client_ip", clientIP(hook.Request)))
@@ -58,24 +58,24 @@ func (h *Handler) enroll(hook *webhook, secret string) error {
 	return err
 }
 
-// deliveredPath is the file with the secrets that handshakes delivered.
+// deliveredPath returns the path of the file with the secrets that handshakes delivered.
 func (h *Handler) deliveredPath() string {
 	return filepath.Join(h.app.dir(), "secrets", h.Source+".json")
 }
 
 // Enrolls reports whether the provider of the source delivers its secret by a
 // handshake.
-func (h *Handler) Enrolls() bool { return h.enrolment != nil }
+func (h *Handler) Enrolls() bool { return h.enrollment != nil }
 
-// OpenEnrolment has the source, which must be one that enrolls, accept secrets
-// by handshake until a time. It returns how many there are, and their file.
-func (h *Handler) OpenEnrolment(until time.Time) (secrets int, file string) {
-	return h.enrolment.open(until), h.enrolment.path
+// OpenEnrollment has the source accept secrets by handshake until a time. It returns
+// how many secrets there are, and their file. The source must be one that enrolls.
+func (h *Handler) OpenEnrollment(until time.Time) (secrets int, file string) {
+	return h.enrollment.open(until), h.enrollment.path
 }
 
-// enrolment keeps the secrets that handshakes delivered to one source, in a
+// enrollment keeps the secrets that handshakes delivered to one source, in a
 // file of its own. The configurations that have the source share it.
-type enrolment struct {
+type enrollment struct {
 	path string
 
 	mu      sync.Mutex
@@ -95,21 +95,22 @@ type deliveredSecret struct {
 const maxDelivered = 100
 
 var (
-	refusedEnrolment = &refusal{status: 401, outcome: "unverified",
-		detail: "it delivers a secret, and no enrolment is open; see: caddy webhook enroll"}
+	refusedEnrollment = &refusal{status: 401, outcome: "unverified",
+		detail: "it delivers a secret, and no enrollment is open; see: caddy webhook enroll"}
 	refusedFull = &refusal{status: 401, outcome: "unverified",
 		detail: "it delivers a secret, and there are too many already; remove some from the source's file"}
 )
 
-// enrolments has one for each file, whichever configurations use it.
-var enrolments = caddy.NewUsagePool()
+// enrollments holds one enrollment for each file.
+var enrollments = caddy.NewUsagePool()
 
 // Destruct implements caddy.Destructor.
-func (e *enrolment) Destruct() error { return nil }
+func (e *enrollment) Destruct() error { return nil }
 
-// attach reads the secrets and gives them, and those that come later, to a
-// provider. An operator may have removed some of them.
-func (e *enrolment) attach(p provider.Enroller) error {
+// attach reads the secrets from the file, from which an operator may have removed
+// some, and gives them to a provider. The provider also gets the secrets that come
+// later.
+func (e *enrollment) attach(p provider.Enroller) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.read(); err != nil {
@@ -119,30 +120,30 @@ func (e *enrolment) attach(p provider.Enroller) error {
 	return p.Enroll(e.texts())
 }
 
-func (e *enrolment) detach(p provider.Enroller) {
+func (e *enrollment) detach(p provider.Enroller) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.users, p)
 }
 
 // open accepts secrets until some time, and returns how many there are.
-func (e *enrolment) open(until time.Time) int {
+func (e *enrollment) open(until time.Time) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.until = until
 	return len(e.secrets)
 }
 
-// accept keeps a secret. One that is there already is good at any time: the
-// provider may ask again.
-func (e *enrolment) accept(secret string, now time.Time) (isNew bool, err error) {
+// accept keeps a secret, and reports whether the secret is new. A known secret is
+// accepted at any time, since the provider may repeat its handshake.
+func (e *enrollment) accept(secret string, now time.Time) (isNew bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.has(secret):
 		return false, nil
 	case !now.Before(e.until):
-		return false, refusedEnrolment
+		return false, refusedEnrollment
 	case len(e.secrets) >= maxDelivered:
 		return false, refusedFull
 	}
@@ -160,7 +161,7 @@ func (e *enrolment) accept(secret string, now time.Time) (isNew bool, err error)
 }
 
 // count returns how many secrets there are.
-func (e *enrolment) count() int {
+func (e *enrollment) count() int {
 	if e == nil {
 		return 0
 	}
@@ -169,7 +170,7 @@ func (e *enrolment) count() int {
 	return len(e.secrets)
 }
 
-func (e *enrolment) has(secret string) bool {
+func (e *enrollment) has(secret string) bool {
 	same := 0
 	for _, s := range e.secrets {
 		same |= subtle.ConstantTimeCompare([]byte(s.Secret), []byte(secret))
@@ -177,7 +178,7 @@ func (e *enrolment) has(secret string) bool {
 	return same == 1
 }
 
-func (e *enrolment) texts() []string {
+func (e *enrollment) texts() []string {
 	var texts []string
 	for _, s := range e.secrets {
 		texts = append(texts, s.Secret)
@@ -185,7 +186,7 @@ func (e *enrolment) texts() []string {
 	return texts
 }
 
-func (e *enrolment) read() error {
+func (e *enrollment) read() error {
 	content, err := os.ReadFile(e.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		e.secrets = nil
