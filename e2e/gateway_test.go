@@ -29,6 +29,7 @@ import (
 
 	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/queuetest"
 )
 
 // asCaddy makes the test binary the gateway's Caddy, so that whatever it was
@@ -354,17 +355,7 @@ func (g *gateway) metric(name string) float64 {
 	return 0
 }
 
-// eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v in vain: %s", patience, what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
+var eventually = queuetest.Eventually
 
 // nextPort is below the ports that outgoing connections get, so that none of
 // those takes an address between its choice and its use.

@@ -147,10 +147,10 @@ func (b *bulkCommand) print(done *Done) error {
 	}
 	fmt.Fprintln(b.OutOrStdout(), prefix+done.String())
 	if done.Parked > 0 && b.verb == "replay" {
-		fmt.Fprintf(b.OutOrStdout(), "  parked: %s, whose route is paused or not configured\n", count(done.Parked, "delivery"))
+		fmt.Fprintf(b.OutOrStdout(), "  parked: %s, whose route is paused or not configured\n", plural(done.Parked, "delivery"))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(done.Left)) {
-		fmt.Fprintf(b.OutOrStdout(), "  left as they are: %s, %s\n", count(done.Left[reason], "event"), reason)
+		fmt.Fprintf(b.OutOrStdout(), "  left as they are: %s, %s\n", plural(done.Left[reason], "event"), reason)
 	}
 	return nil
 }
@@ -170,16 +170,17 @@ func (d *Done) add(other *Done) {
 
 // String tells how much was done.
 func (d *Done) String() string {
-	return count(d.Deliveries, "delivery") + " of " + count(d.Events, "event")
+	return plural(d.Deliveries, "delivery") + " of " + plural(d.Events, "event")
 }
 
-func count(n int, what string) string {
+// plural writes a number of things.
+func plural(n int, thing string) string {
 	switch {
 	case n == 1:
-	case strings.HasSuffix(what, "y"):
-		what = strings.TrimSuffix(what, "y") + "ies"
+	case strings.HasSuffix(thing, "y"):
+		thing = strings.TrimSuffix(thing, "y") + "ies"
 	default:
-		what += "s"
+		thing += "s"
 	}
-	return fmt.Sprintf("%d %s", n, what)
+	return fmt.Sprintf("%d %s", n, thing)
 }

@@ -20,7 +20,7 @@ type client struct {
 	config, adapter string
 }
 
-// request makes a request. The answer is one that says yes.
+// request makes a request, and returns the answer if its status is one of success.
 func (c *client) request(method, path string, query url.Values, body io.Reader) (*http.Response, error) {
 	if err := c.find(); err != nil {
 		return nil, err
@@ -47,11 +47,12 @@ func (c *client) find() (err error) {
 	return nil
 }
 
-// call makes a request and decodes the JSON that is answered.
+// call makes a request without a body and decodes the JSON that is answered.
 func (c *client) call(method, path string, query url.Values, to any) error {
 	return c.post(method, path, query, nil, to)
 }
 
+// post makes a request with a body and decodes the JSON that is answered.
 func (c *client) post(method, path string, query url.Values, body io.Reader, to any) error {
 	resp, err := c.request(method, path, query, body)
 	if err != nil {
@@ -108,11 +109,12 @@ func readList[T any](c *client, path string, query url.Values, row func(*T) erro
 			return "", fmt.Errorf("the list broke off: %v", err)
 		}
 	}
-	_ = dec.Decode(&next) // of the last page there is none
+	_ = dec.Decode(&next) // the last page has none
 	return next, nil
 }
 
-// apiMessage gets the message out of what Caddy makes of an error answer.
+// apiMessage finds the message of the admin API in the error that Caddy makes of
+// its answer.
 func apiMessage(address string, err error) error {
 	if errors.As(err, new(*net.OpError)) {
 		return fmt.Errorf("nothing answers at the admin address %s; is Caddy running there? (--address, --config)", address)
@@ -140,6 +142,7 @@ func eventPath(id, verb string) string {
 	return path
 }
 
+// sourcePath returns the path of a verb that is done with a source.
 func sourcePath(source, verb string) string {
 	return sourcesPath + "/" + url.PathEscape(source) + "/" + verb
 }

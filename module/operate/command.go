@@ -33,7 +33,7 @@ and with 2 on wrong usage or configuration.`,
 	})
 }
 
-// usageError is an error of the one who calls: exit status 2.
+// usageError is an error of the caller, with exit status 2.
 type usageError struct{ error }
 
 // remote is a command that talks to a running gateway.
@@ -43,8 +43,8 @@ type remote struct {
 	json                     bool
 }
 
-// remoteCommand makes a command that takes Caddy's usual flags, and so many
-// arguments.
+// remoteCommand makes a command that takes Caddy's usual flags, and as many
+// arguments as it may have.
 func remoteCommand(use, short, long string, least, most int, run func(*client, *remote, []string) error) *cobra.Command {
 	r := &remote{Command: &cobra.Command{Use: use, Short: short, Long: long}}
 	r.Flags().StringVar(&r.address, "address", "", "The address of the admin API")
@@ -68,8 +68,7 @@ func exit(cmd *cobra.Command, err error) error {
 	}
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
-	var usage usageError
-	if !errors.As(err, &usage) {
+	if !errors.As(err, new(usageError)) {
 		return err // exit status 1
 	}
 	// Only Caddy's own wrapper makes another exit status.
@@ -84,8 +83,8 @@ func (r *remote) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// at returns an argument that may be missing.
-func at(args []string, i int) string {
+// argument returns an argument that may be missing.
+func argument(args []string, i int) string {
 	if i < len(args) {
 		return args[i]
 	}

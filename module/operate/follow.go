@@ -22,13 +22,14 @@ const (
 	followBack     = time.Second      // events become visible later than their IDs say
 	followFirst    = 10               // events that are shown at first
 	followPage     = 500
-	followPages    = 20   // at once; what comes faster is not all shown
-	followWatched  = 1000 // events whose deliveries are waited for, the newest
-	followAsked    = 100  // of them at once
+	followPages    = 20   // that are read at once; of events that come faster, some are left out
+	followWatched  = 1000 // the newest events that wait for something
+	followAsked    = 100  // waiting events that are asked for at once
 )
 
-// follower shows what comes in and how it comes along. It asks again and
-// again, for what is newer than what it knows, and for what it waits for.
+// follower shows new events and what becomes of them. It asks the gateway again
+// and again: for events that are newer than those it knows, and for known events
+// that wait for something.
 type follower struct {
 	*client
 	*remote
@@ -36,10 +37,10 @@ type follower struct {
 	filter Filter // without the state, which an event may come into later
 	state  string
 	first  string                // the newest event of the queue at the beginning
-	newest string                // and when it was last asked
-	known  map[string]*EventInfo // what was shown and may change, or may come again
-	waits  []string              // what of it waits for something, the oldest first
-	asked  int                   // of waits, where the next round goes on
+	newest string                // the newest event when the queue was last asked
+	known  map[string]*EventInfo // events that were shown and may change, or may come again
+	waits  []string              // known events that wait for something, the oldest first
+	asked  int                   // index in waits where the next round goes on
 }
 
 func newFollower(c *client, r *remote, f Filter) *follower {
@@ -89,7 +90,7 @@ func (f *follower) begin() error {
 	return nil
 }
 
-// look shows what has changed.
+// look shows what has changed since it last looked.
 func (f *follower) look() error {
 	after := f.newest
 	if err := f.findNewest(); err != nil {
@@ -109,6 +110,7 @@ func (f *follower) look() error {
 	return nil
 }
 
+// findNewest finds the newest event of the queue.
 func (f *follower) findNewest() error {
 	events, _, err := f.page(Filter{Limit: 1})
 	if err == nil && len(events) > 0 {
@@ -237,7 +239,7 @@ func (f *follower) show(e *EventInfo, at time.Time, what string) {
 	fmt.Fprintf(f.out, "%s  %s  %s  %s  %s\n", at.Local().Format(time.DateTime), e.ID, e.Source, inCell(e.Type), inCell(what))
 }
 
-// forget gives up what neither waits nor can be met again.
+// forget drops events that neither wait for something nor can be met again.
 func (f *follower) forget() {
 	if len(f.known) <= 2*followWatched {
 		return

@@ -90,7 +90,7 @@ func (l list) write(w io.Writer) error {
 	})
 	switch {
 	case err != nil && begun:
-		panic(http.ErrAbortHandler) // net/http's way to say so
+		panic(http.ErrAbortHandler) // tells net/http to break the answer off
 	case err != nil:
 		return err
 	case !begun:

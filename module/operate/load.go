@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// A load on a source is made in steps by the gateway, each of them short, so
-// that whoever breaks it off knows how far it has come.
+// The gateway makes a load on a source in short steps, so that whoever breaks the
+// load off knows how far it has come.
 const (
 	loadStep     = time.Second
 	loadStepMost = 10_000
 )
 
-// The most that anybody may ask for.
+// The largest load that anybody may ask for.
 const (
 	maxLoadCount       = 10_000_000
 	maxLoadConcurrency = 1000
@@ -72,7 +72,7 @@ func (l *LoadOptions) addTo(query url.Values) {
 	query.Set("concurrency", strconv.Itoa(l.Concurrency))
 }
 
-// due is when a sample is sent, counted from the beginning.
+// due returns when the sample after n others is sent, counted from the beginning.
 func (l *LoadOptions) due(n int) time.Duration {
 	if l.Rate == 0 {
 		return 0
@@ -80,8 +80,8 @@ func (l *LoadOptions) due(n int) time.Duration {
 	return time.Duration(float64(n) / l.Rate * float64(time.Second))
 }
 
-// step is the part of a load that a step makes after so many. A step that
-// begins late makes up for it.
+// step returns the part of the load that the next step makes, after so many
+// samples. A step that begins late catches up.
 func (l *LoadOptions) step(sent int, began time.Time) LoadOptions {
 	part := LoadOptions{Count: min(l.Count-sent, loadStepMost), Concurrency: l.Concurrency}
 	if l.Rate == 0 {
@@ -94,7 +94,7 @@ func (l *LoadOptions) step(sent int, began time.Time) LoadOptions {
 	return part
 }
 
-// run sends samples until all are sent or the context ends. It waits for those
+// run sends samples until all are sent or the context ends, and waits for those
 // that are under way then.
 func (l *LoadOptions) run(ctx context.Context, s *sampler) *Load {
 	result, began := newLoad(s.sample.Event, s.target.Redacted()), time.Now()
@@ -151,8 +151,8 @@ type LoadCounts struct {
 	Errors   map[string]int `json:"errors,omitempty"` // why there was no answer, and how often
 }
 
-func newLoad(event, url string) *Load {
-	return &Load{LoadCounts: LoadCounts{Event: event, URL: url, Statuses: make(map[int]int), Errors: make(map[string]int)}}
+func newLoad(event, target string) *Load {
+	return &Load{LoadCounts: LoadCounts{Event: event, URL: target, Statuses: make(map[int]int), Errors: make(map[string]int)}}
 }
 
 func (l *Load) note(sent *Sent, err error) {
@@ -197,7 +197,7 @@ type Latency struct {
 	Max float64 `json:"max"`
 }
 
-// summary sums up what took so long.
+// summary sums up a load that took so long.
 func (l *Load) summary(took time.Duration) *LoadSummary {
 	slices.Sort(l.Micros)
 	return &LoadSummary{
@@ -206,7 +206,8 @@ func (l *Load) summary(took time.Duration) *LoadSummary {
 	}
 }
 
-// percentile returns what so many of a hundred sorted answers did not exceed.
+// percentile returns the time in milliseconds within which p percent of the
+// answers came. The times must be sorted.
 func (l *Load) percentile(p int) float64 {
 	if len(l.Micros) == 0 {
 		return 0

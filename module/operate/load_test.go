@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// target is what samples are sent to. It counts connections, the most requests
+// testTarget is what samples are sent to. It counts connections, the most requests
 // at once, and the bodies that it has not seen before.
-type target struct {
+type testTarget struct {
 	*httptest.Server
 	connections atomic.Int32
 
@@ -29,9 +29,9 @@ type target struct {
 	atOnce        int
 }
 
-func newTarget(t *testing.T, answer http.HandlerFunc) *target {
+func newTestTarget(t *testing.T, answer http.HandlerFunc) *testTarget {
 	t.Helper()
-	to := &target{bodies: make(map[string]bool)}
+	to := &testTarget{bodies: make(map[string]bool)}
 	to.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := new(bytes.Buffer)
 		body.ReadFrom(r.Body)
@@ -56,13 +56,13 @@ func newTarget(t *testing.T, answer http.HandlerFunc) *target {
 }
 
 // sampler returns what sends samples there, without a look at its certificate.
-func (to *target) sampler(t *testing.T, tamper bool) *sampler {
+func (to *testTarget) sampler(t *testing.T, tampered bool) *sampler {
 	t.Helper()
 	p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSampler(p.name, p.provider, SendOptions{URL: to.URL, Tamper: tamper}, p.secure)
+	s, err := newSampler(p.name, p.provider, SendOptions{URL: to.URL, Tamper: tampered}, p.secure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +70,10 @@ func (to *target) sampler(t *testing.T, tamper bool) *sampler {
 	return s
 }
 
-func ok(http.ResponseWriter, *http.Request) {}
+func takeAll(http.ResponseWriter, *http.Request) {}
 
 func TestLoadKeepsConnectionsAndIsFresh(t *testing.T) {
-	to := newTarget(t, func(w http.ResponseWriter, r *http.Request) {
+	to := newTestTarget(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(2 * time.Millisecond)
 		fmt.Fprint(w, "taken")
 	})
@@ -87,7 +87,7 @@ func TestLoadKeepsConnectionsAndIsFresh(t *testing.T) {
 }
 
 func TestLoadHoldsItsRate(t *testing.T) {
-	to := newTarget(t, ok)
+	to := newTestTarget(t, takeAll)
 	began := time.Now()
 	(&LoadOptions{Count: 21, Rate: 100, Concurrency: 3}).run(t.Context(), to.sampler(t, false))
 	if took := time.Since(began); took < 200*time.Millisecond {
@@ -98,7 +98,7 @@ func TestLoadHoldsItsRate(t *testing.T) {
 // TestLoadEnds breaks a load off: what was sent is answered and counted.
 func TestLoadEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	to := newTarget(t, func(http.ResponseWriter, *http.Request) {
+	to := newTestTarget(t, func(http.ResponseWriter, *http.Request) {
 		stop()
 		time.Sleep(50 * time.Millisecond)
 	})
@@ -113,7 +113,7 @@ func TestLoadEnds(t *testing.T) {
 
 func TestLoadCountsAnswersAndErrors(t *testing.T) {
 	var n atomic.Int32
-	to := newTarget(t, func(w http.ResponseWriter, _ *http.Request) {
+	to := newTestTarget(t, func(w http.ResponseWriter, _ *http.Request) {
 		switch n.Add(1) % 4 {
 		case 0:
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -213,7 +213,7 @@ func TestLoadSummary(t *testing.T) {
 // TestSendVerifiesTheCertificate holds that a sample, which may carry a token,
 // goes to nobody without a certificate that is trusted.
 func TestSendVerifiesTheCertificate(t *testing.T) {
-	to := newTarget(t, ok)
+	to := newTestTarget(t, takeAll)
 	for insecure, want := range map[bool]bool{true: true, false: false} {
 		p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, insecure)
 		if err != nil {

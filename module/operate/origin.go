@@ -13,17 +13,17 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// origin is what signs samples and posts them: the running gateway for one of
+// origin signs samples and posts them: the running gateway for one of
 // its sources, or this process for a provider that the command line describes.
 type origin interface {
 	// events returns the event types that there are samples of.
 	events() []string
 
-	// send sends one, and returns what is stored of it where that is known.
+	// send sends a sample, and returns the stored event where that is known.
 	send(SendOptions) (*Sent, *EventInfo, error)
 
-	// load sends many until the context ends. With an error it returns what was
-	// done before.
+	// load sends many samples until the context ends. With an error it returns
+	// what was done before.
 	load(context.Context, SendOptions, LoadOptions) (*Load, error)
 }
 
@@ -31,9 +31,10 @@ type origin interface {
 type remoteSource struct {
 	*client
 	info *SourceInfo
-	url  string // where it listens; "": not asked yet
+	url  string // where the source listens; "": not asked yet
 }
 
+// newRemoteSource finds a source of the running gateway.
 func newRemoteSource(c *client, name string) (*remoteSource, error) {
 	sources, err := c.sources()
 	if err != nil {
@@ -128,6 +129,7 @@ type localProvider struct {
 	secure   *tls.Config
 }
 
+// newLocalProvider makes the provider that flags describe.
 func newLocalProvider(named providerFlags, insecure bool) (*localProvider, error) {
 	if provider.SignsAlone(named.name) {
 		return nil, unsigned(named.name, provider.ErrPrivateKey)

@@ -110,7 +110,7 @@ func resumeCommand() *cobra.Command {
 // runPause makes what a command runs that pauses or resumes.
 func runPause(change func(c *client, source, route string) (*PauseInfo, error)) func(*client, *remote, []string) error {
 	return func(c *client, r *remote, args []string) error {
-		info, err := change(c, args[0], at(args, 1))
+		info, err := change(c, args[0], argument(args, 1))
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,8 @@ type place struct {
 	host, path, external string
 }
 
-// configServer is a server of Caddy's as far as it tells how to reach it.
+// configServer is the part of an HTTP server's configuration that tells how to
+// reach the server.
 type configServer struct {
 	Listen []string          `json:"listen"`
 	Routes []json.RawMessage `json:"routes"`
@@ -31,14 +32,15 @@ type configServer struct {
 	} `json:"automatic_https"`
 }
 
-// secure reports whether the server speaks TLS to a host: it is told to, or
-// automatic HTTPS has a name to get a certificate for.
+// secure reports whether the server speaks TLS to a host: the configuration says
+// so, or automatic HTTPS has a name to get a certificate for.
 func (s *configServer) secure(host string, port uint) bool {
 	automatic := host != "" && port != 80 && !s.Auto.Disable && !slices.Contains(s.Auto.Skip, host)
 	return s.TLS != nil || automatic
 }
 
-// configRoute is a route of Caddy's as far as it tells where a source stands.
+// configRoute is the part of a route's configuration that tells where a source
+// stands.
 type configRoute struct {
 	Match []struct {
 		Host []string `json:"host"`
@@ -55,7 +57,7 @@ type configRoute struct {
 	} `json:"handle"`
 }
 
-// findSource looks for a source in routes and in what they lead to.
+// findSource looks for a source in routes and their subroutes.
 func findSource(routes []json.RawMessage, source string, at place) (place, bool) {
 	for _, raw := range routes {
 		var route configRoute
@@ -86,7 +88,7 @@ func findSource(routes []json.RawMessage, source string, at place) (place, bool)
 	return at, false
 }
 
-// url makes the URL to reach the place on a server.
+// url returns the URL of the place on a server.
 func (p place) url(server *configServer) (string, error) {
 	if p.external != "" {
 		return p.external, nil

@@ -63,12 +63,12 @@ func TestProviderFlags(t *testing.T) {
 // TestProviderFlagsIsThatOfACaddyfile signs with one and verifies with another.
 func TestProviderFlagsIsThatOfACaddyfile(t *testing.T) {
 	now := time.Now()
-	sender, err := (&providerFlags{"insigner", []string{`a "b"`}, []string{"token=header X-Guard g"}}).newSource()
+	signer, err := (&providerFlags{"insigner", []string{`a "b"`}, []string{"token=header X-Guard g"}}).newSource()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &provider.Request{Method: "POST", Path: "/", Header: map[string][]string{}, Body: []byte("{}")}
-	if err := sender.Provider().Sign(r, now); err != nil {
+	if err := signer.Provider().Sign(r, now); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {

@@ -71,8 +71,8 @@ func alike(name string, all []provider.Description) string {
 }
 
 func printProviderTable(w io.Writer, all []provider.Description) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tTITLE\tCATEGORY\tPROOF\tHANDSHAKES\tFACTS")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tTITLE\tCATEGORY\tPROOF\tHANDSHAKES\tFACTS")
 	for _, d := range all {
 		proof := "none"
 		if len(d.Proofs) > 0 {
@@ -83,18 +83,18 @@ func printProviderTable(w io.Writer, all []provider.Description) error {
 		if more := len(d.Proofs) - 1; more > 0 {
 			proof += fmt.Sprintf(" +%d", more)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", d.Name, d.Title, d.Category, proof, len(d.Handshakes), d.Confidence)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", d.Name, d.Title, d.Category, proof, len(d.Handshakes), d.Confidence)
 	}
-	return table.Flush()
+	return t.Flush()
 }
 
 // printProvider prints what is known of a provider, one fact a line.
 func printProvider(w io.Writer, d *provider.Description) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, line := range facts(d) {
-		fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
+		fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
 	}
-	return table.Flush()
+	return t.Flush()
 }
 
 // facts are what is known of a provider: names and texts.

@@ -52,8 +52,11 @@ func httpURL(text string) (u *url.URL, ok bool) {
 	return u, err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
+// close closes the connections that wait for the next sample.
 func (s *sampler) close() { s.transport.CloseIdleConnections() }
 
+// findSample returns the provider's sample of an event type, or the first sample
+// if there is no type.
 func findSample(name string, p provider.Provider, event string) (*provider.Sample, error) {
 	samples := samplesOf(p)
 	if len(samples) == 0 {
@@ -96,9 +99,10 @@ func sampleValues(p provider.Provider) map[string]string {
 // signedSample is a sample that is ready to be posted.
 type signedSample struct {
 	*provider.Request
-	tampered string // where
+	tampered string // where a byte was changed
 }
 
+// sign signs a fresh sample, and changes a byte of it if it is to be tampered with.
 func (s *sampler) sign(now time.Time) (*signedSample, error) {
 	request, err := s.sample.Request(now, sampleValues(s.provider))
 	if err != nil {
@@ -159,7 +163,7 @@ func (s *sampler) post(ctx context.Context, signed *signedSample) (*Sent, error)
 		Millis: float64(time.Since(connected).Microseconds()) / 1000}, nil
 }
 
-// expects reports whether a status is what should be answered.
+// expects reports whether a status is the right answer to a sample.
 func (s *sampler) expects(status int) bool {
 	if s.tamper {
 		return status == http.StatusUnauthorized || status == s.provider.Profile().Answer.Refused
@@ -167,7 +171,7 @@ func (s *sampler) expects(status int) bool {
 	return status >= 200 && status < 300
 }
 
-// briefly says what an error is without addresses, which differ each time.
+// briefly returns the text of an error without addresses, which differ each time.
 func briefly(err error) string {
 	var network *net.OpError
 	if errors.As(err, &network) {

@@ -107,17 +107,17 @@ func checkSigned(t *testing.T, p *localProvider, event string) (where string) {
 // TestTamperChangesOneByte compares a request with what it was.
 func TestTamperChangesOneByte(t *testing.T) {
 	now := time.Now()
-	for name, options := range map[string][]string{
+	for want, options := range map[string][]string{
 		"the body":         nil,
 		"the header X-Key": {"token=header X-Key abc"},
 		"the query":        {"token=query k a%20c"},
 		"the path":         {"token=path abc"},
 	} {
-		provider, secrets := "insertsign", []string(nil)
+		name, secrets := "insertsign", []string(nil)
 		if options == nil {
-			provider, secrets = "insigner", []string{"s"}
+			name, secrets = "insigner", []string{"s"}
 		}
-		p, err := newLocalProvider(providerFlags{provider, secrets, options}, false)
+		p, err := newLocalProvider(providerFlags{name, secrets, options}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,8 +133,8 @@ func TestTamperChangesOneByte(t *testing.T) {
 			return slices.Concat(signed.Body, []byte(signed.Path+"?"+signed.RawQuery), []byte(strings.Join(signed.Header["X-Key"], "")))
 		}
 		before := whole()
-		if where, err := tamper(p.provider, signed.Request, now); err != nil || where != name {
-			t.Errorf("tampered with %s, want %s: %v", where, name, err)
+		if where, err := tamper(p.provider, signed.Request, now); err != nil || where != want {
+			t.Errorf("tampered with %s, want %s: %v", where, want, err)
 		}
 		after, changed := whole(), 0
 		for i := range after {
@@ -143,7 +143,7 @@ func TestTamperChangesOneByte(t *testing.T) {
 			}
 		}
 		if len(after) != len(before) || changed != 1 {
-			t.Errorf("%s: %d bytes of %s changed: %s", name, changed, before, after)
+			t.Errorf("%s: %d bytes of %s changed: %s", want, changed, before, after)
 		}
 	}
 	// What proves nothing cannot be tampered with, and stays as it is.

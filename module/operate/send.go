@@ -160,7 +160,7 @@ takes placeholders: {env.NAME} and {file./path}.
 With --count it is a load: each sample is a new one, and a summary is printed.
 Ctrl-C ends it early.`, 0, 1,
 		func(c *client, r *remote, args []string) error {
-			s.client, s.remote, s.source = c, r, at(args, 0)
+			s.client, s.remote, s.source = c, r, argument(args, 0)
 			return s.run()
 		})
 	flags := cmd.Flags()

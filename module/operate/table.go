@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// tableRows is after how many rows a table is printed, and its columns are
-// measured anew.
+// tableRows is the number of rows after which a table is printed. The columns of
+// the next rows are measured anew.
 const tableRows = 500
 
 // table prints rows as they come.
@@ -25,7 +25,7 @@ func newTable(w io.Writer, columns ...string) *table {
 	return t
 }
 
-// row adds a row. What a sender chose cannot break the table.
+// row adds a row.
 func (t *table) row(cells ...string) error {
 	for i, cell := range cells {
 		cells[i] = inCell(cell)
@@ -53,7 +53,8 @@ func age(at time.Time) string {
 	return d.Truncate(time.Second).String()
 }
 
-// printable keeps what a sender chose from steering the terminal.
+// printable replaces characters that would steer the terminal: a sender may have
+// chosen them.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
@@ -63,5 +64,5 @@ func printable(s string) string {
 	}, s)
 }
 
-// inCell keeps it from breaking a table as well.
+// inCell makes a text printable in one cell of a table.
 func inCell(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s)) }

@@ -58,7 +58,8 @@ func changeOneIn(text *string, holds func() bool) bool {
 	})
 }
 
-// changeOne does so with the last one that makes it hold.
+// changeOne changes the last letter or digit of a text whose change makes
+// something hold.
 func changeOne(text []byte, holds func() bool) bool {
 	for i, b := range slices.Backward(text) {
 		if text[i] = another(b); text[i] == b || isEscape(text, i) {

@@ -121,7 +121,7 @@ func TestJournalIsBounded(t *testing.T) {
 			appended <- s.Append(t.Context(), e, func() {})
 		}()
 	}
-	eventually(t, "the journal waits for the queue file", func() bool { return s.commitBatcher.waiting() > maxBacklog })
+	queuetest.Eventually(t, "the journal waits for the queue file", func() bool { return s.commitBatcher.waiting() > maxBacklog })
 	if most := s.commitBatcher.waiting(); most > maxBacklog+maxBytes {
 		t.Errorf("the journal is %d bytes ahead", most)
 	}

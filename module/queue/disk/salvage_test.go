@@ -118,7 +118,7 @@ func (v victim) opens(t *testing.T, mayLack int) (mended bool) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	eventually(t, "the store is available", func() bool { return s.catchUp(t.Context()) == nil })
+	queuetest.Eventually(t, "the store is available", func() bool { return s.catchUp(t.Context()) == nil })
 	lacking := 0
 	for _, id := range v.ids {
 		if deliver(t, s, id) != nil {
@@ -198,7 +198,7 @@ func TestDamageWhileRunning(t *testing.T) {
 			if err := test.meet(t, s, ids[200]); err == nil {
 				t.Error("a damaged page did no harm")
 			}
-			eventually(t, "the store is available", func() bool { return deliver(t, s, ids[200]) == nil })
+			queuetest.Eventually(t, "the store is available", func() bool { return deliver(t, s, ids[200]) == nil })
 			for _, id := range ids { // all that was lost is how to get there
 				if err := deliver(t, s, id); err != nil {
 					t.Errorf("event %s: %v", id, err)
@@ -244,7 +244,7 @@ func TestJournalIsAdopted(t *testing.T) {
 		}
 	}
 	s := openStore(t, dir)
-	eventually(t, "the store is available", func() bool { return s.catchUp(t.Context()) == nil })
+	queuetest.Eventually(t, "the store is available", func() bool { return s.catchUp(t.Context()) == nil })
 	for _, id := range append(v.ids, v.fresh...) {
 		if _, err := s.Get(t.Context(), id); err != nil {
 			t.Errorf("event %s: %v", id, err)

@@ -46,16 +46,6 @@ func appendNew(t *testing.T, s *Store) *queue.Event {
 	return e
 }
 
-// eventually waits for a condition that comes true by itself.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
 func TestAppendsShareSyncs(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	const writers, each = 64, 10
@@ -139,7 +129,7 @@ func TestFailuresWithinBatch(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, c := range calls {
 		wg.Go(func() { errs[i] = c.call() })
-		eventually(t, "operations queue up", func() bool { return s.commitBatcher.length() == i+1 })
+		queuetest.Eventually(t, "operations queue up", func() bool { return s.commitBatcher.length() == i+1 })
 	}
 	before := s.transactions.Load()
 	release()
@@ -184,9 +174,9 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	withdrawn, second := push()
 	results := make(chan error, 2)
 	go func() { results <- s.journalBatcher.do(ctx, first) }()
-	eventually(t, "the first append is taken", func() bool { return first.state.Load() != waiting })
+	queuetest.Eventually(t, "the first append is taken", func() bool { return first.state.Load() != waiting })
 	go func() { results <- s.journalBatcher.do(ctx, second) }()
-	eventually(t, "the second append waits", func() bool { return s.journalBatcher.length() == 1 })
+	queuetest.Eventually(t, "the second append waits", func() bool { return s.journalBatcher.length() == 1 })
 	cancel()
 	if err := <-results; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -287,7 +277,7 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	e := queuetest.NewEvent(t, "github", start, "app")
 	appended, closed := make(chan error), make(chan error)
 	go func() { appended <- queuetest.Append(t.Context(), s, e) }()
-	eventually(t, "the append waits", func() bool { return s.commitBatcher.length() == 1 })
+	queuetest.Eventually(t, "the append waits", func() bool { return s.commitBatcher.length() == 1 })
 	go func() { closed <- s.Close() }()
 	<-s.commitBatcher.quit
 	release()
@@ -331,7 +321,7 @@ func TestFailedWrites(t *testing.T) {
 			if name == "journal" && !refused {
 				t.Error("an append to a closed journal was no error")
 			}
-			eventually(t, "the store is available again", func() bool { return s.catchUp(t.Context()) == nil })
+			queuetest.Eventually(t, "the store is available again", func() bool { return s.catchUp(t.Context()) == nil })
 			for _, e := range kept {
 				if _, err := s.Get(t.Context(), e.ID); err != nil {
 					t.Error(err)
