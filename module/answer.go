@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -84,13 +85,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	answer := refusalOf(err)
 	status := h.statusOf(answer)
 	h.requests.count(answer.outcome)
+	setReadDeadline(w, time.Now().Add(drainDeadline))
 	level := zap.InfoLevel
 	if status >= 500 {
 		level = zap.WarnLevel
 	}
 	if entry := h.logger.Check(level, "webhook refused"); entry != nil {
 		entry.Write(zap.String("source", h.Source), zap.Int("status", status),
-			zap.String("outcome", answer.outcome), zap.String("detail", answer.detail),
+			zap.String("outcome", answer.outcome), zap.String("detail", answer.detail+proxyHint(r, answer)),
 			zap.String("client_ip", clientIP(r)), zap.String("method", r.Method))
 	}
 	switch status {
@@ -106,6 +108,15 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	io.WriteString(w, cmp.Or(http.StatusText(status), http.StatusText(answer.status))+"\n")
+}
+
+// proxyHint says what may be wrong where clients share an address that has its
+// share.
+func proxyHint(r *http.Request, answer *refusal) string {
+	if answer != refusedBusy || r.Header["X-Forwarded-For"] == nil || fromTrustedProxy(r) {
+		return ""
+	}
+	return "; the peer sends X-Forwarded-For: if it is your proxy, name it in trusted_proxies, or all clients behind it count as one"
 }
 
 // bare reports whether a refusal is answered without a body.

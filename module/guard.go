@@ -152,8 +152,7 @@ func isHTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	if !trusted {
+	if !fromTrustedProxy(r) {
 		return false
 	}
 	// With several proxies, the nearest proxy wrote last.
@@ -164,6 +163,12 @@ func isHTTPS(r *http.Request) bool {
 	proto := protos[len(protos)-1]
 	proto = strings.TrimSpace(proto[strings.LastIndexByte(proto, ',')+1:])
 	return strings.EqualFold(proto, "https")
+}
+
+// fromTrustedProxy reports whether the peer is a proxy that the server trusts.
+func fromTrustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
 }
 
 // allows reports whether the client's address may send.

@@ -1,16 +1,14 @@
 package module
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -37,6 +35,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, err
 	received := time.Now()
 	hook := webhooks.Get().(*webhook)
 	if h.profile.Sends(r.Method) {
+		hook.body.claim = share.Claim{Source: h.Source, Client: clientIP(r)}
 		if err := hook.body.read(w, r, h.MaxBody); err != nil {
 			hook.free()
 			return nil, err
@@ -87,105 +86,4 @@ func publicURL(r *http.Request) *url.URL {
 		public.Scheme = "https"
 	}
 	return &public
-}
-
-// maxReading is how many bytes of bodies the process reads at once.
-const maxReading = 256 << 20
-
-// bodyDeadline is how long a client may take to send a body, from its first
-// bytes on. The server's own idle timeout bounds the wait for the first bytes.
-const bodyDeadline = time.Minute
-
-// A buffer has firstBuffer bytes at first. A buffer of more than maxPooled bytes is
-// not used again.
-const firstBuffer, maxPooled = 4 << 10, 16 << 10
-
-// reading counts the bytes of all buffers that hold bodies.
-var reading atomic.Int64
-
-// bodyBuffer holds the body of a request. Its memory is used again for other
-// requests.
-type bodyBuffer struct {
-	bytes    []byte
-	reserved int64 // bytes of the budget that reading counts
-}
-
-// reserve takes n more bytes of the budget.
-func (b *bodyBuffer) reserve(n int64) error {
-	if reading.Add(n) > maxReading {
-		reading.Add(-n)
-		return refusedBusy
-	}
-	b.reserved += n
-	return nil
-}
-
-// free gives the budget back, and empties the buffer for another body.
-func (b *bodyBuffer) free() {
-	reading.Add(-b.reserved)
-	b.reserved = 0
-	if cap(b.bytes) > maxPooled {
-		b.bytes = nil
-	}
-	b.bytes = b.bytes[:0]
-}
-
-// read reads a body of at most limit bytes. Memory grows with what arrives, not
-// with what was announced.
-func (b *bodyBuffer) read(w http.ResponseWriter, r *http.Request, limit int64) error {
-	if r.ContentLength > limit {
-		return refusedSize
-	}
-	if cap(b.bytes) == 0 {
-		b.bytes = make([]byte, 0, firstBuffer)
-	}
-	if err := b.reserve(int64(cap(b.bytes))); err != nil {
-		return err
-	}
-	slow := false
-	for {
-		n, err := r.Body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
-		switch {
-		case int64(len(b.bytes)) > limit:
-			return refusedSize
-		case errors.Is(err, io.EOF):
-			if slow {
-				setReadDeadline(w, time.Time{})
-			}
-			return nil
-		case errors.As(err, new(*http.MaxBytesError)): // of a handler before this one
-			return refusedSize
-		case err != nil:
-			return refusedRead
-		}
-		if len(b.bytes) == cap(b.bytes) {
-			if err := b.grow(limit); err != nil {
-				return err
-			}
-		}
-		if !slow && int64(len(b.bytes)) != r.ContentLength {
-			slow = true
-			setReadDeadline(w, time.Now().Add(bodyDeadline))
-		}
-	}
-}
-
-// grow doubles the buffer, to limit+1 bytes at most: one byte more than the limit
-// shows that the body is too large.
-func (b *bodyBuffer) grow(limit int64) error {
-	size := min(2*int64(cap(b.bytes)), max(limit+1, firstBuffer))
-	if err := b.reserve(size - int64(cap(b.bytes))); err != nil {
-		return err
-	}
-	larger := make([]byte, len(b.bytes), size)
-	copy(larger, b.bytes)
-	b.bytes = larger
-	return nil
-}
-
-// setReadDeadline bounds the time for the rest of the body. A server that takes no
-// deadlines, such as HTTP/3's, has time limits of its own.
-func setReadDeadline(w http.ResponseWriter, at time.Time) {
-	_ = http.NewResponseController(w).SetReadDeadline(at)
 }

@@ -41,11 +41,12 @@ func NewPool(size, reserve, small int64) *Pool {
 
 // Claim is what one request, or one event, holds of a pool.
 type Claim struct {
-	Source  string
-	Address netip.Addr // from Address
+	Source string
+	Client string // its IP address
 
 	units   int64
 	counted int64 // of the units, those that count against source and address
+	address netip.Addr
 }
 
 // Address returns what counts as one address: an IPv4 address, or the /64 network
@@ -73,13 +74,16 @@ func (p *Pool) Take(c *Claim, n int64) bool {
 		c.units += n
 		return true
 	}
+	if c.counted == 0 {
+		c.address = Address(c.Client)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if used > p.size/2 && !p.fits(c, n, p.size-used) {
 		p.used.Add(-n)
 		return false
 	}
-	p.addresses[c.Address] += n
+	p.addresses[c.address] += n
 	p.sources[c.Source] += n
 	c.units += n
 	c.counted += n
@@ -88,7 +92,7 @@ func (p *Pool) Take(c *Claim, n int64) bool {
 
 // fits reports whether a claim gets n more units that leave so many.
 func (p *Pool) fits(c *Claim, n, left int64) bool {
-	address, source := p.addresses[c.Address]+n, p.sources[c.Source]+n
+	address, source := p.addresses[c.address]+n, p.sources[c.Source]+n
 	if c.units+n <= p.small && left >= 0 && address <= smallClaims*p.small {
 		return true
 	}
@@ -101,7 +105,7 @@ func (p *Pool) Give(c *Claim) {
 	p.used.Add(-c.units)
 	if c.counted > 0 {
 		p.mu.Lock()
-		lessen(p.addresses, c.Address, c.counted)
+		lessen(p.addresses, c.address, c.counted)
 		lessen(p.sources, c.Source, c.counted)
 		p.mu.Unlock()
 	}

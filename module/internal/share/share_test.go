@@ -10,7 +10,7 @@ import (
 
 const mib = 1 << 20
 
-func claim(source, address string) *Claim { return &Claim{Source: source, Address: Address(address)} }
+func claim(source, address string) *Claim { return &Claim{Source: source, Client: address} }
 
 // fill has an address take units in steps until it gets no more.
 func fill(p *Pool, source, address string, step int64) (claims []*Claim, taken int64) {
