@@ -13,8 +13,9 @@ import (
 //
 // While less than half of the pool is taken, anybody gets anything. Beyond half,
 // neither an address nor a source gets more than it leaves to the others. The last
-// part of the pool is a reserve for small claims, of which each address gets a
-// little, whatever the source: it takes hundreds of addresses to use it up.
+// part of the pool is a reserve for small claims. Each address gets a little of the
+// reserve, whatever the source, and each source that holds little gets more of it,
+// whatever the address: all clients behind a proxy may have one.
 type Pool struct {
 	size    int64
 	reserve int64 // of the size, for small claims
@@ -93,7 +94,7 @@ func (p *Pool) Take(c *Claim, n int64) bool {
 // fits reports whether a claim gets n more units that leave so many.
 func (p *Pool) fits(c *Claim, n, left int64) bool {
 	address, source := p.addresses[c.address]+n, p.sources[c.Source]+n
-	if c.units+n <= p.small && left >= 0 && address <= smallClaims*p.small {
+	if c.units+n <= p.small && left >= 0 && (address <= smallClaims*p.small || source <= left/4) {
 		return true
 	}
 	left -= p.reserve

@@ -52,6 +52,22 @@ func TestManyStrangersLeaveSomething(t *testing.T) {
 	}
 }
 
+// TestOneAddressForAll has a stranger behind the same proxy as everybody else take
+// what a source has. Small requests to other sources pass.
+func TestOneAddressForAll(t *testing.T) {
+	p := NewPool(256*mib, 64*mib, 64<<10)
+	for i := range 10 {
+		for _, step := range []int64{25 * mib, mib, 64 << 10, 4 << 10} {
+			fill(p, fmt.Sprintf("attacked %d", i), "192.0.2.1", step)
+		}
+	}
+	for i := range 50 {
+		if !p.Take(claim("mine", "192.0.2.1"), 8<<10) {
+			t.Fatalf("small request %d to another source is refused with %d MiB used", i, p.Used()/mib)
+		}
+	}
+}
+
 // TestSourceLeavesOthersTheirs has a botnet fill one source with large bodies.
 func TestSourceLeavesOthersTheirs(t *testing.T) {
 	p := NewPool(256*mib, 64*mib, 64<<10)
