@@ -64,7 +64,7 @@ func TestConcurrency(t *testing.T) {
 			last = s.append(newEvent(t, "shop", "app"))
 		}
 		eventually(t, "three attempts", func() bool { return a.count() == 3 })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != 3 {
 			t.Errorf("%d attempts at once", a.count())
 		}
@@ -288,7 +288,7 @@ func TestUnrecordedOutcomesAreBounded(t *testing.T) {
 		r.Concurrency = 1
 		s.attach(r)
 		eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnrecorded+1 })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != queue.MaxUnrecorded+1 {
 			t.Errorf("%d attempts while no outcome could be stored", a.count())
 		}

@@ -121,7 +121,7 @@ func TestWaitersAfterRelease(t *testing.T) {
 				}
 			})
 		}
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if firsts.Load()+duplicates.Load() != 0 {
 			t.Error("copies did not wait for the first one")
 		}

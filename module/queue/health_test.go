@@ -190,7 +190,7 @@ func TestFailingRouteIsReloaded(t *testing.T) {
 		before := u.count()
 		s.attach(r)
 		eventually(t, "a probe", func() bool { return u.count() == before+1 })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := u.count() - before; n != 1 || !s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] {
 			t.Errorf("%d probes after a reload", n)
 		}
@@ -234,7 +234,7 @@ func TestFailingRouteKeepsRetryAfter(t *testing.T) {
 		s.appendMany(20)
 		s.attach(r)
 		s.waitFailing()
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := a.count(); n != 5 {
 			t.Errorf("%d attempts, with an upstream that asked for a pause", n)
 		}

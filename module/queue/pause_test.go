@@ -83,7 +83,7 @@ func TestPauseSurvives(t *testing.T) {
 		s = newSetup(t, b)
 		s.attach(a.route())
 		next := s.append(newEvent(t, "shop", "app"))
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != 0 || !s.IsPaused(shopApp) {
 			t.Fatalf("%d attempts; paused: %v", a.count(), s.Paused())
 		}
@@ -107,7 +107,7 @@ func TestPauseIsNotKnownYet(t *testing.T) {
 		old := newEvent(t, "shop", "app")
 		old.Deliveries[0].Due = time.Now().Add(-2 * time.Hour) // buried if it were parked
 		s.append(old)
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != 0 {
 			t.Fatal("attempted")
 		}
@@ -144,7 +144,7 @@ func TestPauseWithoutConfiguration(t *testing.T) {
 		s.pause(shopApp)
 		s.resume(shopApp)
 		id := s.append(newEvent(t, "shop", "app"))
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if e := s.get(id); e.Delivery("app").State != queue.Pending {
 			t.Error("a configuration that was detached is at work again")
 		}
@@ -200,7 +200,7 @@ func TestFailingRouteIsPaused(t *testing.T) {
 		s.pause(shopApp)
 		s.resume(shopApp)
 		eventually(t, "a probe", func() bool { return u.count() > before })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := u.count() - before; n != 1 || !s.Failing()[shopApp] {
 			t.Errorf("%d attempts; the route is failing: %v", n, s.Failing())
 		}
@@ -220,7 +220,7 @@ func TestAttemptsOutliveAPause(t *testing.T) {
 		eventually(t, "an attempt", func() bool { return a.count() == 1 })
 		s.pause(shopApp)
 		s.resume(shopApp)
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != 1 {
 			t.Errorf("%d attempts at once", a.count())
 		}

@@ -74,7 +74,7 @@ func TestSlowRate(t *testing.T) {
 		r.Rate = 5. / 3600
 		s.attach(r)
 		s.ended(s.appendMany(3)[0])
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := a.count(); n != 1 {
 			t.Errorf("%d attempts at once, with five in an hour", n)
 		}

@@ -53,7 +53,7 @@ func TestClockResumesWhenTheStoreIsBack(t *testing.T) {
 			_, _, err := s.Enter(t.Context(), source, key, 0)
 			return err
 		}
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		for source, want := range map[string]error{"shop": queue.ErrUnavailable, "bank": queue.ErrUnavailable, "verify": nil} {
 			if err := enter(source); !errors.Is(err, want) {
 				t.Errorf("entering %s while the store cannot be read: %v, want %v", source, err, want)
