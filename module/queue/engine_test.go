@@ -501,7 +501,7 @@ func TestDetachWaits(t *testing.T) {
 		if d := s.get(id).Delivery("app"); d.State != queue.Delivered || d.Attempts != 1 {
 			t.Errorf("after Detach: %+v", d)
 		}
-		late := s.append(newEvent(t, "shop", "app"))
+		last := s.append(newEvent(t, "shop", "app"))
 		pass(5 * time.Second)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -515,7 +515,7 @@ func TestDetachWaits(t *testing.T) {
 
 		again := newSetup(t, s.backend)
 		again.attach(a.route())
-		again.ended(late)
+		again.ended(last)
 	})
 }
 

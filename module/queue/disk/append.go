@@ -122,16 +122,16 @@ func (s *Store) journalize(f *files, batch []*operation) error {
 	if s.files.Load() != f { // closed a moment ago
 		return s.refusal()
 	}
-	frame := append(s.frame[:0], make([]byte, frameHeader)...)
+	buf := append(s.frame[:0], make([]byte, frameHeader)...)
 	for _, op := range batch {
-		frame = appendRecord(frame, op.insert)
+		buf = appendRecord(buf, op.insert)
 	}
-	seq, err := f.journal.write(frame, !s.neverSync.Load())
+	seq, err := f.journal.write(buf, !s.neverSync.Load())
 	if err != nil {
 		return err
 	}
 	s.acknowledged.Store(seq)
-	if s.frame = frame; cap(frame) > maxBytes {
+	if s.frame = buf; cap(buf) > maxBytes {
 		s.frame = nil
 	}
 	inserts := s.inserts[:0]

@@ -65,11 +65,11 @@ func openEngine(t *testing.T, dir string, check func(context.Context, *queue.Eve
 
 // copyDir copies files as a crash would leave them.
 func copyDir(t *testing.T, to, from string) {
-	files, err := os.ReadDir(from)
+	found, err := os.ReadDir(from)
 	if err != nil {
 		t.Error(err)
 	}
-	for _, f := range files {
+	for _, f := range found {
 		b, err := os.ReadFile(filepath.Join(from, f.Name()))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, f.Name()), b, 0o600)

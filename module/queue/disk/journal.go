@@ -94,9 +94,9 @@ func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, 
 // journalFiles returns the paths of a journal's files. Those that were set aside
 // are none.
 func journalFiles(dir string) (paths []string, err error) {
-	entries, err := os.ReadDir(dir) // a pattern would take a meaning from the directory's name
-	for _, entry := range entries {
-		if path := filepath.Join(dir, entry.Name()); journalNumber(path) >= 0 {
+	found, err := os.ReadDir(dir) // a pattern would take a meaning from the directory's name
+	for _, file := range found {
+		if path := filepath.Join(dir, file.Name()); journalNumber(path) >= 0 {
 			paths = append(paths, path)
 		}
 	}

@@ -32,11 +32,11 @@ func (s *Store) salvage() error {
 		return err
 	}
 	defer file.Close()
-	tree, err := openTree(file)
+	t, err := openTree(file)
 	if err != nil {
 		return err
 	}
-	w := &wreck{tree: tree, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
+	w := &wreck{tree: t, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
 	w.survey()
 	if v := w.format(); v != format {
 		return otherFormat(path, v)
@@ -60,7 +60,7 @@ func (s *Store) salvage() error {
 		return fmt.Errorf("replacing the damaged queue file: %w: %w", errIO, err)
 	}
 	s.logger.Error("queue file was damaged: what reads was copied into a new one", zap.String("kept", kept),
-		zap.Int("events", events), zap.Int("incomplete", w.incomplete()), zap.Int("lost_pages", tree.lost))
+		zap.Int("events", events), zap.Int("incomplete", w.incomplete()), zap.Int("lost_pages", t.lost))
 	return nil
 }
 

@@ -76,7 +76,7 @@ func (t *tree) page(id uint64) (page []byte, err error) {
 	}
 	page = make([]byte, int64(1+overflow)*t.pageSize)
 	_, err = t.file.ReadAt(page, int64(id)*t.pageSize)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return page, err
