@@ -17,18 +17,18 @@ import (
 // attached to and detached from an engine while its store stays open. All methods may
 // be called at the same time.
 //
-// 	Enter -> Append | Hold -> Keep             the request
-// 	            |       |
-// 	           store   Check -> Route
-// 	            |       |
-// 	     routeQueue -> Claim -> Deliver -> Update   the scheduler
+//	Enter -> Append | Hold -> Keep             the request
+//	            |       |
+//	           store   Check -> Route
+//	            |       |
+//	     routeQueue -> Claim -> Deliver -> Update   the scheduler
 type Engine struct {
 	store  Store
 	logger *zap.Logger
 	timing timing
 
 	snapshot   atomic.Pointer[snapshot] // never nil
-	reserved   atomic.Int64             // of events that are being appended
+	reserved   atomic.Int64             // bytes of events that are being appended
 	poke       chan struct{}            // wakes the scheduler
 	sweep      chan struct{}            // wakes the janitor
 	life       context.Context          // ends with Close

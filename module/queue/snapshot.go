@@ -22,7 +22,7 @@ type snapshot struct {
 
 // sourceState is what an engine keeps of a source for as long as the engine lives.
 type sourceState struct {
-	reserved atomic.Int64 // of events that are being appended
+	reserved atomic.Int64 // bytes of events that are being appended
 	holding  holding
 	dedup    dedupWindow
 	evicting complaint
