@@ -24,8 +24,8 @@ func (u *unread) List(ctx context.Context, before queue.ID, yield func(*queue.Ev
 	return u.Store.List(ctx, before, yield)
 }
 
-// The clock was set back by an hour, and the store is not there at first. Nothing
-// is accepted before the engine has learned from it what time it is.
+// The clock was set back by an hour, and the store cannot be read at first. Nothing is
+// accepted before the engine has learned the time from the store.
 func TestClockResumesWhenTheStoreIsBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var broken atomic.Bool

@@ -132,7 +132,7 @@ func testFIFOs(h *harness) {
 	sentinel := newOrdered(h, "many", start)
 	h.append(sentinel)
 	if claimed, _ := h.claim(app, start, time.Minute, 9); len(claimed) != 1 {
-		h.Fatalf("%d of one line were claimed", len(claimed))
+		h.Fatalf("%d events of one FIFO were claimed", len(claimed))
 	}
 	h.together(len(many), func(i int) error {
 		if i%2 == 0 {
