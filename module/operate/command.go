@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -43,22 +44,30 @@ type remote struct {
 	json                     bool
 }
 
-// remoteCommand makes a command that takes Caddy's usual flags, and as many
-// arguments as it may have.
+// remoteCommand makes a command that takes Caddy's usual flags, too.
 func remoteCommand(use, short, long string, least, most int, run func(*client, *remote, []string) error) *cobra.Command {
-	r := &remote{Command: &cobra.Command{Use: use, Short: short, Long: long}}
+	r := new(remote)
+	r.Command = newCommand(use, short, long, least, most, func(_ *cobra.Command, args []string) error {
+		return run(&client{r.address, r.config, r.adapter}, r, args)
+	})
 	r.Flags().StringVar(&r.address, "address", "", "The address of the admin API")
 	r.Flags().StringVarP(&r.config, "config", "c", "", "The configuration that names the admin address")
 	r.Flags().StringVarP(&r.adapter, "adapter", "a", "", "The adapter of that configuration")
 	r.Flags().BoolVar(&r.json, "json", false, "Print JSON")
-	r.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(r.Command, usageError{err}) })
-	r.RunE = func(cmd *cobra.Command, given []string) error {
-		if len(given) < least || len(given) > most {
+	return r.Command
+}
+
+// newCommand makes a command that takes as many arguments as it may have.
+func newCommand(use, short, long string, least, most int, run func(*cobra.Command, []string) error) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: long}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(cmd, usageError{err}) })
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
 			return exit(cmd, usageError{fmt.Errorf("usage: caddy webhook %s", use)})
 		}
-		return exit(cmd, run(&client{r.address, r.config, r.adapter}, r, given))
+		return exit(cmd, run(cmd, args))
 	}
-	return r.Command
+	return cmd
 }
 
 // exit gives an error the exit status that belongs to it.
@@ -76,8 +85,10 @@ func exit(cmd *cobra.Command, err error) error {
 }
 
 // printJSON prints what the admin API answered.
-func (r *remote) printJSON(v any) error {
-	enc := json.NewEncoder(r.OutOrStdout())
+func (r *remote) printJSON(v any) error { return printJSON(r.OutOrStdout(), v) }
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)

@@ -83,7 +83,7 @@ func TestProviderFlagsIsThatOfACaddyfile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Provider().Verify(r, now); err != test.want {
+		if err := p.Provider().Verify(r, now); !errors.Is(err, test.want) {
 			t.Errorf("%q %q: got %v, want %v", test.secrets, test.options, err, test.want)
 		}
 	}

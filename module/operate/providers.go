@@ -16,21 +16,14 @@ import (
 
 func providersCommand() *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{
-		Use:   "providers [<name>]",
-		Short: "Lists the providers that are known, or says what is known of one",
-		Long: `Lists the providers that have a preset. With a name it says what the provider
+	cmd := newCommand("providers [<name>]", "Lists the providers that are known, or says what is known of one",
+		`Lists the providers that have a preset. With a name it says what the provider
 proves and how, what can be configured, and where the facts come from. It needs
-no running gateway.`,
-	}
+no running gateway.`, 0, 1,
+		func(cmd *cobra.Command, args []string) error {
+			return printProviders(cmd.OutOrStdout(), args, asJSON)
+		})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(cmd, usageError{err}) })
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 1 {
-			return exit(cmd, usageError{fmt.Errorf("usage: caddy webhook providers [<name>]")})
-		}
-		return exit(cmd, printProviders(cmd.OutOrStdout(), args, asJSON))
-	}
 	return cmd
 }
 

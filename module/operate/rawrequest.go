@@ -59,7 +59,7 @@ func parseRaw(raw []byte) (*http.Request, []byte, error) {
 		return nil, nil, fmt.Errorf("%q is no target of a request", rest)
 	}
 	header, err := text.ReadMIMEHeader()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, fmt.Errorf("reading headers: %v", err)
 	}
 	body, err := io.ReadAll(in)

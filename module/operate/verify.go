@@ -35,7 +35,21 @@ type Verification struct {
 	provider.Diagnosis
 }
 
-// newVerification returns what the command says of an evaluation.
+// Verify says what the gateway makes of a raw request to a source. It does nothing
+// that the request asks for.
+func (s *Service) Verify(source string, raw []byte, options module.EvaluateOptions) (*Verification, error) {
+	h, err := s.source(source)
+	if err != nil {
+		return nil, err
+	}
+	r, body, err := parseRaw(raw)
+	if err != nil {
+		return nil, InvalidError{err}
+	}
+	return newVerification(h.Evaluate(r, body, options)), nil
+}
+
+// newVerification describes an evaluation.
 func newVerification(e *module.Evaluation) *Verification {
 	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Secret: e.Secret, Unproven: e.Unproven,
 		EventType: e.EventType, ID: e.ID, Diagnosis: e.Diagnosis}
@@ -50,10 +64,9 @@ func newVerification(e *module.Evaluation) *Verification {
 
 func verifyCommand() *cobra.Command {
 	v := new(verifier)
-	cmd := &cobra.Command{
-		Use:   "verify (--provider <name> | --config <file> --source <name>) <request file>",
-		Short: "Tells whether a request is genuine, and why it is not",
-		Long: `Does with a request what the gateway does with it: answers it if it is a
+	cmd := newCommand("verify (--provider <name> | --config <file> --source <name>) <request file>",
+		"Tells whether a request is genuine, and why it is not",
+		`Does with a request what the gateway does with it: answers it if it is a
 handshake, and otherwise checks its proof. Where that is not right, it says which
 headers were read, what must have been signed, and what is likely to be wrong.
 The file (or - for the standard input) is the raw request as the provider sends
@@ -72,8 +85,7 @@ can be a placeholder such as {env.X} or {file./run/secrets/x}.
 
 The first line says valid, invalid with the reason, or handshake with the status,
 and then come the headers and the body of its answer. It exits with 1 if the
-request is invalid.`,
-	}
+request is invalid.`, 1, 1, func(cmd *cobra.Command, args []string) error { return v.run(cmd, args[0]) })
 	v.provider.add(cmd, "The provider")
 	cmd.Flags().StringVarP(&v.config, "config", "c", "", "The configuration that has the source")
 	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The adapter of that configuration")
@@ -81,13 +93,6 @@ request is invalid.`,
 	cmd.Flags().StringVar(&v.url, "url", "", "The public URL that the provider called (default: https, and what the request says)")
 	cmd.Flags().StringVar(&v.at, "at", "", "The time to check at, in seconds since 1970 (default: now)")
 	cmd.Flags().BoolVar(&v.json, "json", false, "Print JSON")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(cmd, usageError{err}) })
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return exit(cmd, usageError{fmt.Errorf("usage: caddy webhook %s", cmd.Use)})
-		}
-		return exit(cmd, v.run(cmd, args[0]))
-	}
 	return cmd
 }
 
@@ -113,7 +118,7 @@ func (v *verifier) run(cmd *cobra.Command, file string) error {
 	}
 	x := newVerification(e)
 	if v.json {
-		err = (&remote{Command: cmd}).printJSON(x)
+		err = printJSON(cmd.OutOrStdout(), x)
 	} else {
 		err = printVerification(cmd.OutOrStdout(), x)
 	}

@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// Append stores an event: its deliveries are handed out from then on. All of
-// the event is the caller's to set but Size, see [Event.SetRoutes]. It returns
-// nil only when a crash or a power cut can no longer undo that.
+// Append stores an event, whose deliveries are handed out from then on. The caller sets
+// all of the event but Size, see [Event.SetRoutes]. Append returns nil only when a
+// crash or a power cut can no longer undo that.
 //
-// It does not end early with ctx: whoever waits for the event has gone then,
-// but will send it again, and must find it dedupEntry if it was stored.
+// Append does not end early with ctx: a sender who has gone will send the event again,
+// and the copy must be known as a duplicate if the event was stored.
 //
-// It returns ErrFull when the event would take more space than it may: all
-// undelivered events together no more than the backend's maximum (a little
-// less, except for sources whose provider never retries), those of one source
-// no more than half of it. Other errors are those of the store.
+// Append returns ErrFull when the event would take more space than it may: all
+// undelivered events together no more than the backend's maximum (a little less, except
+// for sources whose provider never retries), those of one source no more than half of
+// it. Other errors are those of the store.
 func (e *Engine) Append(ctx context.Context, ev *Event) error {
 	space, err := e.admit(ev)
 	if err != nil {
@@ -31,8 +31,8 @@ func (e *Engine) Append(ctx context.Context, ev *Event) error {
 	return nil
 }
 
-// reservation is space for an event that is being appended: the store counts
-// it only when it is committed.
+// reservation is space for an event that is being appended. The store counts the event
+// only when it is committed.
 type reservation struct {
 	engine  *Engine
 	account *sourceState
@@ -52,7 +52,7 @@ func (e *Engine) admit(ev *Event) (reservation, error) {
 	r := reservation{e, snap.sourceStates[ev.Source], ev.Request.Size()}
 
 	// Reserve first, then ask the store: an event that is committed in between
-	// is counted twice, never missed.
+	// counts twice, never not at all.
 	ofAll, ofSource := e.reserved.Add(r.size), r.size
 	if r.account != nil {
 		ofSource = r.account.reserved.Add(r.size)
@@ -86,11 +86,10 @@ func (r *Request) Size() int64 {
 	return int64(n)
 }
 
-// Revive queues those deliveries of an event again that are dead: what a
-// provider's "redeliver" button means. It returns how many there were. An event
-// that is not there any more has none.
+// Revive queues the dead deliveries of an event again: what a provider's "redeliver"
+// button means. It returns how many there were. An event that is gone has none.
 func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
-	// Most duplicates are of events that are well. Those must not cost a write.
+	// Most duplicates are of events without a dead letter, which must not cost a write.
 	ev, err := e.store.Get(ctx, id)
 	if err == nil && !ev.hasDeadLetter() {
 		return 0, nil

@@ -19,7 +19,7 @@ func sized(t *testing.T, source string, size int) *queue.Event {
 	return e
 }
 
-// fill appends events until one is refused, and returns how many were not.
+// fill appends events until one is refused, and returns how many were taken.
 func (s *setup) fill(source string, size int) (n int) {
 	s.t.Helper()
 	for settled := false; ; {
@@ -69,7 +69,7 @@ func TestSpace(t *testing.T) {
 	})
 }
 
-// Undelivered returns the bytes of what is not delivered.
+// Undelivered returns how many events there are, and how many bytes they take.
 func (s *setup) Undelivered() (count, bytes int64) {
 	for _, states := range s.Usage().Events {
 		for _, counter := range states {
@@ -80,8 +80,8 @@ func (s *setup) Undelivered() (count, bytes int64) {
 	return count, bytes
 }
 
-// Many appends are committed together, so what is stored says little about
-// what has been admitted.
+// Many appends are committed together: the size of the store says little about how much
+// has been admitted.
 func TestSpaceIsReserved(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const limit = 100 << 10
@@ -109,7 +109,7 @@ func TestSpaceIsReserved(t *testing.T) {
 		if _, bytes := s.Undelivered(); bytes > limit/2 || stored.Load() == 0 {
 			t.Errorf("%d events of %d bytes were stored, %d refused", stored.Load(), bytes, refused.Load())
 		}
-		// What was reserved is free again.
+		// The reserved space is free again.
 		if int(stored.Load())+s.fill("shop", 4<<10) < 10 {
 			t.Error("reservations outlive their appends")
 		}

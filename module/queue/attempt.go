@@ -11,16 +11,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// errEnded says that a delivery is not pending any more.
+// errEnded says that a delivery, or the check of a held event, has ended already.
 var errEnded = errors.New("delivery has ended")
 
-// attempt tries to deliver the event to the route's route. What it returns
-// records the outcome, and holds on to nothing of the request.
+// attempt makes one attempt at an event's delivery to the queue's route. It returns a
+// function that records the outcome, and that keeps nothing of the request in memory.
 func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (record func()) {
 	r := q.route
 	d := ev.Delivery(f.route.Route)
 	if d == nil || d.State != Pending {
-		return func() {} // the lease keeps it from coming back at once
+		return func() {} // the lease keeps the event from being claimed again at once
 	}
 	number := d.Attempts + 1
 	attempts := e.attemptsContext()
@@ -33,7 +33,7 @@ func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (reco
 		observer.Delivered(f.route.Source, f.route.Route, ended.Sub(d.Queued))
 	}
 	if result.Outcome == Interrupted && attempts.Err() != nil {
-		return func() { e.giveBack(f) } // as if it had not been made
+		return func() { e.giveBack(f) } // the attempt does not count
 	}
 	e.examine(q, result, probe, ended)
 	return func() {
@@ -44,11 +44,11 @@ func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (reco
 	}
 }
 
-// interruptedPause keeps attempts that say they were interrupted, but not by
-// the engine, from being made over and over.
+// interruptedPause keeps an attempt from being made over and over that says that it was
+// interrupted, without having been.
 const interruptedPause = time.Second
 
-// applyResult changes a delivery by what came of an attempt.
+// applyResult changes a delivery by the result of an attempt.
 func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended time.Time) {
 	if result.Outcome == Interrupted {
 		d.Due = ended.Add(interruptedPause)
@@ -71,7 +71,7 @@ func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended
 	}
 }
 
-// deliver runs the route's Deliver under its timeout and survives its panics.
+// deliver runs the route's Deliver under its timeout, and recovers its panics.
 func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number int) (result Result) {
 	ctx, cancel := context.WithTimeout(attempts, r.Timeout)
 	defer cancel()
@@ -85,7 +85,7 @@ func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number i
 			result.Outcome = Retry
 		}
 		if result.Outcome == Retry && attempts.Err() != nil {
-			result.Outcome = Interrupted // it had no chance to succeed
+			result.Outcome = Interrupted // the attempt had no chance to succeed
 		}
 		if result.Outcome == Succeeded {
 			result.Reason = ""
@@ -95,7 +95,7 @@ func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number i
 	return r.Deliver(ctx, ev, number)
 }
 
-// maxReason is the longest reason that is stored, in bytes: some quote what an
+// maxReason is how many bytes of a reason are stored. Some reasons quote what an
 // upstream has sent.
 const maxReason = 256
 
@@ -106,20 +106,19 @@ func shortened(reason string) string {
 	return strings.ToValidUTF8(reason[:maxReason], "") + "..."
 }
 
-// attemptsContext returns the context that all attempts are made under. No
-// configuration can cancel it.
+// attemptsContext returns the context of all attempts. A reload does not cancel it.
 func (e *Engine) attemptsContext() context.Context {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.attempts
 }
 
-// settle stores what came of a pending delivery.
+// recordOutcome stores a change of a pending delivery, and tells who waits for it.
 func (e *Engine) recordOutcome(f inFlight, change func(*Delivery)) {
 	ev, err := e.update(f.id, func(ev *Event) error {
 		d := ev.Delivery(f.route.Route)
 		if d == nil || d.State != Pending {
-			return errEnded // somebody else has decided about it
+			return errEnded // somebody else has decided about the delivery
 		}
 		change(d)
 		return nil
@@ -136,15 +135,15 @@ func (e *Engine) recordOutcome(f inFlight, change func(*Delivery)) {
 	case d.State == Pending:
 		e.wake(f.route, d.Due)
 	case d.Key != "":
-		e.wake(f.route, Now()) // for the next one with the key
+		e.wake(f.route, Now()) // the next delivery with the key may go
 	}
 }
 
-// unrecorded logs that an outcome could not be stored. The lease is left to
-// end by itself, then the work is done once more.
+// logUnrecorded logs that an outcome could not be stored. When the lease has run out
+// the work is done once more.
 func (e *Engine) logUnrecorded(f inFlight, err error) {
 	switch {
-	case errors.Is(err, errEnded), errors.Is(err, ErrNotFound): // nothing will end the lease
+	case errors.Is(err, errEnded), errors.Is(err, ErrNotFound): // no update will end the lease
 		e.store.Release(f.route, f.id)
 		return
 	case errors.Is(err, ErrClosed):

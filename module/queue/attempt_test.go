@@ -31,7 +31,7 @@ func (s *setup) tried(id queue.ID) (d *queue.Delivery) {
 	return d
 }
 
-func TestOrder(t *testing.T) {
+func TestOneAtATimeKeepsOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
 		var ids []queue.ID
@@ -64,7 +64,7 @@ func TestConcurrency(t *testing.T) {
 			last = s.append(newEvent(t, "shop", "app"))
 		}
 		eventually(t, "three attempts", func() bool { return a.count() == 3 })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != 3 {
 			t.Errorf("%d attempts at once", a.count())
 		}
@@ -97,7 +97,7 @@ func TestSlowRouteDelaysNoOther(t *testing.T) {
 	})
 }
 
-// Neither does one whose events take long to read.
+// Nor does a route whose events take long to read delay others.
 func TestSlowClaimDelaysNoOther(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		hang := make(chan struct{})
@@ -210,7 +210,7 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// The outcome of an attempt is known while the store cannot take it.
+// The outcome of an attempt is stored once the store is available again.
 func TestOutcomeWhileTheStoreIsUnavailable(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var broken atomic.Bool
@@ -236,8 +236,7 @@ func TestOutcomeWhileTheStoreIsUnavailable(t *testing.T) {
 	})
 }
 
-// An outcome that cannot be stored leads to another attempt when the lease is
-// over.
+// An outcome that cannot be stored leads to another attempt after the lease.
 func TestOutcomeIsLost(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var tries atomic.Int32
@@ -288,7 +287,7 @@ func TestUnrecordedOutcomesAreBounded(t *testing.T) {
 		r.Concurrency = 1
 		s.attach(r)
 		eventually(t, "attempts", func() bool { return a.count() == queue.MaxUnrecorded+1 })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != queue.MaxUnrecorded+1 {
 			t.Errorf("%d attempts while no outcome could be stored", a.count())
 		}
@@ -315,8 +314,8 @@ func TestHandlerOutlivesItsLease(t *testing.T) {
 	})
 }
 
-// A delivery that is claimed between its update and the end of the work on it
-// is not stuck.
+// A delivery is not stuck that is claimed between its update and the end of the work on
+// it.
 func TestClaimedTooEarly(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var updates atomic.Int32

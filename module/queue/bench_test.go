@@ -28,14 +28,14 @@ func (d diskBackend) Open(logger *zap.Logger) (queue.Store, error) {
 // benchEngine returns an engine with a source, shop.
 func benchEngine(b *testing.B, source *queue.Source) *queue.Engine {
 	b.Helper()
-	backend := diskBackend(b.TempDir())
-	e, err := queue.NewEngine(backend, zap.NewNop())
+	store := diskBackend(b.TempDir())
+	e, err := queue.NewEngine(store, zap.NewNop())
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { e.Close() })
 	e.Attach(&queue.Config{
-		Backend:   backend,
+		Backend:   store,
 		Retention: queue.Retention{Done: time.Hour, Failed: time.Hour},
 		Sources:   map[string]*queue.Source{"shop": source},
 	})

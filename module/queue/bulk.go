@@ -10,7 +10,7 @@ type Left string
 
 func (l Left) Error() string { return string(l) }
 
-// The reasons there are.
+// The reasons to leave an event as it is.
 const (
 	LeftBusy     Left = "an attempt is running"
 	LeftHeld     Left = "its proof is still being checked"
@@ -18,17 +18,17 @@ const (
 	LeftIdle     Left = "there is nothing to do"
 )
 
-// Operation is what an operator has done with an event: [Replay] or [Drop].
+// Operation is what an operator does with events: a [Replay] or a [Drop].
 type Operation interface {
-	// apply changes the event and returns the routes of the deliveries that it
-	// changed, or a Left.
+	// apply changes the event, and returns the routes of the deliveries that it
+	// changed. Its error is a Left.
 	apply(e *Event, state stateFunc, now time.Time) ([]RouteKey, error)
 }
 
 // stateFunc returns the state of an event's delivery as an operator sees it.
 type stateFunc func(*Delivery) DeliveryState
 
-// Task is an operation on an event as it was loaded.
+// Task is an operation on an event as the operator loaded it.
 type Task struct {
 	Event *Event
 	Operation
@@ -36,14 +36,14 @@ type Task struct {
 
 // Ending is what came of a task.
 type Ending struct {
-	Deliveries int // that were changed
-	Parked     int // of them, those that nobody delivers for now
+	Deliveries int // how many the task changed
+	Parked     int // how many of them have a route that is paused or not configured
 	Err        error
 }
 
-// Bulk carries out tasks, in one transaction and in their order: of replayed
-// deliveries that are to go in order, those of earlier tasks go first. What is
-// being worked on by somebody else is left to that.
+// Bulk carries out tasks, in one transaction and in their order: where replayed
+// deliveries go in order, those of earlier tasks go first. Deliveries that are being
+// attempted stay as they are.
 func (e *Engine) Bulk(ctx context.Context, tasks []Task) []Ending {
 	endings := make([]Ending, len(tasks))
 	index := make(map[ID]int, len(tasks))
@@ -56,7 +56,7 @@ func (e *Engine) Bulk(ctx context.Context, tasks []Task) []Ending {
 		}
 		ids = append(ids, task.Event.ID)
 		index[task.Event.ID] = i
-		endings[i].Err = ErrNotFound // unless it is met
+		endings[i].Err = ErrNotFound // unless the store has the event
 		e.reserve(task.Event, mine)
 	}
 	if len(ids) == 0 {
@@ -88,8 +88,7 @@ func (e *Engine) Bulk(ctx context.Context, tasks []Task) []Ending {
 	return endings
 }
 
-// Try returns how an operation would end, and changes nothing but the event
-// that it is given.
+// Try returns how a task would end. It changes the task's event, and nothing else.
 func (e *Engine) Try(task Task) Ending {
 	if _, drop := task.Operation.(Drop); drop && task.Event.unproven() {
 		return Ending{}
@@ -99,9 +98,8 @@ func (e *Engine) Try(task Task) Ending {
 	return Ending{Deliveries: len(routes), Err: err}
 }
 
-// wakeAll has routes looked at in which something has changed, be it that what
-// waited behind it may go on. It returns how many there are, and how many of
-// them nobody looks at.
+// wakeAll wakes the routes in which deliveries have changed: those, or the ones behind
+// them, may be due. It returns how many routes there are, and how many have no queue.
 func (e *Engine) wakeAll(routes []RouteKey, now time.Time) (all, parked int) {
 	for _, route := range routes {
 		if q := e.snapshot.Load().queues[route]; q == nil {
@@ -115,8 +113,8 @@ func (e *Engine) wakeAll(routes []RouteKey, now time.Time) (all, parked int) {
 	return len(routes), parked
 }
 
-// stateFor returns the states of an event's deliveries for somebody who has
-// reserved what nobody works on. The rest is being delivered.
+// stateFor returns the states of an event's deliveries for a caller who has reserved
+// them. What the caller could not reserve is being delivered.
 func (e *Engine) stateFor(ev *Event, mine map[inFlight]bool) stateFunc {
 	queues := e.snapshot.Load().queues
 	return func(d *Delivery) DeliveryState {
@@ -133,9 +131,9 @@ func (e *Engine) stateFor(ev *Event, mine map[inFlight]bool) stateFunc {
 	}
 }
 
-// reserve takes the tickets for what an event waits for, those that are free.
-// Operators that decide about an event which waits for nothing exclude each
-// other by the inFlight for its check.
+// reserve begins all that an event waits for, as far as nobody else has begun it. For
+// an event that waits for nothing it begins the check, so that operators exclude each
+// other.
 func (e *Engine) reserve(ev *Event, mine map[inFlight]bool) {
 	waits := make(map[RouteKey]bool)
 	for route := range ev.Waiting {

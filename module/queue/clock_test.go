@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// wallClock is a clock that a test sets, next to one that only runs.
+// wallClock is a clock with a wall clock that a test sets, and a monotonic clock.
 type wallClock struct {
 	clock
 	wall, mono time.Duration
@@ -55,7 +55,7 @@ func TestClockDoesNotGoBack(t *testing.T) {
 	}
 }
 
-// Both clocks are not read at the same moment.
+// The wall clock and the monotonic one are not read at the same moment.
 func TestClockTrembles(t *testing.T) {
 	w := &wallClock{wall: 1000 * time.Hour}
 	for last, i := w.now(), 0; i < 100; i++ {

@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// complaint is something that may go wrong a thousand times a second and is
-// logged once a minute.
+// complaint limits a message to one a minute: what it is about may happen a thousand
+// times a second.
 type complaint struct{ last atomic.Int64 }
 
 func (c *complaint) due() bool {
@@ -16,7 +16,7 @@ func (c *complaint) due() bool {
 	return now-last >= int64(time.Minute) && c.last.CompareAndSwap(last, now)
 }
 
-// complain logs that the store failed, unless that is because of Close.
+// complain logs that the store failed, unless the engine is being closed.
 func (e *Engine) complain(doing string, err error, fields ...zap.Field) {
 	if e.life.Err() == nil && e.failing.due() {
 		e.snapshot.Load().logger.Error(doing, append(fields, zap.Error(err))...)

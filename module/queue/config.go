@@ -7,43 +7,43 @@ import (
 	"go.uber.org/zap"
 )
 
-// Config is what an engine works by. It must not change once it is attached.
+// Config is what an engine works by. An attached Config must not change.
 type Config struct {
 	Backend   Backend
 	Retention Retention          // MaxBytes comes from the backend
 	Sources   map[string]*Source // by name
-	Observer  Observer           // nil = nobody watches
-	Logger    *zap.Logger        // nil = the one the engine was made with
+	Observer  Observer           // nil = none
+	Logger    *zap.Logger        // nil = that of the engine
 }
 
 // Source is the engine's view of one configured source.
 type Source struct {
-	// Window is how long a delivery ID is remembered; 0 = not at all. Entries
-	// is how many of them fit into memory.
+	// Window is how long a delivery ID is remembered, 0 = not at all. Entries is
+	// how many delivery IDs are remembered at most.
 	Window  time.Duration
 	Entries int
 
-	// LastToRefuse marks a source whose provider never retries: when space
-	// runs out, the others are refused first.
+	// LastToRefuse marks a source whose provider never retries: when space runs
+	// out, other sources are refused first.
 	LastToRefuse bool
 
-	// Routes are the routes by name, `otherwise` included. A source without
-	// routes stores nothing, and neither does its window.
+	// Routes are the routes by name, `otherwise` included. A source without routes
+	// stores no events, and no entries of its dedup window.
 	Routes map[string]*Route
 
 	// Check checks the proof of a held event by a call. It is nil unless the
-	// provider's proof needs one. It must end when its context does.
+	// provider's proof needs one. Check must end when its context does.
 	Check func(ctx context.Context, e *Event) Verdict
 
-	// Route names the routes that take an event that was held and turned out
-	// to be genuine. It is nil unless Check is set.
+	// Route names the routes that take a held event whose proof was found genuine.
+	// It is nil unless Check is set.
 	Route func(e *Event) []string
 }
 
 // Route is the engine's view of one route.
 type Route struct {
-	// Deliver makes one attempt, the first one having the number 1. It must end
-	// when its context does, which is after Timeout or at shutdown.
+	// Deliver makes one attempt; the first attempt has the number 1. Deliver must
+	// end when its context does, which is after Timeout or at shutdown.
 	Deliver func(ctx context.Context, e *Event, attempt int) Result
 
 	Concurrency int           // attempts at once
@@ -53,11 +53,11 @@ type Route struct {
 	// Retry decides when a delivery is tried again, and when it is given up.
 	Retry RetryPolicy
 
-	// Key returns the key that keeps an event's delivery in order, "" for none.
-	// It is asked for events that were held; others bring their keys along. nil
-	// means that the route keeps no order.
+	// Key returns the key that keeps an event's delivery in order, "" for none. The
+	// engine asks for the keys of held events; other events bring their keys along.
+	// nil means that the route keeps no order.
 	Key  func(e *Event) string
-	Hold bool // a dead letter stops its key
+	Hold bool // a dead letter holds its key
 }
 
 // Outcome says how an attempt ended. The zero value counts as Retry.
@@ -78,8 +78,8 @@ const (
 type Result struct {
 	Outcome    Outcome
 	Status     int           // HTTP status, 0 when nothing answered
-	Reason     string        // why it did not succeed; an operator reads it
-	RetryAfter time.Duration // what the destination asked for, 0 when it did not
+	Reason     string        // why the attempt did not succeed; an operator reads it
+	RetryAfter time.Duration // pause that the destination asked for, 0 when it asked for none
 }
 
 // Finding is what a call said about the proof of a held event.
@@ -90,9 +90,9 @@ const (
 	Genuine Finding = "genuine"
 	// Forged means that the proof is not one of the provider's, for certain.
 	Forged Finding = "forged"
-	// Used means that the proof is not good any more, or is not good without
-	// an explanation. If an earlier call may have used it up this proves
-	// nothing; if there was none it is as good as Forged.
+	// Used means that the proof is no longer good, or is not good for an unknown
+	// reason. That proves nothing if an earlier call may have used the proof up. If
+	// there was no earlier call, Used is as good as Forged.
 	Used Finding = "used"
 	// Undecided means that the call had no outcome.
 	Undecided Finding = "undecided"
@@ -101,20 +101,20 @@ const (
 // Verdict is the outcome of a call that checks the proof of a held event.
 type Verdict struct {
 	Finding Finding
-	Sent    bool   // of an undecided one: the call may have reached the provider
+	Sent    bool   // the call may have reached the provider, though it is undecided
 	Reason  string // an operator reads it
 }
 
-// Observer is told what happens, for metrics and events. Its methods must
-// return at once, and are called from many goroutines.
+// Observer is told what happens, for metrics and events. Its methods must return at
+// once. Many goroutines call them.
 type Observer interface {
 	// Attempted is called after each attempt.
 	Attempted(source, route string, outcome Outcome, took time.Duration)
 	// Delivered is called when a destination took an event, with the time since
 	// the delivery was accepted, or queued again.
 	Delivered(source, route string, after time.Duration)
-	// Failing is called when the upstream of a route has failed repeatedly, so
-	// that the route is only probed from now on.
+	// Failing is called when the upstream of a route has failed repeatedly, so that
+	// from now on the route is only probed.
 	Failing(source, route, reason string)
 	// Recovered is called when a failing route goes back to full speed.
 	Recovered(source, route string)
@@ -128,7 +128,7 @@ type Observer interface {
 	Conflicted(source string, id ID)
 }
 
-// nobody is the observer of those who want none.
+// nobody is the Observer of a configuration without one.
 type nobody struct{}
 
 func (nobody) Attempted(string, string, Outcome, time.Duration) {}

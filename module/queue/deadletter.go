@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// On a failing route most deliveries get no last attempt that would end them.
-// They are given up after the same time: those that were never tried after each
-// probe and when the janitor comes round, the others when it does.
+// On a failing route most deliveries get no last attempt that would end them. They
+// become dead letters after the same time as on a healthy one: those that were never
+// tried after each probe, and all of them when the janitor comes round.
 
-// deadLetterUntried goes by due times: what was never tried is due since it was queued.
+// deadLetterUntried ends the deliveries of a failing route that were never tried for long
+// enough. Such a delivery is due since it was queued, so the due time tells.
 func (e *Engine) deadLetterUntried(q *routeQueue) {
 	why, _, failing := q.health.failing()
 	if snap := e.snapshot.Load(); failing && snap.queues[q.RouteKey] == q {
@@ -19,7 +20,8 @@ func (e *Engine) deadLetterUntried(q *routeQueue) {
 	}
 }
 
-// deadLetterFailing ends what has waited for failing routes as long as it may.
+// deadLetterFailing ends the deliveries of all failing routes that have waited for as
+// long as their route tries.
 func (e *Engine) deadLetterFailing(snap *snapshot, now time.Time) error {
 	for _, q := range snap.queues {
 		if why, _, failing := q.health.failing(); failing {
@@ -32,11 +34,12 @@ func (e *Engine) deadLetterFailing(snap *snapshot, now time.Time) error {
 	return nil
 }
 
-// deadLetterTried looks through the events that are old enough: what was tried has
-// been put off, and is due only behind all that was not. The rest is left to
-// deadLetterUntried: it may stand behind a dead letter that holds its key.
+// deadLetterTried ends the deliveries of a failing route that were tried, which is why
+// they are due later than they were queued. It looks through all events that are old
+// enough. Deliveries that were never tried are left to deadLetterUntried: they may stand
+// behind a dead letter that holds their key.
 func (e *Engine) deadLetterTried(snap *snapshot, q *routeQueue, reason string, now time.Time) error {
-	oldest, waits := e.oldestIDs(e.life)[q.RouteKey]
+	first, waits := e.oldestIDs(e.life)[q.RouteKey]
 	if !waits {
 		return nil
 	}
@@ -44,8 +47,8 @@ func (e *Engine) deadLetterTried(snap *snapshot, q *routeQueue, reason string, n
 	overdue := func(d *Delivery) bool {
 		return d.State == Pending && d.Due.After(d.Queued) && !d.Queued.After(deadline)
 	}
-	clear(oldest[8:]) // the walk starts above it
-	return e.store.Ascend(e.life, oldest, func(ev *Event) bool {
+	clear(first[8:]) // the earliest ID of that millisecond, to begin with the event itself
+	return e.store.Ascend(e.life, first, func(ev *Event) bool {
 		if timeOf(ev.ID).After(deadline) || !e.inForce(snap) {
 			return false
 		}
@@ -55,7 +58,7 @@ func (e *Engine) deadLetterTried(snap *snapshot, q *routeQueue, reason string, n
 		}
 		defer e.end(f)
 		e.recordOutcome(f, func(d *Delivery) {
-			if overdue(d) { // still
+			if overdue(d) { // an operator may have replayed the delivery meanwhile
 				d.deadLetter(reason, q.route.Hold, now)
 			}
 		})
@@ -63,14 +66,15 @@ func (e *Engine) deadLetterTried(snap *snapshot, q *routeQueue, reason string, n
 	})
 }
 
-// kill makes a dead letter of a delivery. If it has a key, hold has it stop that.
+// deadLetter makes a dead letter of a delivery. hold says that the dead letter holds its
+// key, if the delivery has one.
 func (d *Delivery) deadLetter(reason string, hold bool, now time.Time) {
 	d.State, d.Ended, d.Reason = Dead, now, reason
 	d.Holds = hold && d.Key != ""
 }
 
-// deadLetterParked ends what has waited too long for a route that the configuration
-// does not name.
+// deadLetterParked ends what has waited too long for a route that has no queue: one that
+// is paused or not configured.
 func (e *Engine) deadLetterParked(snap *snapshot, now time.Time) error {
 	keep := snap.cfg.Retention.Failed
 	reason := fmt.Sprintf("parked for %v", keep)
@@ -92,11 +96,11 @@ func (e *Engine) deadLetterParked(snap *snapshot, now time.Time) error {
 	return nil
 }
 
-// deadLetterDue ends what has been due in a route for longer than it is kept.
+// deadLetterDue ends what has been due in a route for longer than keep.
 func (e *Engine) deadLetterDue(snap *snapshot, route RouteKey, now time.Time, keep time.Duration, reason string) error {
 	hold := snap.holds(route)
 	for e.inForce(snap) {
-		// Looking that far back, the lease must be as much longer.
+		// The claim looks back by keep, so its lease must last for keep, and longer.
 		events, _, err := e.store.Claim(e.life, route, now.Add(-keep), keep+e.timing.LeaseMargin, maxBatch)
 		if err != nil || len(events) == 0 {
 			return err
@@ -108,7 +112,7 @@ func (e *Engine) deadLetterDue(snap *snapshot, route RouteKey, now time.Time, ke
 	return nil
 }
 
-// gaveUp is the reason of deliveries that were tried for long enough.
+// gaveUp is the reason of a delivery that was tried for long enough.
 func (r *Route) gaveUp(last string) string {
 	return fmt.Sprintf("gave up after %v: %s", r.Retry.Lasts(), last)
 }

@@ -15,34 +15,34 @@ type Seen struct {
 	Conflict bool // the copy has another body
 }
 
-// Flight is the way of a delivery's first copy to the store. It ends with Keep
-// or with Release; whatever is called after that does nothing.
+// Flight is the way of a delivery's first copy to the store. Keep or Release ends it;
+// later calls of either do nothing.
 type Flight struct {
 	dedup *dedupWindow // nil: the source remembers nothing
 	key   DedupKey
 	body  uint64
 
 	// Guarded by the window's mutex.
-	landed chan struct{} // made for the first copy that waits, closed at the end
+	landed chan struct{} // made for the first copy that waits, closed at the end of the flight
 	ended  bool
 	kept   bool
-	seen   dedupEntry // if kept
+	seen   dedupEntry // if the flight was kept
 }
 
-// window remembers the deliveries of a source. The oldest is forgotten first.
+// dedupWindow remembers the deliveries of a source. It forgets the oldest one first.
 type dedupWindow struct {
 	mu      sync.Mutex
 	entries *dedupEntries
 	limit   int
 	length  time.Duration
-	stored  bool // the store remembers its entries, too
-	filled  bool // with what the store knows
+	stored  bool // the store has the entries, too
+	filled  bool // it has what the store has
 	flights map[DedupKey]*Flight
 	evicted func(enough int)
 }
 
-// dedupEntry is an entry of a window. One million of them is why it is small, and
-// has no pointers.
+// dedupEntry is an entry of a dedup window. It is small and has no pointers: there may
+// be a million entries.
 type dedupEntry struct {
 	id    ID
 	body  uint64
@@ -54,14 +54,13 @@ func (r dedupEntry) seen(body uint64) Seen { return Seen{ID: r.id, Conflict: r.b
 // noFlight serves all sources that remember nothing.
 var noFlight = new(Flight)
 
-// Enter asks whether a delivery of a source came before; body is a hash of its
-// body. The first copy gets a Flight. A copy that arrives while that is under
-// way waits for its end: if the flight was kept the copy is a duplicate, which
-// gets no Flight but what was seen; if it was released, one of the copies is
-// the first now.
+// Enter asks whether a delivery of a source came before; body is a hash of its body. The
+// first copy gets a Flight. A copy that arrives during that flight waits for the end of
+// the flight. If the flight was kept the copy is a duplicate: it gets no Flight, but
+// what was seen. If the flight was released, one of the copies is the first one now.
 //
-// The error is the context's, or ErrUnavailable: until the store has been read,
-// nobody knows what it remembers nor, if the clock was set back, what time it is.
+// The error is that of the context, or ErrUnavailable: until the engine has read the
+// store it does not know what to remember, nor what time it is if the clock was set back.
 func (e *Engine) Enter(ctx context.Context, source string, key DedupKey, body uint64) (*Flight, Seen, error) {
 	snap := e.snapshot.Load()
 	src, state := snap.source(source), snap.sourceStates[source]
@@ -116,8 +115,8 @@ func (w *dedupWindow) enter(ctx context.Context, key DedupKey, body uint64) (*Fl
 	}
 }
 
-// Keep remembers the delivery until a time, under the ID of its event; the zero
-// ID if the event is not stored.
+// Keep remembers the delivery until a time, under the ID of its event: the zero ID if
+// the event is not stored.
 func (f *Flight) Keep(id ID, until time.Time) {
 	f.end(func(w *dedupWindow) int {
 		f.kept, f.seen = true, dedupEntry{id, f.body, until.UnixNano()}
@@ -152,8 +151,8 @@ func (f *Flight) end(how func(*dedupWindow) int) {
 	}
 }
 
-// add adds an entry. If another one had to be forgotten too early for it, it
-// returns the number of entries that would have kept that one, else 0.
+// add adds an entry. If that made the window forget another entry before its time, add
+// returns how many entries would have kept that one, else 0.
 func (w *dedupWindow) add(key DedupKey, r dedupEntry) (enough int) {
 	if w.entries.remove(key); w.entries.len() >= w.limit {
 		enough = w.evict(Now())
@@ -162,7 +161,7 @@ func (w *dedupWindow) add(key DedupKey, r dedupEntry) (enough int) {
 	return enough
 }
 
-// evict forgets the oldest entry and returns what add does.
+// evict forgets the oldest entry, and returns what add does.
 func (w *dedupWindow) evict(now time.Time) (enough int) {
 	key, r, _ := w.entries.oldest()
 	w.entries.remove(key)
@@ -170,13 +169,13 @@ func (w *dedupWindow) evict(now time.Time) (enough int) {
 	if left <= 0 {
 		return 0
 	}
-	// It took its age to fill the window.
+	// The window was filled during the age of that entry.
 	age := max(int64(w.length)-left, 1)
 	return int(min(math.Ceil(float64(w.limit)*float64(w.length)/float64(age)), math.MaxInt32))
 }
 
-// configure gives the window the length and the number of entries that its
-// source has now. A source that remembers nothing for now keeps what it has.
+// configure gives the window the length and the number of entries that its source has
+// now. A source that remembers nothing for now keeps its entries.
 func (w *dedupWindow) configure(src *Source) {
 	w.mu.Lock()
 	if w.entries == nil {
@@ -184,8 +183,8 @@ func (w *dedupWindow) configure(src *Source) {
 		w.limit, w.entries = 1, newDedupEntries()
 	}
 	enough := 0
-	// While a source remembers nothing, and while it stores nothing, the store
-	// learns or keeps what the window does not know.
+	// While a source remembers nothing or stores nothing, the store gets, or keeps,
+	// entries that the window does not have.
 	stored := src.stored() && src.Window > 0
 	w.filled = w.filled && w.stored == stored || !stored
 	w.stored = stored
@@ -198,7 +197,7 @@ func (w *dedupWindow) configure(src *Source) {
 	}
 }
 
-// resize returns what add does.
+// resize changes how much the window remembers, and returns what add does.
 func (w *dedupWindow) resize(limit int, length time.Duration) (enough int) {
 	for now := Now(); w.entries.len() > limit; {
 		enough = max(enough, w.evict(now))
@@ -207,7 +206,7 @@ func (w *dedupWindow) resize(limit int, length time.Duration) (enough int) {
 	return enough
 }
 
-// fill adds what the store remembers, the entry that ends first coming first.
+// fill adds an entry that the store has. Entries that end first come first.
 func (w *dedupWindow) fill(key DedupKey, r dedupEntry) {
 	w.mu.Lock()
 	enough := w.add(key, r)
@@ -226,7 +225,7 @@ func (w *dedupWindow) forget(key DedupKey, id ID) {
 	}
 }
 
-// prune removes entries whose time is over.
+// prune removes the entries whose time is over.
 func (w *dedupWindow) prune(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -257,8 +256,8 @@ func (w *dedupWindow) setFilled() {
 	w.mu.Unlock()
 }
 
-// fillDedup gives the snapshot's dedup windows what the store remembers, those
-// that do not have it yet. It returns false if the store could not be read.
+// fillDedup gives the snapshot's dedup windows the entries that the store has, as far as
+// they lack those. It returns false if the store could not be read.
 func (e *Engine) fillDedup(snap *snapshot) bool {
 	empty := make(map[string]*dedupWindow)
 	for source := range snap.cfg.Sources {

@@ -7,14 +7,14 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// pageEntries is how many entries lie side by side.
+// pageEntries is how many entries a page has.
 const pageEntries = 64
 
-// entries are what a window remembers, in the order in which they came. They lie
-// in pages without pointers: the garbage collector, which would look at each of a
-// million entries again and again, looks at the pages only.
+// dedupEntries are the entries of a dedup window, in the order in which they came. They lie
+// in pages without pointers: the garbage collector would look at each of a million
+// entries again and again, and looks at the pages only.
 type dedupEntries struct {
-	numbers map[DedupKey]uint64                // of the entries, in the order of time
+	numbers map[DedupKey]uint64                // of the entries, in the order in which they came
 	pages   *simplelru.LRU[uint64, *dedupPage] // by number / pageEntries, oldest first
 	next    uint64
 }
@@ -22,17 +22,17 @@ type dedupEntries struct {
 type dedupPage struct {
 	keys   [pageEntries]DedupKey
 	values [pageEntries]dedupEntry
-	used   uint64 // a bit for each entry that is there
+	used   uint64 // a bit for each entry that is not removed
 }
 
 func newDedupEntries() *dedupEntries {
-	pages, _ := simplelru.NewLRU[uint64, *dedupPage](math.MaxInt, nil) // fails below 1
+	pages, _ := simplelru.NewLRU[uint64, *dedupPage](math.MaxInt, nil) // fails for sizes below 1 only
 	return &dedupEntries{numbers: make(map[DedupKey]uint64), pages: pages}
 }
 
 func (e *dedupEntries) len() int { return len(e.numbers) }
 
-// get returns an entry and leaves the order as it is.
+// get returns an entry. It leaves the order as it is.
 func (e *dedupEntries) get(key DedupKey) (r dedupEntry, ok bool) {
 	number, ok := e.numbers[key]
 	if !ok {
@@ -42,7 +42,7 @@ func (e *dedupEntries) get(key DedupKey) (r dedupEntry, ok bool) {
 	return page.values[number%pageEntries], true
 }
 
-// add adds an entry, whose key is not there, as the newest one.
+// add adds an entry under a new key, as the newest one.
 func (e *dedupEntries) add(key DedupKey, r dedupEntry) {
 	page, ok := e.pages.Peek(e.next / pageEntries)
 	if !ok {

@@ -78,7 +78,7 @@ func TestFiftyCopiesAtOnce(t *testing.T) {
 				if taken {
 					first.Add(1)
 				}
-				// Whoever is told of the event finds it on disk.
+				// A sender who is told of the event can rely on the store having it.
 				if _, err := s.Get(context.Background(), id); err != nil {
 					t.Errorf("getting the event a copy was acknowledged for: %v", err)
 				}
@@ -121,7 +121,7 @@ func TestWaitersAfterRelease(t *testing.T) {
 				}
 			})
 		}
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if firsts.Load()+duplicates.Load() != 0 {
 			t.Error("copies did not wait for the first one")
 		}
@@ -134,7 +134,7 @@ func TestWaitersAfterRelease(t *testing.T) {
 	})
 }
 
-// Those who waited are duplicates even if the entry is gone when they wake.
+// Copies that waited are duplicates even if the entry has ended when they go on.
 func TestWaiterOfAnEntryThatEnded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -199,7 +199,7 @@ func TestEviction(t *testing.T) {
 		}
 		s.enter(0).Release()
 
-		// What is under way has not been forgotten.
+		// A flight is not forgotten.
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		if f, _, err := s.Enter(ctx, "shop", key(100), 0); f != nil || err == nil {
@@ -347,8 +347,8 @@ func TestDedupIsLean(t *testing.T) {
 	}
 }
 
-// While a source remembers nothing, what the store knows of it must not be
-// taken for read.
+// The window of a source that remembers nothing does not count as filled: the
+// store has entries that it lacks.
 func TestDedupThatWasOff(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))

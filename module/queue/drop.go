@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-// Drop says which deliveries of an event an operator gives up, of those that
-// wait and those that are dead. They are dead letters then that hold no key. An
-// event that is held or uncertain is removed instead: a later copy of it is taken
-// for new.
+// Drop says which deliveries of an event an operator gives up, of those that wait and
+// those that are dead. They become dead letters that hold no key. An event that is held
+// or uncertain is removed instead: a later copy of it counts as new.
 type Drop struct {
 	// Pick chooses deliveries by their state as an operator sees it.
 	Pick func(d *Delivery, state DeliveryState) bool
@@ -50,7 +49,7 @@ func (e *Engine) removeUnproven(ctx context.Context, ev *Event) error {
 		return LeftBusy
 	}
 	defer e.end(f)
-	stored, err := e.store.Get(ctx, ev.ID) // as it is now that nobody else may change it
+	stored, err := e.store.Get(ctx, ev.ID) // reserved: nobody else changes the event now
 	switch {
 	case err != nil:
 		return err

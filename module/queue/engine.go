@@ -12,28 +12,28 @@ import (
 	"go.uber.org/zap"
 )
 
-// Engine runs on a store: it admits events, remembers delivery IDs, hands due
-// deliveries to their destinations, and clears away what has been kept long
-// enough. It outlives configurations: they are attached and detached while the
-// store stays open. All methods may be called at the same time.
+// Engine runs on a store: it admits events, remembers delivery IDs, hands due deliveries
+// to their destinations, and deletes what has been kept long enough. Configurations are
+// attached to and detached from an engine while its store stays open. All methods may
+// be called at the same time.
 //
 //	Enter -> Append | Hold -> Keep             the request
 //	            |       |
 //	           store   Check -> Route
 //	            |       |
-//	          route -> Claim -> Deliver -> Update   the scheduler
+//	     routeQueue -> Claim -> Deliver -> Update   the scheduler
 type Engine struct {
 	store  Store
 	logger *zap.Logger
 	timing timing
 
 	snapshot   atomic.Pointer[snapshot] // never nil
-	reserved   atomic.Int64             // bytes that are being appended
+	reserved   atomic.Int64             // bytes of events that are being appended
 	poke       chan struct{}            // wakes the scheduler
 	sweep      chan struct{}            // wakes the janitor
 	life       context.Context          // ends with Close
 	die        context.CancelFunc
-	background sync.WaitGroup // scheduler and janitor
+	background sync.WaitGroup // the scheduler and the janitor
 	workers    workers
 	failing    complaint
 	oldest     oldest
@@ -44,19 +44,19 @@ type Engine struct {
 	paused    atomic.Pointer[map[RouteKey]bool] // changes under attaching; nil = not recalled yet
 
 	mu       sync.Mutex        // guards what follows, and changes of snapshot
-	working  map[inFlight]bool // true = claimed again meanwhile
-	quiet    chan struct{}     // closed when working has become empty
+	working  map[inFlight]bool // pieces of work that are being done; true = claimed again meanwhile
+	quiet    chan struct{}     // closed when no work is being done any more
 	attempts context.Context
 	cancel   context.CancelFunc // ends attempts
 }
 
 // timing is how fast an engine does what no configuration sets.
 type timing struct {
-	Grace          time.Duration // for attempts that run while the engine is detached
-	Linger         time.Duration // for those that were cancelled after it
+	Grace          time.Duration // for attempts that run when the last configuration is detached
+	Linger         time.Duration // for attempts that were cancelled after Grace
 	LeaseMargin    time.Duration // how much longer a lease lasts than its attempt may take
 	StoreRetry     time.Duration // pause after the store failed
-	Poll           time.Duration // longest time between two looks at a route
+	Poll           time.Duration // longest time between two looks at a queue
 	Sweep          time.Duration // between two runs of the janitor
 	CheckTimeout   time.Duration // timeout of a call that checks a proof
 	FirstRecheck   time.Duration // first pause between such calls; each further one is twice as long,
@@ -77,7 +77,7 @@ var defaultTiming = timing{
 	CheckFor:       72 * time.Hour,
 }
 
-// NewEngine opens the backend's store and runs an engine on it. It delivers
+// NewEngine opens the backend's store and runs an engine on it. The engine delivers
 // nothing before a configuration is attached.
 func NewEngine(backend Backend, logger *zap.Logger) (*Engine, error) {
 	return newEngine(backend, logger, defaultTiming)
@@ -109,11 +109,10 @@ func newEngine(backend Backend, logger *zap.Logger, times timing) (*Engine, erro
 	return e, nil
 }
 
-// Attach makes cfg the configuration that the engine works by; the one before
-// it has no say any more, unless cfg is detached before it. Attempts that run
-// end with the handler they began with. The dedup windows of sources that are
-// new to the engine are filled from the store; while the store is unavailable
-// their requests are refused.
+// Attach makes cfg the configuration in force. The one before has no say any more, unless
+// cfg is detached before it. Attempts that run end with the handler they began with. The
+// dedup windows of sources that are new to the engine are filled from the store; while
+// the store is unavailable their requests are refused.
 func (e *Engine) Attach(cfg *Config) {
 	e.attaching.Lock()
 	defer e.attaching.Unlock()
@@ -121,7 +120,7 @@ func (e *Engine) Attach(cfg *Config) {
 	e.workBy(cfg)
 }
 
-// workBy makes cfg the configuration that the engine works by.
+// workBy makes cfg the configuration in force.
 func (e *Engine) workBy(cfg *Config) {
 	cfg.Backend.Apply(e.store)
 	e.recall()
@@ -137,13 +136,13 @@ func (e *Engine) workBy(cfg *Config) {
 	signal(e.sweep)
 }
 
-// Detach takes back what Attach did. If cfg is the configuration that the
-// engine works by, the newest one that is still attached takes over: a reload
-// that failed half-way leaves the configuration before it at work.
+// Detach takes back what Attach did. If cfg is the configuration in force, the newest
+// one that is still attached takes over: a reload that failed half-way leaves the
+// configuration before it in force.
 //
-// If there is none, the engine stops handing out deliveries and waits for the
-// attempts that run. Those that take longer than ten seconds are interrupted:
-// they do not count, and their deliveries stay pending. Append goes on working.
+// If no other is attached, the engine stops handing out deliveries and waits for the
+// attempts that run. Attempts that take longer than ten seconds are interrupted: they
+// do not count, and their deliveries stay pending. Append goes on working.
 func (e *Engine) Detach(cfg *Config) {
 	e.attaching.Lock()
 	e.attached = slices.DeleteFunc(e.attached, func(c *Config) bool { return c == cfg })
@@ -183,8 +182,8 @@ func (e *Engine) windDown(cfg *Config) {
 	within(quiet, e.timing.Linger)
 }
 
-// Close interrupts what still runs and closes the store. Later calls of other
-// methods fail with ErrClosed or do nothing.
+// Close interrupts the attempts that still run, and closes the store. Later calls of
+// other methods fail with ErrClosed or do nothing.
 func (e *Engine) Close() error { return e.closing() }
 
 func (e *Engine) close() error {
@@ -232,7 +231,7 @@ func (e *Engine) Usage() Usage {
 	return usage
 }
 
-// underWay counts what is being worked on.
+// underWay counts the pieces of work that are being done, by route.
 func (e *Engine) underWay() map[RouteKey]int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -243,7 +242,7 @@ func (e *Engine) underWay() map[RouteKey]int64 {
 	return running
 }
 
-// Live returns how many deliveries wait for their turn.
+// Live returns how many deliveries are pending.
 func (e *Engine) Live() (n int64) {
 	for _, states := range e.store.Usage().Deliveries {
 		n += states[Pending]
@@ -280,7 +279,7 @@ func (e *Engine) State(ev *Event, d *Delivery) DeliveryState {
 	return Pending
 }
 
-// signal wakes who waits on c, or will wait next.
+// signal wakes the goroutine that waits on c, or will wait next.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -288,7 +287,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// within reports whether done is closed in time. A nil one counts as closed.
+// within reports whether done is closed in time. A nil channel counts as closed.
 func within(done <-chan struct{}, limit time.Duration) bool {
 	if done == nil {
 		return true
@@ -301,7 +300,7 @@ func within(done <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// update changes a stored event as persist does, and returns it.
+// update changes a stored event as persist does, and returns the event.
 func (e *Engine) update(id ID, change func(*Event) error) (ev *Event, err error) {
 	err = e.persist(func() error {
 		return e.store.Update(context.Background(), id, func(stored *Event) error {
@@ -312,9 +311,9 @@ func (e *Engine) update(id ID, change func(*Event) error) (ev *Event, err error)
 	return ev, err
 }
 
-// persist has write change the store, again and again while the store is
-// unavailable and the engine open. What it writes is known for good, so it
-// must not depend on anything that changes while it waits.
+// persist has write change the store, again and again while the store is unavailable
+// and the engine open. What write stores must not depend on anything that changes while
+// persist waits.
 func (e *Engine) persist(write func() error) error {
 	pause := e.timing.StoreRetry / 16
 	for {

@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/memory"
 )
 
-// inBubble runs a test whose time is not the machine's: it passes when all that the
-// test has begun waits, and at once. The queue's clock starts anew.
+// inBubble runs a test in a bubble of package synctest: time is fake, and passes at once
+// when all goroutines of the bubble wait. The queue's clock starts anew.
 func inBubble(t *testing.T, test func(*testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -27,19 +27,19 @@ func inBubble(t *testing.T, test func(*testing.T)) {
 	})
 }
 
-// runInBubble is t.Run and inBubble.
+// runInBubble runs a subtest in a bubble.
 func runInBubble(t *testing.T, name string, test func(*testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) { inBubble(t, test) })
 }
 
-// pass lets time pass, and all that falls due in it happen.
+// pass lets time pass in a bubble, and waits until all goroutines wait again.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// backend is a store in memory. It can be made to fail.
+// backend is a backend in memory, whose store can be made to fail.
 type backend struct {
 	*memory.Backend // newSetup makes one
 	wrap            func(queue.Store) queue.Store
@@ -56,7 +56,7 @@ func (b *backend) Open(logger *zap.Logger) (queue.Store, error) {
 	return b.wrap(s), nil
 }
 
-// faulty is a store whose methods fail, or wait, before the real ones run.
+// faulty is a store that runs functions before and after methods of the real store.
 type faulty struct {
 	queue.Store
 	update, remembered func() error
@@ -97,7 +97,7 @@ func (f *faulty) Remembered(ctx context.Context, now time.Time, yield func(strin
 	return f.Store.Remembered(ctx, now, yield)
 }
 
-// setup is an engine on a store in memory, and what it works by.
+// setup is an engine on a store in memory.
 type setup struct {
 	*queue.Engine
 	t       *testing.T
@@ -105,8 +105,8 @@ type setup struct {
 	watch   *watcher
 }
 
-// newSetup opens an engine. The poll is slower than eventually waits, so that a
-// test which passes has seen a wake-up.
+// newSetup opens an engine. The engine's poll is slower than eventually waits: a test
+// that passes has seen a wake-up.
 func newSetup(t *testing.T, b *backend, change ...func(*queue.Timing)) *setup {
 	t.Helper()
 	if b.Backend == nil {
@@ -233,7 +233,7 @@ func (w *watcher) Conflicted(string, queue.ID) {
 	w.conflicts++
 }
 
-// see reads what was observed.
+// see runs a function that reads what the watcher has counted.
 func (w *watcher) see(read func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -395,7 +395,7 @@ func TestAttachWhileAttemptsRun(t *testing.T) {
 		if a.count() != events || a.twice != 0 {
 			t.Errorf("%d attempts at %d events, %d of them at once", a.count(), events, a.twice)
 		}
-		// Attempts of earlier configurations count.
+		// Attempts that began under an earlier configuration count.
 		if a.most > 8 {
 			t.Errorf("%d attempts at once, 8 are allowed", a.most)
 		}
@@ -428,8 +428,8 @@ func TestAttachChangesHandler(t *testing.T) {
 	})
 }
 
-// A handler that was replaced between the claim and the attempt is not used
-// any more: its configuration may be cleaned up.
+// A handler is not used any more that was replaced between the claim and the attempt:
+// its configuration may be cleaned up.
 func TestAttachDuringClaim(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		claimed, goOn := make(chan struct{}), make(chan struct{})
@@ -481,7 +481,7 @@ func TestDetachFallsBack(t *testing.T) {
 		}
 		s.Detach(older)
 		s.append(newEvent(t, "shop", "app"))
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if before.count() != 1 {
 			t.Error("an event was delivered after the last Detach")
 		}
@@ -501,8 +501,8 @@ func TestDetachWaits(t *testing.T) {
 		if d := s.get(id).Delivery("app"); d.State != queue.Delivered || d.Attempts != 1 {
 			t.Errorf("after Detach: %+v", d)
 		}
-		late := s.append(newEvent(t, "shop", "app"))
-		pass(20 * time.Millisecond)
+		last := s.append(newEvent(t, "shop", "app"))
+		pass(5 * time.Second)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -515,7 +515,7 @@ func TestDetachWaits(t *testing.T) {
 
 		again := newSetup(t, s.backend)
 		again.attach(a.route())
-		again.ended(late)
+		again.ended(last)
 	})
 }
 

@@ -20,14 +20,14 @@ func (d *Delivery) requeue(now time.Time) {
 // maxLog is how many attempts a delivery remembers.
 const maxLog = 10
 
-// note adds an attempt to the delivery's log. The slice is made anew: a store
-// may keep the old one, to change the event once more.
+// note adds an attempt to the delivery's log. It makes a new slice: a store may need the
+// old one, to change the event once more.
 func (d *Delivery) note(a Attempt) {
 	d.Log = append(slices.Clone(d.Log[max(0, len(d.Log)+1-maxLog):]), a)
 }
 
-// SetRoutes gives the event a delivery to each of the routes, due now; without
-// routes it is unrouted.
+// SetRoutes gives the event a delivery to each of the routes, due now. Without routes
+// the event is unrouted.
 func (e *Event) SetRoutes(routes []string, now time.Time) {
 	e.State, e.Deliveries = Unrouted, nil
 	if len(routes) == 0 {
@@ -39,7 +39,7 @@ func (e *Event) SetRoutes(routes []string, now time.Time) {
 	}
 }
 
-// keys returns the keys of an event's deliveries to routes that keep an order.
+// keys returns the keys of an event's deliveries to those routes that keep an order.
 func (s *Source) keys(e *Event, routes []string) map[string]string {
 	var keys map[string]string
 	for _, name := range routes {
@@ -59,7 +59,7 @@ func (e *Event) makeUncertain(reason string, now time.Time) {
 	e.Check.Ended, e.Check.Reason = now, reason
 }
 
-// dead reports whether a delivery of the event is dead.
+// hasDeadLetter reports whether a delivery of the event is dead.
 func (e *Event) hasDeadLetter() bool {
 	for i := range e.Deliveries {
 		if e.Deliveries[i].State == Dead {

@@ -32,8 +32,8 @@ func ResetClock(t *testing.T) {
 	})
 }
 
-// Busy reports whether something works on an event still: it lets go of it a
-// moment after the outcome was stored.
+// Busy reports whether work on an event is in flight still: it ends a moment after its
+// outcome was stored.
 func (e *Engine) Busy(ev *Event) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

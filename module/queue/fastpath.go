@@ -13,8 +13,8 @@ type appending struct {
 	engine *Engine
 	event  *Event
 	space  reservation
-	begun  atomic.Bool // each delivery has an attempt already
-	seen   atomic.Bool // it can be claimed, or was
+	begun  atomic.Bool // each delivery has an attempt
+	seen   atomic.Bool // the event can be claimed, and may have been
 }
 
 // visible is what the store calls when the event can be claimed.
@@ -32,9 +32,9 @@ func (a *appending) visible() {
 // maxFastPathBody is the largest body that is copied while its sender waits.
 const maxFastPathBody = 64 << 10
 
-// fastPath begins the attempts of an event that was stored a moment ago, where a
-// route has nothing else to do: it need not wait until the event is in sight, nor
-// read it. All other deliveries are claimed.
+// fastPath begins the attempts at an event that was stored a moment ago, where the route
+// has nothing else to do. Such an attempt need not wait until the event can be claimed,
+// nor read the event. All other deliveries are claimed.
 func (a *appending) fastPath() {
 	if len(a.event.Request.Body) > maxFastPathBody {
 		return
@@ -51,22 +51,21 @@ func (a *appending) fastPath() {
 	a.begun.Store(begun > 0 && begun == len(a.event.Deliveries))
 }
 
-// vacant reports whether a new event may overtake what waits in the route: there
-// is nothing, or it waits for a later time. With one attempt at a time, or so
-// many a second, all go through the store, in the order in which they came.
+// vacant reports whether a new event may overtake what the queue holds: nothing, or what
+// is due later. A route with one attempt at a time, or with a rate, gets its events in
+// the order in which the store has them.
 func (q *routeQueue) vacant(now time.Time) bool {
 	return q.limit > 1 && q.rate == nil && q.next.Load() > now.UnixNano() && !q.claiming.Load() && !q.health.ailing.Load()
 }
 
-// seize begins an attempt with an event that has not been claimed, if the route
-// has room for one.
+// seize begins an attempt at an event that has not been claimed, if the route has room.
 func (a *appending) seize(snap *snapshot, q *routeQueue, now time.Time) bool {
 	e, f := a.engine, inFlight{q.RouteKey, a.event.ID}
 	if room, _, _ := q.room(now); room <= 0 || q.take(1) == 0 {
 		return false
 	}
 	begun := e.store.Lease(f.route, f.id, now, q.timeout(e.timing)+e.timing.LeaseMargin) && e.begin(f, snap)
-	if begun && a.seen.Load() { // it may have been claimed, and dealt with, before
+	if begun && a.seen.Load() { // somebody may have claimed the event, and ended the delivery, before
 		e.giveBack(f)
 		e.end(f)
 		begun = false
@@ -76,7 +75,7 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, now time.Time) bool {
 		signal(e.poke)
 		return false
 	}
-	// The request is the appender's, who goes on without us.
+	// The appender goes on to use the request's memory.
 	own := *a.event
 	own.Request = a.event.Request.clone()
 	e.workers.do(func() { e.work(q, f, &own, false) })

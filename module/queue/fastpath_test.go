@@ -12,16 +12,16 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// idle attaches a route, and waits until its route has been looked at: what is
-// appended then finds nothing before it.
+// idle attaches a route, and waits until the scheduler has looked at it: a new event then
+// finds an idle route.
 func (s *setup) idle(r *queue.Route) {
 	s.t.Helper()
 	s.attach(r)
 	synctest.Wait()
 }
 
-// unclaimed is a backend whose store is claimed from once, and hangs then until
-// the test is over.
+// unclaimed is a backend whose store hangs from the second claim on, until the test is
+// over.
 func unclaimed(t *testing.T) *backend {
 	b := new(backend)
 	hang := make(chan struct{})
@@ -38,8 +38,8 @@ func unclaimed(t *testing.T) *backend {
 	return b
 }
 
-// An event that finds its route idle is delivered from memory. The memory of its
-// request is the appender's again before the attempt ends.
+// An event that finds its route idle is delivered from memory. The appender may use the
+// memory of its request again before the attempt ends.
 func TestFastPath(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, unclaimed(t))
@@ -74,7 +74,7 @@ func TestFastPath(t *testing.T) {
 	})
 }
 
-// Events that are claimed and those that are not share the attempts of a route.
+// Claimed events and events of the fast path share the attempts of a route.
 func TestFastPathConcurrency(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -132,7 +132,7 @@ func TestFastPathKeepsOrder(t *testing.T) {
 	})
 }
 
-// late is a store whose methods are held up.
+// late is a store that runs functions after Append and before Lease.
 type late struct {
 	queue.Store
 	appended, leasing func(*queue.Event)
@@ -153,7 +153,7 @@ func (l *late) Lease(route queue.RouteKey, id queue.ID, now time.Time, lease tim
 	return l.Store.Lease(route, id, now, lease)
 }
 
-// An appender that gets its turn late does not try what was claimed and has ended.
+// The fast path does not try an event that was claimed before, and whose delivery has ended.
 func TestFastPathComesLate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var s *setup
@@ -167,14 +167,14 @@ func TestFastPathComesLate(t *testing.T) {
 		var a app
 		s.idle(a.route())
 		s.append(newEvent(t, "shop", "app"))
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := a.count(); n != 1 {
 			t.Errorf("%d attempts of an event that was delivered", n)
 		}
 	})
 }
 
-// Room that is not used after all is offered to the events that found none.
+// Attempts that the fast path reserved, and does not make, are made by events that wait.
 func TestFastPathGivesBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var s *setup
@@ -215,7 +215,7 @@ func TestFastPathIsNotEarly(t *testing.T) {
 		e := newEvent(t, "shop", "app")
 		e.Deliveries[0].Due = time.Now().Add(time.Hour)
 		s.append(e)
-		pass(100 * time.Millisecond)
+		pass(5 * time.Second)
 		if a.count() != 0 {
 			t.Error("tried an hour early")
 		}

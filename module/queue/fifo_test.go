@@ -22,8 +22,8 @@ func ordered(t *testing.T, key string) *queue.Event {
 
 var refused = queue.Result{Outcome: queue.Refused, Status: 400, Reason: "400 Bad Request"}
 
-// Deliveries with one key go one at a time and in the order of their
-// acceptance, whatever becomes of an attempt; those with others go beside them.
+// Deliveries with one key go one at a time and in the order of their acceptance, whatever
+// their outcomes. Deliveries with different keys go side by side.
 func TestKeysKeepOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const keys, each = 5, 40
@@ -143,7 +143,7 @@ func TestDeadLetterHoldsItsKey(t *testing.T) {
 	})
 }
 
-// One that nobody kept on trying is a dead letter like any other.
+// A delivery on a failing route that is given up holds its key like other dead letters.
 func TestHoldAfterGivingUp(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -160,7 +160,7 @@ func TestHoldAfterGivingUp(t *testing.T) {
 	})
 }
 
-// So is one that was tried. What stands behind it is left to the operator, too.
+// So does one that was tried. The deliveries behind it are left to the operator.
 func TestHoldAfterTryingLongEnough(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend), tidy)
@@ -206,7 +206,7 @@ func TestHeldEventGetsItsKey(t *testing.T) {
 			ids = append(ids, e.ID)
 		}
 		eventually(t, "attempts", func() bool { return destination.count() >= 3 })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := destination.count(); n != 3 { // two to other, one to app
 			t.Errorf("%d attempts at once", n)
 		}
@@ -220,8 +220,8 @@ func TestHeldEventGetsItsKey(t *testing.T) {
 	})
 }
 
-// What an operator does with a dead letter that holds its key, or with what
-// stands behind it.
+// What an operator can do with a dead letter that holds its key, and with a delivery
+// behind it.
 func TestOperatingOnKeys(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -249,25 +249,25 @@ func TestOperatingOnKeys(t *testing.T) {
 		if d := s.get(ids[1]).Delivery("app"); d.Holds || d.Attempts != 0 {
 			t.Errorf("dropped: %+v", d)
 		}
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if d := s.get(ids[2]).Delivery("app"); d.Attempts != 0 {
 			t.Errorf("behind the dead letter that holds the key: %+v", d)
 		}
-		// Dropped, it lets the next one go, which holds the key again.
+		// Dropped, it lets the next delivery go, which dies and holds the key again.
 		if n, err := s.operate(ids[0], queue.Drop{Pick: any}); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		if d := s.ended(ids[2]).Delivery("app"); !d.Holds {
 			t.Errorf("the next one: %+v", d)
 		}
-		// Replayed, that one goes before those that come after it.
+		// Replayed, that one goes before later ones.
 		u.up.Store(true)
 		s.replayed(ids[2], queue.Replay{Pick: any}, 1)
 		s.ended(ids[3])
 		if d := s.get(ids[2]).Delivery("app"); d.State != queue.Delivered || d.Holds {
 			t.Errorf("replayed: %+v", d)
 		}
-		// Elsewhere it has the key that it has there.
+		// On another route it has the key for that route.
 		s.replayed(ids[0], queue.Replay{Pick: any, To: []string{"other"}, Keys: map[string]string{"other": "b"}}, 1)
 		if d := s.ended(ids[0]).Delivery("other"); d.Key != "b" {
 			t.Errorf("replayed elsewhere: %+v", d)

@@ -9,17 +9,16 @@ import (
 // tooMany is how many failures in a row make a route a failing one.
 const tooMany = 5
 
-// health is how a route's upstream fares. While the route is failing it gets
-// one attempt at a time, with growing pauses: of a million deliveries that are
-// due, one after the other finds out whether the upstream is back, and the
-// others wait without having been touched.
+// health is how the upstream of a route fares. A failing route gets one attempt at a
+// time, with growing pauses: a probe. Of a million deliveries that are due, one after
+// the other finds out whether the upstream is back, and the others stay untouched.
 type health struct {
 	ailing atomic.Bool // failures > 0
 
 	mu       sync.Mutex
 	failures int       // in a row
-	reason   string    // of the last one
-	probe    time.Time // of a failing route: when the next attempt may begin
+	reason   string    // of the last failure
+	probe    time.Time // when the next probe may begin
 }
 
 // failing reports whether the route is failing, why, and when the next attempt
@@ -47,9 +46,9 @@ func (h *health) succeeded() (recovered bool) {
 	return recovered
 }
 
-// failed notes that the upstream did not answer, or asked to be left alone. It
-// reports whether that makes the route a failing one. Attempts that were under
-// way when it became one say nothing new.
+// failed notes that the upstream did not answer, or asked for a pause. It reports whether
+// that makes the route a failing one. Attempts that already ran when the route became a
+// failing one say nothing new.
 func (h *health) failed(r *Route, result Result, probe bool, ended time.Time) (failing bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,8 +65,8 @@ func (h *health) failed(r *Route, result Result, probe bool, ended time.Time) (f
 	return h.failures == tooMany
 }
 
-// refused notes that the upstream has judged an event: it is there, but may
-// not be well yet. The next probe need not wait.
+// refused notes that the upstream has judged an event: it answers, but may not be well
+// yet. The next probe need not wait.
 func (h *health) refused() {
 	if !h.ailing.Load() {
 		return
@@ -80,7 +79,7 @@ func (h *health) refused() {
 	}
 }
 
-// hurry has the next probe made at once: a new configuration, or somebody who
+// hurry has the next probe made at once. A new configuration, or an operator who
 // replays, may have mended what was wrong.
 func (h *health) hurry() {
 	h.mu.Lock()
@@ -88,8 +87,8 @@ func (h *health) hurry() {
 	h.probe = time.Time{}
 }
 
-// examine notes what an attempt says about its route. probe tells that the
-// route was failing when the attempt began.
+// examine notes what an attempt says about its route. probe says that the route was
+// failing when the attempt began.
 func (e *Engine) examine(q *routeQueue, result Result, probe bool, ended time.Time) {
 	observer := e.snapshot.Load().observer
 	switch result.Outcome {
@@ -106,8 +105,8 @@ func (e *Engine) examine(q *routeQueue, result Result, probe bool, ended time.Ti
 	}
 }
 
-// Failing tells of each configured route whether it is failing: whether its
-// upstream has let five attempts in a row fail, and none succeed since.
+// Failing tells of each configured route whether it is failing: its upstream has failed
+// five attempts in a row, and no attempt has succeeded since.
 func (e *Engine) Failing() map[RouteKey]bool {
 	routes := make(map[RouteKey]bool)
 	for _, q := range e.snapshot.Load().queues {

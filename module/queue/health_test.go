@@ -101,7 +101,7 @@ func TestFailingRouteIsProbed(t *testing.T) {
 	})
 }
 
-// Probes go to what is due first: no delivery is tried twice before the others.
+// Probes go to the delivery that is due first: none is tried twice before the others.
 func TestProbesGoRound(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -123,7 +123,7 @@ func TestProbesGoRound(t *testing.T) {
 	})
 }
 
-// What says something about an event, or comes seldom, says nothing about the
+// An outcome that is about an event, or that comes seldom, says nothing about the
 // upstream.
 func TestHealthyRoute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestFailuresAtOnce(t *testing.T) {
 	})
 }
 
-// A reload keeps the state, but looks at once whether it has helped.
+// A reload keeps the state of the route, but has it probed at once.
 func TestFailingRouteIsReloaded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -190,7 +190,7 @@ func TestFailingRouteIsReloaded(t *testing.T) {
 		before := u.count()
 		s.attach(r)
 		eventually(t, "a probe", func() bool { return u.count() == before+1 })
-		pass(20 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := u.count() - before; n != 1 || !s.Failing()[queue.RouteKey{Source: "shop", Route: "app"}] {
 			t.Errorf("%d probes after a reload", n)
 		}
@@ -200,7 +200,7 @@ func TestFailingRouteIsReloaded(t *testing.T) {
 	})
 }
 
-// Neither does who replays have to wait for the next probe.
+// A replay has a failing route probed at once, too.
 func TestReplayToAFailingRoute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -222,7 +222,7 @@ func TestReplayToAFailingRoute(t *testing.T) {
 	})
 }
 
-// The upstream decides about the pause between probes, too.
+// The upstream may ask for a longer pause between probes.
 func TestFailingRouteKeepsRetryAfter(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -234,15 +234,15 @@ func TestFailingRouteKeepsRetryAfter(t *testing.T) {
 		s.appendMany(20)
 		s.attach(r)
 		s.waitFailing()
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := a.count(); n != 5 {
 			t.Errorf("%d attempts, with an upstream that asked for a pause", n)
 		}
 	})
 }
 
-// What nobody has tried is given up after the same time, and who comes after it
-// is tried.
+// Deliveries that nobody has tried are given up after the time for retries. A delivery
+// that comes after that is tried.
 func TestFailingRouteGivesUp(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -273,8 +273,8 @@ func TestFailingRouteGivesUp(t *testing.T) {
 	})
 }
 
-// That needs no probe, and what was tried, which is due behind all that was not,
-// waits no longer.
+// Giving up needs no probe. Deliveries that were tried, which are due behind all others,
+// are given up in time, too.
 func TestFailingRouteGivesUpInTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend), tidy)

@@ -15,14 +15,13 @@ const (
 	maxHeldBytes = 64 << 20
 )
 
-// Hold stores an event whose proof needs a call and is used up by it, and makes
-// the first call. The event is stored before the call: whatever happens then,
-// it is neither lost nor delivered unverified. Its State, Deliveries and Check
-// are set by Hold.
+// Hold stores an event whose proof is checked by a call that uses it up, and makes the
+// first call. The event is stored before the call: whatever happens then, the event is
+// neither lost nor delivered unverified. Hold sets State, Deliveries and Check.
 //
-// Without an error the event is stored unless the verdict is Forged: then it
-// was removed, and the sender is to be refused. A genuine event has been
-// routed. An undecided one is checked again later by itself.
+// Without an error the event is stored, unless the verdict is Forged: Hold has removed
+// such an event, and the sender is to be refused. Hold has routed a genuine event. The
+// engine checks an undecided one again later.
 //
 // Errors are those of Append, and ErrFull when too many events are held.
 func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
@@ -35,8 +34,8 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 	}
 
 	f := inFlight{RouteKey{Source: ev.Source}, ev.ID}
-	e.begin(f, nil) // nobody else knows the event yet
-	// A claim while the call runs would load what conclude is about to change.
+	e.begin(f, nil) // always true: nobody else knows the event yet
+	// A claim during the call would load the event as it was before the call.
 	e.store.Lease(f.route, f.id, Now(), e.timing.CheckTimeout+e.timing.LeaseMargin)
 	if err := e.appendHeld(ctx, ev); err != nil {
 		e.store.Release(f.route, f.id)
@@ -50,11 +49,11 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 	}
 	verdict := e.call(context.WithoutCancel(ctx), src, ev)
 	if verdict.Finding == Used {
-		verdict.Finding = Forged // by no earlier call
+		verdict.Finding = Forged // no earlier call can have used the proof up
 	}
 
-	// The sender need not wait for a store that has become unavailable: the
-	// event is in it.
+	// The sender need not wait for a store that has become unavailable: the store
+	// has the event.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -65,7 +64,7 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 	return verdict.Verdict, nil
 }
 
-// appendHeld appends a held event if its source may have one more.
+// appendHeld appends a held event if the source may have one more.
 func (e *Engine) appendHeld(ctx context.Context, ev *Event) error {
 	if account := e.snapshot.Load().sourceStates[ev.Source]; account != nil {
 		size := ev.Request.Size()
@@ -80,12 +79,13 @@ func (e *Engine) appendHeld(ctx context.Context, ev *Event) error {
 	return e.Append(ctx, ev)
 }
 
-// recheck checks a held event once more. What it returns records the outcome.
+// recheck checks a held event once more, and returns a function that records the
+// outcome.
 func (e *Engine) recheck(src *Source, f inFlight, ev *Event) (record func()) {
 	if ev.State != Held {
 		return func() {}
 	}
-	earlier := ev.Check.Sent // a call whose outcome nobody knows
+	earlier := ev.Check.Sent // the outcome of an earlier call is unknown
 	ev.Check.Sent = true
 	ev.Check.Calls++
 	if !earlier {
@@ -105,15 +105,15 @@ func (e *Engine) announce(ev *Event) error {
 	})
 }
 
-// ruling is a verdict and, of a genuine event, the routes that take it, with
-// the keys for those that keep an order.
+// ruling is a verdict and, for a genuine event, the routes that take it, with the keys
+// for those that keep an order.
 type ruling struct {
 	Verdict
 	routes []string
 	keys   map[string]string
 }
 
-// call asks the provider, and the rules if the event is genuine.
+// call asks the provider and, about a genuine event, the rules.
 func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
 	ctx, cancel := context.WithTimeout(ctx, e.timing.CheckTimeout)
 	defer cancel()
@@ -132,8 +132,8 @@ func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
 	return r
 }
 
-// conclude stores what a call means for a held event; earlier says that the
-// outcome of an earlier call is unknown.
+// conclude stores what the outcome of a call means for a held event. earlier says that
+// the outcome of an earlier call is unknown.
 func (e *Engine) conclude(f inFlight, ev *Event, earlier bool, r ruling) {
 	now := Now()
 	var err error
@@ -166,8 +166,7 @@ func (e *Engine) conclude(f inFlight, ev *Event, earlier bool, r ruling) {
 	}
 }
 
-// updateHeld changes an event that is held, and wakes the routes it waits in
-// then.
+// updateHeld changes a held event, and wakes the routes that the event waits for then.
 func (e *Engine) updateHeld(f inFlight, change func(*Event)) error {
 	ev, err := e.update(f.id, func(ev *Event) error {
 		if ev.State != Held {
@@ -180,7 +179,7 @@ func (e *Engine) updateHeld(f inFlight, change func(*Event)) error {
 		return err
 	}
 	if ev.State == Held {
-		e.store.Release(f.route, f.id) // the update ends no lease where it leaves the due time
+		e.store.Release(f.route, f.id) // an update that leaves the due time leaves the lease
 	}
 	for route, due := range ev.Waiting {
 		e.wake(route, due)
@@ -188,7 +187,7 @@ func (e *Engine) updateHeld(f inFlight, change func(*Event)) error {
 	return nil
 }
 
-// reject removes an event that is forged. A later copy is checked anew.
+// reject removes a forged event. A later copy of it is checked anew.
 func (e *Engine) reject(f inFlight, ev *Event, reason string) error {
 	snap := e.snapshot.Load()
 	snap.logger.Info("held event is forged", zap.String("source", ev.Source),

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/memory"
 )
 
-// api is what checks one-time proofs. Its answers are given in turn, the last
-// one again and again.
+// api answers calls that check one-time proofs: with its answers in turn, and then with
+// the last one.
 type api struct {
 	mu      sync.Mutex
 	answers []queue.Verdict
@@ -362,7 +362,7 @@ func TestHeldIsBounded(t *testing.T) {
 		if stored > queue.MaxHeld || stored < queue.MaxHeld-50 || int64(held.Load()) != stored || refused.Load() == 0 {
 			t.Errorf("%d events stored, %d held, %d refused", stored, held.Load(), refused.Load())
 		}
-		// What is held is not what else may be stored.
+		// Events that are not held have their own limits.
 		s.append(newEvent(t, "sign", "app"))
 	})
 }

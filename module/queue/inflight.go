@@ -1,13 +1,14 @@
 package queue
 
-// inFlight names what is being worked on: an event in a route.
+// inFlight names a piece of work that is being done: an attempt at an event's delivery
+// to a route or, with the empty route, the check of a held event.
 type inFlight struct {
 	route RouteKey
 	id    ID
 }
 
-// begin takes the inFlight, unless the snapshot it was drawn under is not the one in
-// force any more, or the work is being done already. A nil snapshot is any.
+// begin takes a piece of work. It returns false if somebody does that work already, or
+// if the snapshot that led to it is not in force any more. A nil snapshot always is.
 func (e *Engine) begin(f inFlight, snap *snapshot) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -26,7 +27,7 @@ func (e *Engine) begin(f inFlight, snap *snapshot) bool {
 	return true
 }
 
-// end hands the inFlight back.
+// end ends what begin began.
 func (e *Engine) end(f inFlight) {
 	e.mu.Lock()
 	again := e.working[f]
@@ -36,14 +37,14 @@ func (e *Engine) end(f inFlight) {
 		e.quiet = nil
 	}
 	e.mu.Unlock()
-	// Claimed while it was being worked on: after its lease had run out, or
-	// between its update and now. That lease leads to nothing.
+	// The event was claimed during the work: after the lease had run out, or between the
+	// update and now. Nobody works by that lease.
 	if again {
 		e.giveBack(f)
 	}
 }
 
-// giveBack ends a lease and has the route looked at again.
+// giveBack ends the lease of a piece of work and has the scheduler look at the route.
 func (e *Engine) giveBack(f inFlight) {
 	e.store.Release(f.route, f.id)
 	e.wake(f.route, Now())

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// keepClean clears away what has been kept long enough, until the engine
+// keepClean is the janitor: it deletes what has been kept long enough, until the engine
 // closes.
 func (e *Engine) keepClean() {
 	for {

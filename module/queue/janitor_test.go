@@ -21,15 +21,15 @@ func TestJanitorRemovesWhatWasKeptLongEnough(t *testing.T) {
 		}})
 		cfg.Retention.Done = 50 * time.Millisecond
 		s.Attach(cfg)
-		buried := s.append(newEvent(t, "shop", "done", "dead"))
+		kept := s.append(newEvent(t, "shop", "done", "dead"))
 		waiting := s.append(newEvent(t, "shop", "done", "nowhere"))
 		s.gone(s.append(newEvent(t, "shop", "done")))
-		s.ended(buried)
+		s.ended(kept)
 		s.get(waiting)
 	})
 }
 
-func TestJanitorBuriesWhatIsParkedTooLong(t *testing.T) {
+func TestJanitorEndsWhatIsParkedTooLong(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend), tidy)
 		old := newEvent(t, "shop", "gone", "app")
@@ -48,7 +48,7 @@ func TestJanitorBuriesWhatIsParkedTooLong(t *testing.T) {
 	})
 }
 
-func TestJanitorBuriesHeldEvents(t *testing.T) {
+func TestJanitorEndsHeldEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend), tidy)
 		e := newEvent(t, "sign")

@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// freshness is how long it takes until the store is asked again for the oldest
-// events: with a million of them that takes a fifth of a second.
+// freshness is how long the engine goes by one answer of the store about the oldest
+// events. With a million events an answer takes a fifth of a second.
 const freshness = 5 * time.Second
 
-// oldest remembers what the store said.
+// oldest is the last answer of the store.
 type oldest struct {
 	mu    sync.Mutex
 	ids   map[RouteKey]ID
 	asked time.Time
 }
 
-// Age says since when an event has been waiting in a route.
+// Age says since when an event has been waiting for a route.
 type Age struct {
 	State DeliveryState // Pending or Parked
 	Since time.Time     // to the millisecond
 }
 
-// Oldest returns, for each route with events that wait for it, when the oldest
-// of them was accepted. That may be known from some seconds ago.
+// Oldest returns when the oldest event was accepted that waits for a route, for each
+// route with such events. The answer may be some seconds old.
 func (e *Engine) Oldest(ctx context.Context) map[RouteKey]Age {
 	queues := e.snapshot.Load().queues
 	ages := make(map[RouteKey]Age)
 	for route, id := range e.oldestIDs(ctx) {
 		if route.Route == "" {
-			continue // a held event
+			continue // held events wait for their check
 		}
 		age := Age{State: Pending, Since: timeOf(id)}
 		if queues[route] == nil {

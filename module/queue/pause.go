@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// Pause parks the deliveries of routes until Resume, over restarts and
-// reloads. Attempts that run end as always, and events go on being accepted.
+// Pause parks the deliveries to routes until Resume, over restarts and reloads. Attempts
+// that run end as always, and events go on being accepted.
 func (e *Engine) Pause(ctx context.Context, routes ...RouteKey) error {
 	return e.setPaused(ctx, true, routes)
 }
@@ -19,7 +19,7 @@ func (e *Engine) Resume(ctx context.Context, routes ...RouteKey) error {
 	return e.setPaused(ctx, false, routes)
 }
 
-// Paused returns the routes that are paused, in order.
+// Paused returns the paused routes, sorted.
 func (e *Engine) Paused() []RouteKey {
 	paused := e.paused.Load()
 	if paused == nil {
@@ -36,15 +36,15 @@ func (e *Engine) IsPaused(route RouteKey) bool {
 	return paused != nil && (*paused)[route]
 }
 
-// mayRun reports whether a route is not paused for certain: until the engine
-// recalls what is, nothing runs.
+// mayRun reports whether a route is known not to be paused. Until the engine has
+// recalled the paused routes, no route may run.
 func (e *Engine) mayRun(route RouteKey) bool {
 	paused := e.paused.Load()
 	return paused != nil && !(*paused)[route]
 }
 
-// setPaused stores whether routes are paused, and makes a snapshot in which those
-// that are have no route.
+// setPaused stores whether routes are paused, and makes a snapshot in which paused
+// routes have no queue.
 func (e *Engine) setPaused(ctx context.Context, paused bool, routes []RouteKey) (err error) {
 	e.attaching.Lock()
 	defer e.attaching.Unlock()
@@ -68,7 +68,7 @@ func (e *Engine) setPaused(ctx context.Context, paused bool, routes []RouteKey) 
 	return err
 }
 
-// renewSnapshot makes the snapshot in force anew, unless its configuration is being
+// renewSnapshot makes a new snapshot of the configuration in force, unless that is being
 // detached.
 func (e *Engine) renewSnapshot() {
 	if cfg := e.snapshot.Load().cfg; slices.Contains(e.attached, cfg) {

@@ -1,8 +1,8 @@
 // Package queue keeps accepted webhooks until their deliveries have ended.
 //
-// A [Store] is where events lie; module/queue/disk is the embedded one. An
-// [Engine] is what runs on a store: it admits events, remembers delivery IDs,
-// and hands due deliveries to their destinations. Neither knows Caddy or HTTP.
+// A [Store] keeps events; module/queue/disk is the embedded one. An [Engine] runs on a
+// store: it admits events, remembers delivery IDs, and hands due deliveries to their
+// destinations. Neither knows Caddy or HTTP.
 package queue
 
 import (
@@ -52,9 +52,9 @@ type DeliveryState string
 const (
 	// Pending deliveries wait for their time.
 	Pending DeliveryState = "pending"
-	// Delivered ones were answered with success.
+	// Delivered deliveries were answered with success.
 	Delivered DeliveryState = "delivered"
-	// Dead ones will not be tried again by themselves.
+	// Dead deliveries are tried again only if somebody has them tried again.
 	Dead DeliveryState = "dead"
 
 	// Delivering and Parked are never stored. A pending delivery is delivering
@@ -70,7 +70,7 @@ type Event struct {
 	Source     string
 	Provider   string
 	Type       string
-	DeliveryID string // the provider's, or the hash that stands in for it
+	DeliveryID string // the provider's, or a hash that takes its place
 	ReceivedAt time.Time
 	State      EventState
 	Size       int64 // bytes that the request takes in the store
@@ -78,8 +78,8 @@ type Event struct {
 	Check      Check // of a held event
 	Deliveries []Delivery
 
-	// Request is kept apart from the rest: it never changes, and what lists or
-	// updates events does not load it.
+	// Request is kept apart from the rest. It never changes, and it is not loaded
+	// where events are listed or updated.
 	Request *Request
 }
 
@@ -102,23 +102,24 @@ type Request struct {
 type Delivery struct {
 	Route    string
 	State    DeliveryState
-	Queued   time.Time // when it joined the queue: at acceptance, revival or replay
-	Due      time.Time // when a pending one may be tried
-	Ended    time.Time // when it was delivered or died
+	Queued   time.Time // when the delivery joined the queue: at acceptance, revival or replay
+	Due      time.Time // when a pending delivery may be tried
+	Ended    time.Time // when the delivery was delivered or died
 	Attempts int       // tries that count
 	Status   int       // HTTP status of the last try, 0 when nothing answered
 	Reason   string    // why the last try failed
-	Log      []Attempt // the last tries, those before a revival included, oldest first
+	Log      []Attempt // the last tries, oldest first, those before a revival included
 
-	// Key orders: of the deliveries to a route that have the same one, only the
-	// first is handed out until it ends. Without a key there is no order.
+	// Key puts deliveries in order: of those to a route that have the same key, only
+	// the first one is handed out until it ends. Without a key there is no order.
 	Key string
-	// Holds says that this one, dead, stops those behind it all the same.
+	// Holds says that this delivery, though dead, holds its key: later deliveries
+	// with the key wait.
 	Holds bool
 
 	Replays  int       // how often an operator sent it again
 	Replayed time.Time // when that was last
-	From     string    // the route that it was on its way to before a replay
+	From     string    // the route that the event was on its way to before a replay
 }
 
 // Attempt is what came of one try of a delivery.
@@ -126,7 +127,7 @@ type Attempt struct {
 	At      time.Time
 	Took    time.Duration
 	Status  int    // HTTP status, 0 when nothing answered
-	Reason  string // why it did not succeed
+	Reason  string // why the try did not succeed
 	Outcome Outcome
 }
 
@@ -134,15 +135,15 @@ type Attempt struct {
 type Check struct {
 	Due   time.Time
 	Calls int // calls made so far
-	// Sent says that a call may have reached the provider without its outcome
-	// being known. It is stored before the call is made.
+	// Sent says that a call may have reached the provider, and its outcome is not
+	// known. Sent is stored before the call is made.
 	Sent   bool
 	Ended  time.Time // when an uncertain event was given up on
 	Reason string
 }
 
-// Dedup is an event's place in its source's dedup window. The zero value takes
-// no place.
+// Dedup is an event's entry in the dedup window of its source. The zero value is no
+// entry.
 type Dedup struct {
 	Key   DedupKey
 	Body  uint64    // hash of the body, to tell a conflict from a copy
@@ -152,13 +153,13 @@ type Dedup struct {
 // DedupKey is a hash of what identifies a delivery within its source.
 type DedupKey [16]byte
 
-// RouteKey is what deliveries queue up in: a route of a source. The route with an
-// empty route holds the checks of the source's held events.
+// RouteKey names a route of a source, whose deliveries queue up for it. The empty route
+// stands for the checks of the source's held events.
 type RouteKey struct {
 	Source, Route string
 }
 
-// Waiting yields each route that the event waits in, and the time it is due there.
+// Waiting yields each route that the event waits for, and when the event is due there.
 func (e *Event) Waiting(yield func(RouteKey, time.Time) bool) {
 	if e.State == Held && !yield(RouteKey{Source: e.Source}, e.Check.Due) {
 		return
@@ -171,8 +172,8 @@ func (e *Event) Waiting(yield func(RouteKey, time.Time) bool) {
 	}
 }
 
-// InFIFO reports whether the delivery stands before later ones with its key: it
-// is pending, or a dead letter that holds the key.
+// InFIFO reports whether later deliveries with the same key wait for this one: it is
+// pending, or a dead letter that holds the key.
 func (d *Delivery) InFIFO() bool {
 	return d.Key != "" && (d.State == Pending || d.State == Dead && d.Holds)
 }
@@ -199,7 +200,7 @@ const (
 	Failed
 )
 
-// Class returns the class of the event, and since when it has been in it. The
+// Class returns the class of the event, and since when the event has been in it. The
 // time means nothing for live events.
 func (e *Event) Class() (Class, time.Time) {
 	switch e.State {
@@ -224,7 +225,7 @@ func (e *Event) Class() (Class, time.Time) {
 	return class, since
 }
 
-// Counter is what a store holds of one kind.
+// Counter counts events of one kind, and the bytes that they take.
 type Counter struct {
 	Count, Bytes int64
 }
@@ -247,9 +248,9 @@ type Retention struct {
 	MaxBytes     int64 // above it Done events are evicted, oldest first; 0 = no limit
 }
 
-// Store keeps events. It also keeps deliveries in order: those of a route that
-// are in line for the same key stand there in the order in which they got in
-// line, by Append or by Update, and keep their places as long as they are.
+// Store keeps events. It also keeps deliveries in order: those to a route that have the
+// same key form a FIFO, see [Delivery.InFIFO], in the order in which they joined it, by
+// Append or by Update. A delivery keeps its place for as long as it is in the FIFO.
 //
 // A backend implements this interface and passes the suite
 // of package queuetest. All methods may be called at the same time.
@@ -260,17 +261,18 @@ type Store interface {
 	//
 	// The event may come into sight a moment later: visible is called, once and
 	// from any goroutine, when Claim and Undelivered take it into account; all
-	// other methods do at once. It is called before an Update of the event by
-	// whoever has claimed it. Until then the store may keep e, but not its
-	// request, and the caller must not change it. Without success visible is
-	// not called. An event whose ID is there already is not stored.
+	// other methods do at once. visible must not call the store. It is called
+	// before an Update of the event by whoever has claimed it. Until then the
+	// store may keep e, but not its request, and the caller must not change it.
+	// Without success visible is not called. An event whose ID is there already
+	// is not stored.
 	Append(ctx context.Context, e *Event, visible func()) error
 
 	// Update changes a stored event: it is loaded without its request, given
 	// to change, and stored again, in one transaction. It may call change more
 	// than once, each time with the event as it was. An error from change
 	// leaves the event as it was and is returned. Leases on routes that the
-	// event no longer waits in, or waits in with another due time, end.
+	// event no longer waits for, or waits for with another due time, end.
 	// Clearing Event.Dedup removes the dedup entry.
 	Update(ctx context.Context, id ID, change func(*Event) error) error
 
@@ -283,20 +285,20 @@ type Store interface {
 	// Remove deletes an event and its dedup entry.
 	Remove(ctx context.Context, id ID) error
 
-	// Get routeStates an event, with its request.
+	// Get loads an event, with its request.
 	Get(ctx context.Context, id ID) (*Event, error)
 
 	// Claim leases up to limit events that are due in a route, earliest first,
-	// loaded with their requests. Of those in line for a key it takes only the
-	// first one into account, which may be a dead letter. Nobody else gets them before the lease ends:
-	// by an Update as above, by Release, after its time, or when the process
-	// that took it has gone. next is when the route's next event that is not
-	// leased falls due; zero if there is none.
+	// loaded with their requests. Of a FIFO it takes only the first delivery into
+	// account, which may be a dead letter. Nobody else gets a leased event before
+	// the lease ends: by an Update as above, by Release, after its time, or when
+	// the process that took it has gone. next is when the route's next event that
+	// is not leased falls due; zero if there is none.
 	Claim(ctx context.Context, route RouteKey, now time.Time, lease time.Duration, limit int) (claimed []*Event, next time.Time, err error)
 
 	// Lease leases an event in a route as Claim does, whether it is in sight yet or
-	// not. It returns false if somebody else has it. It does not look whether the
-	// event waits in the route.
+	// not. It returns false if somebody else has the lease. It does not look
+	// whether the event waits for the route.
 	Lease(route RouteKey, id ID, now time.Time, lease time.Duration) bool
 
 	// Release ends a lease and leaves the event as it is.
@@ -307,8 +309,8 @@ type Store interface {
 	// It holds no transaction open while yield runs.
 	List(ctx context.Context, before ID, yield func(*Event) bool) error
 
-	// Oldest returns the smallest ID of the events that wait in each route, for
-	// their turn with a key, too. It routeStates no events.
+	// Oldest returns the smallest ID of the events that wait for each route, for
+	// their turn in a FIFO, too. It loads no events.
 	Oldest(ctx context.Context) (map[RouteKey]ID, error)
 
 	// Ascend is List the other way round: oldest first, starting above the ID
@@ -342,8 +344,8 @@ type Store interface {
 	Close() error
 }
 
-// Backend is the configuration of a store: what a guest module in the
-// namespace webhook_gateway.queues implements.
+// Backend is the configuration of a store. A guest module in the namespace
+// webhook_gateway.queues implements it.
 type Backend interface {
 	// Key names the store. Configurations with equal keys share one store, and
 	// it is opened once.

@@ -18,7 +18,7 @@ func TestRate(t *testing.T) {
 		if took := time.Since(began); took > 500*time.Millisecond {
 			t.Errorf("50 attempts, allowed at once, took %v", took)
 		}
-		// Reloads do not fill the bucket again.
+		// A reload does not fill the limiter's bucket again.
 		for range 5 {
 			pass(100 * time.Millisecond)
 			s.attach(r)
@@ -27,7 +27,7 @@ func TestRate(t *testing.T) {
 		if n, most := a.count(), 51+int(50*elapsed.Seconds()); n > most || n < most-15 {
 			t.Errorf("%d attempts after %v, %d are allowed", n, elapsed, most)
 		}
-		// Another rate goes on with what is in it.
+		// Another rate goes on with the bucket as it is.
 		faster := *r
 		faster.Rate = 1000
 		s.attach(&faster)
@@ -38,7 +38,7 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// Neither does a pause, or a source that leaves and comes back.
+// A pause does not fill the bucket, nor does a source that leaves and comes back.
 func TestRateOutlivesItsRoute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -74,7 +74,7 @@ func TestSlowRate(t *testing.T) {
 		r.Rate = 5. / 3600
 		s.attach(r)
 		s.ended(s.appendMany(3)[0])
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		if n := a.count(); n != 1 {
 			t.Errorf("%d attempts at once, with five in an hour", n)
 		}

@@ -1,9 +1,8 @@
 package queue
 
-// recall reads from the store, once, where an earlier process left off: which
-// routes are paused, and what time it was, because the clock may have been set
-// back while nobody had the store open. It returns false if the store could not
-// be read.
+// recall reads from the store, once, what an earlier process left: which routes are
+// paused, and what time it was. The clock may have been set back while no process had
+// the store open. recall returns false if the store could not be read.
 func (e *Engine) recall() bool {
 	if e.recalled() {
 		return true
@@ -28,5 +27,5 @@ func (e *Engine) recall() bool {
 	return true
 }
 
-// recalled reports whether the store has been read.
+// recalled reports whether recall has read the store.
 func (e *Engine) recalled() bool { return e.paused.Load() != nil }

@@ -24,8 +24,8 @@ func (u *unread) List(ctx context.Context, before queue.ID, yield func(*queue.Ev
 	return u.Store.List(ctx, before, yield)
 }
 
-// The clock was set back by an hour, and the store is not there at first. Nothing
-// is accepted before the engine has learned from it what time it is.
+// The clock was set back by an hour, and the store cannot be read at first. Nothing is
+// accepted before the engine has learned the time from the store.
 func TestClockResumesWhenTheStoreIsBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var broken atomic.Bool
@@ -53,7 +53,7 @@ func TestClockResumesWhenTheStoreIsBack(t *testing.T) {
 			_, _, err := s.Enter(t.Context(), source, key, 0)
 			return err
 		}
-		pass(50 * time.Millisecond)
+		pass(5 * time.Second)
 		for source, want := range map[string]error{"shop": queue.ErrUnavailable, "bank": queue.ErrUnavailable, "verify": nil} {
 			if err := enter(source); !errors.Is(err, want) {
 				t.Errorf("entering %s while the store cannot be read: %v, want %v", source, err, want)

@@ -5,26 +5,23 @@ import (
 	"time"
 )
 
-// Replay says which deliveries of an event an operator sends again, and where
-// to. They join the end of the queue; those that wait become due. Dedup windows
-// have no say in it.
+// Replay says which deliveries of an event an operator sends again, and where to. They
+// join the end of the queue; pending ones become due. Dedup windows have no say.
 type Replay struct {
-	// Pick chooses deliveries by their state as an operator sees it. Of an event
-	// that has none, because it is unrouted or uncertain, nothing is chosen.
+	// Pick chooses deliveries by their state as an operator sees it. It chooses
+	// nothing of an event that has no deliveries, one that is unrouted or uncertain.
 	Pick func(d *Delivery, state DeliveryState) bool
 
-	// To are the routes that get the event in place of those of the chosen
-	// deliveries. Those that were delivered stay beside the new ones. nil stands
-	// for the routes of the chosen deliveries themselves.
+	// To are the routes that get the event in place of the routes of the chosen
+	// deliveries. Chosen ones that were delivered stay beside the new ones. nil
+	// stands for the routes of the chosen deliveries themselves.
 	To []string
 
-	// Keys are what the event is ordered by, on its way to those routes of To
-	// that keep an order.
+	// Keys are the event's keys for those routes of To that keep an order.
 	Keys map[string]string
 }
 
-// apply replays the event, and returns the routes of the deliveries that were
-// queued.
+// apply replays the event, and returns the routes of the deliveries that it queued.
 func (r Replay) apply(e *Event, state stateFunc, now time.Time) (routes []RouteKey, err error) {
 	switch {
 	case e.State == Held:
@@ -50,14 +47,14 @@ func (r Replay) apply(e *Event, state stateFunc, now time.Time) (routes []RouteK
 	return routes, nil
 }
 
-// redirect replays the event to the routes of r.To. A chosen delivery that has
-// not ended well makes room for them.
+// redirect replays the event to the routes of r.To. Their deliveries take the place of
+// the chosen ones that were not delivered.
 func (r Replay) redirect(e *Event, state stateFunc, now time.Time) (routes []RouteKey, err error) {
 	if len(r.To) == 0 {
 		return nil, LeftUnrouted
 	}
 	var kept []Delivery
-	var moved Delivery // the first one that makes room
+	var moved Delivery // the first delivery that is replaced
 	chosen := make(map[string]bool)
 	for i := range e.Deliveries {
 		d, s := &e.Deliveries[i], state(&e.Deliveries[i])
@@ -97,13 +94,13 @@ func (r Replay) redirect(e *Event, state stateFunc, now time.Time) (routes []Rou
 	return routes, nil
 }
 
-// again queues a delivery once more for an operator. One that waits becomes due.
+// again queues a delivery once more for an operator. A pending one becomes due.
 func (d *Delivery) again(now time.Time) {
 	d.Replays++
 	d.Replayed = now
 	if d.State != Pending {
 		d.State, d.Queued, d.Due, d.Ended, d.Attempts = Pending, now, now, time.Time{}, 0
-		d.Holds = false // it keeps its place
+		d.Holds = false // a dead letter that held its key keeps its place
 	} else if d.Due.After(now) {
 		d.Due = now
 	}

@@ -25,7 +25,7 @@ func (s *setup) operate(id queue.ID, op queue.Operation) (int, error) {
 	return ending.Deliveries, ending.Err
 }
 
-// would returns what an operation would change.
+// would returns how many deliveries an operation would change.
 func (s *setup) would(id queue.ID, op queue.Operation) (int, error) {
 	s.t.Helper()
 	ending := s.Try(queue.Task{Event: s.get(id), Operation: op})
@@ -111,7 +111,7 @@ func TestReplayElsewhere(t *testing.T) {
 		if len(e.Deliveries) != 2 || d == nil || d.State != queue.Delivered || d.From != "bad" || d.Replays != 1 {
 			t.Errorf("replayed elsewhere: %+v", e)
 		}
-		// What was delivered stays beside the new delivery.
+		// The delivered one stays beside the new delivery.
 		s.replayed(id, queue.Replay{Pick: every, To: []string{"good"}}, 1)
 		if e := s.ended(id); len(e.Deliveries) != 2 || e.Delivery("good").Replays != 1 {
 			t.Errorf("replayed to a route that has it: %+v", e)
@@ -180,8 +180,8 @@ func TestWhatIsBeingAttemptedIsLeft(t *testing.T) {
 	})
 }
 
-// Operators, attempts and duplicates at the same time: whatever wins, nothing
-// runs twice at once and the end is one of those that were wanted.
+// Operators and attempts at the same time: no event is tried twice at once, and all are
+// delivered in the end.
 func TestReplayUnderLoad(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -295,7 +295,7 @@ func TestOperatorsExcludeEachOther(t *testing.T) {
 	})
 }
 
-// What an operator read is not what is stored any more.
+// The event was routed after the operator had read it.
 func TestDropOfWhatHasBeenRouted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend), hasty)
@@ -344,8 +344,8 @@ func TestReplayOfUnprovenEvents(t *testing.T) {
 	})
 }
 
-// Replayed together, events go in the order in which they were accepted, as far
-// as one attempt at a time can tell.
+// Events that are replayed together go in the order in which they were accepted, to a
+// route with one attempt at a time.
 func TestReplayKeepsOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
@@ -391,7 +391,7 @@ func TestReplayKeepsOrder(t *testing.T) {
 	})
 }
 
-// One task that fails costs the others nothing.
+// A task that fails does not harm the others.
 func TestTasksOfAllKinds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))

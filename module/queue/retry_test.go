@@ -144,9 +144,9 @@ func TestAnotherRetryPolicy(t *testing.T) {
 		}
 		for i := range 3 {
 			f := <-policy.failures
-			late := f.Ended.Sub(began.Add(time.Duration(i) * time.Hour))
-			if f.Attempt != i+1 || !f.Queued.Equal(began) || f.Result != answer || late < 0 || late > time.Minute {
-				t.Errorf("failure %d, %v late: %+v", i, late, f)
+			delay := f.Ended.Sub(began.Add(time.Duration(i) * time.Hour))
+			if f.Attempt != i+1 || !f.Queued.Equal(began) || f.Result != answer || delay < 0 || delay > time.Minute {
+				t.Errorf("failure %d, %v late: %+v", i, delay, f)
 			}
 		}
 	})

@@ -14,33 +14,34 @@ const (
 	maxChecks     = 4   // calls at once that check held events of a source
 )
 
-// route is a RouteKey under a configuration.
+// routeQueue is what the scheduler takes a route's deliveries from, under one
+// configuration. The queue of the empty route hands out held events to be checked.
 type routeQueue struct {
 	RouteKey
 	source  *Source
-	route   *Route        // nil: held events to be checked
+	route   *Route        // nil: the queue of held events
 	limit   int           // attempts at once
-	rate    *rate.Limiter // the load's; nil: no limit
+	rate    *rate.Limiter // that of the state; nil: no limit
 	next    atomic.Int64
-	claimed time.Time // when it was claimed from last; the scheduler's
+	claimed time.Time // when the scheduler claimed last
 	*routeState
 }
 
-// load is what outlives the configuration of a route, and its pauses: it counts
-// the attempts, those that began under an earlier one included.
+// routeState is what outlives the configuration of a route, and a pause of it. The
+// numbers include the attempts that began under an earlier configuration.
 type routeState struct {
-	claiming   atomic.Bool  // a claim runs, the only one of the route
+	claiming   atomic.Bool  // a claim runs; a route has one at a time
 	running    atomic.Int64 // attempts that run, or are about to
 	unrecorded atomic.Int64 // attempts whose outcome is not stored yet, running ones included
 	health     health
-	limiter    *rate.Limiter // made with the first limit; only addQueue asks for it
+	limiter    *rate.Limiter // made with the first limit; only addQueue uses the field
 }
 
-// never is when a route that waits for nothing is looked at.
+// never is the time at which the scheduler looks at a queue that waits for nothing.
 const never = math.MaxInt64
 
-// wake has the scheduler look at the route at a time, if it was not going to do
-// so earlier. It reports whether that changed anything.
+// wake has the scheduler look at the queue at a time, unless the scheduler will look
+// earlier. It reports whether that changed anything.
 func (q *routeQueue) wake(at int64) bool {
 	for {
 		next := q.next.Load()
@@ -54,8 +55,8 @@ func (q *routeQueue) wake(at int64) bool {
 }
 
 // room returns how many more attempts may begin now, and whether they probe a
-// failing route. If there is none, again is when the clock will change that; an
-// attempt that ends may do so, too.
+// failing route. If there is no room, again is when the clock will make some; the end
+// of an attempt may make some earlier.
 func (q *routeQueue) room(now time.Time) (n int, probe bool, again int64) {
 	running := int(q.running.Load())
 	n = min(q.limit-running, q.limit+maxUnrecorded-int(q.unrecorded.Load()))
@@ -75,8 +76,8 @@ func (q *routeQueue) room(now time.Time) (n int, probe bool, again int64) {
 	return n, probe, never
 }
 
-// take reserves up to n attempts, and returns how many it got. Each is given back,
-// or made.
+// take reserves up to n attempts, and returns how many it reserved. The caller makes
+// each of them, or gives it back.
 func (q *routeQueue) take(n int) int {
 	for {
 		running := q.running.Load()
@@ -96,9 +97,8 @@ func (q *routeQueue) give(n int) {
 	q.unrecorded.Add(-int64(n))
 }
 
-// limitTo returns what keeps attempts to so many a second, nil if nothing is to.
-// They may catch up on no more than a second, and those that began under an
-// earlier limit count.
+// limitTo returns the limiter for a rate, nil for no rate. A route may catch up on one
+// second at most. Attempts that began under an earlier rate count.
 func (s *routeState) limitTo(perSecond float64) *rate.Limiter {
 	if perSecond <= 0 {
 		return nil
@@ -113,7 +113,7 @@ func (s *routeState) limitTo(perSecond float64) *rate.Limiter {
 	return s.limiter
 }
 
-// timeout is how long an attempt, or a call, may take.
+// timeout is how long an attempt, or a call that checks a proof, may take.
 func (q *routeQueue) timeout(times timing) time.Duration {
 	if q.route == nil {
 		return times.CheckTimeout

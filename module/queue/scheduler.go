@@ -6,27 +6,27 @@ import (
 	"go.uber.org/zap"
 )
 
-// schedule hands out deliveries until the engine closes. It is woken by events
-// that arrive, by attempts that end, and by the clock.
+// schedule hands out deliveries until the engine closes. New events, attempts that end
+// and the clock wake it.
 func (e *Engine) schedule() {
-	clock := time.NewTimer(0)
-	defer clock.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for e.life.Err() == nil {
 		wait := time.Unix(0, e.pass(e.snapshot.Load())).Sub(Now())
 		if wait <= 0 {
 			continue
 		}
-		clock.Reset(wait)
+		timer.Reset(wait)
 		select {
 		case <-e.poke:
-		case <-clock.C:
+		case <-timer.C:
 		case <-e.life.Done():
 		}
 	}
 }
 
-// pass claims once from each route that has something due and an attempt free.
-// It returns when the next pass is to be made, if nothing happens before.
+// pass claims once from each queue that has a delivery due and room for an attempt. It
+// returns when the next pass is due, if nothing happens before.
 func (e *Engine) pass(snap *snapshot) int64 {
 	now := Now()
 	next := now.Add(e.timing.Poll).UnixNano()
@@ -39,23 +39,23 @@ func (e *Engine) pass(snap *snapshot) int64 {
 	return next
 }
 
-// gather is how long a busy route lets attempts end, so that it claims several
-// events at once: a claim of one costs almost as much.
+// gather is how long a busy route lets attempts end before the next claim. A claim of
+// one event costs almost as much as one of several.
 const gather = time.Millisecond
 
-// look claims from a route, and returns when the clock will be reason to look
-// again. Claims have goroutines of their own: reading large events takes a
-// while, and must not hold up the other routes.
+// look claims from a queue, and returns when the clock is a reason to look again. Each
+// claim has a goroutine: reading large events takes a while, and must not hold up the
+// other routes.
 func (e *Engine) look(snap *snapshot, q *routeQueue, now time.Time) int64 {
 	if due := q.next.Load(); due > now.UnixNano() {
 		return due
 	}
 	if q.claiming.Load() {
-		return never // the end of the claim pokes
+		return never // the end of the claim pokes the scheduler
 	}
 	room, probe, again := q.room(now)
 	if room <= 0 {
-		return again // so does the end of an attempt
+		return again // the end of an attempt pokes the scheduler, too
 	}
 	if ready := q.claimed.Add(gather); room < q.limit/4 && now.Before(ready) {
 		return ready.UnixNano()
@@ -72,10 +72,10 @@ func (e *Engine) look(snap *snapshot, q *routeQueue, now time.Time) int64 {
 	return never
 }
 
-// claim begins up to limit attempts of a route, and returns how many. probe tells
-// that they are to find out whether its route is failing still.
+// claim begins up to limit attempts of a route, and returns how many. probe says that
+// they probe a failing route.
 func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, probe bool) (begun int) {
-	q.next.Store(never) // before the claim: what arrives during it wakes the route again
+	q.next.Store(never) // before the claim: an event that arrives during it wakes the queue again
 	lease := q.timeout(e.timing) + e.timing.LeaseMargin
 	events, next, err := e.store.Claim(e.life, q.RouteKey, now, lease, limit)
 	switch {
@@ -83,9 +83,9 @@ func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, 
 		e.complain("claiming deliveries", err, zap.String("source", q.Source), zap.String("route", q.Route))
 		next = now.Add(e.timing.StoreRetry)
 	case next.IsZero() || next.After(now.Add(e.timing.Poll)):
-		// Leases may end without a word: those of a process that has gone.
+		// A lease may end unnoticed: that of a process that has gone.
 		next = now.Add(e.timing.Poll)
-	case len(events) < limit && !next.After(now): // somebody let go of it just now
+	case len(events) < limit && !next.After(now): // its lease has ended just now
 		next = now.Add(time.Millisecond)
 	}
 	q.wake(next.UnixNano())
@@ -103,8 +103,8 @@ func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, 
 	return begun
 }
 
-// work makes one attempt at what an event waits for in a route, and records its
-// outcome. The next attempt of the route need not wait for the record.
+// work makes one attempt, or one check of a held event, and records the outcome. The
+// route's next attempt does not wait for the record.
 func (e *Engine) work(q *routeQueue, f inFlight, ev *Event, probe bool) {
 	var record func()
 	if q.route == nil {
@@ -120,8 +120,8 @@ func (e *Engine) work(q *routeQueue, f inFlight, ev *Event, probe bool) {
 	signal(e.poke)
 }
 
-// wake has the scheduler look at a route at a time. Lanes that no configuration
-// names are not looked at.
+// wake has the scheduler look at a route's queue at a time. A route that is paused or
+// not configured has no queue.
 func (e *Engine) wake(route RouteKey, at time.Time) {
 	if q := e.snapshot.Load().queues[route]; q != nil && q.wake(at.UnixNano()) {
 		signal(e.poke)

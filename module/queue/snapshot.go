@@ -7,21 +7,22 @@ import (
 	"go.uber.org/zap"
 )
 
-// snapshot is a configuration at work. Its maps do not change.
+// snapshot is a configuration at work, with all that follows from it. Its maps do not
+// change: another configuration, and a pause, make another snapshot.
 type snapshot struct {
 	cfg          *Config
 	maxSize      int64
 	observer     Observer
 	logger       *zap.Logger
 	queues       map[RouteKey]*routeQueue
-	routeStates  map[RouteKey]*routeState // those of earlier configurations, and of paused routes, included
-	sourceStates map[string]*sourceState  // by source, those of earlier configurations included
-	off          atomic.Bool              // nothing is handed out
+	routeStates  map[RouteKey]*routeState // also of routes that are paused, or that only an earlier configuration names
+	sourceStates map[string]*sourceState  // by source; also of sources that only an earlier configuration names
+	off          atomic.Bool              // nothing is handed out any more
 }
 
-// account is what an engine keeps of a source for as long as it lives.
+// sourceState is what an engine keeps of a source for as long as the engine lives.
 type sourceState struct {
-	reserved atomic.Int64 // bytes that are being appended
+	reserved atomic.Int64 // bytes of events that are being appended
 	holding  holding
 	dedup    dedupWindow
 	evicting complaint
@@ -43,8 +44,8 @@ func (e *Engine) newSourceState(source string) *sourceState {
 	return a
 }
 
-// newSnapshot turns a configuration into a snapshot that goes on where the one in
-// force is.
+// newSnapshot turns a configuration into a snapshot that takes over the states of
+// the snapshot in force.
 func (e *Engine) newSnapshot(cfg *Config) *snapshot {
 	before := e.snapshot.Load()
 	snap := &snapshot{
@@ -82,7 +83,7 @@ func (e *Engine) newSnapshot(cfg *Config) *snapshot {
 // inForce reports whether the engine works by the snapshot.
 func (e *Engine) inForce(snap *snapshot) bool { return e.snapshot.Load() == snap && !snap.off.Load() }
 
-// addQueue adds a route that goes on where the same route of earlier plans is.
+// addQueue adds the queue of a route, with the state that the route has by now.
 func (snap *snapshot) addQueue(q *routeQueue) {
 	if snap.routeStates[q.RouteKey] == nil {
 		snap.routeStates[q.RouteKey] = new(routeState)
@@ -96,7 +97,7 @@ func (snap *snapshot) addQueue(q *routeQueue) {
 	snap.queues[q.RouteKey] = q
 }
 
-// holds reports whether a dead letter of a route stops its key.
+// holds reports whether a dead letter on its way to a route holds its key.
 func (snap *snapshot) holds(route RouteKey) bool {
 	src := snap.source(route.Source)
 	return src != nil && src.Routes[route.Route] != nil && src.Routes[route.Route].Hold

@@ -2,20 +2,20 @@ package queue
 
 import "time"
 
-// workers runs attempts. Its goroutines stay for a moment when they have nothing to
-// do: delivering goes deep, and a new goroutine would grow its stack each time.
+// workers runs attempts. A goroutine that is done stays for a moment: delivering needs
+// a deep stack, which each new goroutine would have to grow.
 type workers struct {
 	jobs chan func()
-	over <-chan struct{} // nobody stays any more
+	over <-chan struct{} // closed when no goroutine is to stay any more
 }
 
-// maxIdle is how long a goroutine without an attempt stays.
+// maxIdle is how long a goroutine without a job stays.
 const maxIdle = time.Second
 
 // do runs a job at once.
 func (c workers) do(job func()) {
 	select {
-	case c.jobs <- job: // to one that is idle
+	case c.jobs <- job: // an idle goroutine takes it
 	default:
 		go c.stay(job)
 	}

@@ -12,7 +12,8 @@ import (
 const (
 	// maxPooled is the capacity of the largest buffer that is used again.
 	maxPooled = 64 << 10
-	// maxBacklog is how many bytes the journal may be ahead of the queue file.
+	// maxBacklog is how many bytes of events the journal may have that the queue
+	// file lacks.
 	maxBacklog = 32 << 20
 )
 
@@ -20,16 +21,16 @@ const (
 type insertion struct {
 	event         *queue.Event
 	head, request []byte
-	listing              // its buf has the records, too, if they have no memory of their own
-	seq           uint64 // of its frame, set for the last event in it
+	listing              // buf has the records, too, unless they have memory of their own
+	seq           uint64 // of the event's frame; set for the last event of a frame only
 	visible       func()
 
 	toJournal, toFile operation
-	users             atomic.Int32 // whoever may still look at it: the caller of Append, and the committer
+	users             atomic.Int32 // those who still use the memory: the caller of Append, and the committer
 }
 
-// insertions are memory for those that come. bbolt and the journal hold on to
-// none of it after their write.
+// insertions are memory for later ones. bbolt and the journal do not use the memory
+// after their write.
 var insertions = sync.Pool{New: func() any { return &insertion{listing: listing{buf: make([]byte, 0, 4<<10)}} }}
 
 // newInsertion returns the insertion of an event, whose Size it sets.
@@ -48,8 +49,8 @@ func newInsertion(e *queue.Event, visible func()) (*insertion, error) {
 	return in, in.add(e)
 }
 
-// leave gives the memory back when all users have left. Where anything failed
-// one of them never does: somebody else may know of the insertion then.
+// leave gives the memory back when all users have left. After a failure one user never
+// leaves, because somebody else may use the insertion then.
 func (in *insertion) leave() {
 	if in.users.Add(-1) > 0 {
 		return
@@ -104,7 +105,7 @@ func (s *Store) waitForBacklog() {
 	}
 }
 
-// record makes a batch of insertions durable, and hands them to the committer.
+// record makes a batch of insertions durable, and hands it to the committer.
 func (s *Store) record(batch []*operation) error {
 	f := s.files.Load()
 	if f == nil {
@@ -119,19 +120,19 @@ func (s *Store) record(batch []*operation) error {
 func (s *Store) journalize(f *files, batch []*operation) error {
 	f.journal.mu.Lock()
 	defer f.journal.mu.Unlock()
-	if s.files.Load() != f { // closed a moment ago
+	if s.files.Load() != f { // the files were closed a moment ago
 		return s.refusal()
 	}
-	frame := append(s.frame[:0], make([]byte, frameHeader)...)
+	buf := append(s.frame[:0], make([]byte, frameHeader)...)
 	for _, op := range batch {
-		frame = appendRecord(frame, op.insert)
+		buf = appendRecord(buf, op.insert)
 	}
-	seq, err := f.journal.write(frame, !s.neverSync.Load())
+	seq, err := f.journal.write(buf, !s.neverSync.Load())
 	if err != nil {
 		return err
 	}
 	s.acknowledged.Store(seq)
-	if s.frame = frame; cap(frame) > maxBytes {
+	if s.frame = buf; cap(buf) > maxBytes {
 		s.frame = nil
 	}
 	inserts := s.inserts[:0]
@@ -139,7 +140,7 @@ func (s *Store) journalize(f *files, batch []*operation) error {
 		inserts = append(inserts, &op.insert.toFile)
 	}
 	batch[len(batch)-1].insert.seq = seq
-	if s.commitBatcher.push(inserts...) != nil { // it is in the journal all the same
+	if s.commitBatcher.push(inserts...) != nil { // closed or refusing, but the journal has the events
 		s.abandon(inserts)
 	}
 	clear(inserts)

@@ -11,21 +11,21 @@ import (
 
 const (
 	maxBatch = 1024    // operations
-	maxBytes = 8 << 20 // of a batch of more than one operation
+	maxBytes = 8 << 20 // of a batch that has several operations
 )
 
-// operation is what one caller wants of the journal or of a transaction.
+// operation is what one caller wants written, to the journal or in a transaction.
 type operation struct {
 	apply  func(*txn) error // may run more than once
-	insert *insertion       // if apply is nil
+	insert *insertion       // used if apply is nil
 	size   int
-	urgent bool // its batch does not wait for company
+	urgent bool // the operation's batch does not wait for more
 	state  atomic.Int32
 	err    error      // what apply returned
-	done   chan error // nil: nobody waits
+	done   chan error // the answer; nil: nobody waits for it
 }
 
-// answers are channels that nobody waits on. Each has room for one answer.
+// answers are channels for later operations. Each has room for one answer.
 var answers = sync.Pool{New: func() any { return make(chan error, 1) }}
 
 const (
@@ -34,19 +34,20 @@ const (
 	withdrawn
 )
 
-// intake is where operations wait for the goroutine that serves them in batches.
+// batcher is where operations wait for the goroutine that serves them in batches: the
+// one that writes to the journal, or the committer.
 type batcher struct {
-	patience time.Duration // that a batch may wait for company
+	patience time.Duration // how long a batch may wait for more operations
 
 	mu      sync.Mutex
 	ops     []*operation
-	served  []*operation // the batch before, whose memory is used again
+	served  []*operation // the last batch, whose memory is used again
 	bytes   int
-	refusal error // what operations are answered with, nil while they are taken
+	refusal error // what operations are refused with; nil while they are taken
 	closing bool
-	target  int           // length at which the server is woken
-	hurry   bool          // something urgent waits
-	shaken  bool          // the server is to look up, operations or not
+	target  int           // number of operations at which the server is woken
+	hurry   bool          // an urgent operation waits
+	shaken  bool          // the server is to look up, even without operations
 	ready   chan struct{} // holds one wake-up
 	quit    chan struct{} // closed with closing
 }
@@ -55,9 +56,9 @@ func newBatcher(patience time.Duration) *batcher {
 	return &batcher{patience: patience, ready: make(chan struct{}, 1), quit: make(chan struct{})}
 }
 
-// do has an operation served, together with others. A context that ends
-// withdraws an operation that waits for its turn. Once it is part of a batch,
-// do waits for the outcome: no caller is told of a failure that was none.
+// do has an operation served, together with others. The end of the context withdraws an
+// operation that waits for its turn. Once the operation is part of a batch, do waits
+// for the outcome: an operation that succeeded is never reported as failed.
 func (b *batcher) do(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (b *batcher) push(ops ...*operation) error {
 	return nil
 }
 
-// refused returns why nothing is taken. It needs the lock.
+// refused returns why no operations are taken. It needs the lock.
 func (b *batcher) refused() error {
 	if b.closing {
 		return queue.ErrClosed
@@ -123,8 +124,8 @@ func (b *batcher) wake() {
 	}
 }
 
-// refuse answers what waits, and all that comes, with an error. nil ends that.
-// It returns those operations that nobody waits for.
+// refuse answers the operations that wait, and all that come, with an error. nil ends
+// that. It returns the operations whose answer nobody waits for.
 func (b *batcher) refuse(err error) (dropped []*operation) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -159,26 +160,27 @@ func (b *batcher) close() bool {
 	return true
 }
 
-// waiting returns how many bytes wait to be served.
+// waiting returns how many bytes of operations wait to be served.
 func (b *batcher) waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bytes
 }
 
-// expect says for how many operations to wait after a batch: for its callers,
-// who have just been answered and are likely to come back, and for those that
-// wait already. With the batch alone, callers split into groups that take turns,
-// and a small batch costs almost as much as a large one.
+// expect says how many operations to wait for after a batch: as many as the batch had,
+// whose callers have just been answered and are likely to come back, and those that
+// wait already. If the server waited for the callers of the last batch only, callers
+// would split into groups that take turns, and a small batch costs almost as much as a
+// large one.
 func (b *batcher) expect(last int) (target int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return min(last+len(b.ops), maxBatch)
 }
 
-// next waits until so many operations wait, or until patience ends. A lone one
-// that comes later than that does not wait. The result is nil when the intake
-// is closed and empty, and it is empty when the intake began to refuse.
+// next waits until so many operations wait, or until patience ends. A lone operation
+// that comes after that does not wait. The batch is nil when the batcher is closed and
+// has no operations. It is empty when the batcher began to refuse.
 func (b *batcher) next(target int) []*operation {
 	timer := time.NewTimer(b.patience)
 	defer timer.Stop()
@@ -195,7 +197,8 @@ func (b *batcher) next(target int) []*operation {
 	}
 }
 
-// take returns a batch, if there is one to be served now. It ends the one before.
+// take returns the next batch, if it is to be served now. The memory of the batch before
+// is used again.
 func (b *batcher) take(target int, late bool) (batch []*operation, closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

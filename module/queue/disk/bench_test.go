@@ -125,7 +125,7 @@ func BenchmarkUpdate(b *testing.B) {
 	wg.Wait()
 }
 
-// An event of those that 64 are claimed of at once, and its release.
+// One of 64 events that are claimed at once, and its release.
 func BenchmarkClaim(b *testing.B) {
 	s, err := Open(b.TempDir(), zap.NewNop())
 	if err != nil {

@@ -54,9 +54,10 @@ func (s *Store) Claim(ctx context.Context, route queue.RouteKey, now time.Time, 
 	return claimed, next, nil
 }
 
-// leaseDue leases entries of a route, and says when the next one is due.
+// leaseDue leases due events of a route, and returns their due keys. next is when the
+// route's next event is due.
 func (s *Store) leaseDue(tx *bolt.Tx, route queue.RouteKey, now, until time.Time, limit int) (keys [][]byte, next time.Time) {
-	var buf []byte // for the keys
+	var buf []byte // memory of the keys
 	prefix, lease := appendRoute(nil, route), leaseIn(route, queue.ID{})
 	s.leases.mu.Lock()
 	defer s.leases.mu.Unlock()
@@ -77,14 +78,14 @@ func (s *Store) leaseDue(tx *bolt.Tx, route queue.RouteKey, now, until time.Time
 	return keys, time.Time{}
 }
 
-// isLatest reports whether what a transaction reads is what one would read that
-// began now: no commit has begun since.
+// isLatest reports whether no commit has begun since the transaction has: it reads what a
+// new transaction would read.
 func (s *Store) isLatest(tx *bolt.Tx) bool { return s.committing.Load() == int64(tx.ID()) }
 
-// loadDue loads the events of entries that have been leased. An entry may have
-// been seen before its lease was taken, so whoever had the lease then may have
-// dealt with the event. Read after that, it is no longer there, and the event is
-// nil. So is one that is damaged.
+// loadDue loads the events of due keys that have been leased. The key may have been read
+// before its lease was taken, and the earlier holder of the lease may have dealt with
+// the event. So the key is read once more: if it has gone, the event is nil. The event
+// is also nil if it is damaged.
 func loadDue(tx *bolt.Tx, keys [][]byte) (events []*queue.Event, damaged []error) {
 	events, damaged = make([]*queue.Event, len(keys)), make([]error, len(keys))
 	due, r := tx.Bucket(bucketDue).Cursor(), openReader(tx)

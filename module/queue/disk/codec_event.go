@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// The fields of the messages that are stored. A number is never used again for
-// anything else; code that does not know it skips the field.
+// The fields of the messages that are stored. A number is never used again for another
+// field. Code that does not know a number skips the field.
 const (
 	eventID         protowire.Number = 1
 	eventSource     protowire.Number = 2
@@ -136,7 +136,7 @@ func appendAttempt(b []byte, a *queue.Attempt) []byte {
 	return appendString(b, attemptOutcome, string(a.Outcome))
 }
 
-// appendRequest puts the body last: what stands before it is small.
+// appendRequest puts the body last: the fields before it are small.
 func appendRequest(b []byte, r *queue.Request) []byte {
 	b = appendString(b, requestMethod, r.Method)
 	b = appendString(b, requestHost, r.Host)
@@ -326,7 +326,7 @@ func decodeRequest(data []byte) (*queue.Request, error) {
 	return q, r.err
 }
 
-// textOf copies what stands before the body of a request.
+// textOf copies the part of a request that is before its body.
 func textOf(data []byte) string {
 	end := 0
 	for r := (reader{data: data}); r.next(); {
@@ -337,7 +337,7 @@ func textOf(data []byte) string {
 	return string(data[:end])
 }
 
-// decodeHeader has all values lie in one array.
+// decodeHeader puts all values into one array.
 func decodeHeader(r reader) (map[string][]string, error) {
 	fields, total := 0, 0
 	for scan := r; scan.next(); {
@@ -366,7 +366,7 @@ func decodeHeader(r reader) (map[string][]string, error) {
 	return header, r.err
 }
 
-// readEvent decodes the head that lies under a key.
+// readEvent decodes the head that is stored under a key.
 func readEvent(key, record []byte) (*queue.Event, error) {
 	content, err := unseal(key, record)
 	if err != nil {
@@ -375,7 +375,7 @@ func readEvent(key, record []byte) (*queue.Event, error) {
 	return decodeEvent(content)
 }
 
-// readRequest decodes the request that lies under a key.
+// readRequest decodes the request that is stored under a key.
 func readRequest(key, record []byte) (*queue.Request, error) {
 	content, err := unseal(key, record)
 	if err != nil {

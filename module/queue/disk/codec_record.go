@@ -7,10 +7,10 @@ import (
 	"hash/crc32"
 )
 
-// A record is a version byte, a checksum and content: a message of codec_event.go,
-// or numbers of a fixed width. bbolt's pages carry no checksums, so every record
-// brings its own. It covers the key as well: a record that turns up in another
-// one's place is damaged, too.
+// A record is a version byte, a checksum and content: a message of codec_event.go, or
+// numbers of a fixed width. bbolt's pages have no checksums, so every record has one.
+// The checksum covers the key as well: a record under the key of another one is damaged,
+// too.
 const (
 	recordVersion = 2
 	recordPrefix  = 1 + crc32.Size
@@ -20,20 +20,20 @@ var errDamaged = errors.New("record is damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openRecord begins a record at the end of buf. Its content comes next, and
-// then seal.
+// openRecord begins a record at the end of buf. The caller appends the content, and
+// calls seal.
 func openRecord(buf []byte) []byte {
 	return append(buf, make([]byte, recordPrefix)...)
 }
 
-// seal completes the record that is to lie under a key.
+// seal completes the record that is to be stored under a key.
 func seal(key, record []byte) []byte {
 	record[0] = recordVersion
 	binary.BigEndian.PutUint32(record[1:], checksum(key, record))
 	return record
 }
 
-// unseal returns the content of the record that lies under a key. Errors are
+// unseal returns the content of the record that is stored under a key. Its errors are
 // errDamaged.
 func unseal(key, record []byte) (content []byte, err error) {
 	if len(record) < recordPrefix {
@@ -48,7 +48,7 @@ func unseal(key, record []byte) (content []byte, err error) {
 	return record[recordPrefix:], nil
 }
 
-// appendNumbers appends the record of numbers that is to lie under a key.
+// appendNumbers appends a record of numbers that is to be stored under a key.
 func appendNumbers(buf, key []byte, numbers ...uint64) []byte {
 	start := len(buf)
 	buf = openRecord(buf)
@@ -59,7 +59,7 @@ func appendNumbers(buf, key []byte, numbers ...uint64) []byte {
 	return buf
 }
 
-// unsealNumbers reads the numbers of the record that lies under a key.
+// unsealNumbers reads the numbers of the record that is stored under a key.
 func unsealNumbers(key, record []byte, to ...*uint64) error {
 	content, err := unseal(key, record)
 	if err != nil {

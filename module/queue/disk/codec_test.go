@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/queuetest"
 )
 
-// fill sets each field that there is to something of its own, so that one that
-// is not stored is noticed, be it added later.
+// fill sets each field to a value of its own, so that a field which is not stored is
+// noticed, also one that is added later.
 func fill(v reflect.Value, n *int) {
 	*n++
 	switch v.Kind() {
@@ -115,7 +115,7 @@ func TestUnknownFieldsAreSkipped(t *testing.T) {
 	}
 }
 
-// What is decoded outlives the page that it was read from.
+// A decoded event does not use the memory of the page that it was read from.
 func TestDecodedSharesNothing(t *testing.T) {
 	e, q := full()
 	head, request := appendEvent(nil, e), appendRequest(nil, q)
@@ -188,7 +188,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	})
 }
 
-// A head is no request, nor the other way round, wherever salvaging finds it.
+// A head is not taken for a request, nor a request for a head, when salvaging finds it.
 func TestHeadsAndRequestsDiffer(t *testing.T) {
 	e := queuetest.NewEvent(t, "github", start, "app")
 	key := e.ID[:]

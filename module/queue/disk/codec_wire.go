@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The wire format of Protocol Buffers, by hand: what is zero is left out, and
-// what is not known is skipped. Times are nanoseconds since 1970.
+// The wire format of Protocol Buffers, by hand. Zero values are left out, and unknown
+// fields are skipped. Times are nanoseconds since 1970.
 
 func appendString(b []byte, n protowire.Number, s string) []byte {
 	if s == "" {
@@ -25,7 +25,7 @@ func appendStrings(b []byte, n protowire.Number, list []string) []byte {
 	return b
 }
 
-// appendBytes leaves out nil only.
+// appendBytes leaves out nil, but not an empty slice.
 func appendBytes(b []byte, n protowire.Number, value []byte) []byte {
 	if value == nil {
 		return b
@@ -58,14 +58,15 @@ func appendTimestamp(b []byte, n protowire.Number, t time.Time) []byte {
 	return appendFixed(b, n, uint64(nanoseconds(t)))
 }
 
-// openMessage begins a message within another one. Its fields come next, and
-// then closeMessage with the place where it begins.
+// openMessage begins a message within another one. The caller appends its fields, and
+// calls closeMessage with start.
 func openMessage(b []byte, n protowire.Number) (_ []byte, start int) {
 	b = append(protowire.AppendTag(b, n, protowire.BytesType), 0)
 	return b, len(b)
 }
 
-// closeMessage fills in the length, which has one byte of room, and makes more.
+// closeMessage fills in the length of a message. openMessage left one byte for it;
+// closeMessage makes room for more.
 func closeMessage(b []byte, start int) []byte {
 	size := len(b) - start
 	if more := protowire.SizeVarint(uint64(size)) - 1; more > 0 {
@@ -78,18 +79,18 @@ func closeMessage(b []byte, start int) []byte {
 
 // reader reads the fields of a message. The first error ends it.
 type reader struct {
-	data []byte // up to the end of the message
-	text string // a copy of data, which strings are cut from
+	data []byte // the message, and what stands before it
+	text string // a copy of data, which strings are parts of
 	at   int    // where the next field begins
 	err  error
 
 	number     protowire.Number
 	wire       protowire.Type
-	value      uint64 // of a field that is a number
-	start, end int    // of one that is bytes
+	value      uint64 // of a number
+	start, end int    // of bytes
 }
 
-// next goes on to the next field.
+// next reads the next field. It returns false at the end, and after an error.
 func (r *reader) next() bool {
 	if r.err != nil || r.at == len(r.data) {
 		return false
@@ -127,7 +128,7 @@ func (r *reader) fail(err error) bool {
 	return false
 }
 
-// is reports whether the field has a wire type. Another one is damage.
+// is reports whether the field has a wire type. Any other wire type is damage.
 func (r *reader) is(wire protowire.Type) bool {
 	return r.wire == wire || r.fail(fmt.Errorf("field %d has the wire type %d", r.number, r.wire))
 }
@@ -146,7 +147,7 @@ func (r *reader) bytes() []byte {
 	return bytes.Clone(r.data[r.start:r.end])
 }
 
-// array fills to, which has the length of the field.
+// array copies a field into to, which must have the length of the field.
 func (r *reader) array(to []byte) {
 	if r.is(protowire.BytesType) && r.end-r.start != len(to) {
 		r.fail(fmt.Errorf("field %d has %d bytes", r.number, r.end-r.start))
@@ -182,7 +183,7 @@ func (r *reader) message() reader {
 	return reader{data: r.data[:r.end], text: r.text, at: r.start}
 }
 
-// count returns how many fields there are that have a number.
+// count returns how many of the following fields have a number.
 func (r reader) count(number protowire.Number) (n int) {
 	for r.next() {
 		if r.number == number {

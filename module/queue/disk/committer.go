@@ -78,7 +78,7 @@ func (s *Store) reopen() bool {
 
 // mend opens the files, after damage to the queue file has been repaired.
 func (s *Store) mend() error {
-	// What salvaging does not mend it will not mend a second later.
+	// If salvaging did not help, it will not help a second later.
 	if s.broken && time.Since(s.salvaged) > time.Minute {
 		if err := s.salvage(); err != nil {
 			return err
@@ -88,9 +88,9 @@ func (s *Store) mend() error {
 	return s.open()
 }
 
-// examine looks for damage to the queue file after an operation has panicked:
-// it may have met some, or be at fault itself. Pages that only writes touch are
-// read by nobody else.
+// examine looks for damage to the queue file after an operation has panicked: the
+// operation may have met damage, or be at fault itself. Some pages are only read by
+// writes, so that nobody else would notice their damage.
 func (s *Store) examine() {
 	f := s.files.Load()
 	if f == nil || !s.suspect || time.Since(s.examined) < time.Minute {
@@ -112,7 +112,7 @@ func (s *Store) commit(batch []*operation) {
 	}
 	for len(batch) > 0 {
 		spoiler, err := s.transact(f, batch)
-		if spoiler != nil { // the others go again, without it
+		if spoiler != nil { // the other operations are tried again, without the spoiler
 			spoiler.done <- err
 			batch = slices.DeleteFunc(batch, func(op *operation) bool { return op == spoiler })
 			continue
@@ -125,7 +125,7 @@ func (s *Store) commit(batch []*operation) {
 	}
 }
 
-// finish answers those who wait for a batch.
+// finish answers the callers whose operations are in a batch.
 func (s *Store) finish(batch []*operation, err error) {
 	if err != nil {
 		s.abandon(batch)
@@ -144,9 +144,9 @@ func (s *Store) finish(batch []*operation, err error) {
 	}
 }
 
-// transact runs a batch as one transaction. An operation that fails after it
-// has written something is returned as the spoiler of a transaction that was
-// rolled back. Any other error means that the outcome is unknown.
+// transact runs a batch as one transaction. An operation that fails after it has written
+// something is the spoiler of the transaction, which was rolled back. Any other error
+// means that the outcome is unknown.
 func (s *Store) transact(f *files, batch []*operation) (spoiler *operation, err error) {
 	f.db.NoSync = s.neverSync.Load()
 	err = s.write(f, func(t *txn) error {
@@ -168,7 +168,7 @@ func (s *Store) transact(f *files, batch []*operation) (spoiler *operation, err 
 	return spoiler, err
 }
 
-// write runs a transaction, in memory that the next one uses again.
+// write runs a transaction, in memory that the next transaction uses again.
 func (s *Store) write(f *files, work func(*txn) error) error {
 	t := &txn{sums: &s.sums, changes: make(counters), scratch: s.scratch}
 	s.scratch = scratch{}
@@ -202,8 +202,8 @@ func (s *Store) write(f *files, work func(*txn) error) error {
 	return nil
 }
 
-// guard applies an operation such that its panic is its own failure only, until
-// examine has looked.
+// guard applies an operation such that a panic is the failure of that operation only.
+// examine looks for damage afterwards.
 func (s *Store) guard(op *operation, t *txn) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -223,7 +223,7 @@ func (s *Store) fail(f *files, cause error) error {
 	defer s.opening.Unlock()
 	err := unavailable(cause)
 	if !s.files.CompareAndSwap(f, nil) {
-		return err // somebody was faster
+		return err // another failure has taken the files out of service
 	}
 	s.refuse(err)
 	s.logger.Error("writing to the queue store failed", zap.String("dir", s.dir), zap.Error(cause))
@@ -235,14 +235,14 @@ func (s *Store) fail(f *files, cause error) error {
 	return err
 }
 
-// refuse answers what waits, and all that comes, with an error. nil ends that.
+// refuse answers all operations that wait or come with an error. nil ends that.
 func (s *Store) refuse(err error) {
 	s.journalBatcher.refuse(err)
 	s.abandon(s.commitBatcher.refuse(err))
 	s.advance()
 }
 
-// abandon forgets insertions that the journal has: they will be read from there.
+// abandon forgets insertions that the journal has: they will be read from the journal.
 func (s *Store) abandon(batch []*operation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -253,7 +253,8 @@ func (s *Store) abandon(batch []*operation) {
 	}
 }
 
-// recovered tells those whose events were abandoned that they are there now.
+// recovered tells the callers whose events were abandoned that the events can be
+// claimed.
 func (s *Store) recovered() {
 	s.mu.Lock()
 	abandoned := s.abandoned

@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// A queue file that has so much free space, and more than half of it, is
-	// made smaller when it is opened.
+	// A queue file that has so much free space, and more than half of it, is made
+	// smaller when it is opened.
 	freeToCompact = 64 << 20
-	// It has to be quick: what is copied is at most this.
+	// Opening must be quick, so at most so much is copied.
 	mostToCompact = 256 << 20
 )
 
-// compact gives the disk back the space that a backlog has taken: bbolt's files
-// never shrink. It returns the file as it is open then.
+// compact gives the space back to the disk that a backlog has taken: bbolt's files never
+// shrink. It returns the open queue file, which may be a new one.
 func (s *Store) compact(db *bolt.DB) (*bolt.DB, error) {
 	path := db.Path()
 	var size int64
@@ -37,7 +37,7 @@ func (s *Store) compact(db *bolt.DB) (*bolt.DB, error) {
 		err = os.Rename(path+draftSuffix, path)
 	}
 	if err != nil {
-		// A full disk, for instance: the file is as good as it was.
+		// The disk may be full. The file is as good as before.
 		s.logger.Warn("making the queue file smaller failed", zap.Error(err))
 		return db, discardDraft(path)
 	}
@@ -48,7 +48,7 @@ func (s *Store) compact(db *bolt.DB) (*bolt.DB, error) {
 	return openBolt(path, false)
 }
 
-// copyCompactly copies what a file holds to a new one.
+// copyCompactly copies the content of a file to a new file.
 func copyCompactly(db *bolt.DB, path string) (err error) {
 	to, err := openBolt(path, false)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// counterKey says what a tally counts. Fields that its kind has no use for are
-// empty.
+// counterKey says what a counter counts. A kind leaves the fields empty that it does not
+// need.
 type counterKey struct {
 	kind          byte
 	source, route string
@@ -43,7 +43,7 @@ func parseCounterKey(b []byte) (k counterKey, ok bool) {
 	return k, true
 }
 
-// counters are numbers of events, or changes to such numbers.
+// counters are numbers of events, or changes of such numbers.
 type counters map[counterKey]queue.Counter
 
 func (t counters) add(k counterKey, n queue.Counter) {
@@ -57,13 +57,13 @@ func (t counters) add(k counterKey, n queue.Counter) {
 	t[k] = sum
 }
 
-// count is what an event adds to a tally.
+// increment is what an event adds to one counter.
 type increment struct {
 	of counterKey
 	n  queue.Counter
 }
 
-// appendIncrements appends what an event counts as. What changes most comes last.
+// appendIncrements appends what an event adds to counters. What changes most comes last.
 func appendIncrements(to []increment, e *queue.Event) []increment {
 	n := queue.Counter{Count: 1, Bytes: e.Size}
 	to = append(to,
@@ -81,8 +81,8 @@ func appendIncrements(to []increment, e *queue.Event) []increment {
 	return to
 }
 
-// replace takes away what an event counted as before, and adds what it counts as
-// after. What stays where it was in the list cancels out.
+// replace takes away what an event added before, and adds what it adds now. Increments
+// that stay at their place in the list cancel out.
 func (t counters) replace(before, after []increment) {
 	for i, c := range before {
 		if i >= len(after) || c != after[i] {
@@ -96,20 +96,20 @@ func (t counters) replace(before, after []increment) {
 	}
 }
 
-// addAll adds the numbers of others, times sign.
+// addAll adds other counters, times sign.
 func (t counters) addAll(others counters, sign int64) {
 	for k, n := range others {
 		t.add(k, queue.Counter{Count: sign * n.Count, Bytes: sign * n.Bytes})
 	}
 }
 
-// count counts an event.
+// count adds an event.
 func (t counters) count(e *queue.Event) {
 	var some [8]increment
 	t.replace(nil, appendIncrements(some[:0], e))
 }
 
-// sharedCounters is what was committed, for all to ask.
+// sharedCounters are the counters as of the last commit, for all goroutines.
 type sharedCounters struct {
 	mu  sync.RWMutex
 	sum counters

@@ -150,12 +150,12 @@ func TestFullDisk(t *testing.T) {
 }
 
 // limit is how large a file of this process may become.
-func limit(bytes uint64) error {
+func limit(size uint64) error {
 	var old unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &old); err != nil {
 		return err
 	}
-	old.Cur = min(bytes, old.Max)
+	old.Cur = min(size, old.Max)
 	return unix.Setrlimit(unix.RLIMIT_FSIZE, &old)
 }
 
@@ -181,14 +181,14 @@ func fillAndRecover(dir string) error {
 		}
 		return nil
 	}
-	for _, bytes := range []uint64{24 << 20, 40 << 20} {
+	for _, size := range []uint64{24 << 20, 40 << 20} {
 		for range 3 { // nothing helps
 			if err := add(); err != nil {
 				return err
 			}
 		}
 		before := len(acknowledged)
-		if err := limit(bytes); err != nil {
+		if err := limit(size); err != nil {
 			return err
 		}
 		for deadline := time.Now().Add(10 * time.Second); len(acknowledged) < before+20; time.Sleep(time.Millisecond) {

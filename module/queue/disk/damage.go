@@ -21,8 +21,8 @@ func (s *Store) checked(err error, id queue.ID) error {
 	return err
 }
 
-// setAside moves what is left of a damaged event to where nothing trips over
-// it. dueKey is the entry that led to it, if one did.
+// setAside moves the records of a damaged event into a bucket that nothing reads. dueKey
+// is the key that led to the event, if one did.
 func (s *Store) setAside(cause error, id queue.ID, dueKey []byte) {
 	s.logger.Error("setting a damaged event aside", zap.Stringer("event", id), zap.Error(cause))
 	err := s.do(context.Background(), func(t *txn) error { return t.setAside(id, dueKey) })
@@ -33,7 +33,7 @@ func (s *Store) setAside(cause error, id queue.ID, dueKey []byte) {
 
 func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 	if _, err := openReader(t.tx).load(id); err == nil {
-		return nil // somebody mended it
+		return nil // the event was mended
 	}
 	for _, bucket := range [][]byte{bucketHeads, bucketRequests} {
 		record := t.tx.Bucket(bucket).Get(id[:])
@@ -60,7 +60,7 @@ func (t *txn) setAside(id queue.ID, dueKey []byte) error {
 	case !errors.Is(err, errDamaged):
 		return err
 	}
-	// Nobody can say any more what the event was counted as.
+	// Nobody knows any more which counters the event was counted in.
 	if err := t.delete(bucketRequests, id[:]); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func countAgain(tx *bolt.Tx) (counters, error) {
 	return sum, err
 }
 
-// readCounters reads the numbers that the last transaction stored.
+// readCounters reads the counters that the last transaction stored.
 func readCounters(db *bolt.DB) (counters, error) {
 	sum := make(counters)
 	return sum, view(db, func(tx *bolt.Tx) error {
@@ -107,7 +107,7 @@ func readCounters(db *bolt.DB) (counters, error) {
 	})
 }
 
-// recount replaces the stored numbers by what there is.
+// recount replaces the stored counters by new ones, from all events.
 func (s *Store) recount(db *bolt.DB) (sum counters, err error) {
 	err = update(db, func(tx *bolt.Tx) (err error) {
 		if sum, err = countAgain(tx); err != nil {

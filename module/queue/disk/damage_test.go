@@ -51,7 +51,7 @@ func TestDamagedEventIsSetAside(t *testing.T) {
 				if _, err := s.Get(t.Context(), bad.ID); !errors.Is(err, queue.ErrNotFound) {
 					t.Errorf("the damaged event is still there: %v", err)
 				}
-				// One round may go to the entry that led to it.
+				// The first claim may meet the entry of the damaged event.
 				var claimed []*queue.Event
 				for range 2 {
 					more, _, err := s.Claim(t.Context(), route, start, time.Minute, 1)

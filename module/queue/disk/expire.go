@@ -11,7 +11,7 @@ import (
 
 // Expire implements queue.Store.
 func (s *Store) Expire(ctx context.Context, now time.Time, keep queue.Retention) error {
-	const whatever = -1 // bytes there are
+	const whatever = -1 // no limit of bytes
 	sweeps := []func(*txn) (more bool, err error){
 		func(t *txn) (bool, error) { return t.expire(queue.Done, now.Add(-keep.Done), whatever) },
 		func(t *txn) (bool, error) { return t.expire(queue.Failed, now.Add(-keep.Failed), whatever) },
@@ -28,7 +28,7 @@ func (s *Store) Expire(ctx context.Context, now time.Time, keep queue.Retention)
 	return nil
 }
 
-// sweep repeats an operation in transactions of its own while there is more to do.
+// sweep repeats an operation, each time in a transaction, while there is more to do.
 func (s *Store) sweep(ctx context.Context, some func(*txn) (more bool, err error)) error {
 	for more := true; more; {
 		err := s.do(ctx, func(t *txn) (err error) {
@@ -42,8 +42,8 @@ func (s *Store) sweep(ctx context.Context, some func(*txn) (more bool, err error
 	return nil
 }
 
-// expire deletes a page of the events that have been in a class since until or
-// longer, oldest first, as long as the store holds more than limit bytes.
+// expire deletes a page of the events that are in a class since until or longer, oldest
+// first, as long as the store holds more than limit bytes.
 func (t *txn) expire(class queue.Class, until time.Time, limit int64) (more bool, err error) {
 	from := []byte{byte(class)}
 	to := appendEndedKey(nil, class, until.Add(1), queue.ID{})
@@ -66,7 +66,7 @@ func (t *txn) expire(class queue.Class, until time.Time, limit int64) (more bool
 	return len(keys) == page, nil
 }
 
-// bytes returns how much the store holds as the transaction sees it.
+// bytes returns how many bytes the store holds, the transaction's changes included.
 func (t *txn) bytes() int64 {
 	all := counterKey{kind: countAll}
 	return t.sums.get(all).Bytes + t.changes[all].Bytes
@@ -83,8 +83,8 @@ func (t *txn) forget(now time.Time) (more bool, err error) {
 	return len(keys) == page, nil
 }
 
-// keys returns a page of the keys in a range. They are copies: a cursor does
-// not go well with deletions.
+// keys returns a page of the keys in a range. They are copies: bbolt's cursors do not
+// survive deletions.
 func (t *txn) keys(bucket, from, to []byte) (keys [][]byte) {
 	c := t.tx.Bucket(bucket).Cursor()
 	for key, _ := c.Seek(from); key != nil && bytes.Compare(key, to) < 0 && len(keys) < page; key, _ = c.Next() {

@@ -8,32 +8,34 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// Deliveries of a route that have the same key stand in a fifo, in the order in
-// which they joined it. Only the first one has an entry in due: it may be
-// claimed, unless it is a dead letter that holds the key. When it leaves, the
-// next one gets its entry in the same transaction. So a claim never meets one
-// that must wait for its turn, however many there are.
+// The deliveries to a route that have the same key form a FIFO, in the order in which
+// they joined it. Only the first delivery of a FIFO has an entry in due, so that it may
+// be claimed; a dead letter that holds the key has none. When the first delivery
+// leaves, the next one gets its entry in the same transaction. So a claim never meets a
+// delivery that must wait for its turn, however many there are.
+//
+// A position is a key in ordered: what all keys of the FIFO begin with, and a number.
 
 const (
 	hashSize   = 16
-	numberSize = 8 // of a position in a fifo
+	numberSize = 8 // of a position
 )
 
-// appendFIFO appends what the keys of a fifo, and of no other, begin with.
+// appendFIFO appends what the positions of a FIFO, and of no other, begin with.
 func appendFIFO(to []byte, route queue.RouteKey, key string) []byte {
 	sum := sha256.Sum256([]byte(key))
 	return append(appendRoute(to, route), sum[:hashSize]...)
 }
 
-// positionKey is where the position of an event in a fifo is kept.
+// positionKey is the key in places of an event's position.
 func positionKey(id queue.ID, fifo []byte) []byte {
 	return append(id[:len(id):len(id)], fifo[:len(fifo)-hashSize]...)
 }
 
-// fifoOf returns the fifo of a position.
+// fifoOf returns what all positions of a FIFO begin with.
 func fifoOf(position []byte) []byte { return position[:len(position)-numberSize] }
 
-// join puts an event at the end of a fifo.
+// enqueue puts an event at the end of a FIFO.
 func (t *txn) enqueue(id queue.ID, e entry) error {
 	number, err := t.number()
 	if err != nil {
@@ -56,7 +58,7 @@ func (t *txn) enqueue(id queue.ID, e entry) error {
 // number returns a number that is greater than that of any position.
 func (t *txn) number() (uint64, error) {
 	b := t.tx.Bucket(bucketOrdered)
-	if b.Sequence() == 0 { // a new bucket, or one that was copied without it
+	if b.Sequence() == 0 { // a new bucket, or a copy of one
 		greatest := uint64(0)
 		c := b.Cursor()
 		for position, _ := c.First(); position != nil; position, _ = c.Next() {
@@ -70,8 +72,8 @@ func (t *txn) number() (uint64, error) {
 	return b.NextSequence()
 }
 
-// move gives an event that is in a fifo another due time there, or has it hold
-// the fifo, or hold it no more. Its position stays.
+// reschedule gives an event in a FIFO another due time, or has it hold the key, or hold
+// it no more. The event keeps its position.
 func (t *txn) reschedule(id queue.ID, e entry) error {
 	position := bytes.Clone(t.tx.Bucket(bucketPositions).Get(positionKey(id, e.key)))
 	if position == nil {
@@ -90,7 +92,8 @@ func (t *txn) reschedule(id queue.ID, e entry) error {
 	return t.startTurn(e.value)
 }
 
-// leave takes an event out of a fifo, whose next one may come then.
+// dequeue takes an event out of a FIFO. If it was the first one, the next one's turn
+// begins.
 func (t *txn) dequeue(id queue.ID, fifo []byte) error {
 	key := positionKey(id, fifo)
 	position := bytes.Clone(t.tx.Bucket(bucketPositions).Get(key))
@@ -114,7 +117,7 @@ func (t *txn) dequeue(id queue.ID, fifo []byte) error {
 	return t.startTurn(next)
 }
 
-// dequeueAll takes an event that cannot be read out of all fifos.
+// dequeueAll takes an event that cannot be read out of all its FIFOs.
 func (t *txn) dequeueAll(id queue.ID) error {
 	var fifos [][]byte
 	c := t.tx.Bucket(bucketPositions).Cursor()
@@ -129,7 +132,8 @@ func (t *txn) dequeueAll(id queue.ID) error {
 	return nil
 }
 
-// enter makes it the turn of the delivery that a due key stands for.
+// startTurn puts a due key into due, so that the delivery can be claimed. A dead letter
+// has no due key.
 func (t *txn) startTurn(dueKey []byte) error {
 	if len(dueKey) == 0 {
 		return nil
@@ -137,7 +141,7 @@ func (t *txn) startTurn(dueKey []byte) error {
 	return t.put(bucketDue, dueKey, nothing)
 }
 
-// exit ends the turn of a delivery, and with it the lease.
+// endTurn removes a due key from due, and ends the lease.
 func (t *txn) endTurn(dueKey []byte) error {
 	if len(dueKey) == 0 {
 		return nil
@@ -146,7 +150,7 @@ func (t *txn) endTurn(dueKey []byte) error {
 	return t.delete(bucketDue, dueKey)
 }
 
-// first returns the first position of a fifo, nil if it is empty, and its value.
+// first returns the first position of a FIFO and its value, nil if the FIFO is empty.
 func (t *txn) first(fifo []byte) (position, value []byte) {
 	position, value = t.tx.Bucket(bucketOrdered).Cursor().Seek(fifo)
 	if !bytes.HasPrefix(position, fifo) {

@@ -24,7 +24,7 @@ func appendOrdered(t *testing.T, s *Store, n int) (events []*queue.Event) {
 	return events
 }
 
-// claimOne claims, twice because one round may go to a damaged event.
+// claimOne claims twice, because the first claim may meet a damaged event.
 func claimOne(t *testing.T, s *Store) (claimed queue.ID) {
 	t.Helper()
 	for range 2 {
@@ -34,7 +34,7 @@ func claimOne(t *testing.T, s *Store) (claimed queue.ID) {
 		}
 		for _, e := range events {
 			if claimed != (queue.ID{}) {
-				t.Errorf("%s and %s of one line were claimed", claimed, e.ID)
+				t.Errorf("%s and %s of one FIFO were claimed", claimed, e.ID)
 			}
 			claimed = e.ID
 		}
@@ -42,7 +42,7 @@ func claimOne(t *testing.T, s *Store) (claimed queue.ID) {
 	return claimed
 }
 
-// isEmpty fails the test if there is anything left in a bucket.
+// isEmpty fails the test unless a bucket is empty.
 func isEmpty(t *testing.T, s *Store, bucket []byte) {
 	t.Helper()
 	err := s.view(func(tx *bolt.Tx) error {
@@ -79,7 +79,7 @@ func TestDamagedEventLeavesItsLine(t *testing.T) {
 						continue
 					}
 					if id := claimOne(t, s); id != e.ID {
-						t.Errorf("%s, %s: claimed %s after event %d of the line was damaged, want event %d", name, bucket, id, bad, i)
+						t.Errorf("%s, %s: claimed %s after event %d of the FIFO was damaged, want event %d", name, bucket, id, bad, i)
 					}
 					if err := s.Remove(t.Context(), e.ID); err != nil {
 						t.Fatal(err)
@@ -93,7 +93,7 @@ func TestDamagedEventLeavesItsLine(t *testing.T) {
 	}
 }
 
-// A copy of the file may lack what bbolt keeps beside the records.
+// A copy of the file may lack the sequence that bbolt keeps for a bucket.
 func TestNumbersGoOn(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	first := appendOrdered(t, s, 3)

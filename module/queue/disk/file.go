@@ -22,7 +22,7 @@ import (
 
 const (
 	fileName    = "events.db"
-	format      = 2 // of the file; a change that other code cannot read makes it 3
+	format      = 2 // of the file; raised by a change that other code cannot read
 	application = "caddy-webhook-gateway queue"
 
 	filePageSize = 16 << 10
@@ -39,7 +39,8 @@ var (
 	keyApplied     = []byte("applied") // the last frame that is in this file
 )
 
-// lockPatience is how long a process that is just going away may keep the file.
+// lockPatience is how long to wait for another process, which may be about to exit, to
+// release the file.
 var lockPatience = 3 * time.Second
 
 var (
@@ -47,7 +48,7 @@ var (
 	errIO = errors.New("the disk does not take it")
 	// errBroken marks damage to the file's structure.
 	errBroken = errors.New("queue file is damaged")
-	// errUnchanged has update keep the file as it is.
+	// errUnchanged makes update roll back without an error.
 	errUnchanged = errors.New("nothing was written")
 	// errForeign marks a file that does not look like a queue.
 	errForeign = errors.New("no queue of the webhook gateway")
@@ -116,8 +117,8 @@ func makeDir(dir string) error {
 	return durable.SyncDir(filepath.Dir(dir))
 }
 
-// createFile puts an empty queue file in place in one step, so that a full
-// disk or a crash leaves none that is half made.
+// createFile puts an empty queue file in place in one step: a full disk or a crash
+// leaves no half-made file.
 func createFile(path string) error {
 	draft := fmt.Sprintf("%s.%d.new", path, os.Getpid())
 	if err := ignoreMissing(os.Remove(draft)); err != nil {
@@ -131,8 +132,8 @@ func createFile(path string) error {
 	if err := errors.Join(update(db, furnish), db.Close()); err != nil {
 		return fmt.Errorf("%w: %w", errIO, err)
 	}
-	// Unlike a rename, a link cannot replace the file of a process that was
-	// faster. Not every file system has links.
+	// Unlike a rename, a link cannot replace the file of a process that was faster.
+	// Not every file system has links.
 	if err := os.Link(draft, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(draft, path); err != nil {
 			return err
@@ -141,7 +142,7 @@ func createFile(path string) error {
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// keep gives a file a second name, under which it stays when it is replaced.
+// keep gives a file a second name, which it keeps when it is replaced.
 func keep(path, name string) error {
 	if err := os.Link(path, name); err == nil || errors.Is(err, fs.ErrExist) {
 		return err
@@ -149,7 +150,7 @@ func keep(path, name string) error {
 	return os.Rename(path, name) // not every file system has links
 }
 
-// discardDraft removes what an interrupted attempt to replace a file left.
+// discardDraft removes what an interrupted attempt to replace a file has left.
 func discardDraft(path string) error { return ignoreMissing(os.Remove(path + draftSuffix)) }
 
 func ignoreMissing(err error) error {
@@ -170,8 +171,8 @@ func furnish(tx *bolt.Tx) error {
 	return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
 }
 
-// addBuckets makes those buckets that the file lacks, as one of an earlier
-// version may.
+// addBuckets makes the buckets that the file lacks: an earlier version may have written
+// it.
 func addBuckets(tx *bolt.Tx) error {
 	for _, name := range buckets {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
@@ -188,9 +189,9 @@ func stamp(tx *bolt.Tx) error {
 	return tx.Bucket(bucketMeta).Put(keyOpened, []byte(time.Now().UTC().Format(time.RFC3339Nano)))
 }
 
-// inspect finds out whether the file is a queue that this code can read. It
-// walks all pages first: bbolt does so, too, when it opens a file for writing,
-// but in a goroutine whose panic at a damaged page nobody could recover from.
+// inspect finds out whether the file is a queue that this code can read. It walks all
+// pages first. bbolt would do so, too, when it opens a file for writing, but in a
+// goroutine, where a panic at a damaged page could not be recovered.
 func inspect(path string) (err error) {
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
 		return fmt.Errorf("%s is %w: it is empty", path, errForeign)
@@ -220,15 +221,15 @@ func otherFormat(path string, v int) error {
 		"use the version that wrote it until the queue is empty, or move the directory away", path, v, format)
 }
 
-// walk visits all pages that lead to anything.
+// walk visits all pages that belong to a bucket.
 func walk(tx *bolt.Tx) error {
 	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
 		return b.ForEach(func(_, _ []byte) error { return nil })
 	})
 }
 
-// readAhead brings a file into the cache of the operating system. Walking its
-// pages in no order would take ten times as long where they are not there yet.
+// readAhead brings a file into the cache of the operating system. Walking its pages, in
+// no order, takes ten times as long without.
 func readAhead(path string) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -238,7 +239,7 @@ func readAhead(path string) {
 	_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{file}, make([]byte, 1<<20))
 }
 
-// hasEvents tells whether any event is in a file, however damaged.
+// hasEvents tells whether a file has any event, however damaged the file is.
 func hasEvents(path string) (found bool) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -254,9 +255,9 @@ func hasEvents(path string) (found bool) {
 	return found
 }
 
-// openBolt opens a bbolt file, which panics at some kinds of damage. Whoever
-// replaces a file keeps it locked until that is done; one that was replaced
-// while this process waited for its lock is left alone.
+// openBolt opens a bbolt file. bbolt panics at some kinds of damage. A process that
+// replaces a file keeps it locked meanwhile, so a file that was replaced while this
+// process waited for the lock is left alone.
 func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	var file *os.File
 	options := &bolt.Options{
@@ -279,7 +280,7 @@ func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			file.Close() // and with it the lock
+			file.Close() // closing the file releases the lock
 			db, err = nil, fmt.Errorf("%w: %s: %v", errBroken, path, p)
 		}
 	}()

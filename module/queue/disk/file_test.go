@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// refuses says that a directory cannot be opened, and why.
+// refuses fails the test unless opening a directory fails for a reason.
 func refuses(t *testing.T, dir, why string) {
 	t.Helper()
 	s, err := Open(dir, zap.NewNop())
@@ -129,19 +129,19 @@ func TestOpenForeignFile(t *testing.T) {
 // contents returns what the files in a directory hold.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	files := make(map[string]string)
-	entries, err := os.ReadDir(dir)
+	found := make(map[string]string)
+	list, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, entry := range entries {
-		content, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+	for _, file := range list {
+		content, err := os.ReadFile(filepath.Join(dir, file.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[entry.Name()] = string(content)
+		found[file.Name()] = string(content)
 	}
-	return files
+	return found
 }
 
 // edit changes the file of a store that is closed.
@@ -156,8 +156,8 @@ func edit(t *testing.T, dir string, change func(*bolt.Tx) error) {
 	}
 }
 
-// TestReplacedFile waits for the lock of a file that is replaced meanwhile: what
-// is opened after all is the file that is there.
+// TestReplacedFile waits for the lock of a file that is replaced meanwhile: the new file
+// must be opened.
 func TestReplacedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), fileName)
 	for _, name := range []string{path, path + draftSuffix} {

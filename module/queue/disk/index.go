@@ -10,19 +10,19 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// The buckets of the file. Their keys grow with time, because that is what
-// keeps the number of pages that a commit touches small.
+// The buckets of the file. Keys grow with time where possible: then a commit touches few
+// pages.
 var (
 	bucketMeta      = []byte("meta")
 	bucketHeads     = []byte("heads")    // ID -> event without its request
 	bucketRequests  = []byte("requests") // ID -> request
 	bucketDue       = []byte("due")      // route, due time, ID -> nothing
 	bucketOrdered   = []byte("ordered")  // route, hash of a key, number -> due key; see fifo.go
-	bucketPositions = []byte("places")   // ID, route -> key in ordered
+	bucketPositions = []byte("places")   // ID, route -> position, a key in ordered
 	bucketEnded     = []byte("ended")    // class, time, ID -> nothing
-	bucketDedup     = []byte("dedup")    // end of the window, ID -> remembered
+	bucketDedup     = []byte("dedup")    // end of the window, ID -> dedup entry
 	bucketCounters  = []byte("tally")    // counterKey -> queue.Counter
-	bucketDamaged   = []byte("damaged")  // bucket, key -> what was found there
+	bucketDamaged   = []byte("damaged")  // bucket, key -> the record that was found there
 	bucketPaused    = []byte("paused")   // route -> true
 )
 
@@ -37,9 +37,9 @@ const (
 	maxName  = 1 << 10 // of a source or a route, so that keys stay small
 )
 
-// entry is a key in one of the indexes: due, ordered, ended, dedup. One in ordered
-// lacks the number of its place, which it gets when it joins the line. Its value
-// is the due key for its turn, and nothing for a dead letter.
+// entry is an entry of one of the indexes: due, ordered, ended or dedup. An entry of
+// ordered gets the number in its key when it is enqueued. Its value is the due key, or
+// nothing for a dead letter.
 type entry struct {
 	bucket     []byte
 	key, value []byte
@@ -47,7 +47,7 @@ type entry struct {
 
 func (e entry) in(bucket []byte) bool { return &e.bucket[0] == &bucket[0] }
 
-// replaces reports whether both have the same key.
+// replaces reports whether both entries have the same key.
 func (e entry) replaces(other entry) bool {
 	return e.in(other.bucket) && bytes.Equal(e.key, other.key)
 }
@@ -56,48 +56,21 @@ func (e entry) same(other entry) bool {
 	return e.replaces(other) && bytes.Equal(e.value, other.value)
 }
 
-// nothing is the value of entries that are all key. It is not nil, which is
-// what bbolt returns for keys that are not there.
+// nothing is the value of entries that have none. It is not nil: bbolt returns nil for
+// keys that it does not have.
 var nothing = []byte{}
 
-// appendDedup appends the record of a dedup entry, which outlives its event: key,
-// hash of the body, and source.
-func appendDedup(buf, key []byte, e *queue.Event) []byte {
-	start := len(buf)
-	buf = append(openRecord(buf), e.Dedup.Key[:]...)
-	buf = binary.BigEndian.AppendUint64(buf, e.Dedup.Body)
-	buf = append(buf, e.Source...)
-	seal(key, buf[start:])
-	return buf
-}
-
-// readDedup reads a dedup entry.
-func readDedup(key, record []byte) (w dedupEntry, err error) {
-	content, err := unseal(key, record)
-	if err != nil {
-		return w, err
-	}
-	const fixed = len(w.Key) + 8
-	if len(content) < fixed || len(key) < idSize+timeSize {
-		return w, errDamaged
-	}
-	w.id, w.Until = idOf(key), timeOf(key)
-	w.Body = binary.BigEndian.Uint64(content[copy(w.Key[:], content):])
-	w.source = string(content[fixed:])
-	return w, nil
-}
-
-// listing is what leads to events: entries, and the memory that their keys and
-// values lie in. It only grows, so what was added before stays as it is.
+// listing are index entries, and the memory of their keys and values. It only grows, so
+// that earlier entries stay valid.
 type listing struct {
 	entries []entry
 	buf     []byte
 }
 
-// tail returns what was appended to buf since it ended at start.
+// tail returns what was appended to buf from start on.
 func (l *listing) tail(start int) []byte { return l.buf[start:len(l.buf):len(l.buf)] }
 
-// add adds the entries that lead to an event.
+// add adds the index entries of an event.
 func (l *listing) add(e *queue.Event) error {
 	if len(e.Source) > maxName {
 		return fmt.Errorf("name of source has %d bytes, the most is %d", len(e.Source), maxName)
@@ -128,7 +101,7 @@ func (l *listing) add(e *queue.Event) error {
 	return nil
 }
 
-// addDelivery adds the entry of a delivery that is pending, or in line.
+// addDelivery adds the index entry of a delivery that is pending or in a FIFO.
 func (l *listing) addDelivery(e *queue.Event, d *queue.Delivery) error {
 	if len(d.Route) > maxName {
 		return fmt.Errorf("name of route has %d bytes, the most is %d", len(d.Route), maxName)
@@ -162,10 +135,6 @@ func appendEndedKey(key []byte, class queue.Class, since time.Time, id queue.ID)
 	return append(appendTime(append(key, byte(class)), since), id[:]...)
 }
 
-func appendDedupKey(key []byte, until time.Time, id queue.ID) []byte {
-	return append(appendTime(key, until), id[:]...)
-}
-
 // idOf returns the ID that an index key ends with.
 func idOf(key []byte) queue.ID { return queue.ID(key[len(key)-idSize:]) }
 
@@ -185,8 +154,8 @@ func appendTime(key []byte, t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(key, uint64(nanoseconds(t))^1<<63)
 }
 
-// nanoseconds returns the Unix time. Times that nanoseconds cannot express, like
-// the zero time, become the nearest one.
+// nanoseconds returns the Unix time. A time that has no such number, like the zero time,
+// counts as the nearest one that has.
 func nanoseconds(t time.Time) int64 {
 	switch {
 	case t.Before(earliest):

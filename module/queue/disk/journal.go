@@ -19,28 +19,27 @@ import (
 
 const (
 	journalPrefix = "journal-"
-	// A journal file has all its blocks from the start, and is written over
-	// when the queue file has what is in it: syncing it then costs one write to
-	// the disk, and no change of the file system.
+	// A journal file has all its blocks from the start, and is written over when the
+	// queue file has all its events. Syncing it then costs one write to the disk, and
+	// no change of the file system.
 	journalSize = 8 << 20
-	// spareFiles are kept for the next burst.
+	// spareFiles is how many files are kept for the next burst.
 	spareFiles = 4
 )
 
-// journal makes events durable before the queue file has them. One sync of a
-// journal file is much cheaper than one transaction, so an event is acknowledged
-// when it is in the journal, and gets into the queue file together with many
-// others a moment later. What a crash keeps from getting there is found in the
-// journal at the next start.
+// journal makes events durable before the queue file has them. One sync of a journal
+// file is much cheaper than one transaction: an event is acknowledged when the journal
+// has it, and gets into the queue file a moment later, together with many others. The
+// next start brings those events into the queue file that a crash has kept from it.
 type journal struct {
 	dir     string
-	salt    uint64        // tells the frames of this queue from those of another
+	salt    uint64        // frames of another queue have another salt
 	applied atomic.Uint64 // the queue file has all frames up to this one
 
 	mu    sync.Mutex
 	files []*journalFile // the last one is written to
 	seq   uint64         // of the last frame
-	made  int            // files so far, for their names
+	made  int            // number of files that were made, for their names
 }
 
 type journalFile struct {
@@ -49,21 +48,21 @@ type journalFile struct {
 	last      uint64 // sequence number of its last frame
 }
 
-// openJournal opens the journal of a directory, and returns the frames that the
-// queue file does not have, in order. damaged names the files in which one of
-// them is unreadable.
+// openJournal opens the journal of a directory, and returns the frames that the queue
+// file does not have, in order. damaged are the paths of files that have an unreadable
+// frame.
 func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, damaged []string, err error) {
 	paths, err := journalFiles(dir)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	// The process before may have made a file, and died before its name was durable.
+	// An earlier process may have made a file, and died before its name was durable.
 	if err := durable.SyncDir(dir); err != nil {
 		return nil, nil, nil, err
 	}
 	j = &journal{dir: dir, salt: salt, seq: applied}
 	j.applied.Store(applied)
-	holding := make(map[uint64]string) // the file of a frame
+	holding := make(map[uint64]string) // the path of the file that a frame is in
 	for _, path := range paths {
 		found, err := j.read(path)
 		if err != nil {
@@ -79,9 +78,9 @@ func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, 
 	slices.SortFunc(frames, func(a, b frame) int { return cmp.Compare(a.seq, b.seq) })
 	before := applied
 	for i, f := range frames {
-		// Where it is not known how far the queue file has got, earlier frames may
-		// have been written over. The last frame is the one that a crash may have cut off. It was not
-		// acknowledged then.
+		// The last frame may be cut off by a crash, and was not acknowledged then. Where
+		// the position of the queue file is unknown, earlier frames may have been written
+		// over.
 		if last := i == len(frames)-1; !f.whole && !last || applied > 0 && f.seq != before+1 {
 			damaged = append(damaged, holding[f.seq])
 		}
@@ -91,12 +90,12 @@ func openJournal(dir string, salt, applied uint64) (j *journal, frames []frame, 
 	return j, frames, slices.Compact(damaged), nil
 }
 
-// journalFiles returns the paths of a journal's files. Those that were set aside
-// are none.
+// journalFiles returns the paths of a journal's files, without those that were set
+// aside.
 func journalFiles(dir string) (paths []string, err error) {
-	entries, err := os.ReadDir(dir) // a pattern would take a meaning from the directory's name
-	for _, entry := range entries {
-		if path := filepath.Join(dir, entry.Name()); journalNumber(path) >= 0 {
+	found, err := os.ReadDir(dir) // not Glob: the directory's name may look like a pattern
+	for _, file := range found {
+		if path := filepath.Join(dir, file.Name()); journalNumber(path) >= 0 {
 			paths = append(paths, path)
 		}
 	}
@@ -133,8 +132,8 @@ func (j *journal) read(path string) ([]frame, error) {
 	return frames, nil
 }
 
-// write makes a frame durable. buf has its records behind room for the header;
-// it may be used again afterwards.
+// write makes a frame durable. buf has room for the header, and the records behind it.
+// The caller may use buf again afterwards.
 func (j *journal) write(buf []byte, durably bool) (seq uint64, err error) {
 	buf = finishFrame(buf, j.salt, j.seq+1)
 	file, err := j.room(int64(len(buf)))
@@ -155,8 +154,8 @@ func (j *journal) write(buf []byte, durably bool) (seq uint64, err error) {
 	return j.seq, nil
 }
 
-// room returns the file to write n bytes to: the current one, one that is not
-// needed any more, or a new one.
+// room returns the file to write n bytes to: the current one, one whose frames the queue
+// file has, or a new one.
 func (j *journal) room(n int64) (*journalFile, error) {
 	if len(j.files) > 0 {
 		if current := j.files[len(j.files)-1]; current.end+n <= current.size {
@@ -179,8 +178,8 @@ func (j *journal) room(n int64) (*journalFile, error) {
 	return f, j.trim(done)
 }
 
-// trim removes files that are not needed: those made for a large event, and
-// more than a few others.
+// trim removes files whose frames the queue file has: those made for a large event, and
+// all but a few of the others.
 func (j *journal) trim(done uint64) (err error) {
 	spare := 0
 	current := j.files[len(j.files)-1]
@@ -197,7 +196,7 @@ func (j *journal) trim(done uint64) (err error) {
 	return err
 }
 
-// create makes a file and all its blocks.
+// create makes a file with all its blocks.
 func (j *journal) create(size int64) (*journalFile, error) {
 	j.made++
 	path := filepath.Join(j.dir, fmt.Sprintf("%s%d", journalPrefix, j.made))
@@ -221,8 +220,8 @@ func (j *journal) create(size int64) (*journalFile, error) {
 	return &journalFile{File: f, size: size}, nil
 }
 
-// setAside keeps a damaged file for whoever wants to look at it. Nothing reads
-// or writes it any more.
+// setAside renames a damaged file, for an operator to look at. Nothing reads or writes
+// it any more.
 func (j *journal) setAside(path string) (kept string, err error) {
 	kept = fmt.Sprintf("%s.damaged-%d", path, time.Now().Unix())
 	j.files = slices.DeleteFunc(j.files, func(f *journalFile) bool {

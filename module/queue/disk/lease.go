@@ -8,15 +8,14 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// leases lie in memory: the lock on the file makes this process the only one
-// that could take any, and a process that has gone holds none.
+// leases are kept in memory. The lock on the file makes this process the only one that
+// takes leases, and those of a process that has gone are gone, too.
 type leases struct {
 	mu    sync.Mutex
 	until map[leaseKey]time.Time
 }
 
-// leaseKey is an event in a route, of which it has a hash: the routes of one event
-// are few.
+// leaseKey is an event in a route. It has a hash of the route: an event has few routes.
 type leaseKey struct {
 	route uint64
 	id    queue.ID

@@ -3,7 +3,6 @@ package disk
 import (
 	"bytes"
 	"context"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -35,7 +34,7 @@ var (
 			if id == (queue.ID{}) {
 				return c.Last()
 			}
-			if key, _ = c.Seek(id[:]); key == nil { // it is above all
+			if key, _ = c.Seek(id[:]); key == nil { // the ID is above all keys
 				return c.Last()
 			}
 			return c.Prev()
@@ -78,8 +77,8 @@ func (s *Store) walk(ctx context.Context, from queue.ID, way direction, yield fu
 	}
 }
 
-// readHeads reads a page of events beyond an ID. last is where the next page
-// begins, zero if there is none.
+// readHeads reads a page of events beyond an ID. last is the ID that the next page comes
+// after, zero if there is none.
 func (s *Store) readHeads(from queue.ID, way direction) (events []*queue.Event, last queue.ID, err error) {
 	var damaged []queue.ID
 	err = s.view(func(tx *bolt.Tx) error {
@@ -104,60 +103,4 @@ func (s *Store) readHeads(from queue.ID, way direction) (events []*queue.Event, 
 		s.setAside(errDamaged, id, nil)
 	}
 	return events, last, err
-}
-
-// window is a dedup entry.
-type dedupEntry struct {
-	source string
-	id     queue.ID
-	queue.Dedup
-}
-
-// Remembered implements queue.Store.
-func (s *Store) Remembered(ctx context.Context, now time.Time, yield func(source string, id queue.ID, d queue.Dedup) bool) error {
-	if err := s.catchUp(ctx); err != nil {
-		return err
-	}
-	// An entry whose window ends at now has ended.
-	from := appendDedupKey(nil, now.Add(1), queue.ID{})
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		entries, last, err := s.readDedupEntries(from)
-		if err != nil {
-			return err
-		}
-		for _, w := range entries {
-			if !yield(w.source, w.id, w.Dedup) {
-				return nil
-			}
-		}
-		if last == nil {
-			return nil
-		}
-		from = append(last, 0)
-	}
-}
-
-// readDedupEntries reads a page of dedup entries. last is the key that the next
-// page comes after, nil if there is none. A damaged entry is passed over: all
-// that it costs is that one copy may be taken for new.
-func (s *Store) readDedupEntries(from []byte) (entries []dedupEntry, last []byte, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketDedup).Cursor()
-		n := 0
-		for key, record := c.Seek(from); key != nil; key, record = c.Next() {
-			if n++; n > page {
-				return nil
-			}
-			last = bytes.Clone(key)
-			if w, err := readDedup(key, record); err == nil {
-				entries = append(entries, w)
-			}
-		}
-		last = nil
-		return nil
-	})
-	return entries, last, err
 }

@@ -30,7 +30,8 @@ func (r eventReader) load(id queue.ID) (*queue.Event, error) {
 	return e, nil
 }
 
-// loadHead decodes the head of an event; nil is one that is not there.
+// loadHead decodes the head of an event. A nil record is that of an event that is not
+// there.
 func loadHead(record []byte, id queue.ID) (*queue.Event, error) {
 	if record == nil {
 		return nil, queue.ErrNotFound
@@ -42,7 +43,7 @@ func loadHead(record []byte, id queue.ID) (*queue.Event, error) {
 	return e, nil
 }
 
-// find returns the value that lies under a key, nil if there is none. Many calls
+// find returns the value of a key, nil if the bucket does not have the key. Many calls
 // with one cursor take less memory than as many of Bucket.Get.
 func find(c *bolt.Cursor, key []byte) []byte {
 	if found, value := c.Seek(key); bytes.Equal(found, key) {

@@ -9,11 +9,10 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// keyPage is how many keys are read in one transaction where no record is.
+// keyPage is how many keys are read in one transaction that reads no records.
 const keyPage = 16 * page
 
-// Oldest implements queue.Store. It reads the keys that lead to events, no
-// event.
+// Oldest implements queue.Store. It reads the index, and no events.
 func (s *Store) Oldest(ctx context.Context) (map[queue.RouteKey]queue.ID, error) {
 	if err := s.catchUp(ctx); err != nil {
 		return nil, err
@@ -44,9 +43,8 @@ type oldest struct {
 	route  queue.RouteKey
 }
 
-// read reads a page of due keys: the keys of bucketDue or, with inOrder, the values
-// of bucketOrdered, which a dead letter has none of. It returns where the next page
-// begins, nil if there is none.
+// read reads a page of due keys: the keys of bucketDue or, with inOrder, the values of
+// bucketOrdered. It returns where the next page begins, nil if there is none.
 func (o *oldest) read(c *bolt.Cursor, from []byte, inOrder bool) (next []byte) {
 	n := 0
 	for key, value := c.Seek(from); key != nil; key, value = c.Next() {
@@ -62,7 +60,8 @@ func (o *oldest) read(c *bolt.Cursor, from []byte, inOrder bool) (next []byte) {
 	return nil
 }
 
-// add takes a due key into account. A key that is damaged or empty is passed over.
+// add takes a due key into account. It skips a damaged key, and the empty one that a
+// dead letter has.
 func (o *oldest) add(dueKey []byte) {
 	at := len(dueKey) - timeSize - idSize
 	if at < 0 {

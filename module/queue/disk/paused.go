@@ -20,7 +20,7 @@ func (s *Store) SetPaused(ctx context.Context, route queue.RouteKey, paused bool
 	})
 }
 
-// Paused implements queue.Store. A damaged record counts as none.
+// Paused implements queue.Store. It skips damaged records.
 func (s *Store) Paused() (routes []queue.RouteKey, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		routes = nil

@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// recover opens the journal and brings what the queue file lacks into it.
+// recover opens the journal, and brings the events that the queue file lacks into it.
 func (s *Store) recover(db *bolt.DB) (*journal, error) {
-	f := &files{db: db} // replay needs no journal
+	f := &files{db: db} // write needs no journal here
 	salt, applied, err := s.journalPosition(f)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the journal: %w", err)
@@ -24,7 +24,7 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What this process has refused is not to turn up after all.
+	// An append that this process has refused must not turn up after all.
 	frames = slices.DeleteFunc(frames, func(f frame) bool { return f.seq > s.acknowledged.Load() })
 	for len(frames) > 0 && err == nil {
 		n, size := 0, 0
@@ -55,8 +55,8 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 	return j, nil
 }
 
-// journalPosition returns what the queue file knows of its journal. A file that
-// knows nothing yet gets a salt.
+// journalPosition returns what the queue file knows of its journal. A queue file that
+// knows no salt gets one.
 func (s *Store) journalPosition(f *files) (salt, applied uint64, err error) {
 	err = s.write(f, func(t *txn) error {
 		meta := t.tx.Bucket(bucketMeta)
@@ -67,7 +67,7 @@ func (s *Store) journalPosition(f *files) (salt, applied uint64, err error) {
 			return t.putMeta(keySalt, salt)
 		}
 		if err := readMeta(meta, keyApplied, &applied); err != nil {
-			// All of the journal is read again; what is there already stays as it is.
+			// The whole journal is read again. Events that the queue file has stay as they are.
 			s.logger.Error("position in the journal is damaged", zap.Error(err))
 			applied = 0
 		}
@@ -84,8 +84,8 @@ func readMeta(meta *bolt.Bucket, key []byte, to *uint64) error {
 	return unsealNumbers(key, record, to)
 }
 
-// replay inserts the events of frames. What cannot be read was never
-// acknowledged, or was damaged since: the rest goes on.
+// replay inserts the events of frames. A record that cannot be read was never
+// acknowledged, or was damaged since: replay goes on with the next one.
 func (s *Store) replay(t *txn, frames []frame) error {
 	events, unreadable := 0, 0
 	for _, f := range frames {
@@ -109,7 +109,7 @@ func (s *Store) replay(t *txn, frames []frame) error {
 	return nil
 }
 
-// readInsertion makes an insertion of the records of an event.
+// readInsertion makes an insertion from the records of an event.
 func readInsertion(id queue.ID, head, request []byte) (*insertion, error) {
 	e, err := readEvent(id[:], head)
 	if err != nil {

@@ -18,13 +18,13 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// salvage replaces a queue file whose structure is damaged by a new one that has
-// all that still reads. The damaged file is kept.
+// salvage replaces a queue file whose structure is damaged by a new one that has all
+// records which can be read. The damaged file is kept.
 //
-// What an intact page leads to counts. A lost page may have led to many others:
-// half an event whose other half was not lost is completed from pages that
-// nothing leads to any more. Those pages also hold what was there earlier, so an
-// event that was delivered may be found as it was before, and come twice.
+// Records that an intact page leads to count. A lost page may have led to many others:
+// where half an event is lost, it is looked for in pages that nothing leads to any more.
+// Those pages also hold older records, so an event that was delivered may be found as it
+// was before, and come twice.
 func (s *Store) salvage() error {
 	path := filepath.Join(s.dir, fileName)
 	file, err := os.Open(path)
@@ -32,16 +32,16 @@ func (s *Store) salvage() error {
 		return err
 	}
 	defer file.Close()
-	tree, err := openTree(file)
+	t, err := openTree(file)
 	if err != nil {
 		return err
 	}
-	w := &wreck{tree: tree, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
+	w := &wreck{tree: t, heads: make(map[queue.ID]place), requests: make(map[queue.ID]place)}
 	w.survey()
 	if v := w.format(); v != format {
 		return otherFormat(path, v)
 	}
-	// Its lock keeps other processes from doing the same.
+	// The lock on the draft keeps other processes from doing the same.
 	draft, err := openBolt(path+draftSuffix, false)
 	if err != nil {
 		return fmt.Errorf("preparing a new queue file: %w", err)
@@ -60,26 +60,26 @@ func (s *Store) salvage() error {
 		return fmt.Errorf("replacing the damaged queue file: %w: %w", errIO, err)
 	}
 	s.logger.Error("queue file was damaged: what reads was copied into a new one", zap.String("kept", kept),
-		zap.Int("events", events), zap.Int("incomplete", w.incomplete()), zap.Int("lost_pages", tree.lost))
+		zap.Int("events", events), zap.Int("incomplete", w.incomplete()), zap.Int("lost_pages", t.lost))
 	return nil
 }
 
-// place is where a record was found: on a leaf page, or, in a bucket that is
-// small, the record itself.
+// place is where a record was found: on a leaf page or, in a small bucket, beside the
+// root, in which case the place has the record.
 type place struct {
 	page   uint64
 	record []byte
-	along  int // how far the event had come, of a head that was found astray
+	along  int // of the head of an event, found on a page that nothing leads to: how far the event had come
 }
 
-// wreck is what was found in a damaged file.
+// wreck are the records that were found in a damaged file.
 type wreck struct {
 	tree            *tree
 	heads, requests map[queue.ID]place
 	others          []entry // of other buckets
 }
 
-// survey finds all records that read.
+// survey finds all records that can be read.
 func (w *wreck) survey() {
 	roots := w.tree.buckets(func(bucket string, key, value []byte) { w.found(bucket, 0, key, value) })
 	for _, bucket := range slices.Sorted(maps.Keys(roots)) {
@@ -106,7 +106,7 @@ func (w *wreck) found(bucket string, page uint64, key, value []byte) {
 	}
 }
 
-// format returns what the file says that its format is, if that reads.
+// format returns the format that the file says it has, if that can be read.
 func (w *wreck) format() int {
 	for _, e := range w.others {
 		if bytes.Equal(e.bucket, bucketMeta) && bytes.Equal(e.key, keyFormat) {
@@ -118,12 +118,12 @@ func (w *wreck) format() int {
 	return format
 }
 
-// copied are the buckets that are copied as they are. The others follow from
-// the events.
+// copied are the buckets that are copied as they are. The others are made from the
+// events.
 var copied = []string{string(bucketDedup), string(bucketDamaged), string(bucketMeta), string(bucketPaused)}
 
-// stray takes note of a record that nothing leads to, if it makes half an event
-// whole. Without a root, nothing leads to anything.
+// stray takes note of a record on a page that nothing leads to, if the record completes
+// an event. Without a root nothing leads to any page.
 func (w *wreck) stray(page uint64, key, value []byte) (more bool) {
 	if len(key) != idSize {
 		return true
@@ -142,7 +142,7 @@ func (w *wreck) stray(page uint64, key, value []byte) (more bool) {
 	return true
 }
 
-// progress tells which of two states of an event came later.
+// progress is the greater, the further an event has come.
 func progress(e *queue.Event) (n int) {
 	for i := range e.Deliveries {
 		n += e.Deliveries[i].Attempts
@@ -153,7 +153,7 @@ func progress(e *queue.Event) (n int) {
 	return n
 }
 
-// incomplete returns how many events lack a half.
+// incomplete returns how many events lack their head or their request.
 func (w *wreck) incomplete() (n int) {
 	for id := range w.heads {
 		if _, ok := w.requests[id]; !ok {
@@ -168,7 +168,7 @@ func (w *wreck) incomplete() (n int) {
 	return n
 }
 
-// headOf returns the event whose head a record is, nil if it is none.
+// headOf returns the event whose head a record is, nil if the record is no head.
 func headOf(key, record []byte) *queue.Event {
 	if len(key) != idSize {
 		return nil
@@ -187,7 +187,7 @@ func isRequest(key, record []byte) bool {
 	return err == nil
 }
 
-// rebuild fills a new queue file with what was found.
+// rebuild fills a new queue file with the records that were found.
 func (s *Store) rebuild(db *bolt.DB, w *wreck) (events int, err error) {
 	if err := update(db, empty); err != nil {
 		return 0, err
@@ -210,7 +210,7 @@ func (s *Store) rebuild(db *bolt.DB, w *wreck) (events int, err error) {
 				request := requests.load(w.requests[id], id, func(b []byte) bool { return isRequest(id[:], b) })
 				in, err := readInsertion(id, head, request)
 				if err != nil {
-					continue // half of it is lost
+					continue // the head or the request is lost
 				}
 				if err := t.insert(in); err != nil {
 					return err
@@ -231,7 +231,7 @@ func (s *Store) rebuild(db *bolt.DB, w *wreck) (events int, err error) {
 	return events, s.adoptJournal(db)
 }
 
-// empty makes an empty queue of a file that an attempt may have left behind.
+// empty empties a draft, which an earlier attempt may have left behind.
 func empty(tx *bolt.Tx) error {
 	for _, name := range buckets {
 		if err := tx.DeleteBucket(name); err != nil && tx.Bucket(name) != nil {
@@ -241,7 +241,7 @@ func empty(tx *bolt.Tx) error {
 	return furnish(tx)
 }
 
-// copyOthers stores those entries of other buckets that read.
+// copyOthers stores the entries of other buckets that can be read.
 func (t *txn) copyOthers(entries []entry) error {
 	for _, e := range entries {
 		isMeta := bytes.Equal(e.bucket, bucketMeta)
@@ -260,8 +260,8 @@ func (t *txn) copyOthers(entries []entry) error {
 	return nil
 }
 
-// adoptJournal gives the new file the journal that the old one had, if nothing
-// in it says which that is: what was acknowledged last may be there only.
+// adoptJournal gives the new file the salt of the journal, if the damaged file did not
+// have a readable one: the events that were acknowledged last may be in the journal only.
 func (s *Store) adoptJournal(db *bolt.DB) error {
 	return update(db, func(tx *bolt.Tx) error {
 		if tx.Bucket(bucketMeta).Get(keySalt) != nil {
@@ -278,8 +278,8 @@ func (s *Store) adoptJournal(db *bolt.DB) error {
 	})
 }
 
-// findSalt returns the salt of most frames in a journal: files of another queue
-// may lie beside it. 0 means that there are no frames.
+// findSalt returns the salt of most frames in a directory: journal files of another queue
+// may lie there, too. 0 means that there are no frames.
 func findSalt(dir string) (salt uint64, err error) {
 	paths, err := journalFiles(dir)
 	if err != nil {
@@ -305,15 +305,15 @@ func findSalt(dir string) (salt uint64, err error) {
 	return salt, nil
 }
 
-// loader loads records from a tree, one page of which it remembers: neighbours
-// are asked for one after the other.
+// loader loads records from a tree. It remembers one page: records of a page are loaded
+// one after the other.
 type loader struct {
 	tree *tree
 	id   uint64
 	page []byte
 }
 
-// load returns the record that was found at a place, nil if it is not there.
+// load returns the record that was found at a place, nil if the place has none.
 func (l *loader) load(at place, id queue.ID, is func([]byte) bool) (record []byte) {
 	if at.page == 0 {
 		return at.record

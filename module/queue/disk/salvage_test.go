@@ -108,8 +108,8 @@ func (v victim) dir(t *testing.T) string {
 	return dir
 }
 
-// opens opens the store, whose queue file may lack so many of its events, and
-// works with what there is. It reports whether the file was mended.
+// opens opens the store, whose queue file may lack so many of its events, and uses the
+// store. It reports whether the file was mended.
 func (v victim) opens(t *testing.T, mayLack int) (mended bool) {
 	t.Helper()
 	dir := v.dir(t)
@@ -169,9 +169,9 @@ func keptDamaged(t *testing.T, dir string) bool {
 	return len(kept) > 0
 }
 
-// TestDamageWhileRunning overwrites a page underneath a store that is open. It
-// is noticed when the page is needed, be it only to write there; then the store
-// is mended and goes on.
+// TestDamageWhileRunning overwrites a page of a store that is open. The damage is noticed
+// when the page is needed, if only for a write. Then the store mends the file, and goes
+// on.
 func TestDamageWhileRunning(t *testing.T) {
 	for _, test := range []struct {
 		bucket []byte
@@ -212,7 +212,7 @@ func TestDamageWhileRunning(t *testing.T) {
 	}
 }
 
-// overwriteRoot overwrites the page that all entries of a bucket are found by.
+// overwriteRoot overwrites the root page of a bucket.
 func overwriteRoot(t *testing.T, s *Store, bucket []byte) {
 	t.Helper()
 	var page int64
@@ -230,8 +230,8 @@ func overwriteRoot(t *testing.T, s *Store, bucket []byte) {
 	}
 }
 
-// TestJournalIsAdopted loses what says which journal belongs to the queue file,
-// beside a journal file of another queue, whose events look like frames.
+// TestJournalIsAdopted loses the salt of the journal, beside a journal file of another
+// queue, whose events look like frames.
 func TestJournalIsAdopted(t *testing.T) {
 	v := newVictim(t, 100)
 	clear(v.file[:2*filePageSize])

@@ -1,10 +1,10 @@
-// Package disk is the embedded store of the queue: a journal that makes events
-// durable, and a bbolt file that has them with all their indexes. One goroutine
-// writes to each, and serves many callers with one sync.
+// Package disk is the embedded store of the queue: a journal that makes events durable,
+// and a bbolt file that has them with all their indexes. One goroutine writes to each
+// of the two, and serves many callers with one sync.
 //
-//	Append -> appends -> journal -> intake -> bbolt     acknowledged when the journal has it
-//	Update, Remove, Expire -------> intake -> bbolt     done when bbolt has it
-//	Get, List, Claim ------------------------ bbolt
+//	Append -> journalBatcher -> journal -> commitBatcher -> bbolt     acknowledged when the journal has the event
+//	Update, Remove, Expire --------------> commitBatcher -> bbolt     done when bbolt has the change
+//	Get, List, Claim -------------------------------------> bbolt
 package disk
 
 import (
@@ -32,18 +32,18 @@ type Store struct {
 	logger *zap.Logger
 
 	files          atomic.Pointer[files] // nil while they are not usable
-	journalBatcher *batcher              // of the journal
-	commitBatcher  *batcher              // of the committer
+	journalBatcher *batcher              // operations for the journal
+	commitBatcher  *batcher              // operations for the committer
 	sums           sharedCounters
 	leases         leases
-	// The last frame of the journal that was acknowledged; before the first
-	// opening nobody knows, and all may have been.
+	// The last frame of the journal that was acknowledged. Before the files were
+	// opened the first time, any frame may have been acknowledged.
 	acknowledged atomic.Uint64
 	neverSync    atomic.Bool
 	transactions atomic.Int64  // transactions so far
-	committing   atomic.Int64  // ID of the last one whose commit has begun
+	committing   atomic.Int64  // ID of the last transaction whose commit has begun
 	frame        []byte        // memory of the last frame; the journal's own
-	inserts      []*operation  // memory for those of a frame; the journal's own
+	inserts      []*operation  // memory for the insertions of a frame; the journal's own
 	tried        time.Time     // when opening was last tried again; the committer's own
 	progress     chan struct{} // holds a sign that the committer has come further
 	journalled   chan struct{} // closed when the journal's goroutine has ended
@@ -68,7 +68,8 @@ type files struct {
 }
 
 const (
-	// How long a batch may wait for company. Those who append wait themselves.
+	// How long a batch may wait for more operations. Callers of Append wait
+	// meanwhile.
 	appendPatience = 2 * time.Millisecond
 	commitPatience = 40 * time.Millisecond
 )
@@ -91,7 +92,7 @@ func Open(dir string, logger *zap.Logger) (*Store, error) {
 	s.acknowledged.Store(math.MaxUint64)
 	if err := s.open(); err != nil {
 		switch {
-		case errors.Is(err, errBroken): // it is mended at once
+		case errors.Is(err, errBroken): // the committer mends the file at once
 		case passing(err):
 			s.tried = time.Now()
 		default:
@@ -151,7 +152,7 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 		return s.refusal()
 	}
 	switch err := view(f.db, read); {
-	case errors.Is(err, berrors.ErrDatabaseNotOpen): // it was closed a moment ago
+	case errors.Is(err, berrors.ErrDatabaseNotOpen): // the file was closed a moment ago
 		return s.refusal()
 	case errors.Is(err, errBroken):
 		return s.fail(f, err)
@@ -160,7 +161,7 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 	}
 }
 
-// refusal says why there is no file to read from.
+// refusal says why there are no files to read from.
 func (s *Store) refusal() error {
 	if err := s.commitBatcher.why(); err != nil {
 		return err
@@ -190,7 +191,7 @@ func (s *Store) Get(ctx context.Context, id queue.ID) (e *queue.Event, err error
 		e, err = openReader(tx).load(id)
 		return err
 	}
-	if err = s.view(read); errors.Is(err, queue.ErrNotFound) { // it may be in the journal only
+	if err = s.view(read); errors.Is(err, queue.ErrNotFound) { // the journal may have the event, and the queue file not yet
 		if err = s.catchUp(ctx); err == nil {
 			err = s.view(read)
 		}
@@ -201,8 +202,8 @@ func (s *Store) Get(ctx context.Context, id queue.ID) (e *queue.Event, err error
 	return e, nil
 }
 
-// Usage implements queue.Store. While the store is unavailable it is what was
-// known last.
+// Usage implements queue.Store. While the store is unavailable, the usage is the last
+// known one.
 func (s *Store) Usage() queue.Usage {
 	_ = s.catchUp(context.Background())
 	usage := s.sums.usage()
@@ -228,7 +229,7 @@ func (s *Store) Close() error {
 	<-s.journalled
 	s.commitBatcher.close()
 	<-s.stopped
-	s.recovered() // nobody else will tell them
+	s.recovered() // events that the journal has, though no file will be opened again
 	f := s.files.Swap(nil)
 	if f == nil {
 		return nil

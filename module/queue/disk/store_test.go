@@ -77,8 +77,8 @@ func TestLoneAppendDoesNotWait(t *testing.T) {
 	}
 }
 
-// block holds the committer within a transaction until release is called, so
-// that what comes meanwhile makes one batch.
+// block holds the committer within a transaction until release is called, so that the
+// operations that come meanwhile make one batch.
 func block(t *testing.T, s *Store) (release func()) {
 	t.Helper()
 	entered, leave := make(chan struct{}), make(chan struct{})
@@ -193,9 +193,8 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	}
 }
 
-// TestMemoryIsUsedAgain appends many events, some of whose callers go away in the
-// middle of it. Each one that comes into sight is what was appended, and comes
-// into sight once.
+// TestMemoryIsUsedAgain appends many events, some of whose callers go away meanwhile. Each
+// event comes into sight once, and is the one that was appended.
 func TestMemoryIsUsedAgain(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	var wg sync.WaitGroup
@@ -243,7 +242,7 @@ func TestUpdateOfNothingIsNoCommit(t *testing.T) {
 	}
 }
 
-// A claim must not rely on what it has seen before a commit that ended a lease.
+// A claim must not rely on a read from before a commit that ended a lease.
 func TestViewBeforeCommitIsNotLatest(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	e := appendNew(t, s)
@@ -289,8 +288,8 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	}
 }
 
-// Both files can fail. What the journal has taken is not lost by that, and what
-// it has not taken is refused.
+// Both files can fail. An event that the journal has is not lost then, and any other is
+// refused.
 func TestFailedWrites(t *testing.T) {
 	for name, fail := range map[string]func(*Store) error{
 		"queue file": func(s *Store) error { return s.files.Load().db.Close() },
@@ -336,19 +335,19 @@ func TestFailedWrites(t *testing.T) {
 
 func TestSyncSetting(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	for _, sync := range []string{syncNever, syncAlways} {
-		(&Backend{Sync: sync}).Apply(s)
+	for _, when := range []string{syncNever, syncAlways} {
+		(&Backend{Sync: when}).Apply(s)
 		appendNew(t, s)
 		if err := s.catchUp(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := s.files.Load().db.NoSync, sync == syncNever; got != want {
-			t.Errorf("sync %s: NoSync is %t", sync, got)
+		if got, want := s.files.Load().db.NoSync, when == syncNever; got != want {
+			t.Errorf("sync %s: NoSync is %t", when, got)
 		}
 	}
 }
 
-// TestSpaceIsReused holds the file to what a queue that drains needs.
+// TestSpaceIsReused checks that a queue which drains does not let the file grow.
 func TestSpaceIsReused(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// What is needed of bbolt's file format to read a file that bbolt itself cannot
-// read any more. It is fixed: bbolt's version 2 since 2014.
+// The part of bbolt's file format that is needed to read a file which bbolt itself
+// cannot read any more. The format is fixed: bbolt's version 2 since 2014.
 const (
 	pageHeader  = 16 // id, flags, count, overflow
 	elementSize = 16
@@ -30,7 +30,7 @@ type tree struct {
 	pages    uint64 // in the file
 	root     uint64 // 0: nothing leads to the buckets
 	reached  map[uint64]bool
-	lost     int // pages that should have been there
+	lost     int // pages that could not be read
 }
 
 // openTree looks for the newest meta page that is intact.
@@ -61,7 +61,7 @@ func openTree(file *os.File) (*tree, error) {
 
 var errPage = errors.New("page is damaged")
 
-// page reads a page with what overflows it.
+// page reads a page with its overflow pages.
 func (t *tree) page(id uint64) (page []byte, err error) {
 	if id < 2 || id >= t.pages {
 		return nil, errPage
@@ -76,14 +76,14 @@ func (t *tree) page(id uint64) (page []byte, err error) {
 	}
 	page = make([]byte, int64(1+overflow)*t.pageSize)
 	_, err = t.file.ReadAt(page, int64(id)*t.pageSize)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return page, err
 }
 
-// element returns the parts of a page's element: its number, a page or flags,
-// and where it points to.
+// element returns an element of a page, and the page from there on: the positions in an
+// element count from its beginning.
 func element(page []byte, i int) (e, at []byte, ok bool) {
 	offset := pageHeader + i*elementSize
 	if offset+elementSize > len(page) {
@@ -131,8 +131,8 @@ func (t *tree) walk(id uint64, yield func(page uint64, flags uint32, key, value 
 	}
 }
 
-// buckets returns where the buckets of the file begin. Those that are so small
-// that they have no page of their own are yielded at once.
+// buckets returns the root pages of the file's buckets. It yields the entries of buckets
+// that are too small to have a page.
 func (t *tree) buckets(small func(bucket string, key, value []byte)) map[string]uint64 {
 	roots := make(map[string]uint64)
 	if t.root == 0 {
@@ -155,8 +155,8 @@ func (t *tree) buckets(small func(bucket string, key, value []byte)) map[string]
 	return roots
 }
 
-// strays yields the entries of leaf pages that nothing leads to: pages that are
-// free, and those below a page that was lost.
+// strays yields the entries of leaf pages that nothing leads to: free pages, and pages
+// below a lost one.
 func (t *tree) strays(yield func(page uint64, key, value []byte) bool) {
 	for id := uint64(2); id < t.pages; id++ {
 		if t.reached[id] {

@@ -10,21 +10,21 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// txn is a transaction of the committer. Its operations look before they
-// write: one that fails before its first write has done no harm to the others.
+// txn is a transaction of the committer. An operation looks before it writes: if it fails
+// before its first write, the other operations of the transaction are not harmed.
 type txn struct {
 	tx      *bolt.Tx
 	sums    *sharedCounters
-	changes counters   // that the transaction makes to sums
-	ended   []leaseKey // leases that end when it is committed
-	applied uint64     // frame of the journal that is in the queue file then
+	changes counters   // of the transaction, to sums
+	ended   []leaseKey // leases that end with the commit
+	applied uint64     // the last frame of the journal that the queue file has after the commit
 	writes  int
-	heads   *bolt.Cursor // made when it is needed first
+	heads   *bolt.Cursor // made when it is first needed
 	scratch
 }
 
-// scratch is memory of a transaction. bbolt holds on to what it was given until
-// the transaction has ended.
+// scratch is memory of a transaction. bbolt uses the memory until the transaction has
+// ended.
 type scratch struct {
 	listing
 	counts []increment
@@ -66,8 +66,8 @@ func (t *txn) delete(bucket, key []byte) error {
 	return t.tx.Bucket(bucket).Delete(key)
 }
 
-// insert stores a new event under its entries. One that is there already is
-// left as it is.
+// insert stores a new event and its index entries. An event that is there already stays
+// as it is.
 func (t *txn) insert(in *insertion) error {
 	t.applied = max(t.applied, in.seq)
 	id := in.event.ID[:]
@@ -87,8 +87,7 @@ func (t *txn) insert(in *insertion) error {
 	return nil
 }
 
-// update loads an event, has it changed, and stores it again if that made a
-// difference.
+// update loads an event, changes it, and stores it again if it is different then.
 func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	record := t.head(id)
 	e, err := loadHead(record, id)
@@ -127,7 +126,7 @@ func (t *txn) update(id queue.ID, change func(*queue.Event) error) error {
 	return nil
 }
 
-// list returns the entries of an event, and what it counts as.
+// list returns the index entries of an event, and what it adds to counters.
 func (t *txn) list(e *queue.Event) ([]entry, []increment, error) {
 	entries, counts := len(t.entries), len(t.counts)
 	err := t.listing.add(e)
@@ -135,8 +134,8 @@ func (t *txn) list(e *queue.Event) ([]entry, []increment, error) {
 	return t.entries[entries:], t.counts[counts:], err
 }
 
-// remove deletes an event. Expiry keeps its dedup entry, because the window is
-// longer than the retention if so configured.
+// remove deletes an event. keepDedup keeps its dedup entry: a dedup window may be longer
+// than the retention.
 func (t *txn) remove(id queue.ID, keepDedup bool) error {
 	e, err := loadHead(t.head(id), id)
 	if err != nil {
@@ -163,7 +162,7 @@ func (t *txn) remove(id queue.ID, keepDedup bool) error {
 	return nil
 }
 
-// reindex replaces the entries of an event. A lease ends with its due entry.
+// reindex replaces the index entries of an event. A lease ends with its due entry.
 func (t *txn) reindex(id queue.ID, before, after []entry) (err error) {
 	for _, e := range before {
 		switch {
@@ -172,7 +171,7 @@ func (t *txn) reindex(id queue.ID, before, after []entry) (err error) {
 			err = t.endTurn(e.key)
 		case !e.in(bucketOrdered):
 			err = t.delete(e.bucket, e.key)
-		case !slices.ContainsFunc(after, e.replaces): // else it moves
+		case !slices.ContainsFunc(after, e.replaces): // else the entry is rescheduled
 			err = t.dequeue(id, e.key)
 		}
 		if err != nil {

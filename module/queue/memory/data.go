@@ -127,8 +127,7 @@ func keyOf(e *queue.Event, route queue.RouteKey) string {
 	return ""
 }
 
-// beyond returns the event that comes next to an ID, in one direction or the
-// other; nil if there is none.
+// beyond returns the next event above an ID or below it, nil if there is none.
 func (d *data) beyond(id queue.ID, up bool) *queue.Event {
 	at, found := slices.BinarySearchFunc(d.ids, id, compare)
 	switch {

@@ -1,6 +1,6 @@
-// Package memory is a store of the queue at its simplest: maps under one mutex.
-// What it holds ends with the process. Tests of the engine run on it, and the
-// suite of package queuetest compares other stores with it.
+// Package memory is a store of the queue at its simplest: maps under one mutex. Its events
+// end with the process. Many methods look at all events. Tests of the engine run on the
+// store, and the suite of package queuetest compares other stores with it.
 package memory
 
 import (
@@ -19,8 +19,8 @@ type Backend struct {
 	// Max is how many bytes of undelivered events the store may hold.
 	Max int64
 
-	// Lag is how long after Append an event comes into sight. A store on a disk
-	// has such a lag; a test that depends on the lag sets one.
+	// Lag is how long after Append an event comes into sight. A store on a disk has
+	// such a lag, too.
 	Lag time.Duration
 
 	mu   sync.Mutex

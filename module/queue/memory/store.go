@@ -102,8 +102,7 @@ func (s *Store) Update(ctx context.Context, id queue.ID, change func(*queue.Even
 	})
 }
 
-// UpdateAll implements queue.Store. A change that panics is an error of its event
-// only.
+// UpdateAll implements queue.Store. An event whose change panics stays as it was.
 func (s *Store) UpdateAll(ctx context.Context, ids []queue.ID, change func(*queue.Event) error) error {
 	return s.do(ctx, func(d *data) error {
 		for _, id := range ids {

@@ -58,7 +58,7 @@ func testUpdateAll(h *harness) {
 	}))
 	h.equal("met", met, []queue.ID{events[2].ID, events[1].ID, events[0].ID})
 	h.addsUp()
-	// The lease of the first one has ended, and what was refused is as it was.
+	// The lease of the first event has ended. The refused event is as it was.
 	h.claims(app, start, 9, start.Add(time.Second), events[1], events[3])
 	h.claims(app, start.Add(time.Second), 9, time.Time{}, events[0], events[2])
 	for i, want := range []string{"changed", events[1].Type, "changed", events[3].Type} {

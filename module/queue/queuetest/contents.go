@@ -58,8 +58,8 @@ func withoutRequest(e *queue.Event) *queue.Event {
 	return &copied
 }
 
-// testListWhileChanging changes the store from within yield, which must not
-// wait for anything that the list holds.
+// testListWhileChanging changes the store within yield. The change must not wait for a
+// transaction of the list.
 func testListWhileChanging(h *harness) {
 	h.fill(300, "app")
 	seen := 0
@@ -86,13 +86,13 @@ func testRemembered(h *harness) {
 		want[i] = dedupEntry{"github", e.ID, e.Dedup}
 		return Append(h.Context(), h.Store, e)
 	})
-	// The window may be longer than the retention.
+	// A dedup window may be longer than the retention.
 	h.no(h.Expire(h.Context(), start, queue.Retention{}))
 	h.has()
 	if got := h.remembers(start); !slices.Equal(got, want) {
 		h.Fatalf("%d entries are remembered, want %d", len(got), len(want))
 	}
-	// At its end a window has ended.
+	// A window that ends at now has ended.
 	if got := h.remembers(start.Add(100 * time.Second)); !slices.Equal(got, want[100:]) {
 		h.Fatalf("%d entries are remembered, want %d", len(got), 500)
 	}
@@ -167,7 +167,7 @@ func testExpireBySize(h *harness) {
 	keep.MaxBytes = 150 * events[0].Size
 	h.no(h.Expire(h.Context(), start, keep))
 	h.has(events[550:]...)
-	keep.MaxBytes = 1 // what is not Done is kept all the same
+	keep.MaxBytes = 1 // events that are not Done are kept all the same
 	h.no(h.Expire(h.Context(), start, keep))
 	h.has(events[600:]...)
 	h.addsUp()
@@ -183,7 +183,7 @@ func testUsage(h *harness) {
 	if u.Deliveries[app][queue.Pending] != 1 || u.Total.Count != 2 || u.Events["stripe"][queue.Routed].Count != 1 {
 		h.Fatalf("usage is %+v", u)
 	}
-	clear(u.Deliveries) // it is the caller's own
+	clear(u.Deliveries) // the caller owns the result
 	h.addsUp()
 	if one, all := h.Undelivered("github"); one != e.Size || all != u.Total.Bytes {
 		h.Fatalf("undelivered is %d, %d", one, all)

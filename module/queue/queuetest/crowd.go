@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// testConcurrency has many append, deliver, list and expire at the same time.
+// testConcurrency has many goroutines append, deliver, list and expire at the same time.
 func testConcurrency(h *harness) {
 	const appenders, each = 16, 20
 	ctx := h.bounded()
@@ -76,9 +76,9 @@ func testConcurrency(h *harness) {
 	h.addsUp()
 }
 
-// testExclusive has claimers fight for the same few events, which come back
-// again and again. No turn of an event is claimed by two at a time, and none
-// after an update has ended it.
+// testExclusive has goroutines compete for a few events, which become due again and
+// again. No two goroutines have a lease for the same due time of an event, and nobody
+// gets one after an update has ended that turn.
 func testExclusive(h *harness) {
 	const turns = 120
 	type turn struct {

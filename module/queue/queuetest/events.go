@@ -94,7 +94,7 @@ func testDurability(h *harness) {
 	if got := h.remembers(start); len(got) != 2 || got[0].id != kept.ID || got[1].id != changed.ID {
 		h.Fatalf("remembered %v", got)
 	}
-	// The lease went with the process that took it.
+	// The lease ended with the process that took it.
 	h.claims(routeKey("github", "app"), start, 9, time.Time{}, kept)
 }
 

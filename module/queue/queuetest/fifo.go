@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// newOrdered returns an event with a delivery to the route app, due when it was
-// received, that has a key.
+// newOrdered returns an event with a delivery to the route app that has a key and is due
+// when the event was received.
 func newOrdered(t testing.TB, key string, received time.Time) *queue.Event {
 	t.Helper()
 	e := NewEvent(t, "github", received, "app")
@@ -41,14 +41,14 @@ func testOrder(h *harness) {
 	h.claims(app, now, 9, time.Time{}, first, other, none)
 	h.claims(app, now, 9, time.Time{})
 
-	// A retry blocks its key, and is due when it is due.
+	// A retry blocks its key until it is due.
 	h.update(first.ID, func(e *queue.Event) { e.Deliveries[0].Due = at(101) })
 	h.claims(app, now, 9, at(101))
 	h.claims(app, at(101), 9, time.Time{}, first)
 	h.Release(app, first.ID)
 	h.claims(app, at(101), 9, time.Time{}, first)
 
-	// An end lets the next one go, and that one alone.
+	// The end of a delivery lets the next one go, and no other.
 	h.update(first.ID, deliver(queue.Delivered, now))
 	h.claims(app, now, 9, time.Time{}, second)
 	h.reopen()
@@ -56,7 +56,7 @@ func testOrder(h *harness) {
 	h.update(second.ID, dies(false, now))
 	h.claims(app, now, 9, time.Time{}, third)
 
-	// Who comes back joins the end.
+	// A delivery that is queued again joins the end of its FIFO.
 	late := newOrdered(h, "a", at(6))
 	h.append(late)
 	h.update(second.ID, pending(at(1)))
@@ -67,7 +67,7 @@ func testOrder(h *harness) {
 	h.claims(app, now, 9, time.Time{}, second)
 	h.update(second.ID, deliver(queue.Delivered, now))
 
-	// An empty line is like a new one.
+	// A FIFO that has become empty is like a new one.
 	again := newOrdered(h, "a", at(7))
 	h.append(again)
 	h.claims(app, now, 9, time.Time{}, again)
@@ -84,15 +84,15 @@ func testHeldKeys(h *harness) {
 	h.reopen()
 	h.claims(app, now, 9, time.Time{})
 
-	// It keeps its place, and holds it again.
+	// A revived dead letter keeps its place, and holds the key again when it dies.
 	h.update(first.ID, pending(start))
 	h.claims(app, now, 9, time.Time{}, first)
 	h.update(first.ID, dies(true, now))
 	h.claims(app, now, 9, time.Time{})
-	// One further behind may go meanwhile.
+	// A delivery behind the dead letter may end meanwhile.
 	h.update(second.ID, deliver(queue.Delivered, now))
 	h.claims(app, now, 9, time.Time{})
-	// Until an operator lets go of it, or it is not kept any longer.
+	// The key is held until an operator lets go of it, or the dead letter expires.
 	h.update(first.ID, func(e *queue.Event) { e.Deliveries[0].Holds = false })
 	h.claims(app, now, 9, time.Time{}, third)
 	h.update(third.ID, dies(true, now))
@@ -104,8 +104,7 @@ func testHeldKeys(h *harness) {
 	h.addsUp()
 }
 
-// testFIFOs has events stand in several lines, which are not taken for each
-// other.
+// testFIFOs has events stand in several FIFOs, which must not be taken for each other.
 func testFIFOs(h *harness) {
 	both, app2, audit := NewEvent(h, "github", start, "app", "audit"), NewEvent(h, "github", start, "app"), NewEvent(h, "github", start, "audit")
 	twin := NewEvent(h, "stripe", start, "app")
@@ -124,7 +123,7 @@ func testFIFOs(h *harness) {
 	h.no(h.Remove(h.Context(), both.ID))
 	h.claims(app, start, 9, time.Time{}, app2)
 
-	// Many in one line, all of whom leave in one go.
+	// Many events in one FIFO, which all leave at the same time.
 	many := make([]*queue.Event, 1500)
 	for i := range many {
 		many[i] = newOrdered(h, "many", start)
@@ -133,7 +132,7 @@ func testFIFOs(h *harness) {
 	sentinel := newOrdered(h, "many", start)
 	h.append(sentinel)
 	if claimed, _ := h.claim(app, start, time.Minute, 9); len(claimed) != 1 {
-		h.Fatalf("%d of one line were claimed", len(claimed))
+		h.Fatalf("%d events of one FIFO were claimed", len(claimed))
 	}
 	h.together(len(many), func(i int) error {
 		if i%2 == 0 {
@@ -187,7 +186,7 @@ func testOldest(h *harness) {
 		h.Errorf("the oldest are %v", got)
 	}
 
-	// Those behind a dead letter that holds their key wait, too.
+	// Events that wait behind a dead letter that holds their key count, too.
 	h.update(keyed.ID, dies(true, start))
 	h.together(len(crowd), func(i int) error { return h.Remove(h.Context(), crowd[i].ID) })
 	oldest(map[queue.RouteKey]*queue.Event{app: many, routeKey("sign", ""): held})

@@ -13,11 +13,11 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/memory"
 )
 
-// model does the same at random to a store and to one in memory, and compares what
-// comes of it.
+// model does the same random things to the tested store and to a store in memory, and
+// compares the answers.
 type model struct {
-	*harness          // with the store that is tested
-	memory   *harness // with the one in memory
+	*harness          // the tested store
+	memory   *harness // the store in memory
 	rand     *rand.Rand
 	now      time.Time
 	ids      []queue.ID // of all events that were appended
@@ -88,8 +88,8 @@ func (m *model) within(n int) time.Time {
 	return m.now.Add(time.Duration(m.rand.Int64N(int64(n) * int64(time.Minute))))
 }
 
-// pick returns the ID of an event that the stores hold, or held; the zero ID if
-// none was appended yet.
+// pick returns the ID of an event that the stores hold or held; the zero ID if no event
+// was appended yet.
 func (m *model) pick() queue.ID {
 	if len(m.ids) == 0 {
 		return queue.ID{}
@@ -140,7 +140,7 @@ var errRefused = errors.New("refused")
 func (m *model) updateOne() {
 	shuffled := new(queue.Event)
 	m.shuffle(shuffled)
-	kind, end := m.rand.IntN(5), m.rand.Uint32() // whose bits tell which deliveries end
+	kind, end := m.rand.IntN(5), m.rand.Uint32() // the bits of end say which deliveries end
 	id := m.pick()
 	m.both("updating", func(h *harness) (any, error) {
 		return nil, h.Update(h.Context(), id, func(e *queue.Event) error {
@@ -197,8 +197,8 @@ func (m *model) releaseOne() {
 	m.memory.Release(l.route, l.id)
 }
 
-// expire lets events end by their age and, now and then, by the space they take.
-// The stores need not agree about that, so each is told how much it may keep.
+// expire removes events by their age and, now and then, by the space that they take. An
+// event need not take the same space in both stores, so each store has its own limit.
 func (m *model) expire() {
 	evicted := 0
 	if m.rand.IntN(3) == 0 {
@@ -238,7 +238,7 @@ func (h *harness) withoutOldest(n int) int64 {
 	return max(total, 1)
 }
 
-// compare compares all that can be read.
+// compare compares all answers of the methods that change nothing.
 func (m *model) compare() {
 	m.Helper()
 	sizeless := func(events ...*queue.Event) (list []queue.Event) {

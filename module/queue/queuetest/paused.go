@@ -23,7 +23,7 @@ func testPaused(h *harness) {
 	h.no(h.SetPaused(h.Context(), app, false)) // which was not
 	h.paused(routes[0], routes[2], routes[3])
 
-	// It is a mark that the engine goes by. The store hands out all the same.
+	// The engine goes by the mark. The store hands out events all the same.
 	e := NewEvent(h, "a", start, "b")
 	h.append(e)
 	h.no(h.SetPaused(h.Context(), routeKey("a", "b"), true))
@@ -39,7 +39,7 @@ func testPaused(h *harness) {
 	h.is(err, queue.ErrClosed)
 }
 
-// paused says which routes are paused.
+// paused fails the test unless these are the paused routes.
 func (h *harness) paused(want ...queue.RouteKey) {
 	h.Helper()
 	got, err := h.Paused()

@@ -1,4 +1,4 @@
-// Package queuetest is the suite that every backend of the queue passes.
+// Package queuetest is the suite that every store of the queue passes.
 package queuetest
 
 import (
@@ -13,9 +13,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
-// Opener opens the store of one test, which is empty at first. When it is
-// called again in the same test it opens the same store again; the suite closes
-// it before.
+// Opener opens the store of one test, which is empty at first. Called again in the same
+// test it opens the same store again; the suite closes the store before.
 type Opener func() (queue.Store, error)
 
 // Run tests the stores of a backend. It calls fresh once for every test.
@@ -37,9 +36,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"leases", testLeases},
 		{"a lease before the event is in sight", testLease},
 		{"lease and update", testLeaseAndUpdate},
-		{"order", testOrder},
+		{"FIFO", testOrder},
 		{"held keys", testHeldKeys},
-		{"lines", testFIFOs},
+		{"several FIFOs", testFIFOs},
 		{"held events", testHeld},
 		{"list", testList},
 		{"ascend", testAscend},
@@ -71,7 +70,7 @@ var start = time.Date(2026, 3, 4, 5, 6, 7, 89_012_345, time.UTC)
 // forever is a retention that keeps everything.
 var forever = queue.Retention{Done: 1000 * time.Hour, Failed: 1000 * time.Hour}
 
-// harness is a test with its store, and says things about it briefly.
+// harness is a test with its store.
 type harness struct {
 	*testing.T
 	queue.Store
@@ -142,7 +141,7 @@ func (h *harness) claim(route queue.RouteKey, now time.Time, lease time.Duration
 	return ids(events), next
 }
 
-// claims says what a claim returns.
+// claims fails the test unless a claim returns these events.
 func (h *harness) claims(route queue.RouteKey, now time.Time, limit int, next time.Time, want ...*queue.Event) {
 	h.Helper()
 	got, gotNext := h.claim(route, now, time.Minute, limit)
@@ -165,13 +164,13 @@ func (h *harness) list() (events []*queue.Event) {
 	return events
 }
 
-// has says what the store holds, newest first.
+// has fails the test unless these are the events of the store, newest first.
 func (h *harness) has(want ...*queue.Event) {
 	h.Helper()
 	h.equal("stored", ids(h.list()), ids(want))
 }
 
-// equal says which events are where, and in what order.
+// equal fails the test unless both lists have the same events in the same order.
 func (h *harness) equal(where string, got, want []queue.ID) {
 	h.Helper()
 	if len(got) != len(want) {
@@ -184,7 +183,7 @@ func (h *harness) equal(where string, got, want []queue.ID) {
 	}
 }
 
-// remembers returns what is remembered at a time, in order.
+// remembers returns the dedup entries that have not ended at a time, in order.
 func (h *harness) remembers(now time.Time) (found []dedupEntry) {
 	h.Helper()
 	h.no(h.Remembered(h.Context(), now, func(source string, id queue.ID, d queue.Dedup) bool {
@@ -201,7 +200,7 @@ type dedupEntry struct {
 	queue.Dedup
 }
 
-// addsUp compares what the store says it holds with what it lists.
+// addsUp compares the numbers of the store with the events that it lists.
 func (h *harness) addsUp() {
 	h.Helper()
 	want := queue.Usage{
@@ -231,7 +230,7 @@ func (h *harness) addsUp() {
 		}
 	}
 	got := h.Usage()
-	got.Disk = 0 // that is the backend's own affair
+	got.Disk = 0 // each store takes its own
 	if !reflect.DeepEqual(got, want) {
 		h.Fatalf("usage is\n%+v, and events amount to\n%+v", got, want)
 	}
@@ -251,8 +250,8 @@ func ids(events []*queue.Event) []queue.ID {
 	return list
 }
 
-// NewEvent returns a routed event with a delivery, due when it was received, to
-// each route. It is complete: a store could lose something in every field.
+// NewEvent returns a routed event with a delivery, due when it was received, to each
+// route. All its fields are set, so that a store which loses one is noticed.
 func NewEvent(t testing.TB, source string, received time.Time, routes ...string) *queue.Event {
 	t.Helper()
 	id, err := queue.NewID()
@@ -326,7 +325,7 @@ func inUTC(e *queue.Event) *queue.Event {
 	return &copied
 }
 
-// bounded is a context that no test outlives.
+// bounded returns a context that ends soon enough to fail a test that hangs.
 func (h *harness) bounded() context.Context {
 	ctx, cancel := context.WithTimeout(h.Context(), 20*time.Second)
 	h.Cleanup(cancel)

@@ -86,7 +86,7 @@ func testLease(h *harness) {
 	if h.Lease(app, other.ID, start, time.Minute) {
 		h.Fatal("leased what was claimed")
 	}
-	// It ends as those of Claim do.
+	// Release and Update end it as they end a lease of Claim.
 	h.Release(app, e.ID)
 	h.claims(app, start.Add(1), 9, time.Time{}, e)
 	h.update(e.ID, deliver(queue.Dead, start.Add(time.Second)))
@@ -101,7 +101,7 @@ func testLeaseAndUpdate(h *harness) {
 	h.claims(app, start, 9, time.Time{}, e)
 	h.claims(audit, start, 9, time.Time{}, e)
 
-	// What does not touch a route leaves its lease.
+	// An update that does not touch a route leaves its lease.
 	h.update(e.ID, func(e *queue.Event) { e.Delivery("app").Due = start.Add(time.Second) })
 	h.claims(audit, start, 9, time.Time{})
 	h.claims(app, start, 9, start.Add(time.Second))
@@ -109,7 +109,7 @@ func testLeaseAndUpdate(h *harness) {
 	h.update(e.ID, func(e *queue.Event) { e.Delivery("app").Attempts++ })
 	h.claims(app, start.Add(time.Second), 9, time.Time{})
 
-	// An end ends it, and so the event can be revived at once.
+	// The end of a delivery ends its lease, so that the event can be revived at once.
 	h.update(e.ID, deliver(queue.Dead, start.Add(time.Second)))
 	h.claims(app, start.Add(time.Second), 9, time.Time{})
 	h.update(e.ID, func(e *queue.Event) {
