@@ -34,7 +34,7 @@ func TestCrashWhileAProofIsChecked(t *testing.T) {
 			if stored, err := after.Get(t.Context(), e.ID); err != nil || stored.State != queue.Held || !stored.Check.Sent {
 				t.Fatalf("after the crash: %+v, %v", stored, err)
 			}
-			eventually(t, "the next check", func() bool {
+			queuetest.Eventually(t, "the next check", func() bool {
 				stored, err := after.Get(t.Context(), e.ID)
 				return err == nil && stored.State == want
 			})
