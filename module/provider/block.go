@@ -20,7 +20,7 @@ func templates(take func(string), one bool) func(*caddyfile.Dispenser) error {
 			return d.ArgErr()
 		}
 		for _, text := range texts {
-			text = shorthands.Replace(text)
+			text = short(text)
 			if _, err := parseTemplate(text); err != nil {
 				return syntax.At(d, err)
 			}
@@ -39,7 +39,7 @@ func readTimestamp(d *caddyfile.Dispenser, to **Timestamp) error {
 	case len(args) >= 2 && args[0] == "header":
 		t.Header, args = args[1], args[2:]
 	case len(args) >= 2 && args[0] == "from":
-		t.From, args = shorthands.Replace(args[1]), args[2:]
+		t.From, args = short(args[1]), args[2:]
 	case len(args) >= 1 && args[0] == "value":
 		args = args[1:]
 	default:

@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -23,26 +22,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 )
-
-// certificateFor makes a certificate of rsaKey for a name, signed by itself.
-func certificateFor(t testing.TB, name string, from, to time.Time) string {
-	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: from, NotAfter: to,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, rsaKey().Public(), rsaKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
-
-// validCertificate makes one that is valid at this very time: what fetches one
-// goes by the real clock.
-func validCertificate(t testing.TB, name string) string {
-	return certificateFor(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-}
 
 // snsBody makes the body of a message, signed with rsaKey.
 func snsBody(t testing.TB, version, certURL string, change map[string]any) string {

@@ -23,7 +23,7 @@ func (b *block) line(name string, values ...string) {
 
 func (b *block) proof(p *Proof) {
 	switch h := p.HMAC; {
-	case p.traits().UsesKeys:
+	case p.Traits().UsesKeys:
 		b.keyed(p)
 	case p.Token != nil:
 		fmt.Fprintf(b, "token %s %s {\n", p.Token.In, p.Token.Name)
@@ -62,7 +62,7 @@ func (b *block) keyed(p *Proof) {
 		b.line("public_key", p256Key)
 	case p.JWT != nil:
 		b.jwt(p.JWT)
-		if !p.traits().UsesSecret {
+		if !p.Traits().UsesSecret {
 			b.line("public_key", p256Key)
 		}
 	case p.MessageSignature != nil:
@@ -151,10 +151,10 @@ func (b *block) timestamp(t *Timestamp) {
 // custom writes a definition as a provider custom.
 func (b *block) custom(d *Definition) {
 	b.WriteString("custom {\n")
-	if d.usesSecret() && (d.needsSecret() || d.Proofs[0].JWT != nil) {
+	if d.UsesSecret() && (d.NeedsSecret() || d.Proofs[0].JWT != nil) {
 		b.line("secret", secretFor(d))
 	}
-	if !d.proves() {
+	if !d.IsProven() {
 		b.WriteString("none\n")
 	}
 	for i := range d.Proofs {
@@ -262,7 +262,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 				values[o.Name] = "value"
 			}
 		}
-		want, err := preset.with(values, []string{ownSecret})
+		want, err := preset.Fill(values, []string{ownSecret})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +272,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 		var b block
 		b.custom(want)
 		text := b.String()
-		if !want.proves() {
+		if !want.IsProven() {
 			text = strings.Replace(text, "none\n", "none\ntoken path s\n", 1)
 		}
 		custom, ok := mustParse(t, text).(*Custom)
@@ -302,7 +302,7 @@ func TestOptions(t *testing.T) {
 		}}},
 		Options: []Option{{Name: "key"}, {Name: "ids", Several: true}},
 	}
-	d, err := p.with(map[string]string{"key": `a"b`, "ids": "one two"}, nil)
+	d, err := p.Fill(map[string]string{"key": `a"b`, "ids": "one two"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestOptions(t *testing.T) {
 	if p.Proofs[0].HMAC.Value[0] != "{option.key}|{signature}" {
 		t.Error("the preset itself was changed")
 	}
-	if d, err = p.with(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(given(d.Proofs[0].Secrets)) != 0 {
+	if d, err = p.Fill(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(given(d.Proofs[0].Secrets)) != 0 {
 		t.Errorf("%v, and %d secrets of an option that is not given", err, len(d.Proofs[0].Secrets))
 	}
 }
@@ -414,18 +414,18 @@ func TestCustomRunsVectors(t *testing.T) {
 			continue
 		}
 		known := mustParse(t, v.config(t)).(*Known)
-		if slices.ContainsFunc(known.preset.Proofs, func(p Proof) bool { return p.traits().UsesKeys }) {
+		if slices.ContainsFunc(known.Preset().Proofs, func(p Proof) bool { return p.Traits().UsesKeys }) {
 			continue
 		}
-		d, err := known.defined(known.resolved.Secrets)
+		d, err := known.Defined()
 		if err != nil {
 			t.Fatal(err)
 		}
 		var b block
 		b.custom(d)
-		text := strings.Replace(b.String(), "`"+secretFor(d)+"`", "`"+strings.Join(known.resolved.Secrets, "` `")+"`", 1)
-		tolerance := known.resolved.Tolerance.String()
-		if known.resolved.Tolerance == 0 {
+		text := strings.Replace(b.String(), "`"+secretFor(d)+"`", "`"+strings.Join(known.Resolved().Secrets, "` `")+"`", 1)
+		tolerance := known.Resolved().Tolerance.String()
+		if known.Resolved().Tolerance == 0 {
 			tolerance = "off"
 		}
 		text = strings.Replace(text, "custom {\n", "custom {\ntolerance "+tolerance+"\n", 1)

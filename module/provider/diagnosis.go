@@ -220,8 +220,8 @@ func senders(r *Request) []string {
 	var standard, others []string
 	for _, p := range presets {
 		if !slices.ContainsFunc(p.Proofs, func(p Proof) bool {
-			_, scheme, _ := p.only()
-			return slices.ContainsFunc(scheme.Headers(), func(name string) bool { return name != "Authorization" && r.Header[name] != nil })
+			_, s, _ := p.only()
+			return slices.ContainsFunc(s.Headers(), func(name string) bool { return name != "Authorization" && r.Header[name] != nil })
 		}) {
 			continue
 		}

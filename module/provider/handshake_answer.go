@@ -97,15 +97,15 @@ var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+)\}`)
 
 // checkTemplates refuses names that stand for nothing.
 func (h *Handshake) checkTemplates() error {
-	templates := []string{h.Text, h.JSON}
-	for _, template := range h.Header {
-		templates = append(templates, template)
+	texts := []string{h.Text, h.JSON}
+	for _, text := range h.Header {
+		texts = append(texts, text)
 	}
 	if h.Digest != nil {
-		templates = append(templates, h.Digest.Of)
+		texts = append(texts, h.Digest.Of)
 	}
-	for _, template := range templates {
-		for _, match := range variable.FindAllStringSubmatch(template, -1) {
+	for _, text := range texts {
+		for _, match := range variable.FindAllStringSubmatch(text, -1) {
 			name := match[1]
 			if name != "challenge" && name != "digest" && !strings.HasPrefix(name, "header.") {
 				return fmt.Errorf("there is no %s: want {challenge}, {digest} or {header.X-Name}", match[0])
@@ -115,11 +115,11 @@ func (h *Handshake) checkTemplates() error {
 	return nil
 }
 
-// write fills the templates of the answer.
+// write fills the texts of the answer.
 func (h *Handshake) write(a *Reply, r *Request, challenge string) {
 	values := h.valuesOf(r, challenge)
-	for name, template := range h.Header {
-		if text := fill(template, values); text != "" {
+	for name, value := range h.Header {
+		if text := fill(value, values); text != "" {
 			a.Header.Set(name, text)
 		}
 	}
@@ -137,7 +137,7 @@ func (h *Handshake) write(a *Reply, r *Request, challenge string) {
 	}
 }
 
-// valuesOf returns what the names in templates stand for.
+// valuesOf returns what the names in texts stand for.
 func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
 	var values func(name string) string
 	values = func(name string) string {
@@ -161,8 +161,8 @@ func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
 
 var reflectable = regexp.MustCompile(`\A` + printable + `\z`)
 
-func fill(template string, values func(string) string) string {
-	return variable.ReplaceAllStringFunc(template, func(name string) string {
+func fill(text string, values func(string) string) string {
+	return variable.ReplaceAllStringFunc(text, func(name string) string {
 		return values(name[1 : len(name)-1])
 	})
 }

@@ -88,7 +88,7 @@ func (h *Handshake) readHeader(d *caddyfile.Dispenser) error {
 	if h.Header == nil {
 		h.Header = make(map[string]string)
 	}
-	h.Header[args[0]] = shorthands.Replace(args[1])
+	h.Header[args[0]] = short(args[1])
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (h *Handshake) readHeader(d *caddyfile.Dispenser) error {
 func readTemplate(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		err := syntax.String(to)(d)
-		*to = shorthands.Replace(*to)
+		*to = short(*to)
 		return err
 	}
 }

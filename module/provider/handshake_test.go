@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 // handshakeVector says who sends a handshake.
@@ -27,15 +25,15 @@ type handshakeVector struct {
 }
 
 // handshakesOf returns the handshakes of a preset with options and secrets.
-func handshakesOf(name string, options map[string]string, secrets ...string) (handshakes, error) {
+func handshakesOf(name string, options map[string]string, secrets ...string) (Handshakes, error) {
 	values := map[string]string{"verify_token": "", "endpoint": "", "public_key": ""}
 	maps.Copy(values, options)
 	lists := map[string][]string{"client_ids": secrets, "topic": strings.Fields(options["topic"])}
-	d, err := (&Definition{Handshakes: presetNamed(name).Handshakes}).with(values, lists)
+	d, err := (&Definition{Handshakes: presetOf(name).Handshakes}).Filled(values, lists)
 	if err != nil {
-		return handshakes{}, err
+		return Handshakes{}, err
 	}
-	return provisionHandshakes(d, nil, secrets, d.newProfile().Methods)
+	return ProvisionHandshakes(d, nil, secrets, d.AllMethods())
 }
 
 // provider returns what verifies a signed handshake.
@@ -72,12 +70,6 @@ func (p proven) Verify(r *Request, _ time.Time) error {
 		return Missing
 	}
 	return Wrong
-}
-
-func macHex(secret, text string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(text))
-	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // handshakeCase is a handshake in short: method and URL's query, headers, body.
@@ -166,7 +158,7 @@ func (c *handshakeCase) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &handshakeVector{Provider: c.provider, Secret: sharedSecret}
-	answer, err := hs.answer(v.provider(t), r, now)
+	answer, err := hs.Answer(v.provider(t), r, now)
 	var denial Denial
 	status := 0
 	switch {
@@ -262,9 +254,9 @@ func TestChallengeIsNoEvent(t *testing.T) {
 	}
 	pairs := "bt_signature=" + url.QueryEscape(answer.Body) + "&bt_payload=" + challenge
 	for name, r := range map[string]*Request{
-		"urlencoded":    hook(pairs, "Content-Type: "+urlencoded),
+		"formType":      hook(pairs, "Content-Type: "+formType),
 		"in upper case": hook(pairs, "Content-Type: APPLICATION/X-WWW-FORM-URLENCODED; charset=utf-8"),
-		"twice":         hook(pairs+"&bt_payload=x", "Content-Type: "+urlencoded),
+		"twice":         hook(pairs+"&bt_payload=x", "Content-Type: "+formType),
 		"without type":  hook(pairs),
 		"multipart":     hook(part("bt_signature", answer.Body)+part("bt_payload", challenge)+"--b--", "Content-Type: multipart/form-data; boundary=b"),
 	} {
@@ -298,7 +290,7 @@ func TestConfirm(t *testing.T) {
 	p := proven{verify: func(*Request) bool { return genuine }}
 	visit := func(target string) string {
 		r := hook(`{"Type":"SubscriptionConfirmation","TopicArn":"arn:aws:sns:eu-west-1:1:mine","SubscribeURL":"`+target+`"}`, "x-amz-sns-message-type: SubscriptionConfirmation")
-		answer, err := hs.answer(p, r, now)
+		answer, err := hs.Answer(p, r, now)
 		if err != nil || answer == nil {
 			return ""
 		}
@@ -443,7 +435,7 @@ func TestEventsAreNotParsedForHandshakes(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := hook(`{"type":"event_callback","event":{"type":"message","text":"hello"}}`)
-		if n := testing.AllocsPerRun(100, func() { _, _ = hs.answer(nil, r, now) }); n > 0 {
+		if n := testing.AllocsPerRun(100, func() { _, _ = hs.Answer(nil, r, now) }); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -470,7 +462,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Add("POST", "", "X-Amz-Sns-Message-Type", "SubscriptionConfirmation", `{"SubscribeURL":null}`)
 	f.Add("POST", "", "Content-Type", "application/json", `{"encrypt":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}`)
 	f.Add("POST", "a=%zz&=&&", "Content-Type", "application/x-www-form-urlencoded", "mandrill_events=[]&bt_payload=%")
-	all := make(map[string]handshakes)
+	all := make(map[string]Handshakes)
 	for _, p := range Presets() {
 		if p.Handshakes == nil {
 			continue
@@ -486,15 +478,15 @@ func FuzzHandshake(f *testing.F) {
 		for name, hs := range all {
 			r := hook(body, header+": "+value)
 			r.Method, r.RawQuery = method, query
-			answer, err := hs.answer(p, r, now)
+			answer, err := hs.Answer(p, r, now)
 			if err != nil || answer == nil {
 				continue
 			}
-			if answer.Body != "" && (answer.Header.Get("X-Content-Type-Options") != "nosniff" || !reflectable.MatchString(answer.Body)) {
+			if answer.Body != "" && (answer.Header.Get("X-Content-Type-Options") != "nosniff" || !Reflectable.MatchString(answer.Body)) {
 				t.Errorf("%s answers %q", name, answer.Body)
 			}
 			for name, values := range answer.Header {
-				if !reflectable.MatchString(values[0]) {
+				if !Reflectable.MatchString(values[0]) {
 					t.Errorf("%s: %q", name, values[0])
 				}
 			}
@@ -502,30 +494,7 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// FuzzPlace finds values in anything, as the standard library finds them where
-// they stand once.
-func FuzzPlace(f *testing.F) {
-	f.Add(`{"a":[{"b":"\u0041"}]}`, "a.0.b")
-	f.Add(`{"a":1,"\u0061":2}`, "a")
-	f.Add(`[1,2`, "-1")
-	f.Add(`a=1&a=%31`, "a")
-	f.Fuzz(func(t *testing.T, body, name string) {
-		text, ok := (&Place{"body", name}).find(hook(body))
-		var object map[string]any
-		exact := utf8.ValidString(body) && !strings.Contains(body, `\u`) // what is no text is read in more than one way
-		if exact && ok && isKeyID(name) && json.Unmarshal([]byte(body), &object) == nil {
-			if want, there := object[name].(string); there && text != want || object[name] == nil {
-				t.Errorf("%q in %q is %q", name, body, text)
-			}
-		}
-		values, err := url.ParseQuery(body)
-		got, ok := pairValue(body, name)
-		if err == nil && (ok != (len(values[name]) == 1) || got != only(values, name)) {
-			t.Errorf("%q in %q is %q, want %q", name, body, got, values[name])
-		}
-		form := hook(body, "Content-Type: "+urlencoded)
-		if got, _ := (&Place{"form", name}).find(form); err == nil && got != only(values, name) {
-			t.Errorf("form field %q of %q is %q, want %q", name, body, got, values[name])
-		}
-	})
+// TestHandshakeLimitIsDocumented holds the README against the bound of this package.
+func TestHandshakeLimitIsDocumented(t *testing.T) {
+	documented(t, map[string]int{"| %d bytes of body, and 1000 ch": MaxHandshake})
 }

@@ -12,8 +12,8 @@ func (h *HMAC) readValue(d *caddyfile.Dispenser) error {
 	if err := syntax.Strings(&h.Value)(d); err != nil {
 		return err
 	}
-	for _, template := range h.Value {
-		if _, err := parseValue(template, h.Hash, "", new([]string)); err != nil {
+	for _, text := range h.Value {
+		if _, err := parseValue(text, h.Hash, "", new([]string)); err != nil {
 			return syntax.At(d, err)
 		}
 	}

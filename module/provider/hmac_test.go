@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"strconv"
@@ -10,16 +8,6 @@ import (
 	"testing"
 	"time"
 )
-
-func sha256Of(key, text string) []byte {
-	h := hmac.New(sha256.New, []byte(key))
-	h.Write([]byte(text))
-	return h.Sum(nil)
-}
-
-func custom(options string) string {
-	return "custom s3cret {\nhmac {\nheader X-Signature\n" + options + "\n}\nid `body.id`\n}"
-}
 
 // TestSigned signs, verifies, and then changes what is signed.
 func TestSigned(t *testing.T) {

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
@@ -37,24 +38,24 @@ func TestHostileChallenges(t *testing.T) {
 		for what, challenge := range hostileChallenges {
 			r := v.request(t)
 			for _, place := range places {
-				place.set(t, r, challenge)
+				setChallenge(t, &place, r, challenge)
 				changed++
 			}
-			answer, err := hs.answer(anybody, r, now)
+			answer, err := hs.Answer(anybody, r, now)
 			if len(places) == 0 || err != nil || answer == nil {
 				continue
 			}
 			isPage := answer.Body != "" && answer.Header.Get("X-Content-Type-Options") != "nosniff"
-			broken := answer.Header.Get("Content-Type") == "application/json" && !isJSON([]byte(answer.Body))
+			broken := answer.Header.Get("Content-Type") == "application/json" && !json.Valid([]byte(answer.Body))
 			if what != "page" && what != "quote" && what != "white space" || isPage || broken {
 				t.Errorf("%s: %s: answered %q as %q", v.ID, what, answer.Body, answer.Header)
 			}
 		}
 		twice, doubled := v.request(t), false
 		for _, place := range places {
-			doubled = place.double(twice) || doubled
+			doubled = doubleChallenge(&place, twice) || doubled
 		}
-		if answer, err := hs.answer(anybody, twice, now); doubled && err == nil && answer != nil && len(places) == 1 {
+		if answer, err := hs.Answer(anybody, twice, now); doubled && err == nil && answer != nil && len(places) == 1 {
 			t.Errorf("%s: two challenges: answered %q", v.ID, answer.Body)
 		}
 	}
@@ -64,9 +65,9 @@ func TestHostileChallenges(t *testing.T) {
 }
 
 // challengePlaces are where a request has a challenge.
-func challengePlaces(hs *handshakes, r *Request) (places []Place) {
-	for i := range hs.list {
-		place := hs.list[i].Challenge
+func challengePlaces(hs *Handshakes, r *Request) (places []Place) {
+	for i := range hs.List() {
+		place := hs.List()[i].Challenge
 		if place == (Place{}) {
 			continue
 		}
@@ -77,24 +78,26 @@ func challengePlaces(hs *handshakes, r *Request) (places []Place) {
 	return places
 }
 
-// set puts a challenge in place of the one that is there.
-func (p *Place) set(t *testing.T, r *Request, challenge string) {
+// setChallenge puts a challenge in place of the one that is there.
+func setChallenge(t *testing.T, p *Place, r *Request, challenge string) {
 	t.Helper()
 	switch p.In {
 	case "header":
 		r.Header[p.Name] = []string{challenge}
 	case "query":
-		r.RawQuery = withPair(r.RawQuery, p.Name, challenge)
-	case "body":
-		var err error
-		if r.Body, err = setJSON(r.Body, p.Name, challenge); err != nil {
+		query, err := url.ParseQuery(r.RawQuery)
+		if err != nil {
 			t.Fatal(err)
 		}
+		query.Set(p.Name, challenge)
+		r.RawQuery = query.Encode()
+	case "body":
+		r.Body = setJSONText(r.Body, p.Name, challenge)
 	}
 }
 
-// double adds another challenge, except in JSON.
-func (p *Place) double(r *Request) bool {
+// doubleChallenge adds another challenge, except in JSON.
+func doubleChallenge(p *Place, r *Request) bool {
 	switch p.In {
 	case "header":
 		r.Header[p.Name] = append(r.Header[p.Name], "another")

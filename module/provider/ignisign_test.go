@@ -305,3 +305,20 @@ func TestIgnisignCutOff(t *testing.T) {
 		}
 	}
 }
+
+// TestMatchedByCall asks with each key until the API accepts one.
+func TestMatchedByCall(t *testing.T) {
+	api := newAPI(t, says(200, isValid))
+	api.accepted = []string{"k3y-2"}
+	p := ignisignAt(t, api.URL, "api_key k3y-1 k3y-2 k3y-3\ntoken header X-Guard g")
+	if n := p.Profile().Secrets; n != 3 {
+		t.Errorf("announces %d secrets", n)
+	}
+	r := hook(ignisignBody, "X-Guard: g")
+	if err := p.Verify(r, now); err != nil || r.Matched != 0 {
+		t.Errorf("%v and secret %d before the call", err, r.Matched)
+	}
+	if verdict := check(t, p); verdict.Outcome != Genuine || verdict.Matched != 2 {
+		t.Errorf("outcome %d with secret %d, want 2", verdict.Outcome, verdict.Matched)
+	}
+}

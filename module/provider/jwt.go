@@ -221,7 +221,7 @@ func (j *JWT) find(r *Request) (*jws, error) {
 	case len(values) == 1:
 		text = values[0]
 	}
-	if scheme, rest, found := strings.Cut(text, " "); found && strings.EqualFold(scheme, "Bearer") {
+	if kind, rest, found := strings.Cut(text, " "); found && strings.EqualFold(kind, "Bearer") {
 		text = strings.TrimSpace(rest)
 	}
 	if text == "" {

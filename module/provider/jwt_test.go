@@ -242,6 +242,17 @@ func TestJWTInBody(t *testing.T) {
 	}
 }
 
+// headerToken returns the claims of the token that is the longest header of a request.
+func headerToken(r *Request) (*jws, error) {
+	token := ""
+	for _, values := range r.Header {
+		if strings.Count(values[0], ".") == 2 && len(values[0]) > len(token) {
+			token = strings.TrimPrefix(values[0], "Bearer ")
+		}
+	}
+	return parseJWS(token)
+}
+
 // TestJWTSign makes tokens anew as for an app, for every preset that can.
 func TestJWTSign(t *testing.T) {
 	later := now.Add(time.Hour)
@@ -255,7 +266,7 @@ func TestJWTSign(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := v.request(t)
-		before, err := p.(*Known).ready.proofs.list[0].JWT.find(r)
+		before, err := headerToken(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +276,7 @@ func TestJWTSign(t *testing.T) {
 		if err := p.Verify(r, later); err != nil {
 			t.Errorf("%s: signed anew: %v", v.ID, err)
 		}
-		after, err := p.(*Known).ready.proofs.list[0].JWT.find(r)
+		after, err := headerToken(r)
 		if err != nil {
 			t.Fatal(err)
 		}

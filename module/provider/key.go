@@ -47,10 +47,8 @@ func parseKey(text string) (template, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range t {
-		if p.name != "" && p.name != "secret" {
-			return nil, fmt.Errorf("key %q: only {secret} is known before a request", text)
-		}
+	if !t.hasOnly("secret") {
+		return nil, fmt.Errorf("key %q: only {secret} is known before a request", text)
 	}
 	return t, nil
 }
@@ -64,11 +62,9 @@ func deriveKey(text, secret string) (key []byte, err error) {
 	e := newEnv(new(Request), nil)
 	defer e.free()
 	e.secret = []byte(secret)
-	for i := range t {
-		var ok bool
-		if key, ok = t[i].append(key, e); !ok {
-			return nil, fmt.Errorf("not a key for %s", text)
-		}
+	key, ok := t.appendTo(nil, e)
+	if !ok {
+		return nil, fmt.Errorf("not a key for %s", text)
 	}
 	if len(key) == 0 {
 		return nil, fmt.Errorf("an empty key by %s", text)

@@ -2,23 +2,9 @@ package provider
 
 import (
 	"net/textproto"
-	"slices"
 	"strings"
 	"testing"
 )
-
-// keyedVectors returns the vectors of presets whose proofs are verified with a
-// public key, or are tokens, as far as a secret or key is known.
-func keyedVectors(t testing.TB) (vectors []*vector) {
-	t.Helper()
-	for _, v := range readVectors(t) {
-		keyed := slices.ContainsFunc(presetsKeys, func(p Preset) bool { return p.Name == v.Provider })
-		if keyed && v.Type == "webhook" && !v.NoKey && (v.Secret != nil || v.options["public_key"] != nil || v.options["certificate"] != nil) {
-			vectors = append(vectors, v)
-		}
-	}
-	return vectors
-}
 
 // TestKeyedMatched holds that the first key counts as the first.
 func TestKeyedMatched(t *testing.T) {
@@ -68,22 +54,3 @@ func TestKeyedRefusals(t *testing.T) {
 		}
 	}
 }
-
-// keyedConfigs has a configuration of each preset whose proofs only the
-// provider can make.
-var keyedConfigs = map[string]string{
-	"discord":  "discord {\npublic_key " + rfc8032Key + "\n}",
-	"telnyx":   "telnyx {\npublic_key " + rfc8032Key + "\n}",
-	"sendgrid": "sendgrid {\npublic_key " + p256Key + "\n}",
-	"plaid":    "plaid {\npublic_key " + p256Key + "\n}",
-	"aws_sns":  "aws_sns",
-	"paypal":   "paypal {\nwebhook_id 4JH86294D6297924G\n}",
-	"ebay":     "ebay {\npublic_key " + p256Key + "\n}",
-	"rfc9421":  "rfc9421 {\nalgorithm ed25519\npublic_key " + rfc8032Key + "\n}",
-}
-
-// The first key of RFC 8032, and a key of SendGrid's tests.
-const (
-	rfc8032Key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
-	p256Key    = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
-)

@@ -60,12 +60,6 @@ func (s *keyServer) serve(status int, text string) {
 	s.answer.Store(&answer)
 }
 
-// edKey returns the key pair that a seed makes.
-func edKey(seed byte) (ed25519.PublicKey, ed25519.PrivateKey) {
-	private := ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune(seed)), ed25519.SeedSize)))
-	return private.Public().(ed25519.PublicKey), private
-}
-
 // jwks writes a JWK set of Ed25519 keys, which are named by their seeds.
 func jwks(seeds ...byte) string {
 	var keys []map[string]string
@@ -91,12 +85,29 @@ func edTokenAs(seed, named byte, body string) string {
 
 const jwksConfig = "custom {\njwt EdDSA {\nheader X-Token\nbody_hash sha256\nkeys_url https://keys.example.com/jwks\n}\n}"
 
+// verifies is a provider or a scheme.
+type verifies interface {
+	Verify(r *Request, now time.Time) error
+}
+
+// jwksToken is the token of jwksConfig, with a cache of keys whose clock can be set.
+func jwksToken(t *testing.T) *JWT {
+	t.Helper()
+	j := &JWT{Header: "X-Token", Algorithms: []string{"EdDSA"}, BodyHash: "sha256"}
+	if err := j.Provision(&Credentials{Keys: Keys{KeysURL: "https://keys.example.com/jwks"}}); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
 // deliver verifies a request as the gateway does: with a fetch where the key is
 // not known.
-func deliver(p Provider, r *Request, at time.Time) error {
+func deliver(p verifies, r *Request, at time.Time) error {
 	err := p.Verify(r, at)
 	if err == NoKey {
-		if err := p.(Fetcher).Fetch(context.Background(), r); err != nil {
+		if err := p.(interface {
+			Fetch(context.Context, *Request) error
+		}).Fetch(context.Background(), r); err != nil {
 			return err
 		}
 		err = p.Verify(r, at)
@@ -134,10 +145,10 @@ func TestKeysAreFetchedOnce(t *testing.T) {
 func TestUnknownKeyCausesFewCalls(t *testing.T) {
 	server := newKeyServer(t, nil)
 	server.serve(200, jwks('a'))
-	p := mustParse(t, jwksConfig)
+	p := jwksToken(t)
 	clock := now
-	cache := p.(*Custom).ready.proofs.list[0].JWT.keys.fetched
-	cache.clock = func() time.Time { return clock }
+	cache := p.Cache()
+	cache.SetClock(func() time.Time { return clock })
 	for range 20 {
 		if err := deliver(p, hook("{}", "X-Token: "+edToken('x', "{}")), now); err != Wrong {
 			t.Errorf("a key that the provider has not got: %v", err)
@@ -160,10 +171,10 @@ func TestUnknownKeyCausesFewCalls(t *testing.T) {
 func TestLastGoodKeysStay(t *testing.T) {
 	server := newKeyServer(t, nil)
 	server.serve(200, jwks('a'))
-	p := mustParse(t, jwksConfig)
+	p := jwksToken(t)
 	clock := now
-	cache := p.(*Custom).ready.proofs.list[0].JWT.keys.fetched
-	cache.clock = func() time.Time { return clock }
+	cache := p.Cache()
+	cache.SetClock(func() time.Time { return clock })
 	good := func() *Request { return hook("{}", "X-Token: "+edToken('a', "{}")) }
 	if err := deliver(p, good(), now); err != nil {
 		t.Fatal(err)
@@ -173,15 +184,15 @@ func TestLastGoodKeysStay(t *testing.T) {
 	if err := p.Verify(good(), now); err != nil {
 		t.Errorf("with the API down: %v", err)
 	}
-	if err := cache.fetch(context.Background(), ""); err == nil {
+	if err := cache.Get(context.Background(), ""); err == nil {
 		t.Error("the fetch did not fail")
 	}
 	if err := p.Verify(good(), now); err != nil {
 		t.Errorf("after a failed fetch: %v", err)
 	}
-	_ = cache.fetch(context.Background(), "") // it joins the one that Verify began
+	_ = cache.Get(context.Background(), "") // it joins the one that Verify began
 	server.serve(200, jwks('b'))
-	if err := cache.fetch(context.Background(), ""); err != nil {
+	if err := cache.Get(context.Background(), ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Verify(good(), now); err == nil {
@@ -218,9 +229,9 @@ func TestFetchIsBounded(t *testing.T) {
 		}
 	}
 	server.serve(404, "")
-	p := mustParse(t, jwksConfig)
+	p := jwksToken(t)
 	clock := now
-	p.(*Custom).ready.proofs.list[0].JWT.keys.fetched.clock = func() time.Time { return clock }
+	p.Cache().SetClock(func() time.Time { return clock })
 	for range 2 {
 		if err := deliver(p, hook("{}", "X-Token: "+edToken('a', "{}")), now); err != Wrong {
 			t.Errorf("no document: %v", err)
@@ -278,28 +289,44 @@ func TestMadeUpNamesDriveOutNothing(t *testing.T) {
 		}
 		return nil, nil
 	})
-	if err := cache.fetch(context.Background(), "good"); err != nil {
+	if err := cache.Get(context.Background(), "good"); err != nil {
 		t.Fatal(err)
 	}
 	refused := 0
 	for i := range 3 * maxKeys {
-		if err := cache.fetch(context.Background(), fmt.Sprint(i)); err == errManyKeys {
+		if err := cache.Get(context.Background(), fmt.Sprint(i)); err == errManyKeys {
 			refused++
 		}
 	}
 	if calls > fetchBurst+2 || refused < 3*maxKeys-fetchBurst-2 {
 		t.Errorf("%d calls, %d refused", calls, refused)
 	}
-	if got := cache.copies.Len(); got != 1 {
+	if got := cache.Held(); got != 1 {
 		t.Errorf("%d names have keys, want 1", got)
 	}
 	for i := range 3 * maxKeys {
-		cache.absent.Add(fmt.Sprint(i), time.Now())
+		cache.MarkAbsent(fmt.Sprint(i))
 	}
-	if keys, known := cache.find("good"); !known || len(keys) != 1 {
+	if keys, known := cache.Knows("good"); !known || keys != 1 {
 		t.Error("the good key is gone")
 	}
-	if _, known := cache.find(fmt.Sprint(3*maxKeys - 1)); !known {
+	if _, known := cache.Knows(fmt.Sprint(3*maxKeys - 1)); !known {
 		t.Error("what is absent was forgotten at once")
 	}
+}
+
+// TestSchemeLimitsAreDocumented holds the README against the bounds of this package.
+func TestSchemeLimitsAreDocumented(t *testing.T) {
+	documented(t, map[string]int{
+		"with %d different times":                              maxTimestamps,
+		"; %d of those that only":                              maxVerified,
+		"(`{n}`) | %d headers":                                 maxHeaders,
+		"tokens in headers | %d bytes":                         maxToken,
+		"message signatures, and tokens in headers | %d bytes": maxStructured,
+		"%d components":                                        maxComponents,
+		"%d keys in a set":                                     maxKeySet,
+		"of %d KiB; 64 fetched":                                maxKeyBytes >> 10,
+		"; %d fetched ones are kept":                           maxKeys,
+		"and %d calls are made at once":                        fetchBurst,
+	})
 }

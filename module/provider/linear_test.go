@@ -69,10 +69,10 @@ func TestLinear(t *testing.T) {
 		places := map[string]func(r *Request, text string){
 			"body": func(r *Request, text string) { r.Body = []byte(text) },
 			"form": func(r *Request, text string) {
-				r.Header["Content-Type"], r.Body = []string{urlencoded}, []byte(text)
+				r.Header["Content-Type"], r.Body = []string{formType}, []byte(text)
 			},
 			"multipart": func(r *Request, text string) {
-				r.Header["Content-Type"], r.Body = []string{multiparts + "; boundary=b"}, []byte(text)
+				r.Header["Content-Type"], r.Body = []string{multipartType + "; boundary=b"}, []byte(text)
 			},
 			"query": func(r *Request, text string) { r.RawQuery, r.Public.RawQuery = text, text },
 		}

@@ -22,11 +22,7 @@ func TestSignatureBase(t *testing.T) {
 		compared++
 		r := v.request(t)
 		m := MessageSignature{Label: strings.Join(texts(v.options["label"]), "")}
-		proof, err := m.find(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if base, _, err := signatureBase(r, nil, &proof.input); err != nil || base != v.Base {
+		if base, err := m.Base(r); err != nil || base != v.Base {
 			t.Errorf("%s: got\n%s\nwant\n%s\n%v", v.ID, base, v.Base, err)
 		}
 	}

@@ -5,10 +5,13 @@ import (
 	"cmp"
 	"maps"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"strconv"
 	"testing"
 	"unicode"
+
+	"github.com/tidwall/gjson"
 )
 
 // mutation is a change to something that a proof covers.
@@ -41,26 +44,26 @@ func TestMutations(t *testing.T) {
 
 // mutations are the changes to what the proofs cover that are made in a request.
 func mutations(k *Known, r *Request) (list []mutation) {
-	for _, p := range k.ready.proofs.list {
-		if !p.applies(r) || !p.made(r) {
+	for _, p := range k.Counting() {
+		if !p.Made(r) {
 			continue
 		}
-		for _, name := range p.scheme.Headers() {
+		for _, name := range p.Scheme().Headers() {
 			if r.Header[name] == nil {
 				continue
 			}
 			list = append(list, mutation{"another " + name, func(r *Request) { garble(k, r) }})
-			if !slices.ContainsFunc(k.ready.proofs.list, func(p *Proof) bool { return len(p.scheme.Headers()) == 0 && p.made(r) }) {
+			if !slices.ContainsFunc(k.Counting(), func(p *Proof) bool { return len(p.Scheme().Headers()) == 0 && p.Made(r) }) {
 				list = append(list, mutation{"no " + name, func(r *Request) { remove(k, r) }})
 			}
 		}
-		switch s := p.scheme.(type) {
-		case *HMAC:
-			list = append(list, s.mutations(r)...)
-		case *Ed25519:
-			list = append(list, s.mutations(r)...)
-		case *ECDSA:
-			list = append(list, s.mutations(r)...)
+		switch {
+		case p.HMAC != nil:
+			list = append(list, signedMutations(r, p.HMAC.Signed[0], p.HMAC.Timestamp, p.HMAC.Each)...)
+		case p.Ed25519 != nil:
+			list = append(list, signedMutations(r, p.Ed25519.Signed, p.Ed25519.Timestamp, "")...)
+		case p.ECDSA != nil:
+			list = append(list, signedMutations(r, p.ECDSA.Signed, p.ECDSA.Timestamp, "")...)
 		}
 	}
 	return list
@@ -68,15 +71,15 @@ func mutations(k *Known, r *Request) (list []mutation) {
 
 // remove takes the proofs away, and garble changes each letter of them.
 func remove(k *Known, r *Request) {
-	for _, p := range k.ready.proofs.list {
-		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return slices.Contains(p.scheme.Headers(), name) })
+	for _, p := range k.Counting() {
+		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return slices.Contains(p.Scheme().Headers(), name) })
 	}
 }
 
 func garble(k *Known, r *Request) {
 	changed := make(map[string]bool)
-	for _, p := range k.ready.proofs.list {
-		for _, name := range p.scheme.Headers() {
+	for _, p := range k.Counting() {
+		for _, name := range p.Scheme().Headers() {
 			for i := range r.Header[name] {
 				if !changed[name] {
 					r.Header[name][i] = turn(r.Header[name][i])
@@ -105,51 +108,41 @@ func isWord(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '+' || c == '/'
 }
 
-// mutations are the changes to the pieces of what is signed, which are those that
-// an HMAC has.
-func (s *Signature) mutations(r *Request) []mutation {
-	h := HMAC{signed: []template{s.signed}, Timestamp: s.Timestamp}
-	return h.mutations(r)
-}
+// placeholder is one in a template, with its name and what follows the dot.
+var placeholder = regexp.MustCompile(`\{(\w+)(?:\.([^}|]+))?[^}]*\}`)
 
-// mutations are the changes to the pieces of what is signed.
-func (h *HMAC) mutations(r *Request) (list []mutation) {
+// signedMutations are the changes to the parts of what is signed.
+func signedMutations(r *Request, signed string, at *Timestamp, each string) (list []mutation) {
 	add := func(name string, do func(*Request)) { list = append(list, mutation{name, do}) }
-	for _, p := range h.signed[0] {
-		switch p.name {
+	for _, match := range placeholder.FindAllStringSubmatch(signed, -1) {
+		text := match[2]
+		switch match[1] {
 		case "body":
 			list = append(list, bodyMutations(r)...)
 		case "form":
 			add("another form", func(r *Request) { r.Body = append(bytes.Clone(r.Body), "&added=1"...) })
 		case "header":
-			add("another "+p.text, func(r *Request) { r.Header[p.text] = []string{r.header(p.text) + "x"} })
+			name := textproto.CanonicalMIMEHeaderKey(text)
+			add("another "+name, func(r *Request) { r.Header[name] = []string{r.header(name) + "x"} })
 		case "method":
 			add("another method", func(r *Request) { r.Method = "PUT" })
 		case "url", "path":
 			add("another path", func(r *Request) { r.Public.Path += "x" })
 		case "query":
-			name := cmp.Or(p.text, "added")
+			name := cmp.Or(text, "added")
 			add("another query", func(r *Request) { r.Public.RawQuery += "&" + name + "=1" })
 		case "timestamp":
-			if t := h.Timestamp; t.Header != "" {
-				add("another time", func(r *Request) { shift(r, textproto.CanonicalMIMEHeaderKey(t.Header)) })
+			if at.Header != "" {
+				add("another time", func(r *Request) { shift(r, textproto.CanonicalMIMEHeaderKey(at.Header)) })
 			}
 		case "json":
-			path := p.text
-			if h.Each != "" {
-				path = h.Each + ".0." + path
+			path := text
+			if each != "" {
+				path = each + ".0." + path
 			}
-			e := newEnv(r, nil)
-			if e.json(path) != "" {
-				add("another "+path, func(r *Request) {
-					e := newEnv(r, nil)
-					defer e.free()
-					if err := e.putJSON(path, "added"); err != nil {
-						panic(err)
-					}
-				})
+			if gjson.GetBytes(r.Body, path).Exists() {
+				add("another "+path, func(r *Request) { r.Body = setJSONText(r.Body, path, "added") })
 			}
-			e.free()
 		}
 	}
 	return list

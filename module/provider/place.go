@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/textproto"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -65,7 +66,7 @@ func (p *Place) find(r *Request) (string, bool) {
 // handshake, and need not be parsed.
 func (p *Place) mentioned(body []byte) bool {
 	last := p.Name[strings.LastIndexByte(p.Name, '.')+1:]
-	position := !isKeyID(last) || last[0] <= '9' // or something else that does not stand for itself
+	position := !plainName.MatchString(last) || last[0] <= '9' // or something else that does not stand for itself
 	return position || bytes.Contains(body, []byte(last))
 }
 
@@ -85,3 +86,6 @@ func pairValue(pairs, name string) (found string, ok bool) {
 	}
 	return found, ok
 }
+
+// plainName is a name that stands for itself in a path.
+var plainName = regexp.MustCompile(`\A[A-Za-z0-9_-]{1,128}\z`)

@@ -95,42 +95,42 @@ func newProof(name string) *Proof {
 }
 
 // only returns the scheme of the proof and its name, if there is exactly one.
-func (p *Proof) only() (name string, scheme Scheme, ok bool) {
+func (p *Proof) only() (name string, s Scheme, ok bool) {
 	value := reflect.ValueOf(p).Elem()
 	for each, i := range schemeNames {
 		if field := value.Field(i); !field.IsNil() {
-			if scheme != nil {
+			if s != nil {
 				return "", nil, false
 			}
-			name, scheme = each, field.Interface().(Scheme)
+			name, s = each, field.Interface().(Scheme)
 		}
 	}
-	return name, scheme, scheme != nil
+	return name, s, s != nil
 }
 
 // checks reports whether the proof is checked by a call.
 func (p *Proof) checks() bool {
-	_, scheme, _ := p.only()
-	_, ok := scheme.(checker)
+	_, s, _ := p.only()
+	_, ok := s.(checker)
 	return ok
 }
 
 // traits returns those of the proof's scheme. A proof without one has none.
 func (p *Proof) traits() Traits {
-	_, scheme, ok := p.only()
+	_, s, ok := p.only()
 	if !ok {
 		return Traits{}
 	}
-	return scheme.Traits()
+	return s.Traits()
 }
 
 // compile checks what can be told without secrets.
 func (p *Proof) compile() error {
-	_, scheme, ok := p.only()
+	_, s, ok := p.only()
 	if !ok {
 		return errors.New("a proof has exactly one scheme")
 	}
-	p.scheme = scheme
+	p.scheme = s
 	if p.Token != nil && p.Token.Secrets != nil {
 		return errors.New("the secrets of a token that is a proof stand beside it")
 	}
@@ -258,11 +258,11 @@ func (p *Proof) made(r *Request) bool { return p.applies(r) && p.scheme.Holds(r)
 
 // describe says what the proof is.
 func (p *Proof) describe() string {
-	_, scheme, ok := p.only()
+	_, s, ok := p.only()
 	if !ok {
 		return ""
 	}
-	text := scheme.Describe()
+	text := s.Describe()
 	for _, place := range slices.Sorted(maps.Keys(p.When)) {
 		text += fmt.Sprintf(", where %s is %q", place, p.When[place])
 	}
@@ -304,6 +304,6 @@ func (p *Proof) readWhen(d *caddyfile.Dispenser) error {
 	if p.When == nil {
 		p.When = make(map[string]string)
 	}
-	p.When[shorthands.Replace(args[0])] = shorthands.Replace(args[1])
+	p.When[short(args[0])] = short(args[1])
 	return nil
 }

@@ -1,72 +1,12 @@
 package provider
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/textproto"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
-
-// now is when the tests happen.
-var now = time.Unix(1_760_000_000, 0)
-
-// parse reads a provider from a Caddyfile and takes it through JSON, as a
-// configuration does.
-func parse(text string) (Provider, error) {
-	d := caddyfile.NewTestDispenser(text)
-	d.Next()
-	info, err := caddy.GetModule("webhook_gateway.providers." + d.Val())
-	if err != nil {
-		return nil, err
-	}
-	d.Reset()
-	read := info.New()
-	if err := read.(caddyfile.Unmarshaler).UnmarshalCaddyfile(d); err != nil {
-		return nil, err
-	}
-	encoded, err := json.Marshal(read)
-	if err != nil {
-		return nil, err
-	}
-	loaded := info.New()
-	if err := caddy.StrictUnmarshalJSON(encoded, loaded); err != nil {
-		return nil, err
-	}
-	return loaded.(Provider), loaded.(caddy.Provisioner).Provision(caddy.Context{})
-}
-
-func mustParse(t testing.TB, text string) Provider {
-	t.Helper()
-	p, err := parse(text)
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return p
-}
-
-// hook makes a request with headers given as "Name: value".
-func hook(body string, headers ...string) *Request {
-	r := &Request{
-		Method: "POST", Path: "/hooks/a", RawQuery: "x=1&y=2", Body: []byte(body),
-		Header:     make(map[string][]string),
-		Public:     &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a", RawQuery: "x=1&y=2"},
-		DeliveryID: func() string { return "delivery-1" },
-	}
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		r.Header[name] = append(r.Header[name], value)
-	}
-	return r
-}
 
 func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
 	for _, p := range Presets() {
@@ -120,25 +60,25 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	for _, scheme := range []string{
+	for _, name := range []string{
 		"github", "fusesign", "stripe", "insigner", "iusign",
 	} {
-		both := mustParse(t, scheme+" new old")
+		both := mustParse(t, name+" new old")
 		for secret, want := range map[string]error{"new": nil, "old": nil, "other": Wrong, "ne": Wrong, "newold": Wrong} {
 			r := hook(`{"a":1}`)
-			if err := mustParse(t, scheme+" "+secret).Sign(r, now); err != nil {
+			if err := mustParse(t, name+" "+secret).Sign(r, now); err != nil {
 				t.Fatal(err)
 			}
 			if err := both.Verify(r, now); err != want {
-				t.Errorf("%s signed with %s: got %v, want %v", scheme, secret, err, want)
+				t.Errorf("%s signed with %s: got %v, want %v", name, secret, err, want)
 			}
 		}
 		r := hook(`{"a":1}`)
 		if err := both.Sign(r, now); err != nil {
 			t.Fatal(err)
 		}
-		if err := mustParse(t, scheme+" new").Verify(r, now); err != nil {
-			t.Errorf("%s does not sign with its first secret", scheme)
+		if err := mustParse(t, name+" new").Verify(r, now); err != nil {
+			t.Errorf("%s does not sign with its first secret", name)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func TestPublishedLists(t *testing.T) {
 func TestRangesOfPresets(t *testing.T) {
 	published := 0
 	for _, p := range Presets() {
-		known := &Known{preset: p}
+		known := p.Known()
 		if known.Publishes() != (p.Ranges != nil) {
 			t.Errorf("%s: Publishes is %t", p.Name, known.Publishes())
 		}
@@ -74,7 +74,7 @@ func TestRangesOfPresets(t *testing.T) {
 		}
 		published++
 		own := *p.Ranges
-		if err := own.compile(); err != nil {
+		if err := own.Compile(); err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}
 	}
@@ -105,7 +105,7 @@ func TestRangesCompile(t *testing.T) {
 		if err := json.Unmarshal([]byte(config), r); err != nil {
 			t.Fatal(err)
 		}
-		err := r.compile()
+		err := r.Compile()
 		switch {
 		case want == "" && (err != nil || r.URL != "https://example.com/ips?token=1"):
 			t.Errorf("%s: %v, and the URL is %s", config, err, r.URL)

@@ -71,9 +71,9 @@ func (x *Reading) signature(encoding, text string) {
 	x.add("signature: %d bytes in %s", size, encoding)
 }
 
-func (x *Reading) signed(template string, text []byte, complete bool) {
+func (x *Reading) signed(of string, text []byte, complete bool) {
 	sum := sha256.Sum256(text)
-	x.Signed = append(x.Signed, SignedText{template, len(text), hex.EncodeToString(sum[:]), !complete})
+	x.Signed = append(x.Signed, SignedText{of, len(text), hex.EncodeToString(sum[:]), !complete})
 }
 
 func (x *Reading) timestamp(t *Timestamp, text string) {

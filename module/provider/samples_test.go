@@ -1,59 +1,15 @@
 package provider
 
 import (
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 	"testing"
-
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
 // gap is a gap of a sample that nothing has filled.
 var gap = regexp.MustCompile(`\{#?[a-z_]+\}`)
-
-// secretsOf has the secrets of presets that cannot take just any.
-var secretsOf = map[string]string{
-	"adyen":          "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-}
-
-// configs has a configuration of each provider that has samples.
-func configs() map[string]string {
-	all := make(map[string]string)
-	for _, p := range Presets() {
-		all[p.Name] = p.Name
-		if config := keyedConfigs[p.Name]; config != "" {
-			all[p.Name] = config
-			continue
-		}
-		if p.proves() && !p.checks() {
-			all[p.Name] += " " + cmp.Or(secretsOf[p.Name], ownSecret)
-		}
-		all[p.Name] += requiredOptions(p)
-	}
-	return all
-}
-
-// requiredOptions gives the options that a preset does not load without any
-// value.
-func requiredOptions(p *Preset) string {
-	var b strings.Builder
-	for _, o := range p.Options {
-		if o.Required {
-			fmt.Fprintf(&b, "%s %s\n", o.Name, slices.Concat(o.Choices, []string{"value"})[0])
-		}
-	}
-	if b.Len() == 0 {
-		return ""
-	}
-	return " {\n" + b.String() + "}"
-}
 
 // TestSamples builds, signs and verifies every sample of every preset, and
 // finds its event type and its ID with the preset's own expressions.
@@ -116,26 +72,12 @@ func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids
 	ids[id] = true
 }
 
-func evaluate(t *testing.T, expression string, r *Request) string {
-	value, err := rules.CompileValue(expression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body})
-	defer view.Free()
-	text, err := value.Text(view)
-	if err != nil {
-		t.Errorf("%s: %v", expression, err)
-	}
-	return text
-}
-
 // TestSamplesCoverTheDocumentedEvents counts what each provider documents.
 func TestSamplesCoverTheDocumentedEvents(t *testing.T) {
 	for name, want := range map[string]int{"fusesign": 21, "insertsign": 9, "iusign": 4, "insigner": 3} {
 		events := make(map[string]bool)
-		for _, sample := range presetNamed(name).samples() {
-			events[sample.Event] = true
+		for _, event := range SampleEvents(name) {
+			events[event] = true
 		}
 		if len(events) != want {
 			t.Errorf("%s has samples of %d events, want %d", name, len(events), want)
@@ -163,7 +105,7 @@ func TestSampleIsSentToAURL(t *testing.T) {
 func TestSampleNumbersAreFresh(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 300_000 {
-		gaps, err := new(Sample).gaps(now, nil)
+		gaps, err := new(Sample).Gaps(now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,8 +83,8 @@ func (s *Signature) Compile() (err error) {
 	}
 	s.header = textproto.CanonicalMIMEHeaderKey(s.Header)
 	s.values = make([]valueTemplate, len(s.Value))
-	for i, template := range s.Value {
-		if s.values[i], err = parseValue(template, "", "", new([]string)); err != nil {
+	for i, text := range s.Value {
+		if s.values[i], err = parseValue(text, "", "", new([]string)); err != nil {
 			return err
 		}
 	}

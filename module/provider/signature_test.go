@@ -21,40 +21,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-jose/go-jose/v4"
 )
-
-// rsaKey is made once: that takes a while.
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-func ecKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(curve, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func pemOf(t testing.TB, public any) string {
-	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-}
 
 // signWithKey signs as an algorithm does.
 func signWithKey(t testing.TB, a algorithm, key crypto.Signer, message string) []byte {
@@ -368,7 +340,7 @@ func TestOptionsOfOthers(t *testing.T) {
 	for _, text := range []string{
 		`{"public_keys":["` + rfc8032Key + `"],"keys_url":"https://example.com"}`,
 	} {
-		p := &Known{preset: presetNamed("discord")}
+		p := &Known{preset: presetOf("discord")}
 		if err := json.Unmarshal([]byte(text), p); err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,7 @@ func TestSignedIsRead(t *testing.T) {
 	part := func(disposition, value string) string {
 		return "--b\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + value + "\r\n"
 	}
-	const multi = multiparts + "; boundary=b"
+	const multi = multipartType + "; boundary=b"
 	for _, test := range []struct {
 		signed, contentType string
 		read                string // by rules
@@ -27,24 +27,24 @@ func TestSignedIsRead(t *testing.T) {
 		{"{json.a}", "application/json", "body.a", `{"a":"x","\u0061":"y"}`, Wrong},
 		{"{json.a.b}", "application/json", "body.a.b", `{"a":{"b":"x"},"a":{"b":"y"}}`, Wrong},
 		{"{json.a}", "application/json", "body.a", `{"a":"x"} {"a":"y"}`, Wrong},
-		{"{json.a}", urlencoded, "body.a", `{"a":"x"}`, nil},
-		{"{form.a}", urlencoded, "body.a", "a=x&b=z", nil},
-		{"{form.a}", urlencoded, "body.a", "a=x&a=y", Wrong},
-		{"{form.a}", urlencoded, "body.a", "a=y&a=x", Wrong},
-		{"{form.a}", urlencoded, "body.a", "a=x&%61=y", Wrong},
-		{"{form.a}", urlencoded, "body.a", "a=x;a=y", Wrong},
-		{"{form.a}", urlencoded, "body.a", `{"a":"y","b":"&a=x&"}`, Wrong},
-		{"x{form.a}", urlencoded, "body.b", "b=x", nil},
-		{"x{form.a}", urlencoded, "body.a", "a=y&b=%zz", Wrong}, // which another parser may read nevertheless
-		{"x{form.a}", urlencoded, "body.a", "a=y;b=z", Wrong},
-		{"x{form.a}", urlencoded, "body.a", `{"a":"y"}`, Wrong},
+		{"{json.a}", formType, "body.a", `{"a":"x"}`, nil},
+		{"{form.a}", formType, "body.a", "a=x&b=z", nil},
+		{"{form.a}", formType, "body.a", "a=x&a=y", Wrong},
+		{"{form.a}", formType, "body.a", "a=y&a=x", Wrong},
+		{"{form.a}", formType, "body.a", "a=x&%61=y", Wrong},
+		{"{form.a}", formType, "body.a", "a=x;a=y", Wrong},
+		{"{form.a}", formType, "body.a", `{"a":"y","b":"&a=x&"}`, Wrong},
+		{"x{form.a}", formType, "body.b", "b=x", nil},
+		{"x{form.a}", formType, "body.a", "a=y&b=%zz", Wrong}, // which another parser may read nevertheless
+		{"x{form.a}", formType, "body.a", "a=y;b=z", Wrong},
+		{"x{form.a}", formType, "body.a", `{"a":"y"}`, Wrong},
 		{"x{form.a}", multi, "body.a", part(`name="a"`, "y"), Wrong},
-		{"{form.a}", multiparts, "body.a", strings.ReplaceAll(part(`name="a"`, "x"), "--b", "--") + "----", Wrong},
+		{"{form.a}", multipartType, "body.a", strings.ReplaceAll(part(`name="a"`, "x"), "--b", "--") + "----", Wrong},
 		{"x{form}", "text/plain", "body", "", nil},
 		{"x{form}", "text/plain", "body", "y", Wrong},
 		{"x{form}", "application/json", "body.a", `{"a":"y"}`, Wrong},
 		{"x{form}", multi, "body.a", part(`name="a"`, "y") + "--b--", Wrong},
-		{"x{form}", urlencoded, "body.a", `{"a":"y"}`, Wrong},
+		{"x{form}", formType, "body.a", `{"a":"y"}`, Wrong},
 		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + "--b--", nil},
 		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"`, "y") + "--b--", Wrong},
 		{"{form.a}", multi, "body.a", part(`name="a"; filename="y"`, "y") + part(`name="a"`, "x") + "--b--", Wrong},
@@ -82,8 +82,8 @@ func TestWhichOfTwoIsRead(t *testing.T) {
 		{"body.a", "application/json", `{"a":"x","a":"y"}`, "y"},
 		{"body.a", "application/json", `{"a":"x","\u0061":"y"}`, "y"},
 		{"body.a.b", "application/json", `{"a":{"b":"x"},"a":{"b":"y"}}`, "y"},
-		{"body.a", urlencoded, "a=x&a=y", "x"},
-		{"body.a", multiparts + "; boundary=b", multipartOf(2, "a"), "{}"},
+		{"body.a", formType, "a=x&a=y", "x"},
+		{"body.a", multipartType + "; boundary=b", multipartOf(2, "a"), "{}"},
 		{`header("A")`, "", "", "x"},
 		{`headers["a"]`, "", "", "x"},
 		{"query.a", "", "", "x"},

@@ -295,12 +295,12 @@ func urls(called *url.URL, r *Request) (list []url.URL) {
 	if prefix := r.header("X-Forwarded-Prefix"); prefix != "" {
 		paths = append(paths, strings.TrimRight(prefix, "/")+called.Path)
 	}
-	for _, scheme := range []string{"https", "http"} {
+	for _, protocol := range []string{"https", "http"} {
 		for _, host := range hosts {
 			for _, path := range paths {
 				for _, query := range []string{called.RawQuery, ""} {
 					u := *called
-					u.Scheme, u.Host, u.RawQuery = scheme, host, query
+					u.Scheme, u.Host, u.RawQuery = protocol, host, query
 					if path != u.Path {
 						u.Path, u.RawPath = path, ""
 					}

@@ -21,6 +21,10 @@ var shorthands = strings.NewReplacer(
 	"{http.request.header.", "{header.",
 )
 
+// short returns a text with placeholders as templates spell them, in place of
+// those to which Caddy has expanded its own shorthands.
+func short(text string) string { return shorthands.Replace(text) }
+
 // piece is a part of a template: a placeholder, or literal text.
 type piece struct {
 	name  string // "" for literal text
@@ -32,7 +36,7 @@ type piece struct {
 // {header.X-Name} and {body|sha256|hex}. A doubled brace stands for itself.
 func splitTemplate(template string) ([]piece, error) {
 	var pieces []piece
-	literal, rest := "", shorthands.Replace(template)
+	literal, rest := "", short(template)
 	for rest != "" {
 		text, after, found := strings.Cut(rest, "{")
 		literal += text
@@ -196,14 +200,25 @@ func (t template) text(e *env) string {
 	if t.isHeader() {
 		return e.r.header(t[0].text)
 	}
-	var text []byte
+	text, _ := t.appendTo(nil, e)
+	return string(text)
+}
+
+// appendTo appends the template's text. Where the request lacks what the template
+// needs, that is nothing, and not ok.
+func (t template) appendTo(to []byte, e *env) (text []byte, ok bool) {
+	text = to
 	for i := range t {
-		var ok bool
 		if text, ok = t[i].append(text, e); !ok {
-			return ""
+			return to, false
 		}
 	}
-	return string(text)
+	return text, true
+}
+
+// hasOnly reports whether the template contains no placeholder but those.
+func (t template) hasOnly(names ...string) bool {
+	return !slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && !slices.Contains(names, p.name) })
 }
 
 // append appends the text of a piece.

@@ -2,9 +2,7 @@ package provider
 
 import (
 	"bytes"
-	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 )
@@ -102,33 +100,14 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestLimitsAreDocumented holds the README against the bounds that there are.
+// TestLimitsAreDocumented holds the README against the bounds of this package.
 func TestLimitsAreDocumented(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for format, limit := range map[string]int{
-		"%d signatures in a header":                            maxSignatures,
-		"and %d in a request":                                  maxCandidates,
-		"with %d different times":                              maxTimestamps,
-		"; %d of those that only":                              maxVerified,
-		"(`{n}`) | %d headers":                                 maxHeaders,
-		"tokens in headers | %d bytes":                         maxToken,
-		"message signatures, and tokens in headers | %d bytes": maxStructured,
-		"%d components":                                        maxComponents,
-		"lists as signed | %d headers":                         maxSignedHeaders,
-		"takes values | %d levels deep":                        maxDepth,
-		"takes values | %d pairs":                              maxPairs,
-		"pairs, or %d parts":                                   maxParts,
-		"| %d bytes of body, and 1000 ch":                      maxHandshake,
-		"%d keys in a set":                                     maxKeySet,
-		"of %d KiB; 64 fetched":                                maxKeyBytes >> 10,
-		"; %d fetched ones are kept":                           maxKeys,
-		"and %d calls are made at once":                        fetchBurst,
-	} {
-		if text := fmt.Sprintf(format, limit); !bytes.Contains(readme, []byte(text)) {
-			t.Errorf("the README does not say: %s", text)
-		}
-	}
+	documented(t, map[string]int{
+		"%d signatures in a header":     maxSignatures,
+		"and %d in a request":           maxCandidates,
+		"lists as signed | %d headers":  maxSignedHeaders,
+		"takes values | %d levels deep": maxDepth,
+		"takes values | %d pairs":       maxPairs,
+		"pairs, or %d parts":            maxParts,
+	})
 }
