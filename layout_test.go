@@ -11,7 +11,7 @@ const self = "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 
 // TestImportsRunOneWay holds what each package may know:
 //
-//	cmd -> root -> module -> {provider, queue, rules}
+//	cmd -> root -> module -> {presets -> provider -> scheme -> template} and {queue, rules}
 func TestImportsRunOneWay(t *testing.T) {
 	const (
 		root     = self
@@ -19,6 +19,9 @@ func TestImportsRunOneWay(t *testing.T) {
 		syntax   = self + "/module/internal/syntax"
 		durable  = self + "/module/internal/durable"
 		provider = self + "/module/provider"
+		presets  = provider + "/presets"
+		scheme   = provider + "/scheme"
+		template = provider + "/template"
 		queue    = self + "/module/queue"
 		disk     = self + "/module/queue/disk"
 		rules    = self + "/rules"
@@ -26,7 +29,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddy     = "github.com/caddyserver/caddy"
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	)
-	leaves := []string{provider, syntax, durable, queue, disk, rules}
+	leaves := []string{presets, provider, scheme, template, syntax, durable, queue, disk, rules}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -35,7 +38,10 @@ func TestImportsRunOneWay(t *testing.T) {
 		{self + "/cmd/caddy", append([]string{root, module}, leaves...), nil},
 		{root, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
-		{provider, []string{syntax}, []string{caddyHTTP}},
+		{presets, []string{provider, scheme, template, syntax}, []string{caddyHTTP}},
+		{provider, []string{scheme, template, syntax}, []string{caddyHTTP}},
+		{scheme, []string{template, syntax}, []string{caddyHTTP}},
+		{template, nil, []string{caddy}},
 		{queue, nil, []string{caddyHTTP}},
 		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
 		{queue + "/queuetest", []string{queue}, []string{caddyHTTP}},

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// vector is what TestVerifyVectors needs of one in provider/testdata/vectors.json.
+// vector is what TestVerifyVectors needs of one in provider/presets/testdata/vectors.json.
 type vector struct {
 	ID, Provider, Type, Method, URL, Body, Expected string
 
@@ -48,7 +48,7 @@ var vectorOptions = []string{"public_key", "certificate", "app_id", "app_env", "
 
 func readVectors(t *testing.T) (vectors []*vector) {
 	t.Helper()
-	content, err := os.ReadFile("provider/testdata/vectors.json")
+	content, err := os.ReadFile("provider/presets/testdata/vectors.json")
 	if err != nil {
 		t.Fatal(err)
 	}

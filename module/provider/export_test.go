@@ -1,5 +1,10 @@
 package provider
 
+import (
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
 import "time"
 
 // What the tests of package provider_test see, which know the presets besides.
@@ -8,11 +13,20 @@ type Handshakes = handshakes
 
 var ProvisionHandshakes = provisionHandshakes
 
+// Bounds and errors.
+const Widest4 = widest4
+const Widest6 = widest6
+
+var CiphersOf = ciphersOf
+var DecryptCBC = decryptCBC
+var ErrNoSecret = errNoSecret
+var ErrNotEnrolled = errNotEnrolled
+
 const MaxHandshake = maxHandshake
 
 var Reflectable = reflectable
 
-func (hs *handshakes) Answer(p verifier, r *Request, now time.Time) (*Reply, error) {
+func (hs *handshakes) Answer(p verifier, r *template.Request, now time.Time) (*Reply, error) {
 	return hs.answer(p, r, now)
 }
 
@@ -43,19 +57,19 @@ func (k *Known) Preset() *Preset { return k.preset }
 
 func (k *Known) Defined() (*Definition, error) { return k.defined(k.resolved.Secrets) }
 
-func (c *Common) Resolved() Credentials { return c.resolved }
+func (c *Common) Resolved() scheme.Credentials { return c.resolved }
 
 // Counting are the proofs that count.
 func (w *working) Counting() []*Proof { return w.ready.proofs.list }
 
-func (p *Proof) Traits() Traits { return p.traits() }
+func (p *Proof) Traits() scheme.Traits { return p.traits() }
 
-func (p *Proof) Scheme() Scheme { return p.scheme }
+func (p *Proof) Scheme() scheme.Scheme { return p.scheme }
 
-func (p *Proof) VerifyAlone(r *Request, now time.Time) error { return p.verify(r, now) }
+func (p *Proof) VerifyAlone(r *template.Request, now time.Time) error { return p.verify(r, now) }
 
 // Made reports whether a request seems to hold the proof.
-func (p *Proof) Made(r *Request) bool { return p.made(r) }
+func (p *Proof) Made(r *template.Request) bool { return p.made(r) }
 
 func (r *Ranges) Compile() error { return r.compile() }
 

@@ -1,10 +1,14 @@
-package provider
+package provider_test
 
 import (
 	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // hostileChallenges are what no provider asks an endpoint to send back.
@@ -25,8 +29,8 @@ var hostileChallenges = map[string]string{
 // page, and quoted in JSON.
 func TestHostileChallenges(t *testing.T) {
 	changed := 0
-	anybody := proven{verify: func(*Request) bool { return true }}
-	for _, v := range readVectors(t) {
+	anybody := proven{verify: func(*template.Request) bool { return true }}
+	for _, v := range providertest.ReadVectors(t) {
 		if v.Type != "handshake" || v.Expected != "valid" {
 			continue
 		}
@@ -34,14 +38,14 @@ func TestHostileChallenges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		places := challengePlaces(&hs, v.request(t))
+		places := challengePlaces(&hs, v.Request(t))
 		for what, challenge := range hostileChallenges {
-			r := v.request(t)
+			r := v.Request(t)
 			for _, place := range places {
 				setChallenge(t, &place, r, challenge)
 				changed++
 			}
-			answer, err := hs.Answer(anybody, r, now)
+			answer, err := hs.Answer(anybody, r, providertest.Now)
 			if len(places) == 0 || err != nil || answer == nil {
 				continue
 			}
@@ -51,11 +55,11 @@ func TestHostileChallenges(t *testing.T) {
 				t.Errorf("%s: %s: answered %q as %q", v.ID, what, answer.Body, answer.Header)
 			}
 		}
-		twice, doubled := v.request(t), false
+		twice, doubled := v.Request(t), false
 		for _, place := range places {
 			doubled = doubleChallenge(&place, twice) || doubled
 		}
-		if answer, err := hs.Answer(anybody, twice, now); doubled && err == nil && answer != nil && len(places) == 1 {
+		if answer, err := hs.Answer(anybody, twice, providertest.Now); doubled && err == nil && answer != nil && len(places) == 1 {
 			t.Errorf("%s: two challenges: answered %q", v.ID, answer.Body)
 		}
 	}
@@ -65,13 +69,13 @@ func TestHostileChallenges(t *testing.T) {
 }
 
 // challengePlaces are where a request has a challenge.
-func challengePlaces(hs *Handshakes, r *Request) (places []Place) {
+func challengePlaces(hs *provider.Handshakes, r *template.Request) (places []template.Place) {
 	for i := range hs.List() {
 		place := hs.List()[i].Challenge
-		if place == (Place{}) {
+		if place == (template.Place{}) {
 			continue
 		}
-		if text, _ := place.find(r); text != "" {
+		if text, _ := place.Find(r); text != "" {
 			places = append(places, place)
 		}
 	}
@@ -79,7 +83,7 @@ func challengePlaces(hs *Handshakes, r *Request) (places []Place) {
 }
 
 // setChallenge puts a challenge in place of the one that is there.
-func setChallenge(t *testing.T, p *Place, r *Request, challenge string) {
+func setChallenge(t *testing.T, p *template.Place, r *template.Request, challenge string) {
 	t.Helper()
 	switch p.In {
 	case "header":
@@ -92,12 +96,12 @@ func setChallenge(t *testing.T, p *Place, r *Request, challenge string) {
 		query.Set(p.Name, challenge)
 		r.RawQuery = query.Encode()
 	case "body":
-		r.Body = setJSONText(r.Body, p.Name, challenge)
+		r.Body = providertest.SetJSONText(r.Body, p.Name, challenge)
 	}
 }
 
 // doubleChallenge adds another challenge, except in JSON.
-func doubleChallenge(p *Place, r *Request) bool {
+func doubleChallenge(p *template.Place, r *template.Request) bool {
 	switch p.In {
 	case "header":
 		r.Header[p.Name] = append(r.Header[p.Name], "another")

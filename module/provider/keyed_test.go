@@ -1,20 +1,23 @@
-package provider
+package provider_test
 
 import (
 	"net/textproto"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // TestKeyedMatched holds that the first key counts as the first.
 func TestKeyedMatched(t *testing.T) {
 	matched := 0
-	for _, v := range keyedVectors(t) {
+	for _, v := range providertest.KeyedVectors(t) {
 		if v.Expected != "valid" {
 			continue
 		}
-		r := v.request(t)
-		if err := mustParse(t, v.config(t)).Verify(r, v.at()); err != nil || r.Matched != 1 {
+		r := v.Request(t)
+		if err := providertest.MustParse(t, v.Config(t)).Verify(r, v.At()); err != nil || r.Matched != 1 {
 			t.Errorf("%s: key %d matched, want 1: %v", v.ID, r.Matched, err)
 		}
 		matched++
@@ -27,17 +30,17 @@ func TestKeyedMatched(t *testing.T) {
 // TestKeyedRefusals changes one thing of each valid request, so that nothing
 // that is signed can change and pass.
 func TestKeyedRefusals(t *testing.T) {
-	for _, v := range keyedVectors(t) {
+	for _, v := range providertest.KeyedVectors(t) {
 		if v.Expected != "valid" {
 			continue
 		}
-		p := mustParse(t, v.config(t))
+		p := providertest.MustParse(t, v.Config(t))
 		covered := v.ID != "rfc9421-01" && v.ID != "rfc9421-04"
-		check := func(what string, change func(r *Request)) {
+		check := func(what string, change func(r *template.Request)) {
 			t.Helper()
-			r := v.request(t)
+			r := v.Request(t)
 			change(r)
-			if err := p.Verify(r, v.at()); err == nil {
+			if err := p.Verify(r, v.At()); err == nil {
 				t.Errorf("%s: %s: taken", v.ID, what)
 			}
 		}
@@ -46,11 +49,11 @@ func TestKeyedRefusals(t *testing.T) {
 			if strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "Content-") || name == "Host" || name == "Date" {
 				continue
 			}
-			check(name+" twice", func(r *Request) { r.Header[name] = append(r.Header[name], r.Header[name][0]) })
-			check("no "+name, func(r *Request) { delete(r.Header, name) })
+			check(name+" twice", func(r *template.Request) { r.Header[name] = append(r.Header[name], r.Header[name][0]) })
+			check("no "+name, func(r *template.Request) { delete(r.Header, name) })
 		}
 		if covered || strings.HasPrefix(v.Provider, "rfc") {
-			check("other body", func(r *Request) { r.Body = append([]byte(nil), append(r.Body, ' ', 'x')...) })
+			check("other body", func(r *template.Request) { r.Body = append([]byte(nil), append(r.Body, ' ', 'x')...) })
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package provider
+package provider_test
 
 import (
 	"encoding/json"
@@ -6,6 +6,10 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // gap is a gap of a sample that nothing has filled.
@@ -14,9 +18,9 @@ var gap = regexp.MustCompile(`\{#?[a-z_]+\}`)
 // TestSamples builds, signs and verifies every sample of every preset, and
 // finds its event type and its ID with the preset's own expressions.
 func TestSamples(t *testing.T) {
-	for name, config := range configs() {
+	for name, config := range providertest.Configs() {
 		t.Run(name, func(t *testing.T) {
-			p := mustParse(t, config)
+			p := providertest.MustParse(t, config)
 			profile := p.Profile()
 			if len(profile.Samples()) == 0 {
 				t.Fatal("no samples")
@@ -28,19 +32,19 @@ func TestSamples(t *testing.T) {
 			ids := make(map[string]bool)
 			for range 2 {
 				for _, sample := range profile.Samples() {
-					r, err := sample.Request(now, more)
+					r, err := sample.Request(providertest.Now, more)
 					if err != nil {
 						t.Fatal(err)
 					}
 					r.To(&url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a"})
-					err = p.Sign(r, now)
-					if keyedConfigs[name] != "" { // nobody but the provider can
+					err = p.Sign(r, providertest.Now)
+					if providertest.KeyedConfigs[name] != "" { // nobody but the provider can
 						if err == nil {
 							t.Errorf("%s: signed", sample.Event)
 						}
 					} else if err != nil {
 						t.Fatal(err)
-					} else if err := p.Verify(r, now); err != nil {
+					} else if err := p.Verify(r, providertest.Now); err != nil {
 						t.Errorf("%s: %v", sample.Event, err)
 					}
 					checkSample(t, &sample, r, profile, ids)
@@ -50,7 +54,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids map[string]bool) {
+func checkSample(t *testing.T, sample *provider.Sample, r *template.Request, profile *provider.Profile, ids map[string]bool) {
 	if sample.Body != nil && !json.Valid(r.Body) || gap.Match(r.Body) {
 		t.Errorf("%s: not complete: %s", sample.Event, r.Body)
 	}
@@ -59,12 +63,12 @@ func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids
 			t.Errorf("%s: header %s is not complete: %s", sample.Event, name, values[0])
 		}
 	}
-	if event := evaluate(t, profile.Event, r); event != sample.Event {
+	if event := providertest.Evaluate(t, profile.Event, r); event != sample.Event {
 		t.Errorf("%s: its event type is found to be %q", sample.Event, event)
 	}
 	id := string(r.Body) // the hash of the body stands in
 	if profile.ID != "" {
-		id = evaluate(t, profile.ID, r)
+		id = providertest.Evaluate(t, profile.ID, r)
 	}
 	if id == "" || ids[id] {
 		t.Errorf("%s: its ID %q is empty, or not its own", sample.Event, id)
@@ -76,7 +80,7 @@ func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids
 func TestSamplesCoverTheDocumentedEvents(t *testing.T) {
 	for name, want := range map[string]int{"fusesign": 21, "insertsign": 9, "iusign": 4, "insigner": 3} {
 		events := make(map[string]bool)
-		for _, event := range SampleEvents(name) {
+		for _, event := range provider.SampleEvents(name) {
 			events[event] = true
 		}
 		if len(events) != want {
@@ -88,13 +92,13 @@ func TestSamplesCoverTheDocumentedEvents(t *testing.T) {
 // TestSampleIsSentToAURL holds that what a sample has in its query follows what
 // stands in that of the URL.
 func TestSampleIsSentToAURL(t *testing.T) {
-	sample := Sample{Method: "GET", Query: "at={unix}"}
-	r, err := sample.Request(now, nil)
+	sample := provider.Sample{Method: "GET", Query: "at={unix}"}
+	r, err := sample.Request(providertest.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.To(&url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/a b", RawQuery: "k=v"})
-	want := "k=v&at=" + strconv.FormatInt(now.Unix(), 10)
+	want := "k=v&at=" + strconv.FormatInt(providertest.Now.Unix(), 10)
 	if r.Method != "GET" || r.Path != "/a%20b" || r.RawQuery != want || r.Public.RawQuery != want {
 		t.Errorf("%s to %s?%s, public %s", r.Method, r.Path, r.RawQuery, r.Public)
 	}
@@ -105,7 +109,7 @@ func TestSampleIsSentToAURL(t *testing.T) {
 func TestSampleNumbersAreFresh(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 300_000 {
-		gaps, err := new(Sample).Gaps(now, nil)
+		gaps, err := new(provider.Sample).Gaps(providertest.Now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,24 +1,27 @@
-package provider
+package provider_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
 
 // TestVectors runs the requests in testdata/vectors.json, whose field source
 // says where each comes from.
 func TestVectors(t *testing.T) {
-	for _, v := range readVectors(t) {
+	for _, v := range providertest.ReadVectors(t) {
 		if v.NoKey {
 			continue
 		}
 		t.Run(v.ID, func(t *testing.T) {
 			if v.Type == "handshake" {
-				v.greet(t)
+				greet(t, v)
 				return
 			}
-			p, err := parse(v.config(t))
+			p, err := providertest.Parse(v.Config(t))
 			if v.ConfigError {
 				if err == nil {
 					t.Errorf("loads, though %s", v.Reason)
@@ -28,7 +31,7 @@ func TestVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = v.verify(p, v.request(t))
+			err = v.Verify(p, v.Request(t))
 			if valid := err == nil; valid != (v.Expected == "valid") {
 				t.Errorf("got %v, want %s: %s", err, v.Expected, v.Reason)
 			}
@@ -38,13 +41,13 @@ func TestVectors(t *testing.T) {
 
 // greet holds the answer to a handshake against the one expected. Where the
 // handshake needs no secret, one stands in for it.
-func (v *vector) greet(t *testing.T) {
-	config := v.config(t)
-	if p := presetOf(v.Provider); p.NeedsSecret() && v.Secret == nil && v.options["client_ids"] == nil {
-		config = strings.Replace(config, " {", " "+ownSecret+" {", 1)
+func greet(t *testing.T, v *providertest.Vector) {
+	config := v.Config(t)
+	if p := providertest.PresetOf(v.Provider); p.NeedsSecret() && v.Secret == nil && v.Options["client_ids"] == nil {
+		config = strings.Replace(config, " {", " "+providertest.OwnSecret+" {", 1)
 	}
-	answer, err := mustParse(t, config).(Handshaker).Handshake(v.request(t), v.at())
-	var denial Denial
+	answer, err := providertest.MustParse(t, config).(provider.Handshaker).Handshake(v.Request(t), v.At())
+	var denial provider.Denial
 	switch {
 	case v.Expected != "valid":
 		if answer != nil || err == nil {
