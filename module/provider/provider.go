@@ -115,3 +115,11 @@ type Fetcher interface {
 	// that this cannot be told now: the provider is to send the request again.
 	Fetch(ctx context.Context, r *template.Request) error
 }
+
+// SampleFiller is a Provider whose samples have gaps that its configuration fills.
+type SampleFiller interface {
+	Provider
+
+	// SampleValues returns what fills the gaps, by name.
+	SampleValues() map[string]string
+}

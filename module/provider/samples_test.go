@@ -26,7 +26,7 @@ func TestSamples(t *testing.T) {
 				t.Fatal("no samples")
 			}
 			more := map[string]string{}
-			if filler, ok := p.(interface{ SampleValues() map[string]string }); ok {
+			if filler, ok := p.(provider.SampleFiller); ok {
 				more = filler.SampleValues()
 			}
 			ids := make(map[string]bool)

@@ -56,8 +56,8 @@ type Vector struct {
 	Options map[string]any
 }
 
-// vectorOptions are the fields of a vector that are options of the preset.
-var vectorOptions = []string{"public_key", "certificate", "app_id", "app_env", "app_key", "webhook_id", "hash",
+// VectorOptions are the fields of a vector that are options of the preset.
+var VectorOptions = []string{"public_key", "certificate", "app_id", "app_env", "app_key", "webhook_id", "hash",
 	"encoding", "client_ids", "endpoint", "algorithm", "label", "topic", "secret_secondary"}
 
 func (v *Vector) UnmarshalJSON(text []byte) error {
@@ -129,7 +129,7 @@ func (v *Vector) Config(t testing.TB) string {
 			fmt.Fprintf(&b, "%s `%s`\n", name, strings.Join(values, "` `"))
 		}
 	}
-	for _, name := range vectorOptions {
+	for _, name := range VectorOptions {
 		option(name, Texts(v.Options[name])...)
 	}
 	if v.Echo.VerifyToken != "" {
@@ -140,7 +140,7 @@ func (v *Vector) Config(t testing.TB) string {
 	}
 	if v.APIReply != nil {
 		option("api_key", "key")
-		option("api_url", v.standIn(t))
+		option("api_url", v.StandIn(t))
 	}
 	return b.String() + "}"
 }
@@ -158,8 +158,8 @@ func Texts(value any) (list []string) {
 	return list
 }
 
-// standIn answers in place of the provider's API, once it was asked rightly.
-func (v *Vector) standIn(t testing.TB) string {
+// StandIn answers in place of the provider's API, once it was asked rightly.
+func (v *Vector) StandIn(t testing.TB) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var got map[string]any
 		if err := json.NewDecoder(r.Body).Decode(&got); err != nil || !reflect.DeepEqual(got, v.APIRequest.JSON) {
