@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"regexp"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Condition is what must stand at a place.
 type Condition struct {
-	Place
+	template.Place
 
 	// The values, any of which is good. Without one, anything but nothing is.
 	// {option.verify_token} and the like stand for options of the provider.
@@ -24,13 +27,13 @@ type Condition struct {
 func resolvedConditions(conditions []Condition) ([]Condition, error) {
 	var out []Condition
 	for _, condition := range conditions {
-		condition.canonicalize()
+		condition.Canonicalize()
 		var values []string
 		for _, value := range condition.Values {
 			if value == "" { // of an option that is not set
 				continue
 			}
-			known, err := resolve("value", []string{value})
+			known, err := scheme.Resolve("value", []string{value})
 			if err != nil {
 				return nil, err
 			}
@@ -65,11 +68,11 @@ func (c *Condition) ruledOut(body []byte) bool {
 var literal = regexp.MustCompile(`\A[A-Za-z0-9_.:-]+\z`)
 
 // holds compares in constant time: a value may be a token.
-func (c *Condition) holds(r *Request) bool {
+func (c *Condition) holds(r *template.Request) bool {
 	if c.never {
 		return false
 	}
-	got, ok := c.find(r)
+	got, ok := c.Find(r)
 	if !ok || len(c.Values) == 0 {
 		return got != ""
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // readHandshake reads a handshake of the custom provider. Syntax:
@@ -36,7 +38,7 @@ func readHandshake(to *[]Handshake) func(*caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
 		switch len(args) {
 		case 3:
-			h.Challenge = Place{In: args[1], Name: args[2]}
+			h.Challenge = template.Place{In: args[1], Name: args[2]}
 			fallthrough
 		case 1:
 			h.Kind = args[0]
@@ -71,8 +73,8 @@ func (h *Handshake) readers() syntax.Options {
 	}
 	if h.Kind == "hmac" || h.Kind == "hash" {
 		h.Digest = new(HandshakeDigest)
-		options["hash"] = syntax.OneOf(&h.Digest.Hash, HashNames()...)
-		options["encoding"] = syntax.OneOf(&h.Digest.Encoding, encodings...)
+		options["hash"] = syntax.OneOf(&h.Digest.Hash, scheme.HashNames()...)
+		options["encoding"] = syntax.OneOf(&h.Digest.Encoding, template.Encodings...)
 		options["key"] = syntax.OneOf(&h.Digest.Key, "raw", "hex", "base64", "sha1")
 		options["of"] = readTemplate(&h.Digest.Of)
 		options["field"] = syntax.String(&h.Digest.Field)
@@ -88,7 +90,7 @@ func (h *Handshake) readHeader(d *caddyfile.Dispenser) error {
 	if h.Header == nil {
 		h.Header = make(map[string]string)
 	}
-	h.Header[args[0]] = shorthands.Replace(args[1])
+	h.Header[args[0]] = template.Short(args[1])
 	return nil
 }
 
@@ -96,7 +98,7 @@ func (h *Handshake) readHeader(d *caddyfile.Dispenser) error {
 func readTemplate(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		err := syntax.String(to)(d)
-		*to = shorthands.Replace(*to)
+		*to = template.Short(*to)
 		return err
 	}
 }
@@ -107,7 +109,7 @@ func readCondition(to *[]Condition) func(*caddyfile.Dispenser) error {
 		if len(args) < 2 {
 			return d.ArgErr()
 		}
-		*to = append(*to, Condition{Place: Place{In: args[0], Name: args[1]}, Values: args[2:]})
+		*to = append(*to, Condition{Place: template.Place{In: args[0], Name: args[1]}, Values: args[2:]})
 		return nil
 	}
 }

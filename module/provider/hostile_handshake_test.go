@@ -1,9 +1,14 @@
-package provider
+package provider_test
 
 import (
+	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // hostileChallenges are what no provider asks an endpoint to send back.
@@ -24,8 +29,8 @@ var hostileChallenges = map[string]string{
 // page, and quoted in JSON.
 func TestHostileChallenges(t *testing.T) {
 	changed := 0
-	anybody := proven{verify: func(*Request) bool { return true }}
-	for _, v := range readVectors(t) {
+	anybody := proven{verify: func(*template.Request) bool { return true }}
+	for _, v := range providertest.ReadVectors(t) {
 		if v.Type != "handshake" || v.Expected != "valid" {
 			continue
 		}
@@ -33,28 +38,28 @@ func TestHostileChallenges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		places := challengePlaces(&hs, v.request(t))
+		places := challengePlaces(&hs, v.Request(t))
 		for what, challenge := range hostileChallenges {
-			r := v.request(t)
+			r := v.Request(t)
 			for _, place := range places {
-				place.set(t, r, challenge)
+				setChallenge(t, &place, r, challenge)
 				changed++
 			}
-			answer, err := hs.answer(anybody, r, now)
+			answer, err := hs.Answer(anybody, r, providertest.Now)
 			if len(places) == 0 || err != nil || answer == nil {
 				continue
 			}
 			isPage := answer.Body != "" && answer.Header.Get("X-Content-Type-Options") != "nosniff"
-			broken := answer.Header.Get("Content-Type") == "application/json" && !isJSON([]byte(answer.Body))
+			broken := answer.Header.Get("Content-Type") == "application/json" && !json.Valid([]byte(answer.Body))
 			if what != "page" && what != "quote" && what != "white space" || isPage || broken {
 				t.Errorf("%s: %s: answered %q as %q", v.ID, what, answer.Body, answer.Header)
 			}
 		}
-		twice, doubled := v.request(t), false
+		twice, doubled := v.Request(t), false
 		for _, place := range places {
-			doubled = place.double(twice) || doubled
+			doubled = doubleChallenge(&place, twice) || doubled
 		}
-		if answer, err := hs.answer(anybody, twice, now); doubled && err == nil && answer != nil && len(places) == 1 {
+		if answer, err := hs.Answer(anybody, twice, providertest.Now); doubled && err == nil && answer != nil && len(places) == 1 {
 			t.Errorf("%s: two challenges: answered %q", v.ID, answer.Body)
 		}
 	}
@@ -64,37 +69,39 @@ func TestHostileChallenges(t *testing.T) {
 }
 
 // challengePlaces are where a request has a challenge.
-func challengePlaces(hs *handshakes, r *Request) (places []Place) {
-	for i := range hs.list {
-		place := hs.list[i].Challenge
-		if place == (Place{}) {
+func challengePlaces(hs *provider.Handshakes, r *template.Request) (places []template.Place) {
+	for i := range hs.List() {
+		place := hs.List()[i].Challenge
+		if place == (template.Place{}) {
 			continue
 		}
-		if text, _ := place.find(r); text != "" {
+		if text, _ := place.Find(r); text != "" {
 			places = append(places, place)
 		}
 	}
 	return places
 }
 
-// set puts a challenge in place of the one that is there.
-func (p *Place) set(t *testing.T, r *Request, challenge string) {
+// setChallenge puts a challenge in place of the one that is there.
+func setChallenge(t *testing.T, p *template.Place, r *template.Request, challenge string) {
 	t.Helper()
 	switch p.In {
 	case "header":
 		r.Header[p.Name] = []string{challenge}
 	case "query":
-		r.RawQuery = withPair(r.RawQuery, p.Name, challenge)
-	case "body":
-		var err error
-		if r.Body, err = setJSON(r.Body, p.Name, challenge); err != nil {
+		query, err := url.ParseQuery(r.RawQuery)
+		if err != nil {
 			t.Fatal(err)
 		}
+		query.Set(p.Name, challenge)
+		r.RawQuery = query.Encode()
+	case "body":
+		r.Body = providertest.SetJSONText(r.Body, p.Name, challenge)
 	}
 }
 
-// double adds another challenge, except in JSON.
-func (p *Place) double(r *Request) bool {
+// doubleChallenge adds another challenge, except in JSON.
+func doubleChallenge(p *template.Place, r *template.Request) bool {
 	switch p.In {
 	case "header":
 		r.Header[p.Name] = append(r.Header[p.Name], "another")
