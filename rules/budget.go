@@ -14,7 +14,8 @@ const (
 	maxSteps = 20_000_000
 	maxMade  = 64 << 20 // bytes of strings, lists and maps that expressions make
 
-	// What is left after an expression was refused, so that small ones still hold.
+	// What each expression may cost after one was refused, so that small ones still
+	// hold.
 	reservedSteps = 10_000
 	reservedMade  = 64 << 10
 
@@ -26,10 +27,18 @@ const (
 // budget is what may still be spent.
 type budget struct {
 	steps, made int
+	refused     bool
 	arg         [1]any // of the builtin that is being called
 }
 
 func newBudget() budget { return budget{steps: maxSteps, made: maxMade} }
+
+// begin begins with the next expression.
+func (b *budget) begin() {
+	if b.refused {
+		b.steps, b.made = reservedSteps, reservedMade
+	}
+}
 
 // spend takes from the budget before the work is done. It panics with ErrBudget
 // where too little is left, in the middle of a run.
@@ -42,6 +51,6 @@ func (b *budget) spend(steps, made int) {
 }
 
 func (b *budget) refuse() {
-	b.steps, b.made = min(b.steps, reservedSteps), min(b.made, reservedMade)
+	b.refused = true
 	panic(ErrBudget)
 }

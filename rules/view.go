@@ -95,6 +95,7 @@ func (v *View) run(program *vm.Program) (result any, err error) {
 			err = fmt.Errorf("evaluating: %v", r)
 		}
 	}()
+	v.budget.begin()
 	result, err = v.vm.Run(program, v.env)
 	if err != nil {
 		return nil, oneLine(err)

@@ -9,8 +9,8 @@ import (
 // loopCosts are what a builtin with a predicate costs for each element, besides
 // its predicate.
 var loopCosts = map[string]loopCost{
-	"all": {steps: 3}, "none": {steps: 3}, "any": {steps: 3}, "one": {steps: 4}, "count": {steps: 5}, "sum": {steps: 8, made: 8},
-	"find": {steps: 4}, "findIndex": {steps: 4}, "findLast": {steps: 5}, "findLastIndex": {steps: 5},
+	"all": {steps: 3}, "none": {steps: 3}, "any": {steps: 3}, "one": {steps: 4}, "count": {steps: 5, made: 8}, "sum": {steps: 8, made: 8},
+	"find": {steps: 4}, "findIndex": {steps: 4}, "findLast": {steps: 5, made: 64}, "findLastIndex": {steps: 5, made: 64}, // expr leaves a value on its stack
 	"filter": {steps: 6, made: 48}, "map": {steps: 5, made: 48}, "reduce": {steps: 4, made: 8},
 	"groupBy": {steps: 40, made: 128}, "sortBy": {steps: 8, made: 64, sorts: true},
 }
@@ -45,6 +45,8 @@ func (c *loopCost) add(nodes ...ast.Node) {
 
 func (c *loopCost) addNode(node ast.Node) {
 	switch n := node.(type) {
+	case *ast.PointerNode:
+		c.made += 8
 	case *ast.UnaryNode:
 		c.made += 8
 		c.add(n.Node)
