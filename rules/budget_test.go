@@ -64,7 +64,7 @@ var hostile = []struct{ expression, a, b string }{
 	{`body.b matches "(x+x+)+y"`, ``, `"` + strings.Repeat("x", 9<<20) + `"`},
 	{`body.b matches "^(x+x+)+y"`, ``, `"` + strings.Repeat("x", 9<<20) + `"`},
 	{`body.b matches "(?i)invoice.*paid"`, ``, `"` + strings.Repeat("invoice ", 1<<20) + `"`},
-	{`any(body.a, # matches "(a|b)*c$")`, list(100_000, `"`+strings.Repeat("ab", 40)+`"`), ``},
+	{`any(body.a, # matches "(a|b)*c$")`, list(2_000, `"`+strings.Repeat("ab", 2_000)+`"`), ``},
 	{`any(body.a, body.b contains "bba")`, list(100_000, `1`), `"` + strings.Repeat("b", 1<<20) + `"`},
 	{`any(body.a, "b" contains body.b)`, list(100_000, `1`), `"` + strings.Repeat("b", 1<<20) + `"`},
 	{`any(body.a, lastIndexOf(body.b, "a") > 0)`, list(100_000, `1`), `"` + strings.Repeat("b", 1<<20) + `"`},
