@@ -46,16 +46,22 @@ func (c *loopCost) add(nodes ...ast.Node) {
 func (c *loopCost) addNode(node ast.Node) {
 	switch n := node.(type) {
 	case *ast.PointerNode:
-		c.made += 8
+		if n.Name == "index" {
+			c.made += 8
+		}
 	case *ast.UnaryNode:
-		c.made += 8
+		if n.Operator == "-" {
+			c.made += 8
+		}
 		c.add(n.Node)
 	case *ast.BinaryNode:
 		c.steps++
-		if n.Operator == "in" {
+		switch n.Operator {
+		case "in":
 			c.steps += 8
+		case "+", "-", "*", "/", "%", "**", "^":
+			c.made += 8
 		}
-		c.made += 8
 		c.add(n.Left, n.Right)
 	case *ast.ChainNode:
 		c.add(n.Node)
@@ -108,7 +114,9 @@ func (c *loopCost) addCall(n *ast.CallNode) {
 		return
 	}
 	c.steps += 3
-	c.made += 16
+	if n.Callee.(*ast.IdentifierNode).Value == adder {
+		c.made += 8
+	}
 	for _, argument := range n.Arguments {
 		if constant, ok := argument.(*ast.ConstantNode); !ok {
 			c.add(argument)
