@@ -1,11 +1,11 @@
 package provider
 
 import (
+	"time"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
-
-import "time"
 
 // What the tests of package provider_test see, which know the presets besides.
 

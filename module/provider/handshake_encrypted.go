@@ -16,8 +16,13 @@ func (h *Handshake) decrypted(r *template.Request) *template.Request {
 	if h.Encrypted == "" || len(r.Body) > maxHandshake {
 		return r
 	}
-	text, ok := (&template.Place{In: "body", Name: h.Encrypted}).Find(r)
-	if !ok {
+	if !h.encrypted.MayHold(r) {
+		return r
+	}
+	e := template.NewOwnEnv(r)
+	text := h.encrypted.Text(e)
+	e.Free()
+	if text == "" {
 		return r
 	}
 	for _, block := range h.ciphers {

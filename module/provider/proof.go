@@ -3,10 +3,8 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -63,14 +61,12 @@ type Proof struct {
 	// What the provider's secrets for this proof begin with. Default: anything.
 	SecretPrefix string `json:"secret_prefix,omitempty"`
 
-	// The requests that are proved in this way: those in which each of these
-	// templates, such as {header.X-Version}, gives the same text as the other one.
-	When map[string]string `json:"when,omitempty"`
+	// What a request must have to be proved in this way.
+	When []Condition `json:"when,omitempty"`
 
 	scheme    scheme.Scheme
 	external  *url.URL
-	positions []int // of the secrets, among all that are configured
-	when      [][2]template.Template
+	positions []int    // of the secrets, among all that are configured
 	own       []string // the headers in which no other proof stands
 }
 
@@ -139,13 +135,10 @@ func (p *Proof) compile() error {
 	if err := p.scheme.Compile(); err != nil {
 		return err
 	}
-	p.when = nil
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		pair, err := template.ParseAll([]string{place, p.When[place]})
-		if err != nil {
+	for i := range p.When {
+		if err := p.When[i].compileTemplates(); err != nil {
 			return fmt.Errorf("when: %v", err)
 		}
-		p.when = append(p.when, [2]template.Template(pair))
 	}
 	return nil
 }
@@ -200,8 +193,8 @@ func (p *Proof) complete(profile *Profile) {
 	profile.SignsID = profile.SignsID || traits.SignsID
 	profile.SignsURL = profile.SignsURL || traits.SignsURL
 	profile.SecretHeaders = append(profile.SecretHeaders, traits.SecretHeaders...)
-	for _, pair := range p.when {
-		for _, t := range pair {
+	for i := range p.When {
+		for _, t := range append(p.When[i].templates, p.When[i].of) {
 			profile.SignsID = profile.SignsID || t.Has("id")
 			profile.SignsURL = profile.SignsURL || t.Has(template.URLPlaceholders...)
 		}
@@ -210,13 +203,13 @@ func (p *Proof) complete(profile *Profile) {
 
 // applies reports whether a request is one that is proved in this way.
 func (p *Proof) applies(r *template.Request) bool {
-	if p.when == nil {
+	if len(p.When) == 0 {
 		return true
 	}
 	e := template.NewEnv(r, p.external)
 	defer e.Free()
-	for _, pair := range p.when {
-		if pair[0].Text(e) != pair[1].Text(e) {
+	for i := range p.When {
+		if !p.When[i].holds(e) {
 			return false
 		}
 	}
@@ -241,9 +234,9 @@ func (p *Proof) verify(r *template.Request, now time.Time) error {
 func (p *Proof) sign(r *template.Request, now time.Time) error {
 	e := template.NewEnv(r, p.external)
 	defer e.Free()
-	for _, pair := range p.when {
-		if place := pair[0]; place.IsHeader() {
-			if err := e.Put(place, pair[1].Text(e)); err != nil {
+	for i := range p.When {
+		if c := &p.When[i]; c.of.Header() != "" && len(c.templates) > 0 {
+			if err := e.Put(c.of, c.templates[0].Text(e)); err != nil {
 				return err
 			}
 		}
@@ -265,8 +258,8 @@ func (p *Proof) describe() string {
 		return ""
 	}
 	text := s.Describe()
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		text += fmt.Sprintf(", where %s is %q", place, p.When[place])
+	for i := range p.When {
+		text += ", where " + p.When[i].describe()
 	}
 	return text
 }
@@ -295,17 +288,17 @@ func (p *Proof) options() syntax.Options {
 	}
 }
 
+// readWhen reads a condition whose texts are templates.
 func (p *Proof) readWhen(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) != 2 {
+	if err := readCondition(&p.When)(d); err != nil {
+		return err
+	}
+	c := &p.When[len(p.When)-1]
+	if len(c.Is) == 0 {
 		return d.Err("when takes two templates that must give the same text, as in: when {header.X-Version} v2")
 	}
-	if _, err := template.ParseAll(args); err != nil {
-		return syntax.At(d, err)
+	for i, text := range c.Is {
+		c.Is[i] = template.Short(text)
 	}
-	if p.When == nil {
-		p.When = make(map[string]string)
-	}
-	p.When[template.Short(args[0])] = template.Short(args[1])
-	return nil
+	return syntax.At(d, (&Condition{Of: c.Of, Is: c.Is}).compileTemplates())
 }

@@ -1,10 +1,10 @@
 package scheme
 
 import (
+	"time"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
-
-import "time"
 
 // checkTime refuses the time that a text says if it is further from now than the
 // tolerance, if there is one.

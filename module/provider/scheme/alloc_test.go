@@ -3,10 +3,10 @@
 package scheme_test
 
 import (
+	"testing"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
-
-import "testing"
 
 // TestPlainHMACAllocates holds what verifying on the request path may allocate.
 // The race detector has pools drop what they hold.

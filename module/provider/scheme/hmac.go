@@ -31,12 +31,9 @@ type HMAC struct {
 	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
 	Hash string `json:"hash,omitempty"`
 
-	// The header that carries the signature. {n} in its name stands for the
-	// numbers 1, 2, 3 and so on: several headers, any of which may match.
-	Header string `json:"header,omitempty"`
-
-	// What gives the signature if it is not in a header: {query.name},
-	// {json.path} or {form.name}.
+	// The template that gives the signature: {header.X-Name}, {query.name},
+	// {json.path} or {form.name}. {n} in the name of a header stands for the numbers
+	// 1, 2, 3 and so on: several headers, any of which may match.
 	From string `json:"from,omitempty"`
 
 	// How the value is made up, with {signature}, {timestamp}, {hash}, and
@@ -139,10 +136,8 @@ func (h *HMAC) Compile() (err error) {
 	h.defaults()
 	_, known := Hashes[h.Hash]
 	switch {
-	case h.Header == "" && h.From == "":
+	case h.From == "":
 		return fmt.Errorf("%s needs the header that carries the signature", h.kind())
-	case h.Header != "" && h.From != "":
-		return fmt.Errorf("%s has its signature either in a header or from %s", h.kind(), h.From)
 	case !known:
 		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
 	case !slices.Contains(template.Encodings, h.Encoding):
@@ -151,10 +146,12 @@ func (h *HMAC) Compile() (err error) {
 	if err := h.Timestamp.Compile(); err != nil {
 		return err
 	}
-	if h.from, err = template.Parse(h.From); err != nil {
-		return err
+	h.from = nil
+	if h.headers = headersIn(h.From); h.headers == nil {
+		if h.from, err = template.Parse(h.From); err != nil {
+			return err
+		}
 	}
-	h.headers = headersNamed(h.Header)
 	if err := h.compileTemplates(); err != nil {
 		return err
 	}
@@ -192,16 +189,19 @@ func (h *HMAC) compileTemplates() (err error) {
 	return nil
 }
 
-// headersNamed returns the canonical names of the headers that a name stands for.
-func headersNamed(name string) (headers []string) {
+// headersIn returns the canonical names of the headers that a text, as a template,
+// reads as they are; nil if it reads anything else.
+func headersIn(text string) (headers []string) {
+	name := template.HeaderIn(text)
 	if name == "" {
 		return nil
 	}
-	if !strings.Contains(name, "{n}") {
-		return []string{textproto.CanonicalMIMEHeaderKey(name)}
+	before, after, numbered := strings.Cut(name, "{n}")
+	if !numbered {
+		return []string{name}
 	}
 	for n := range maxHeaders {
-		headers = append(headers, textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "{n}", strconv.Itoa(n+1))))
+		headers = append(headers, textproto.CanonicalMIMEHeaderKey(before+strconv.Itoa(n+1)+after))
 	}
 	return headers
 }
@@ -217,7 +217,7 @@ func (h *HMAC) Traits() Traits {
 		CarriesTime: h.carriesTime(), SignsTime: h.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
 		CoversContent: true,
-		Resigns:       h.Header != "",
+		Resigns:       template.HeaderIn(h.From) != "",
 	}
 	if !h.plain {
 		if t.HMACOf = h.Signed; len(h.Signed) == 0 {
@@ -236,7 +236,7 @@ func (h *HMAC) carriesTime() bool {
 }
 
 // Headers implements Scheme.
-func (h *HMAC) Headers() []string { return headersNamed(h.Header) }
+func (h *HMAC) Headers() []string { return headersIn(h.From) }
 
 // Holds implements Scheme.
 func (h *HMAC) Holds(r *template.Request) bool {
@@ -249,14 +249,11 @@ func (h *HMAC) Holds(r *template.Request) bool {
 func (h *HMAC) Describe() string {
 	own := *h
 	own.defaults()
-	what, place := "HMAC", own.From
+	what := "HMAC"
 	if own.plain {
 		what = "hash"
 	}
-	if own.Header != "" {
-		place = own.Header
-	}
-	return fmt.Sprintf("%s-%s (%s) in %s as %s, over %s", what, strings.ToUpper(own.Hash), own.Encoding, place,
+	return fmt.Sprintf("%s-%s (%s) in %s as %s, over %s", what, strings.ToUpper(own.Hash), own.Encoding, template.Where(own.From),
 		strings.Join(own.Value, " or "), quoteEach(own.Signed))
 }
 

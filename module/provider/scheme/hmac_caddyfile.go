@@ -53,8 +53,8 @@ func (h *HMAC) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 		}
 	}
 	return readBlock(d, options, syntax.Options{
-		"header":     syntax.String(&h.Header),
-		"from":       templates(func(text string) { h.From = text }, true),
+		"header":     readHeader(&h.From),
+		"from":       readFrom(&h.From),
 		"value":      h.readValue,
 		"separators": syntax.String(&h.Separators),
 		"encoding":   syntax.OneOf(&h.Encoding, template.Encodings...),

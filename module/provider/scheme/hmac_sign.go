@@ -2,7 +2,6 @@ package scheme
 
 import (
 	"errors"
-	"net/textproto"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -35,8 +34,8 @@ func (h *HMAC) signOne(r *template.Request, now time.Time, each string, i int) e
 	form, made := h.form(e)
 	made.Timestamp = h.Timestamp.Format(now)
 	switch t := h.Timestamp; {
-	case t.Header != "":
-		r.Header[textproto.CanonicalMIMEHeaderKey(t.Header)] = []string{made.Timestamp}
+	case t.Header() != "":
+		r.Header[t.Header()] = []string{made.Timestamp}
 	case t.From != "":
 		// The time is part of the content, which is not ours to change.
 		made.Timestamp = t.Find(e)
@@ -76,7 +75,7 @@ func (h *HMAC) fits(c template.Candidate) bool {
 
 // put writes the signature's text where it belongs.
 func (h *HMAC) put(e *template.Env, text string) error {
-	if h.Header == "" {
+	if h.headers == nil {
 		return e.Put(h.from, text)
 	}
 	for _, name := range h.headers {

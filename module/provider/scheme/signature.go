@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,8 +24,9 @@ import (
 // Signature is what the public-key schemes have in common: where the signature
 // stands, and what it covers.
 type Signature struct {
-	// The header that carries the signature.
-	Header string `json:"header,omitempty"`
+	// The template that gives the signature: {header.X-Name}, {query.name},
+	// {json.path} or {form.name}.
+	From string `json:"from,omitempty"`
 
 	// How the header's value is made up, with {signature} and {timestamp}.
 	// Items may come more than once in a value. With several templates any of
@@ -42,7 +42,8 @@ type Signature struct {
 	// Where the timestamp stands if not in the value.
 	Timestamp *template.Timestamp `json:"timestamp,omitempty"`
 
-	header    string
+	header    string            // that carries the signature; "" if none does
+	from      template.Template // what gives the signature then
 	values    []template.Value
 	signed    template.Template
 	timed     bool // what is signed has a timestamp
@@ -74,7 +75,7 @@ func (s *Signature) provisionKeys(c *Credentials, a algorithm) (err error) {
 func (s *Signature) Compile() (err error) {
 	s.defaults()
 	switch {
-	case s.Header == "":
+	case s.From == "":
 		return errors.New("the header that carries the signature is missing")
 	case !slices.Contains(template.Encodings, s.Encoding):
 		return fmt.Errorf("unknown encoding %q: want base64, base64url or hex", s.Encoding)
@@ -82,7 +83,11 @@ func (s *Signature) Compile() (err error) {
 	if err := s.Timestamp.Compile(); err != nil {
 		return err
 	}
-	s.header = textproto.CanonicalMIMEHeaderKey(s.Header)
+	if s.header = template.HeaderIn(s.From); s.header == "" {
+		if s.from, err = template.Parse(s.From); err != nil {
+			return err
+		}
+	}
 	s.values = make([]template.Value, len(s.Value))
 	for i, text := range s.Value {
 		if s.values[i], err = template.ParseValue(text, "", "", new([]string)); err != nil {
@@ -138,7 +143,7 @@ func (s *Signature) carriesTime() bool {
 }
 
 // Headers implements Scheme.
-func (s *Signature) Headers() []string { return headersNamed(s.Header) }
+func (s *Signature) Headers() []string { return headersIn(s.From) }
 
 // Holds implements Scheme.
 func (s *Signature) Holds(r *template.Request) bool { return AnyHeader(r, s.Headers()) }
@@ -147,13 +152,14 @@ func (s *Signature) Holds(r *template.Request) bool { return AnyHeader(r, s.Head
 func (s *Signature) describe(algorithm string) string {
 	own := *s
 	own.defaults()
-	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", algorithm, own.Encoding, own.Header, strings.Join(own.Value, " or "), own.Signed)
+	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", algorithm, own.Encoding, template.Where(own.From), strings.Join(own.Value, " or "), own.Signed)
 }
 
 // read reads a scheme's block. Syntax:
 //
 //	{
 //		header     <name>
+//		from       <template>       # instead of header
 //		value      <template>...
 //		encoding   base64|base64url|hex
 //		signed     <template>
@@ -164,7 +170,8 @@ func (s *Signature) describe(algorithm string) string {
 // Options of the keys may stand in the block as well.
 func (s *Signature) read(d *caddyfile.Dispenser, options, more syntax.Options) error {
 	own := syntax.Options{
-		"header":    syntax.String(&s.Header),
+		"header":    readHeader(&s.From),
+		"from":      readFrom(&s.From),
 		"value":     syntax.Strings(&s.Value),
 		"encoding":  syntax.OneOf(&s.Encoding, template.Encodings...),
 		"timestamp": func(d *caddyfile.Dispenser) error { return readTimestamp(d, &s.Timestamp) },
@@ -180,19 +187,19 @@ const maxVerified = 4
 
 // Verify reports whether any signature in the header was made with any key.
 func (s *Signature) Verify(r *template.Request, now time.Time) error {
-	header := r.Header[s.header]
-	switch {
-	case len(header) == 0:
-		return Missing
-	case len(header) > 1 || s.Timestamp.Header != "" && len(r.Header[textproto.CanonicalMIMEHeaderKey(s.Timestamp.Header)]) > 1:
-		return Repeated
-	}
 	e := template.NewEnv(r, s.external)
 	defer e.Free()
+	values := s.find(e)
+	switch at := s.Timestamp.Header(); {
+	case len(values) == 0:
+		return Missing
+	case len(values) > 1 || at != "" && len(r.Header[at]) > 1:
+		return Repeated
+	}
 	refusal := error(Missing)
 	var found []template.Candidate
 	for i := range s.values {
-		found = s.values[i].Parse(header[0], found)
+		found = s.values[i].Parse(values[0], found)
 	}
 	for i := range found[:min(len(found), maxVerified)] {
 		if refusal = s.verifyOne(e, &found[i], now); refusal == nil || refusal == TooOld || refusal == TooNew {
@@ -200,6 +207,17 @@ func (s *Signature) Verify(r *template.Request, now time.Time) error {
 		}
 	}
 	return refusal
+}
+
+// find returns the texts that must hold the signature.
+func (s *Signature) find(e *template.Env) []string {
+	if s.header != "" {
+		return e.Request.Header[s.header]
+	}
+	if text := s.from.Text(e); text != "" {
+		return []string{text}
+	}
+	return nil
 }
 
 func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.Time) error {
@@ -256,9 +274,9 @@ func decodeSignature(encoding, text string) ([]byte, error) {
 func (s *Signature) Observe(r *template.Request, x *Reading) {
 	e := template.NewEnv(r, s.external)
 	defer e.Free()
-	x.headers(r, s.header)
+	x.headers(r, s.Headers()...)
 	var candidates []template.Candidate
-	for _, value := range r.Header[s.header] {
+	for _, value := range s.find(e) {
 		for i := range s.values {
 			candidates = s.values[i].Parse(value, candidates)
 		}

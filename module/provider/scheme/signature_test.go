@@ -354,7 +354,7 @@ func TestOptionsOfOthers(t *testing.T) {
 	}
 	for _, text := range []string{
 		`{"none":true,"public_keys":["` + providertest.Rfc8032Key + `"]}`,
-		`{"proofs":[{"hmac":{"header":"X-S"}}],"secrets":["s"],"keys_url":"https://example.com/keys"}`,
+		`{"proofs":[{"hmac":{"from":"{header.X-S}"}}],"secrets":["s"],"keys_url":"https://example.com/keys"}`,
 	} {
 		p := new(provider.Custom)
 		if err := json.Unmarshal([]byte(text), p); err != nil {

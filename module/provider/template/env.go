@@ -20,6 +20,7 @@ import (
 type Env struct {
 	Request   *Request
 	external  *url.URL
+	ownQuery  bool   // {query.name} reads the request's own query
 	Item      []byte // the part of the body that {json.…} reads; nil: all of it
 	Timestamp string
 	Captured  captures // {value.…}
@@ -41,6 +42,14 @@ var envs = sync.Pool{New: func() any { return new(Env) }}
 func NewEnv(r *Request, external *url.URL) *Env {
 	e := envs.Get().(*Env)
 	*e = Env{Request: r, external: external, scratch: e.scratch[:0]}
+	return e
+}
+
+// NewOwnEnv returns the environment of a request whose own query counts, whatever the
+// provider called: that of a handshake.
+func NewOwnEnv(r *Request) *Env {
+	e := NewEnv(r, nil)
+	e.ownQuery = true
 	return e
 }
 
@@ -91,30 +100,36 @@ func (e *Env) append(to []byte, p *piece) []byte {
 }
 
 func (e *Env) appendURL(to []byte, p *piece) []byte {
+	if p.name == "query" && p.text != "" {
+		values, _ := e.queryValues()
+		return append(to, Only(values, p.text)...)
+	}
 	if e.Request.Public == nil && e.external == nil {
 		return to
 	}
 	u := e.Request.PublicURL(e.external)
-	switch {
-	case p.name == "url":
+	switch p.name {
+	case "url":
 		return append(to, u.String()...)
-	case p.name == "scheme":
+	case "scheme":
 		return append(to, u.Scheme...)
-	case p.name == "host":
+	case "host":
 		return append(to, u.Host...)
-	case p.name == "path":
+	case "path":
 		return append(to, u.EscapedPath()...)
-	case p.text == "":
-		return append(to, u.RawQuery...)
 	}
-	values, _ := e.queryValues()
-	return append(to, Only(values, p.text)...)
+	return append(to, u.RawQuery...)
 }
 
-// queryValues returns the parameters of the URL that the provider called.
+// queryValues returns the parameters of the URL that the provider called, or those
+// of the request's own query where that URL is not known.
 func (e *Env) queryValues() (url.Values, error) {
-	if e.params == nil && e.badQuery == nil && (e.Request.Public != nil || e.external != nil) {
-		e.params, e.badQuery = ParsePairs(e.Request.PublicURL(e.external).RawQuery)
+	if e.params == nil && e.badQuery == nil {
+		query := e.Request.RawQuery
+		if !e.ownQuery && (e.Request.Public != nil || e.external != nil) {
+			query = e.Request.PublicURL(e.external).RawQuery
+		}
+		e.params, e.badQuery = ParsePairs(query)
 	}
 	return e.params, e.badQuery
 }

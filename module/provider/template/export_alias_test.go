@@ -8,7 +8,6 @@ const MaxParts = maxParts
 const MaxSignedHeaders = maxSignedHeaders
 
 var ErrPlace = errPlace
-var PairValue = pairValue
 var ParseMultipart = parseMultipart
 var PlainName = plainName
 var SortPairs = sortPairs

@@ -90,6 +90,12 @@ var steps = map[string]struct {
 	// unescape decodes the escapes of some characters.
 	"unescape": {1, 1, textual(func(s string, args []string) string { return unescape(s, args[0]) })},
 
+	// The last segment of a path, without its escapes.
+	"last": {0, 0, func(_ *Env, b []byte, _ []string) ([]byte, bool) {
+		segment, err := url.PathUnescape(string(b[bytes.LastIndexByte(b, '/')+1:]))
+		return []byte(segment), err == nil
+	}},
+
 	// These are for URLs.
 	"port":     {0, 0, textual(withPort)},
 	"no_port":  {0, 0, textual(func(s string, _ []string) string { return changeURL(s, func(u *url.URL) { u.Host = bareHost(u) }) })},

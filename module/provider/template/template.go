@@ -171,12 +171,6 @@ func (t Template) LocateCaptures(captured []string) error {
 	return nil
 }
 
-// isHeader reports whether the template is a header as it is.
-func (t Template) IsHeader() bool { return len(t) == 1 && t[0].name == "header" && t[0].steps == nil }
-
-// at returns the template of what stands under a name in a part of a request.
-func At(part, name string) Template { return Template{{name: part, text: name}} }
-
 // write writes the template's text. It reports whether the request has
 // what the template needs.
 func (t Template) Write(to io.Writer, e *Env) bool {
@@ -197,8 +191,8 @@ func (t Template) Write(to io.Writer, e *Env) bool {
 
 // text returns the template's text, "" where the request lacks what it needs.
 func (t Template) Text(e *Env) string {
-	if t.IsHeader() {
-		return e.Request.HeaderValue(t[0].text)
+	if name := t.Header(); name != "" {
+		return e.Request.HeaderValue(name)
 	}
 	text, _ := t.AppendTo(nil, e)
 	return string(text)
