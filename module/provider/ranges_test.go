@@ -127,8 +127,8 @@ func FuzzPublishedList(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte, path string) {
 		for _, r := range []*provider.Ranges{{}, {Format: "json"}, {Format: "json", Path: "hooks"}, {Format: "json", Path: path}} {
-			if strings.ContainsAny(r.Path, "@!|") {
-				continue // what gjson's modifiers do is for whoever writes the path
+			if r.URL = "https://example.com/ips"; r.Compile() != nil {
+				continue
 			}
 			networks, err := r.Parse(content)
 			if (err == nil) != (len(networks) > 0) {

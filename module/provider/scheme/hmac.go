@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -68,6 +69,7 @@ type HMAC struct {
 
 	plain     bool // a digest
 	headers   []string
+	each      payload.Path
 	from      template.Template
 	values    []template.Value
 	signed    []template.Template
@@ -150,6 +152,14 @@ func (h *HMAC) Compile() (err error) {
 	if h.headers = headersIn(h.From); h.headers == nil {
 		if h.from, err = template.Parse(h.From); err != nil {
 			return err
+		}
+	}
+	if h.Each != "" {
+		if h.each, err = payload.ParsePath(h.Each); err != nil {
+			return fmt.Errorf("each: %w", err)
+		}
+		if !h.each.Single() {
+			return fmt.Errorf("each %s: the path must lead to one list", h.Each)
 		}
 	}
 	if err := h.compileTemplates(); err != nil {
@@ -283,16 +293,14 @@ func (h *HMAC) Verify(r *template.Request, now time.Time) error {
 	if h.Each == "" {
 		return h.verifyOne(e, now)
 	}
-	items := e.Items(h.Each)
-	if len(items) == 0 {
-		return Missing
-	}
-	for _, e.Item = range items {
-		if err := h.verifyOne(e, now); err != nil {
-			return err
+	list, _ := e.JSON(&h.each) // where there is doubt, there are none
+	refusal := error(Missing)
+	for e.Item = range list.Elements() {
+		if refusal = h.verifyOne(e, now); refusal != nil {
+			return refusal
 		}
 	}
-	return nil
+	return refusal
 }
 
 // verifyOne reports whether any signature was made with any key.
@@ -413,9 +421,8 @@ func (h *HMAC) Observe(r *template.Request, x *Reading) {
 	}
 	x.timestamp(h.Timestamp, e.Timestamp)
 	if h.Each != "" {
-		if items := e.Items(h.Each); len(items) > 0 {
-			e.Item = items[0]
-		}
+		list, _ := e.JSON(&h.each)
+		e.Item = list.Element(0)
 	}
 	for i, t := range h.signed {
 		var text bytes.Buffer

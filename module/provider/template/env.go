@@ -1,18 +1,10 @@
 package template
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
-	"mime"
-	"mime/multipart"
-	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 
-	"github.com/tidwall/gjson"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // env is what the placeholders of templates read: a request, and what has been
@@ -20,17 +12,19 @@ import (
 type Env struct {
 	Request   *Request
 	external  *url.URL
-	ownQuery  bool   // {query.name} reads the request's own query
-	Item      []byte // the part of the body that {json.…} reads; nil: all of it
+	ownQuery  bool          // {query.name} reads the request's own query
+	Item      payload.Value // the part of the body that {json.…} reads; absent: all of it
 	Timestamp string
 	Captured  captures // {value.…}
 	Secret    []byte
 
-	jsonChecked, jsonSound bool
-	fields                 url.Values // of the form; nil until it is read
-	params                 url.Values // of the query; nil until it is read
-	badQuery, badForm      error
-	scratch                []byte
+	body, inner                   payload.JSON // inner: the last one that a function read
+	bodyRead, formRead, queryRead bool
+	fields, params                payload.Fields // of the form, and of the query
+	badBody, badForm, badQuery    error
+	scratch                       []byte
+	made                          []byte // of the placeholder madeOf
+	madeOf                        string
 }
 
 // captures are what a header's value has besides timestamp and signature.
@@ -41,7 +35,7 @@ var envs = sync.Pool{New: func() any { return new(Env) }}
 // newEnv returns the environment of a request, to be freed.
 func NewEnv(r *Request, external *url.URL) *Env {
 	e := envs.Get().(*Env)
-	*e = Env{Request: r, external: external, scratch: e.scratch[:0]}
+	e.Request, e.external = r, external
 	return e
 }
 
@@ -57,7 +51,9 @@ func NewOwnEnv(r *Request) *Env {
 const maxScratch = 16 << 10
 
 func (e *Env) Free() {
-	*e = Env{scratch: e.scratch}
+	e.body.Reset()
+	e.inner.Reset()
+	*e = Env{body: e.body, inner: e.inner, scratch: e.scratch[:0]}
 	if cap(e.scratch) > maxScratch {
 		e.scratch = nil
 	}
@@ -69,8 +65,6 @@ func (e *Env) append(to []byte, p *piece) []byte {
 	switch p.name {
 	case "":
 		return append(to, p.text...)
-	case "body":
-		return append(to, e.Request.Body...)
 	case "timestamp":
 		return append(to, e.Timestamp...)
 	case "method":
@@ -86,23 +80,17 @@ func (e *Env) append(to []byte, p *piece) []byte {
 		return append(to, e.Secret...)
 	case "value":
 		return append(to, e.Captured[p.text[0]-'0']...) // compiled to a position
-	case "json":
-		return append(to, e.json(p.text)...)
 	case "form":
-		if p.text == "" {
-			form, _ := e.form()
-			return append(to, form...)
-		}
-		fields, _ := e.FormValues()
-		return append(to, Only(fields, p.text)...)
+		return append(to, e.FormValue(p.text)...)
 	}
 	return e.appendURL(to, p)
 }
 
 func (e *Env) appendURL(to []byte, p *piece) []byte {
 	if p.name == "query" && p.text != "" {
-		values, _ := e.queryValues()
-		return append(to, Only(values, p.text)...)
+		params, _ := e.query()
+		value, _ := params.Only(p.text)
+		return append(to, value...)
 	}
 	if e.Request.Public == nil && e.external == nil {
 		return to
@@ -121,190 +109,77 @@ func (e *Env) appendURL(to []byte, p *piece) []byte {
 	return append(to, u.RawQuery...)
 }
 
-// queryValues returns the parameters of the URL that the provider called, or those
-// of the request's own query where that URL is not known.
-func (e *Env) queryValues() (url.Values, error) {
-	if e.params == nil && e.badQuery == nil {
+// query returns the parameters of the URL that the provider called, or those of the
+// request's own query where that URL is not known.
+func (e *Env) query() (payload.Fields, error) {
+	if !e.queryRead {
 		query := e.Request.RawQuery
 		if !e.ownQuery && (e.Request.Public != nil || e.external != nil) {
 			query = e.Request.PublicURL(e.external).RawQuery
 		}
-		e.params, e.badQuery = ParsePairs(query)
+		e.queryRead = true
+		e.params, e.badQuery = payload.Query(query)
 	}
 	return e.params, e.badQuery
 }
 
-// only returns the value of a name that is given once. Of several, the app may
-// take another one than what was signed.
-func Only(values map[string][]string, name string) string {
-	if v := values[name]; len(v) == 1 {
-		return v[0]
+// JSON returns the value at a path of the body, or of the item. The error says that
+// the body is no JSON, or that there is doubt about the value.
+func (e *Env) JSON(path *payload.Path) (payload.Value, error) {
+	if e.Item.Exists() {
+		return path.Find(e.Item)
 	}
-	return ""
+	root, err := e.Root()
+	if err != nil {
+		return payload.Value{}, err
+	}
+	return path.Find(root)
 }
 
-// json returns the value at a path of the body: the text of a string, and
-// anything else as it is written. null and what is missing are "".
-func (e *Env) json(path string) string {
-	if !e.soundJSON() {
-		return ""
+// Root returns the JSON that the body is.
+func (e *Env) Root() (payload.Value, error) {
+	if !e.bodyRead {
+		e.bodyRead = true
+		e.badBody = e.body.Parse(e.Request.Body, payload.MaxDepth)
 	}
-	in := e.Item
-	if in == nil {
-		in = e.Request.Body
-	}
-	return TextOf(gjson.GetBytes(in, path))
+	return e.body.Root(), e.badBody
 }
 
-func TextOf(v gjson.Result) string {
-	switch v.Type {
-	case gjson.String:
-		return v.Str
-	case gjson.Null:
-		return ""
+// jsonIn returns the text of the value at a path of a JSON text.
+func (e *Env) jsonIn(text []byte, path *payload.Path) ([]byte, bool) {
+	if e.inner.Parse(text, payload.MaxDepth) != nil {
+		return nil, false
 	}
-	return v.Raw
+	value, err := path.Find(e.inner.Root())
+	return value.Bytes(), err == nil
 }
 
-func (e *Env) soundJSON() bool {
-	if !e.jsonChecked {
-		e.jsonChecked, e.jsonSound = true, SoundJSON(e.Request.Body)
-	}
-	return e.jsonSound
-}
-
-// maxDepth is how deep arrays and objects may stand in each other.
-const maxDepth = 256
-
-// soundJSON reports whether a text is JSON in which no object names a field
-// twice. Of two, the app may take the one that was not signed.
-func SoundJSON(text []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var objects []map[string]bool // one for each open object, nil for an array
-	name := false                 // whether the next token is a field's name
-	for first := true; ; first = false {
-		token, err := d.Token()
-		switch {
-		case err != nil:
-			return err == io.EOF && len(objects) == 0 && !first
-		case len(objects) == 0 && !first: // a second text behind the first
-			return false
-		case len(objects) > maxDepth:
-			return false
-		}
-		switch delim, _ := token.(json.Delim); {
-		case delim == '{':
-			objects = append(objects, make(map[string]bool))
-			name = true
-			continue
-		case delim == '[':
-			objects = append(objects, nil)
-			name = false
-			continue
-		case delim == '}' || delim == ']':
-			objects = objects[:len(objects)-1]
-		case name:
-			field, seen := token.(string), objects[len(objects)-1]
-			if seen[field] {
-				return false
-			}
-			seen[field] = true
-			name = false
-			continue
-		}
-		name = len(objects) > 0 && objects[len(objects)-1] != nil
-	}
-}
-
-const (
-	urlencoded = "application/x-www-form-urlencoded"
-	multiparts = "multipart/form-data"
-)
-
-// form returns the body if it is an urlencoded form.
+// form returns the body if it is a form that is no multipart one.
 func (e *Env) form() ([]byte, error) {
-	switch {
-	case mediaType(e.Request.HeaderValue("Content-Type")) != urlencoded:
-		return nil, nil
-	case isJSON(e.Request.Body):
-		return nil, errMislabelled
-	}
-	return e.Request.Body, nil
+	return payload.URLEncoded(e.Request.HeaderValue("Content-Type"), e.Request.Body)
 }
 
-// errMislabelled is for JSON that is declared as a form. Rules read it as JSON: what
-// is signed must not stand in a string of it.
-var errMislabelled = errors.New("the form is JSON")
-
-func isJSON(text []byte) bool {
-	text = bytes.TrimLeft(text, " \t\r\n")
-	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text)
-}
-
-func mediaType(contentType string) string {
-	before, _, _ := strings.Cut(contentType, ";")
-	return strings.ToLower(strings.TrimSpace(before))
-}
-
-// formValues returns the fields of the form that the body is. There is an error if
+// formFields returns the fields of the form that the body is. There is an error if
 // it is one that cannot be read.
-func (e *Env) FormValues() (url.Values, error) {
-	if e.fields == nil && e.badForm == nil {
-		e.fields, e.badForm = e.readForm()
+func (e *Env) formFields() (payload.Fields, error) {
+	if !e.formRead {
+		e.formRead = true
+		e.fields, e.badForm = payload.Form(e.Request.HeaderValue("Content-Type"), e.Request.Body)
 	}
 	return e.fields, e.badForm
 }
 
-func (e *Env) readForm() (url.Values, error) {
-	if contentType := e.Request.HeaderValue("Content-Type"); mediaType(contentType) == multiparts {
-		return parseMultipart(contentType, e.Request.Body)
-	}
-	form, err := e.form()
-	if err != nil {
-		return nil, err
-	}
-	return ParsePairs(string(form))
+// FormValue returns the value of a field that the form has once, else "".
+func (e *Env) FormValue(name string) string {
+	fields, _ := e.formFields()
+	value, _ := fields.Only(name)
+	return value
 }
 
-// parsePairs reads the name=value pairs of a query or form. Nothing of it counts if
-// any cannot be read.
-func ParsePairs(text string) (url.Values, error) {
-	values, err := url.ParseQuery(text)
-	if err != nil {
-		return nil, err
-	}
-	return values, nil
-}
-
-// maxParts bounds the parts of a multipart form that are looked at.
-const maxParts = 256
-
-func parseMultipart(contentType string, body []byte) (url.Values, error) {
-	_, params, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return nil, err
-	}
-	if params["boundary"] == "" {
-		return nil, http.ErrMissingBoundary
-	}
-	values := make(url.Values)
-	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-	for range maxParts {
-		part, err := parts.NextPart()
-		if err == io.EOF {
-			return values, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		var value []byte
-		if part.FileName() == "" { // a file only counts, as one of its name
-			if value, err = io.ReadAll(part); err != nil {
-				return nil, err
-			}
-		}
-		values.Add(part.FormName(), string(value))
-	}
-	return nil, multipart.ErrMessageTooLarge
+// setBody gives the request another body.
+func (e *Env) setBody(body []byte) {
+	e.Request.Body = body
+	e.body.Reset()
+	e.Item, e.fields, e.madeOf = payload.Value{}, nil, ""
+	e.bodyRead, e.formRead = false, false
 }

@@ -28,7 +28,12 @@ type Request struct {
 
 // header returns the value of a header that is there once, and whose name is
 // canonical.
-func (r *Request) HeaderValue(name string) string { return Only(r.Header, name) }
+func (r *Request) HeaderValue(name string) string {
+	if values := r.Header[name]; len(values) == 1 {
+		return values[0]
+	}
+	return "" // of several, the app may take another one than what was signed
+}
 
 // publicURL returns the URL that the provider called, with what external says
 // in place of what this server saw.
@@ -70,7 +75,10 @@ func (r *Request) Moved() {
 // To addresses the request to a URL, whose query the request's own one follows.
 func (r *Request) To(target *url.URL) {
 	called := *target
-	called.RawQuery = joinPairs(append(splitPairs(target.RawQuery), splitPairs(r.RawQuery)...))
+	if called.RawQuery != "" && r.RawQuery != "" {
+		called.RawQuery += "&"
+	}
+	called.RawQuery += r.RawQuery
 	r.Path, r.RawQuery, r.Public = called.EscapedPath(), called.RawQuery, &called
 }
 
