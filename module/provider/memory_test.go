@@ -141,9 +141,12 @@ var (
 )
 
 // jsonPaths returns the paths of the values that the proofs of a preset read.
-func jsonPaths(g *providertest.Genuine) (paths []string) {
-	k := g.Provider.(*provider.Known)
-	for _, p := range k.Counting() {
+func jsonPaths(g *providertest.Genuine) []string {
+	return pathsOf(g.Provider.(*provider.Known).Counting())
+}
+
+func pathsOf(proofs []*provider.Proof) (paths []string) {
+	for _, p := range proofs {
 		text, _ := json.Marshal(p)
 		each := ""
 		if p.HMAC != nil && p.HMAC.Each != "" {

@@ -26,8 +26,6 @@ type Ranges struct {
 
 	// The path of the addresses in JSON. Default: the whole is a list of them.
 	Path string `json:"path,omitempty"`
-
-	path payload.Path
 }
 
 // The widest networks that are taken for a provider's. A wider one is a mistake,
@@ -42,12 +40,8 @@ func (r *Ranges) compile() error {
 	if _, err := parseNetworks(r.List); err != nil {
 		return fmt.Errorf("ranges: %w", err)
 	}
-	if r.Path != "" {
-		path, err := payload.ParsePath(r.Path)
-		if err != nil {
-			return fmt.Errorf("ranges: %w", err)
-		}
-		r.path = path
+	if _, err := r.compiledPath(); err != nil {
+		return fmt.Errorf("ranges: %w", err)
 	}
 	switch {
 	case len(r.List) == 0 && r.URL == "":
@@ -94,6 +88,14 @@ func textLines(content []byte) (lines []string, err error) {
 	return lines, nil
 }
 
+// compiledPath returns the path of the addresses.
+func (r *Ranges) compiledPath() (payload.Path, error) {
+	if r.Path == "" {
+		return payload.Path{}, nil // leads to the whole
+	}
+	return payload.ParsePath(r.Path)
+}
+
 // jsonStrings returns the strings at the path.
 func (r *Ranges) jsonStrings(content []byte) (texts []string, err error) {
 	var document payload.JSON
@@ -107,7 +109,11 @@ func (r *Ranges) jsonStrings(content []byte) (texts []string, err error) {
 		texts = append(texts, value.Text())
 		return nil
 	}
-	for value, err := range r.path.All(document.Root()) {
+	path, err := r.compiledPath()
+	if err != nil {
+		return nil, err
+	}
+	for value, err := range path.All(document.Root()) {
 		switch {
 		case err != nil:
 		case !value.Exists(), value.Kind() == payload.Null: // an element of another kind

@@ -107,6 +107,7 @@ var presetsCommunication = []Preset{
 				}},
 			},
 			Need:    NeedFirst,
+			MaxBody: 10 << 20, // mail that a route posts, with what is attached, is signed in the same way
 			Event:   `body["event-data"]?.event ?? body.event`,
 			ID:      `body["event-data"]?.id ?? body["Message-Id"]`,
 			Horizon: 8 * hour,

@@ -35,6 +35,7 @@ var presetsESignature = []Preset{
 			Proofs: []Proof{{Ignisign: &Ignisign{
 				AppID: "{option.app_id}", AppEnv: "{option.app_env}", APIKeys: []string{"{option.api_key}"},
 			}}},
+			MaxBody:      1 << 20, // guessed: an event names what changed
 			Event:        `body.topic + "." + body.action`,
 			ID:           `body.verificationToken`,
 			NeverRetries: true,
@@ -131,8 +132,9 @@ var presetsESignature = []Preset{
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{header.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 			},
-			Need:  NeedFirst,
-			Event: `string(body.Status)`,
+			Need:    NeedFirst,
+			MaxBody: 1 << 20, // guessed: a transaction without its files
+			Event:   `string(body.Status)`,
 		},
 	},
 }

@@ -28,6 +28,7 @@ var presetsESignatureMore = []Preset{
 				}},
 			},
 			Need:    NeedFirst,
+			MaxBody: 2 << 20, // guessed: a signature request without its files, in a form
 			Event:   `body.event?.event_type ?? fromJSON(body.json ?? "{}").event?.event_type`,
 			Answer:  &Answer{Body: "Hello API Event Received"},
 			Horizon: 72 * hour,
@@ -101,7 +102,8 @@ var presetsESignatureMore = []Preset{
 				From:   "{json.event.hash}",
 				Signed: []string{"{json.event.type}@{json.event.time}"},
 			}}},
-			Event: `body.event.type`,
+			MaxBody: 1 << 20, // guessed: a document without its file
+			Event:   `body.event.type`,
 		},
 	},
 	{
@@ -153,8 +155,9 @@ var presetsESignatureMore = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the API key. Only the time and the type of an event are signed, not the document's data.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
-			Event:  `body.event_type`,
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
+			MaxBody: 1 << 20, // guessed: an event names the document
+			Event:   `body.event_type`,
 		},
 	},
 	{

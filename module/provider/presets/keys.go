@@ -144,9 +144,10 @@ var presetsKeys = []Preset{
 		Source:     "https://github.com/aws/aws-sdk-ruby",
 		Confidence: "code",
 		Definition: Definition{
-			Proofs: []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
-			Event:  `body.Type`,
-			ID:     `body.MessageId`, // signed, unlike the header
+			Proofs:  []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
+			MaxBody: 2 << 20, // documented: a message has 256 KiB, each byte of which JSON may write with six
+			Event:   `body.Type`,
+			ID:      `body.MessageId`, // signed, unlike the header
 			Handshakes: []Handshake{{
 				Kind: "confirm", Signed: "always", Challenge: "{json.SubscribeURL}",
 				When:    []Condition{is("{header.X-Amz-Sns-Message-Type}", "SubscriptionConfirmation")},

@@ -61,6 +61,7 @@ var presetsPayments = []Preset{
 			ID: `body.notificationItems[0].NotificationRequestItem.pspReference + "." + ` +
 				`body.notificationItems[0].NotificationRequestItem.eventCode`,
 			Answer:  &Answer{Body: "[accepted]"},
+			MaxBody: 1 << 20, // guessed: a webhook has up to six notifications
 			Horizon: 30 * 24 * hour,
 		},
 	},

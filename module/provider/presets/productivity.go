@@ -93,6 +93,7 @@ var presetsProductivity = []Preset{
 			"and the validationTokens of notifications with resource data are not checked.",
 		Definition: Definition{
 			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
+			MaxBody:    4 << 20, // guessed: a batch of notifications, which may have resource data
 			Event:      `body.value[0].changeType`,
 			ID:         `body.value[0].id`,
 			Answer:     &Answer{Status: http.StatusAccepted},

@@ -31,6 +31,7 @@ var presetsProject = []Preset{
 				From:      "{header.Linear-Signature}",
 				Timestamp: &Timestamp{From: "{json.webhookTimestamp|or header.Linear-Timestamp}", Unit: "unix_ms"},
 			}}},
+			MaxBody: 4 << 20, // guessed: a document, and what it was before
 			Event:   `body.type ?? header("Linear-Event")`,
 			ID:      `header("Linear-Delivery")`,
 			Horizon: 421 * minute,
