@@ -3,8 +3,11 @@ package provider_test
 import (
 	"bytes"
 	"crypto/sha1"
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,4 +142,40 @@ func TestBodiesOfJSONProofsAreSmall(t *testing.T) {
 			t.Errorf("%s reads JSON of %d bytes", g.Name, size)
 		}
 	}
+}
+
+// readingJSON adds the genuine request of Ignisign, whose proof a call checks.
+func readingJSON(t *testing.T, list []providertest.Genuine) []providertest.Genuine {
+	const body = `{"appId":"app-1","appEnv":"TEST","topic":"SIGNATURE","action":"CREATED","msgNature":"SUCCESS","verificationToken":"t0ken"}`
+	p := providertest.MustParse(t, "ignisign {\napp_id app-1\napp_env TEST\napi_key k\n}")
+	return append(list, providertest.Genuine{Name: "ignisign", Provider: p, At: providertest.Now,
+		Make: func() *template.Request { return providertest.Hook(body, "Content-Type: application/json") }})
+}
+
+var jsonPlace = regexp.MustCompile(`\{json\.([^}|]+)`)
+
+// jsonPaths returns the paths of the values that the proofs of a preset read.
+func jsonPaths(g *providertest.Genuine) []string {
+	return pathsOf(g.Provider.(*provider.Known).Counting())
+}
+
+func pathsOf(proofs []*provider.Proof) (paths []string) {
+	for _, p := range proofs {
+		text, _ := json.Marshal(p)
+		each := ""
+		if p.HMAC != nil && p.HMAC.Each != "" {
+			each = p.HMAC.Each + ".0."
+		}
+		for _, match := range jsonPlace.FindAllSubmatch(text, -1) {
+			paths = append(paths, each+strings.ReplaceAll(string(match[1]), ".#.", ".0."))
+		}
+		if p.SNS != nil {
+			paths = append(paths, "Signature", "SignatureVersion", "SigningCertURL", "Message", "MessageId", "Timestamp", "TopicArn", "Type")
+		}
+		if p.Ignisign != nil {
+			paths = append(paths, "appId", "appEnv", "topic", "action", "msgNature", "verificationToken")
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }

@@ -1,8 +1,11 @@
+//go:build !race
+
 package provider_test
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"runtime"
@@ -27,8 +30,11 @@ const (
 // TestMemoryOfStrangers gives each preset bodies that take much memory where they are
 // read into maps or lists, and values that are long.
 func TestMemoryOfStrangers(t *testing.T) {
+	everywhere := largeBodies()
 	for _, g := range readingJSON(t, providertest.GenuineRequests(t)) {
-		for what, hostile := range largeBodies(&g) {
+		bodies := largeValues(&g)
+		maps.Copy(bodies, everywhere)
+		for what, hostile := range bodies {
 			r := g.Make()
 			r.Body = hostile.body
 			if hostile.contentType != "" {
@@ -38,21 +44,12 @@ func TestMemoryOfStrangers(t *testing.T) {
 				"verifying": func() { _ = g.Provider.Verify(r, g.At) },
 				"greeting":  func() { _, _ = g.Provider.(provider.Handshaker).Handshake(r, g.At) },
 			} {
-				do() // which fills pools
 				if got := allocatedBy(do); got > perByte*len(r.Body)+beside {
 					t.Errorf("%s: %s %s allocates %d bytes for %d", g.Name, does, what, got, len(r.Body))
 				}
 			}
 		}
 	}
-}
-
-// readingJSON adds the genuine request of Ignisign, whose proof a call checks.
-func readingJSON(t *testing.T, list []providertest.Genuine) []providertest.Genuine {
-	const body = `{"appId":"app-1","appEnv":"TEST","topic":"SIGNATURE","action":"CREATED","msgNature":"SUCCESS","verificationToken":"t0ken"}`
-	p := providertest.MustParse(t, "ignisign {\napp_id app-1\napp_env TEST\napi_key k\n}")
-	return append(list, providertest.Genuine{Name: "ignisign", Provider: p, At: providertest.Now,
-		Make: func() *template.Request { return providertest.Hook(body, "Content-Type: application/json") }})
 }
 
 func allocatedBy(do func()) int {
@@ -68,13 +65,16 @@ type largeBody struct {
 	body        []byte
 }
 
-// largeBodies are shapes of bodies that everybody can send, and the genuine body with
-// each of the values long that a proof reads.
-func largeBodies(g *providertest.Genuine) map[string]largeBody {
-	const jsonType, multi = "application/json", providertest.MultipartType + "; boundary=b"
-	fill := func(before, part, after string) []byte {
-		return []byte(before + strings.Repeat(part, (hostileSize-len(before)-len(after))/len(part)) + after)
-	}
+const jsonType = "application/json"
+
+// fill makes a body of many parts.
+func fill(before, part, after string) []byte {
+	return []byte(before + strings.Repeat(part, (hostileSize-len(before)-len(after))/len(part)) + after)
+}
+
+// largeBodies are shapes of bodies that everybody can send.
+func largeBodies() map[string]largeBody {
+	const multi = providertest.MultipartType + "; boundary=b"
 	keys := make([]byte, 0, hostileSize)
 	for i := 0; len(keys) < hostileSize-20; i++ {
 		keys = fmt.Appendf(keys, `,"%x":0`, i)
@@ -84,7 +84,7 @@ func largeBodies(g *providertest.Genuine) map[string]largeBody {
 	for i := 0; len(pairs) < hostileSize-20; i++ {
 		pairs = fmt.Appendf(pairs, "%x=+&", i)
 	}
-	bodies := map[string]largeBody{
+	return map[string]largeBody{
 		"many keys in one object":  {jsonType, append(keys, '}')},
 		"many small objects":       {jsonType, fill(`{"a":[`, `{"":0},`, `0]}`)},
 		"a list of small objects":  {jsonType, fill(`[`, `{"":0},`, `0]`)},
@@ -104,6 +104,12 @@ func largeBodies(g *providertest.Genuine) map[string]largeBody {
 		"a long part":              {multi, []byte("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n" + string(fill("", "a", "")) + "\r\n--b--\r\n")},
 		"long parts":               {multi, []byte(strings.Repeat("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n"+strings.Repeat("a", 1000)+"\r\n", 1000) + "--b--\r\n")},
 	}
+}
+
+// largeValues are the genuine body of a preset with each of the values long that a
+// proof reads, and lists where it reads lists.
+func largeValues(g *providertest.Genuine) map[string]largeBody {
+	bodies := make(map[string]largeBody)
 	for _, path := range jsonPaths(g) {
 		first, _, _ := strings.Cut(path, ".")
 		bodies["many objects in "+first] = largeBody{jsonType, fill(`{"`+first+`":[`, `{"":0},`, `0]}`)}
@@ -135,36 +141,7 @@ func withValue(r *template.Request, path, text string) []byte {
 	return document.Replace([]payload.Value{value}, text)
 }
 
-var (
-	jsonPlace = regexp.MustCompile(`\{json\.([^}|]+)`)
-	formPlace = regexp.MustCompile(`\{form\.([^}|]+)`)
-)
-
-// jsonPaths returns the paths of the values that the proofs of a preset read.
-func jsonPaths(g *providertest.Genuine) []string {
-	return pathsOf(g.Provider.(*provider.Known).Counting())
-}
-
-func pathsOf(proofs []*provider.Proof) (paths []string) {
-	for _, p := range proofs {
-		text, _ := json.Marshal(p)
-		each := ""
-		if p.HMAC != nil && p.HMAC.Each != "" {
-			each = p.HMAC.Each + ".0."
-		}
-		for _, match := range jsonPlace.FindAllSubmatch(text, -1) {
-			paths = append(paths, each+strings.ReplaceAll(string(match[1]), ".#.", ".0."))
-		}
-		if p.SNS != nil {
-			paths = append(paths, "Signature", "SignatureVersion", "SigningCertURL", "Message", "MessageId", "Timestamp", "TopicArn", "Type")
-		}
-		if p.Ignisign != nil {
-			paths = append(paths, "appId", "appEnv", "topic", "action", "msgNature", "verificationToken")
-		}
-	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
-}
+var formPlace = regexp.MustCompile(`\{form\.([^}|]+)`)
 
 func formFields(g *providertest.Genuine) (names []string) {
 	for _, p := range g.Provider.(*provider.Known).Counting() {
