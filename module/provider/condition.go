@@ -47,6 +47,11 @@ func (c *Condition) compileTemplates() (err error) {
 	return err
 }
 
+// readsBody reports whether the condition depends on the body.
+func (c *Condition) readsBody() bool {
+	return c.of.ReadsBody() || slices.ContainsFunc(c.templates, template.Template.ReadsBody)
+}
+
 // compileOf compiles the template of a handshake's condition.
 func (c *Condition) compileOf() (err error) {
 	if c.Of == "" {

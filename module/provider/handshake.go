@@ -131,7 +131,7 @@ const (
 	Signable = `[A-Za-z0-9_=+/-]{1,256}`
 
 	// The largest body that a handshake has.
-	maxHandshake = 64 << 10
+	MaxHandshake = 64 << 10
 )
 
 // provision checks the handshake and takes the provider's secrets.
@@ -245,7 +245,7 @@ func (h *Handshake) compile() (*regexp.Regexp, error) {
 
 // asks reports whether a request is this handshake, and returns the challenge.
 func (h *Handshake) asks(r *template.Request) (challenge string, ok bool) {
-	if r.Method != h.Method || len(r.Body) > maxHandshake {
+	if r.Method != h.Method || len(r.Body) > MaxHandshake {
 		return "", false
 	}
 	for i := range h.When {
@@ -324,6 +324,12 @@ func provisionHandshakes(d *Definition, guard *scheme.Token, secrets, methods []
 		}
 	}
 	return own, nil
+}
+
+// greet reports whether a request with a method of webhooks may be a handshake that
+// nothing proves.
+func (hs *handshakes) greet() bool {
+	return slices.ContainsFunc(hs.list, func(h Handshake) bool { return h.Signed != "always" && slices.Contains(hs.methods, h.Method) })
 }
 
 // answer answers the first handshake that a request is, and refuses a webhook

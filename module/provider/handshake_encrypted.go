@@ -13,7 +13,7 @@ import (
 // decrypted returns the request with the body that its own one may hold
 // encrypted, the request itself where there is none.
 func (h *Handshake) decrypted(r *template.Request) *template.Request {
-	if h.Encrypted == "" || len(r.Body) > maxHandshake {
+	if h.Encrypted == "" || len(r.Body) > MaxHandshake {
 		return r
 	}
 	if !h.encrypted.MayHold(r) {

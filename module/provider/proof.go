@@ -230,6 +230,19 @@ func (p *Proof) verify(r *template.Request, now time.Time) error {
 	return nil
 }
 
+// screen refuses a request that cannot be proved in this way whatever its body is.
+func (p *Proof) screen(r *template.Request, now time.Time) error {
+	for i := range p.When {
+		if p.When[i].readsBody() {
+			return nil
+		}
+	}
+	if !p.applies(r) {
+		return scheme.Missing
+	}
+	return p.scheme.Screen(r, now)
+}
+
 // sign makes the proof, and sets the headers that tell when it counts.
 func (p *Proof) sign(r *template.Request, now time.Time) error {
 	e := template.NewEnv(r, p.external)

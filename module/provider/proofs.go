@@ -115,6 +115,19 @@ func (ps *proofs) verifyAny(r *template.Request, now time.Time) error {
 	return refusal
 }
 
+// screen implements Provider.Screen.
+func (ps *proofs) screen(r *template.Request, now time.Time) (refusal error) {
+	several := ps.need == NeedFirst || ps.need == NeedAny
+	for _, p := range ps.list {
+		err := p.screen(r, now)
+		if (err == nil) == several { // one is enough, or one lacks
+			return err
+		}
+		refusal = err
+	}
+	return refusal
+}
+
 // sign makes the proof that comes first, and again those others that the request
 // has or needs: an old one must not stay beside a new one.
 func (ps *proofs) sign(r *template.Request, now time.Time) error {

@@ -37,6 +37,10 @@ type Provider interface {
 	// a Refusal otherwise. It makes no calls.
 	Verify(r *template.Request, now time.Time) error
 
+	// Screen refuses a request that Verify would refuse whatever its body is. It is
+	// asked before the body is read. A handshake may be such a request.
+	Screen(r *template.Request, now time.Time) error
+
 	// Sign puts the proof into a request, as the provider would, in place of one
 	// that it has.
 	Sign(r *template.Request, now time.Time) error
@@ -71,6 +75,9 @@ type Profile struct {
 	Methods []string
 	// MaxBody is the largest body that it may send, in bytes.
 	MaxBody int64
+	// Greets says that a request without a proof may be a handshake: it has a method
+	// of webhooks, and a body of MaxHandshake bytes at most.
+	Greets bool
 	// Event and ID are expressions for the event type and the delivery ID; ""
 	// where the provider gives none.
 	Event, ID string

@@ -41,6 +41,7 @@ func makeReady(c *Common, d *Definition) (*ready, error) {
 	if r.handshakes, err = provisionHandshakes(d, c.Token, c.resolved.Secrets, r.profile.Methods); err != nil {
 		return nil, err
 	}
+	r.profile.Greets = r.handshakes.greet()
 	c.guard(&r.profile)
 	return r, r.proofs.provision(d, c, &r.profile)
 }
@@ -66,6 +67,17 @@ func (is *ready) verify(r *template.Request, now time.Time) error {
 		return err
 	}
 	return is.proofs.verify(r, now)
+}
+
+// Screen implements Provider.
+func (w *working) Screen(r *template.Request, now time.Time) error {
+	is := w.now()
+	if token := is.common.Token; token != nil {
+		if err := token.Screen(r, now); err != nil {
+			return err
+		}
+	}
+	return is.proofs.screen(r, now)
 }
 
 // Sign implements Provider.

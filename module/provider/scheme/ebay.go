@@ -197,6 +197,9 @@ func (e *EBay) Traits() Traits {
 // Headers implements Scheme.
 func (e *EBay) Headers() []string { return []string{ebayHeader} }
 
+// Screen implements Scheme.
+func (e *EBay) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, e.Headers()) }
+
 // Holds implements Scheme.
 func (e *EBay) Holds(r *template.Request) bool { return AnyHeader(r, e.Headers()) }
 

@@ -238,6 +238,22 @@ func (h *HMAC) carriesTime() bool {
 // Headers implements Scheme.
 func (h *HMAC) Headers() []string { return headersIn(h.From) }
 
+// Screen implements Scheme.
+func (h *HMAC) Screen(r *template.Request, _ time.Time) error {
+	if h.headers != nil {
+		return screenHeaders(r, h.headers)
+	}
+	if h.from.ReadsBody() {
+		return nil
+	}
+	e := template.NewEnv(r, h.external)
+	defer e.Free()
+	if h.from.Text(e) == "" {
+		return Missing
+	}
+	return nil
+}
+
 // Holds implements Scheme.
 func (h *HMAC) Holds(r *template.Request) bool {
 	e := template.NewEnv(r, h.external)

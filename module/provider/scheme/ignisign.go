@@ -98,6 +98,9 @@ func (g *Ignisign) Traits() Traits {
 // Headers implements Scheme.
 func (g *Ignisign) Headers() []string { return nil }
 
+// Screen implements Scheme: the token stands in the body.
+func (g *Ignisign) Screen(*template.Request, time.Time) error { return nil }
+
 // Holds implements Scheme.
 func (g *Ignisign) Holds(*template.Request) bool { return false }
 

@@ -191,6 +191,9 @@ func (j *JWT) Traits() Traits {
 // Headers implements Scheme.
 func (j *JWT) Headers() []string { return headersIn(j.From) }
 
+// Screen implements Scheme.
+func (j *JWT) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, j.Headers()) }
+
 // Holds implements Scheme.
 func (j *JWT) Holds(r *template.Request) bool { return AnyHeader(r, j.Headers()) }
 

@@ -144,6 +144,11 @@ func (m *MessageSignature) Traits() Traits {
 // Headers implements Scheme.
 func (m *MessageSignature) Headers() []string { return []string{"Signature-Input", "Signature"} }
 
+// Screen implements Scheme.
+func (m *MessageSignature) Screen(r *template.Request, _ time.Time) error {
+	return screenHeaders(r, m.Headers())
+}
+
 // Holds implements Scheme.
 func (m *MessageSignature) Holds(r *template.Request) bool { return AnyHeader(r, m.Headers()) }
 

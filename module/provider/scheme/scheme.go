@@ -28,6 +28,10 @@ type Scheme interface {
 	// It sets r.Matched to the position of the secret or key, from 1.
 	Verify(r *template.Request, now time.Time) error
 
+	// Screen refuses a request that cannot hold the proof whatever its body is. It is
+	// asked before the body is read.
+	Screen(r *template.Request, now time.Time) error
+
 	// Sign puts the proof into a request. It fails with ErrPrivateKey where only
 	// the provider can make the proof.
 	Sign(r *template.Request, now time.Time) error
@@ -123,4 +127,13 @@ func AnyHeader(r *template.Request, names []string) bool {
 		}
 	}
 	return false
+}
+
+// screenHeaders refuses a request that has none of the headers in which a proof
+// stands.
+func screenHeaders(r *template.Request, headers []string) error {
+	if len(headers) > 0 && !AnyHeader(r, headers) {
+		return Missing
+	}
+	return nil
 }

@@ -145,6 +145,11 @@ func (s *Signature) carriesTime() bool {
 // Headers implements Scheme.
 func (s *Signature) Headers() []string { return headersIn(s.From) }
 
+// Screen implements Scheme.
+func (s *Signature) Screen(r *template.Request, _ time.Time) error {
+	return screenHeaders(r, s.Headers())
+}
+
 // Holds implements Scheme.
 func (s *Signature) Holds(r *template.Request) bool { return AnyHeader(r, s.Headers()) }
 

@@ -145,6 +145,9 @@ func (s *SNS) Traits() Traits {
 // Headers implements Scheme.
 func (s *SNS) Headers() []string { return nil }
 
+// Screen implements Scheme: the signature stands in the body.
+func (s *SNS) Screen(*template.Request, time.Time) error { return nil }
+
 // Holds implements Scheme.
 func (s *SNS) Holds(*template.Request) bool { return false }
 

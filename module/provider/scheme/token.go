@@ -81,6 +81,14 @@ func (t *Token) Traits() Traits {
 // Headers implements Scheme.
 func (t *Token) Headers() []string { return headersIn(t.From) }
 
+// Screen implements Scheme: a token outside of the body is checked at once.
+func (t *Token) Screen(r *template.Request, now time.Time) error {
+	if t.from.ReadsBody() {
+		return nil
+	}
+	return t.Verify(r, now)
+}
+
 // Holds implements Scheme.
 func (t *Token) Holds(r *template.Request) bool { return AnyHeader(r, t.Headers()) }
 

@@ -148,6 +148,9 @@ var URLPlaceholders = []string{"url", "scheme", "host", "path", "query"}
 
 // mentions reports whether any of the texts, as a template, contains any of the
 // placeholders.
+// ReadsBody reports whether the template reads anything in the body.
+func (t Template) ReadsBody() bool { return t.Has("body", "json", "form") }
+
 func Mentions(texts []string, names ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool {
 		pieces, _ := splitTemplate(text) // what is wrong with it is said elsewhere
