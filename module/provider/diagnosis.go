@@ -125,7 +125,7 @@ func (s *suspicion) timeless(change func(secret string) string) *ready {
 		return nil
 	}
 	for i := range d.Proofs {
-		if own := scheme.Given(d.Proofs[i].Secrets); len(own) > 0 {
+		if own := scheme.NonEmpty(d.Proofs[i].Secrets); len(own) > 0 {
 			if own, err = scheme.Resolve("secret", own); err != nil {
 				return nil
 			}

@@ -161,7 +161,7 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 		return true, p.scheme.Provision(&mine)
 	}
 	if p.Secrets != nil && !c.oneSecret {
-		if mine.Secrets, err = scheme.Resolve("secret", scheme.Given(p.Secrets)); err != nil {
+		if mine.Secrets, err = scheme.Resolve("secret", scheme.NonEmpty(p.Secrets)); err != nil {
 			return false, err
 		}
 		for range mine.Secrets {

@@ -66,13 +66,6 @@ func (h *HMAC) form(e *template.Env) (*template.Value, template.Candidate) {
 	return &h.values[0], template.Candidate{}
 }
 
-// fits reports whether a signature is written as the scheme's are. What another
-// template takes for the signature may be one with a time before it.
-func (h *HMAC) fits(c template.Candidate) bool {
-	_, err := decodeSignature(h.Encoding, c.Signature)
-	return err == nil
-}
-
 // put writes the signature's text where it belongs.
 func (h *HMAC) put(e *template.Env, text string) error {
 	if h.headers == nil {

@@ -66,7 +66,7 @@ func (g *Ignisign) Provision(c *Credentials) (err error) {
 	if g.AppID == "" || g.AppEnv == "" {
 		return errors.New("ignisign needs app_id and app_env, and both must have a value")
 	}
-	apiKeys, err := Resolve("api_key", Given(g.APIKeys))
+	apiKeys, err := Resolve("api_key", NonEmpty(g.APIKeys))
 	if err != nil {
 		return err
 	}

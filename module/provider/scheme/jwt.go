@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/hmac"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -309,24 +307,6 @@ func (j *JWT) match(token *jws) (position int, err error) {
 		return position, err
 	}
 	return matchMAC(a, j.secrets, token.signed, token.signature)
-}
-
-// matchMAC returns the position of the first secret that made an HMAC.
-func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
-	for i, secret := range slices.Backward(secrets) {
-		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
-		position = subtle.ConstantTimeSelect(same, i+1, position)
-	}
-	if position == 0 {
-		return 0, Wrong
-	}
-	return position, nil
-}
-
-func sumOf(a algorithm, secret, signed []byte) []byte {
-	m := hmac.New(a.Hash.New, secret)
-	m.Write(signed)
-	return m.Sum(nil)
 }
 
 // Fetch implements Fetcher.

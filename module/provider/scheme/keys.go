@@ -93,7 +93,7 @@ func fitsAny(algorithms []algorithm, key publicKey) bool {
 	return false
 }
 
-// given returns the names of the options that are set.
+// Given returns the names of the options that are set.
 func (k *Keys) Given() (names []string) {
 	for _, option := range []struct {
 		name string
@@ -113,7 +113,7 @@ func (k *Keys) Given() (names []string) {
 	return names
 }
 
-// readers returns the readers of the options.
+// Readers returns the readers of the options.
 func (k *Keys) Readers() syntax.Options {
 	return syntax.Options{
 		"public_key": func(d *caddyfile.Dispenser) error {

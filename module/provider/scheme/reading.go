@@ -32,7 +32,7 @@ type SignedText struct {
 	Lacking  bool   `json:"lacking,omitempty"` // the request lacks a part of it
 }
 
-// conclude notes why the proof is not right, if it is not.
+// Conclude notes why the proof is not right, if it is not.
 func (x *Reading) Conclude(err error) {
 	if err != nil {
 		x.Refusal = err.Error()
@@ -96,7 +96,7 @@ func (x *Reading) at(at time.Time) {
 	x.add("timestamp: %s", at.Format(time.RFC3339))
 }
 
-// misshapen says what no right signature looks like.
+// Misshapen says what no right signature looks like.
 func (x *Reading) Misshapen() (hints []string) {
 	if x.Refusal == "" || slices.Contains(x.sizes, x.want) || x.want == 0 || len(x.sizes) == 0 {
 		return nil

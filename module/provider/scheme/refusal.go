@@ -20,4 +20,5 @@ const (
 	NoKey Refusal = "key unknown"
 )
 
+// Error implements error.
 func (r Refusal) Error() string { return string(r) }

@@ -1,6 +1,9 @@
 package scheme
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
 	"net"
 	"net/textproto"
 	"net/url"
@@ -153,3 +156,59 @@ func (c *components) queryParam(u *url.URL, params *httpsfv.Params) (string, err
 
 // escapeQuery writes a name or value as RFC 9421 wants it.
 func escapeQuery(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
+
+// checkDigest holds the Content-Digest against the body. Every digest in it of
+// a known function must be right, and there must be one.
+func checkDigest(r *template.Request) error {
+	digests, err := dictionary(r, "Content-Digest")
+	if err != nil {
+		return err
+	}
+	checked := false
+	for _, name := range digests.Names() {
+		var want []byte
+		switch name {
+		case "sha-256":
+			sum := sha256.Sum256(r.Body)
+			want = sum[:]
+		case "sha-512":
+			sum := sha512.Sum512(r.Body)
+			want = sum[:]
+		default:
+			continue
+		}
+		member, _ := digests.Get(name)
+		item, _ := member.(httpsfv.Item)
+		got, isBytes := item.Value.([]byte)
+		if !isBytes || !hmac.Equal(got, want) {
+			return Wrong
+		}
+		checked = true
+	}
+	if !checked {
+		return Malformed
+	}
+	return nil
+}
+
+// dictionary reads a header that is a dictionary of structured fields, on one
+// line.
+func dictionary(r *template.Request, name string) (*httpsfv.Dictionary, error) {
+	values := r.Header[name]
+	switch {
+	case len(values) == 0:
+		return nil, Missing
+	case len(values) > 1:
+		return nil, Repeated
+	case len(values[0]) > maxStructured:
+		return nil, Malformed
+	}
+	d, err := httpsfv.UnmarshalDictionary(values)
+	if err != nil {
+		return nil, Malformed
+	}
+	return d, nil
+}
+
+// maxStructured bounds the headers that make up a proof, in bytes.
+const maxStructured = 16 << 10

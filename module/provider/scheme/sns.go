@@ -29,7 +29,7 @@ type SNS struct {
 // Provision takes the certificates and the topics.
 func (s *SNS) Provision(c *Credentials) (err error) {
 	s.tolerance = c.Tolerance
-	s.Topics = Given(s.Topics)
+	s.Topics = NonEmpty(s.Topics)
 	s.certificates, err = newCertificates(c, isSNS, func(u *url.URL) []string {
 		return []string{u.Hostname(), "sns.amazonaws.com"}
 	})

@@ -266,7 +266,7 @@ func (t *Token) readPlace(d *caddyfile.Dispenser) error {
 	return syntax.At(d, err)
 }
 
-// basicAuth is the token that user:password makes.
+// BasicAuth is the token that user:password makes.
 func BasicAuth() *Token {
 	return &Token{From: "{header.Authorization}", Prefix: "Basic ", Encoding: "base64"}
 }

@@ -11,7 +11,7 @@ import (
 // errPlace is for places in which the gateway cannot put a proof.
 var errPlace = errors.New("the request has no place for the proof")
 
-// items returns the elements of the JSON array at a path of the body.
+// Items returns the elements of the JSON array at a path of the body.
 func (e *Env) Items(path string) [][]byte {
 	if !e.soundJSON() {
 		return nil
@@ -27,7 +27,7 @@ func (e *Env) Items(path string) [][]byte {
 	return items
 }
 
-// put writes a text where a placeholder reads it.
+// Put writes a text where a placeholder reads it.
 func (e *Env) Put(place Template, text string) error {
 	if len(place) != 1 || place[0].text == "" {
 		return errPlace

@@ -26,11 +26,11 @@ type Request struct {
 	Matched int
 }
 
-// header returns the value of a header that is there once, and whose name is
+// HeaderValue returns the value of a header that is there once, and whose name is
 // canonical.
 func (r *Request) HeaderValue(name string) string { return Only(r.Header, name) }
 
-// publicURL returns the URL that the provider called, with what external says
+// PublicURL returns the URL that the provider called, with what external says
 // in place of what this server saw.
 func (r *Request) PublicURL(external *url.URL) *url.URL {
 	if external == nil {
@@ -53,7 +53,7 @@ func (r *Request) Called(public *url.URL) {
 	r.Path, r.RawQuery = r.Public.EscapedPath(), r.Public.RawQuery
 }
 
-// moved has the URL that the provider calls follow the request's own path and
+// Moved has the URL that the provider calls follow the request's own path and
 // query.
 func (r *Request) Moved() {
 	if r.Public == nil {

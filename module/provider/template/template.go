@@ -1,3 +1,6 @@
+// Package template says where a value stands in a request, and makes texts from what
+// requests hold: {header.X-Name}, {timestamp}.{body}, {json.a.b|lower}. It is the one
+// language for that, in proofs, handshakes and keys.
 package template
 
 import (
@@ -21,7 +24,7 @@ var shorthands = strings.NewReplacer(
 	"{http.request.header.", "{header.",
 )
 
-// short returns a text with placeholders as templates spell them, in place of
+// Short returns a text with placeholders as templates spell them, in place of
 // those to which Caddy has expanded its own shorthands.
 func Short(text string) string { return shorthands.Replace(text) }
 
@@ -98,7 +101,7 @@ func (p piece) String() string {
 	return "{" + p.name + "." + p.text + "}"
 }
 
-// template is made into text from what a request holds.
+// Template is made into text from what a request holds.
 type Template []piece
 
 // The placeholders that stand alone, and those that need a name after a dot.
@@ -107,7 +110,7 @@ var (
 	named  = []string{"header", "query", "json", "form", "value"}
 )
 
-// parseTemplate compiles a template of what is signed.
+// Parse compiles a template of what is signed.
 func Parse(text string) (Template, error) {
 	pieces, err := splitTemplate(text)
 	if err != nil {
@@ -126,7 +129,7 @@ func Parse(text string) (Template, error) {
 	return pieces, nil
 }
 
-// parseTemplates compiles several.
+// ParseAll compiles several.
 func ParseAll(texts []string) ([]Template, error) {
 	templates := make([]Template, len(texts))
 	for i, text := range texts {
@@ -138,15 +141,15 @@ func ParseAll(texts []string) ([]Template, error) {
 	return templates, nil
 }
 
-// has reports whether the template contains a placeholder.
+// Has reports whether the template contains a placeholder.
 func (t Template) Has(names ...string) bool {
 	return slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && slices.Contains(names, p.name) })
 }
 
-// urlPlaceholders are those that read the URL that the provider called.
+// URLPlaceholders are those that read the URL that the provider called.
 var URLPlaceholders = []string{"url", "scheme", "host", "path", "query"}
 
-// mentions reports whether any of the texts, as a template, contains any of the
+// Mentions reports whether any of the texts, as a template, contains any of the
 // placeholders.
 func Mentions(texts []string, names ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool {
@@ -155,7 +158,7 @@ func Mentions(texts []string, names ...string) bool {
 	})
 }
 
-// locateCaptures has each {value.name} read the position of its name among those
+// LocateCaptures has each {value.name} read the position of its name among those
 // that were captured.
 func (t Template) LocateCaptures(captured []string) error {
 	for i := range t {
@@ -171,7 +174,7 @@ func (t Template) LocateCaptures(captured []string) error {
 	return nil
 }
 
-// write writes the template's text. It reports whether the request has
+// Write writes the template's text. It reports whether the request has
 // what the template needs.
 func (t Template) Write(to io.Writer, e *Env) bool {
 	for i := range t {
@@ -189,7 +192,7 @@ func (t Template) Write(to io.Writer, e *Env) bool {
 	return true
 }
 
-// text returns the template's text, "" where the request lacks what it needs.
+// Text returns the template's text, "" where the request lacks what it needs.
 func (t Template) Text(e *Env) string {
 	if name := t.Header(); name != "" {
 		return e.Request.HeaderValue(name)
@@ -198,7 +201,7 @@ func (t Template) Text(e *Env) string {
 	return string(text)
 }
 
-// appendTo appends the template's text. Where the request lacks what the template
+// AppendTo appends the template's text. Where the request lacks what the template
 // needs, that is nothing, and not ok.
 func (t Template) AppendTo(to []byte, e *Env) (text []byte, ok bool) {
 	text = to
@@ -210,7 +213,7 @@ func (t Template) AppendTo(to []byte, e *Env) (text []byte, ok bool) {
 	return text, true
 }
 
-// hasOnly reports whether the template contains no placeholder but those.
+// HasOnly reports whether the template contains no placeholder but those.
 func (t Template) HasOnly(names ...string) bool {
 	return !slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && !slices.Contains(names, p.name) })
 }
