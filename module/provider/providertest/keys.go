@@ -54,11 +54,11 @@ func EdKey(seed byte) (ed25519.PublicKey, ed25519.PrivateKey) {
 // CertificateFor makes a certificate of rsaKey for a name, signed by itself.
 func CertificateFor(t testing.TB, name string, from, to time.Time) string {
 	t.Helper()
-	template := &x509.Certificate{
+	draft := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
 		NotBefore: from, NotAfter: to,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, RSAKey().Public(), RSAKey())
+	der, err := x509.CreateCertificate(rand.Reader, draft, draft, RSAKey().Public(), RSAKey())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -173,8 +173,8 @@ func TestChains(t *testing.T) {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotAfter: providertest.Now.Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	issue := func(template, parent *x509.Certificate, public, private any) *x509.Certificate {
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, public, private)
+	issue := func(draft, parent *x509.Certificate, public, private any) *x509.Certificate {
+		der, err := x509.CreateCertificate(rand.Reader, draft, parent, public, private)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,9 +25,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// HMAC is the scheme of most providers: a keyed hash over the body, and often
-// over a timestamp and more. As a digest it is a plain hash over a text that
-// the secret is part of.
+// HMAC is the scheme of most providers: a keyed hash over the body, and often over a
+// timestamp and more.
 type HMAC struct {
 	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
 	Hash string `json:"hash,omitempty"`
@@ -86,7 +85,7 @@ var Hashes = map[string]func() hash.Hash{
 // HashNames returns the names of the hash functions.
 func HashNames() []string { return slices.Sorted(maps.Keys(Hashes)) }
 
-// maxHeaders is what {n} in a header's name goes up to.
+// maxHeaders is the largest number that {n} stands for.
 const maxHeaders = 100
 
 // Provision implements Scheme.
@@ -114,7 +113,7 @@ func (h *HMAC) Provision(c *Credentials) error {
 	return nil
 }
 
-// kind is what the scheme is called in errors.
+// kind is the name of the scheme in errors.
 func (h *HMAC) kind() string {
 	if h.plain {
 		return "digest"
@@ -180,8 +179,9 @@ func (h *HMAC) compileTemplates() (err error) {
 	return nil
 }
 
-// headersIn returns the canonical names of the headers that a text, as a template,
-// reads as they are; nil if it reads anything else.
+// headersIn returns the canonical names of the headers that a template reads
+// unchanged; nil if the template reads anything else. A {n} in the name makes
+// several.
 func headersIn(text string) (headers []string) {
 	name := template.HeaderIn(text)
 	if name == "" {
@@ -241,7 +241,8 @@ func (h *HMAC) Describe() string {
 		strings.Join(own.Value, " or "), quoteEach(own.Signed))
 }
 
-// defaults fills what is not configured, without touching what copies share.
+// defaults fills empty fields. It does not change values that copies of the HMAC
+// share.
 func (h *HMAC) defaults() {
 	h.Hash = cmp.Or(h.Hash, "sha256")
 	h.Encoding = cmp.Or(h.Encoding, "hex")

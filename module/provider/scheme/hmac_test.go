@@ -27,7 +27,7 @@ func TestSigned(t *testing.T) {
 			r.Header["X-Time"] = []string{strconv.FormatInt(providertest.Now.Unix()+1, 10)}
 		},
 	}
-	for template, covered := range map[string]string{
+	for text, covered := range map[string]string{
 		"{body}":                              "body",
 		"{method}{body}":                      "method body",
 		"{http.request.method}{body}":         "method body",
@@ -40,21 +40,21 @@ func TestSigned(t *testing.T) {
 		"{id}:{timestamp}":                    "id timestamp",
 		"{timestamp}.{body}.literal.{method}": "timestamp body method",
 	} {
-		p := providertest.MustParse(t, providertest.Custom("signed `"+template+"`\ntimestamp header X-Time"))
+		p := providertest.MustParse(t, providertest.Custom("signed `"+text+"`\ntimestamp header X-Time"))
 		for what, change := range change {
 			r := providertest.Hook(`{"id":1}`, "X-Version: 1")
 			if err := p.Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
 			if err := p.Verify(r, providertest.Now); err != nil {
-				t.Fatalf("%s: does not verify what it signed: %v", template, err)
+				t.Fatalf("%s: does not verify what it signed: %v", text, err)
 			}
 			var want error
 			if strings.Contains(covered, what) {
 				want = scheme.Wrong
 			}
 			if change(r); p.Verify(r, providertest.Now) != want {
-				t.Errorf("%s with another %s: got %v, want %v", template, what, p.Verify(r, providertest.Now), want)
+				t.Errorf("%s with another %s: got %v, want %v", text, what, p.Verify(r, providertest.Now), want)
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// macPool keeps keyed hashes of one secret: keying one costs as much as
-// hashing a small body.
+// macPool keeps hashes that are keyed with one secret. Keying a hash costs as much
+// as hashing a small body.
 type macPool struct{ sync.Pool }
 
 type mac struct {
@@ -68,10 +68,12 @@ func (h *HMAC) verifyOne(e *template.Env, now time.Time) error {
 	return refusal
 }
 
-// maxTimestamps bounds how often one request can have its content hashed.
+// maxTimestamps is how many timestamps of one request are tried. Each costs a hash
+// of the content.
 const maxTimestamps = 4
 
-// alike returns how many candidates, from the first on, share what came along.
+// alike returns how many candidates, from the first on, have the same timestamp and
+// captures.
 func alike(candidates []template.Candidate) int {
 	for i := range candidates {
 		if candidates[i].Timestamp != candidates[0].Timestamp || candidates[i].Captured != candidates[0].Captured {
@@ -96,8 +98,8 @@ func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.C
 	return to
 }
 
-// match compares every signature with every key's, and returns the position of
-// the first key that made one; 0 if none did.
+// match compares every signature with every key's, and returns the position of the
+// first key that matches; 0 if none does.
 func (h *HMAC) match(e *template.Env, candidates []template.Candidate) (position int) {
 	for i, key := range slices.Backward(h.keys) {
 		m := key.Get().(*mac)
@@ -127,8 +129,8 @@ func (h *HMAC) trim(signature string) string {
 	return signature
 }
 
-// sum returns a signature in its encoding, in memory of m. It reports whether
-// the request has what is signed.
+// sum returns the signature of the request, encoded, in memory of m. It reports
+// whether the request has everything that is signed.
 func (h *HMAC) sum(m *mac, e *template.Env, signed template.Template) ([]byte, bool) {
 	m.Reset()
 	e.Secret = m.key
@@ -147,8 +149,8 @@ func (h *HMAC) Holds(r *template.Request) bool {
 	return slices.ContainsFunc(h.candidates(e, nil), h.fits)
 }
 
-// fits reports whether a signature is written as the scheme's are. What another
-// template takes for the signature may be one with a time before it.
+// fits reports whether a candidate can be decoded as a signature. A form of another
+// proof may have taken a signature with a time before it for the signature.
 func (h *HMAC) fits(c template.Candidate) bool {
 	_, err := decodeSignature(h.Encoding, c.Signature)
 	return err == nil

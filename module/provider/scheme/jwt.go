@@ -22,8 +22,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// JWT is a signed JSON Web Token in a header, or in the body. In a header it
-// says what the body's hash is; in the body it carries the payload.
+// JWT is a signed JSON Web Token in a header or in the body. A token in a header
+// claims the hash of the body; a token in the body carries the payload.
 type JWT struct {
 	// The template that gives the token, after Bearer or alone: {header.X-Name} or
 	// {json.field}. Default: {body}.
@@ -85,7 +85,7 @@ var jwtAlgorithms = map[string]algorithm{
 	"EdDSA": {Kind: "ed25519"},
 }
 
-// keyAPIs are what JWT.KeysFrom can be.
+// keyAPIs are the APIs that JWT.KeysFrom names.
 var keyAPIs = map[string]func(*Credentials) (keyFetch, error){"plaid": plaidKeys}
 
 // Provision checks the scheme and makes its keys.
@@ -280,11 +280,11 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var claims claims
-	if json.Unmarshal(token.Payload, &claims) != nil {
+	var said claims
+	if json.Unmarshal(token.Payload, &said) != nil {
 		return Malformed
 	}
-	if err := j.checkClaims(claims, r, now); err != nil {
+	if err := j.checkClaims(said, r, now); err != nil {
 		return err
 	}
 	r.Matched = position

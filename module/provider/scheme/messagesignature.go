@@ -100,16 +100,16 @@ func (m *MessageSignature) Compile() error {
 		return fmt.Errorf("unknown algorithm %q: want %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
 	}
 	m.algorithm = a
-	components := NonEmpty(m.Components)
+	names := NonEmpty(m.Components)
 	switch {
-	case len(components) > 0 || m.AnyComponents && m.Label != "":
+	case len(names) > 0 || m.AnyComponents && m.Label != "":
 	case m.AnyComponents:
-		components = []string{"@method", "content-digest"}
+		names = []string{"@method", "content-digest"}
 	default:
-		components = []string{"content-digest"}
+		names = []string{"content-digest"}
 	}
 	m.required = nil
-	for _, text := range components {
+	for _, text := range names {
 		name, params, _ := strings.Cut(text, ";")
 		if params != "" {
 			params = ";" + params
@@ -214,8 +214,8 @@ func (m *MessageSignature) find(r *template.Request) (*messageProof, error) {
 	return &messageProof{list, bytes}, nil
 }
 
-// Verify reports whether the signature was made with any key, covers what it
-// must, and is for this time.
+// Verify implements Scheme: some key must have made the signature, and the signature
+// must cover the required components and be for this time.
 func (m *MessageSignature) Verify(r *template.Request, now time.Time) error {
 	proof, err := m.find(r)
 	if err != nil {
@@ -345,7 +345,7 @@ func (m *MessageSignature) signing() []string {
 	return m.required
 }
 
-// put writes a header that has one member, under the label.
+// put writes a header with one member, under the label.
 func (m *MessageSignature) put(r *template.Request, name string, member httpsfv.Member) error {
 	d := httpsfv.NewDictionary()
 	d.Add(cmp.Or(m.Label, defaultLabel), member)

@@ -31,8 +31,8 @@ func Resolve(what string, configured []string) ([]string, error) {
 	return secrets, nil
 }
 
-// unknownPlaceholder is what is left of a placeholder that Caddy does not know.
-// As a secret it would be one that anybody can guess.
+// unknownPlaceholder matches a placeholder that Caddy does not know and leaves as it
+// is. As a secret, anybody could guess it.
 var unknownPlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]+\}$`)
 
 // ParseURL reads an absolute http or https URL, in which placeholders are resolved.
@@ -70,8 +70,8 @@ func ParseHTTPS(name, text string) (*url.URL, error) {
 	return u, nil
 }
 
-// resolved returns an option's value with its placeholders resolved; "" if it
-// is not set.
+// resolved returns an option's value with its placeholders resolved; "" if the
+// option is not set.
 func resolved(name, configured string) (string, error) {
 	if configured == "" {
 		return "", nil
@@ -83,7 +83,8 @@ func resolved(name, configured string) (string, error) {
 	return values[0], nil
 }
 
-// NonEmpty returns those of the values that are not those of an option without one.
+// NonEmpty returns the values that are not empty. An option that is not set leaves
+// an empty value.
 func NonEmpty(values []string) []string {
 	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
 }

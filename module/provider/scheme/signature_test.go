@@ -230,8 +230,8 @@ func TestPublicKeyForms(t *testing.T) {
 	key := providertest.ECKey(t, elliptic.P256())
 	text := providertest.PEMOf(t, key.Public())
 	block, _ := pem.Decode([]byte(text))
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example.com"}, NotAfter: providertest.Now}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	draft := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example.com"}, NotAfter: providertest.Now}
+	cert, err := x509.CreateCertificate(rand.Reader, draft, draft, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}

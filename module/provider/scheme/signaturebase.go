@@ -16,10 +16,10 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// maxComponents bounds what one signature can cover.
+// maxComponents is how many components one signature can cover.
 const maxComponents = 64
 
-// signatureBase returns what a signature of RFC 9421 is made over, and the
+// signatureBase returns the text that a signature of RFC 9421 signs, and the
 // identifiers of the components that it covers.
 func signatureBase(r *template.Request, external *url.URL, input *httpsfv.InnerList) (base string, covered []string, err error) {
 	if len(input.Items) > maxComponents {
@@ -48,7 +48,7 @@ func signatureBase(r *template.Request, external *url.URL, input *httpsfv.InnerL
 	return b.String(), covered, nil
 }
 
-// components are those of a request.
+// components gives the components of a request.
 type components struct {
 	r        *template.Request
 	external *url.URL
@@ -96,7 +96,7 @@ func (c *components) component(name string, params *httpsfv.Params) (string, err
 	return "", Malformed
 }
 
-// field returns the value of a header as it is signed.
+// field returns the value of a header in the form in which RFC 9421 signs it.
 func field(r *template.Request, name string) (string, error) {
 	if name != strings.ToLower(name) {
 		return "", Malformed
@@ -154,11 +154,11 @@ func (c *components) queryParam(u *url.URL, params *httpsfv.Params) (string, err
 	return "", Repeated
 }
 
-// escapeQuery writes a name or value as RFC 9421 wants it.
+// escapeQuery escapes a name or value as RFC 9421 requires.
 func escapeQuery(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
-// checkDigest holds the Content-Digest against the body. Every digest in it of
-// a known function must be right, and there must be one.
+// checkDigest checks the Content-Digest against the body. There must be a digest of
+// a known function, and every digest of one must be right.
 func checkDigest(r *template.Request) error {
 	digests, err := dictionary(r, "Content-Digest")
 	if err != nil {

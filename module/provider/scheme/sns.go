@@ -81,7 +81,7 @@ func (s *SNS) find(r *template.Request) (*snsMessage, error) {
 	return m, s.certificates.Check(m.certificate)
 }
 
-// text returns what is signed of a message.
+// text returns the text that SNS signs of a message.
 func (m *snsMessage) text() (string, error) {
 	names, known := snsSigned[m.fields["Type"]]
 	if !known {

@@ -14,8 +14,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// json returns the value at a path of the body: the text of a string, and
-// anything else as it is written. null and what is missing are "".
+// json returns the value at a path of the body: the text of a string, and any other
+// value as it is written. A null and a missing value give "".
 func (e *Env) json(path string) string {
 	if !e.soundJSON() {
 		return ""
@@ -46,11 +46,11 @@ func (e *Env) soundJSON() bool {
 	return e.jsonSound
 }
 
-// maxDepth is how deep arrays and objects may stand in each other.
+// maxDepth is how deep arrays and objects may be nested.
 const maxDepth = 256
 
-// SoundJSON reports whether a text is JSON in which no object names a field
-// twice. Of two, the app may take the one that was not signed.
+// SoundJSON reports whether a text is JSON in which no object has a name twice. Of
+// two values with one name, the app may take the one that was not signed.
 func SoundJSON(text []byte) bool {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -60,7 +60,7 @@ func SoundJSON(text []byte) bool {
 		token, err := d.Token()
 		switch {
 		case err != nil:
-			return err == io.EOF && len(objects) == 0 && !first
+			return errors.Is(err, io.EOF) && len(objects) == 0 && !first
 		case len(objects) == 0 && !first: // a second text behind the first
 			return false
 		case len(objects) > maxDepth:
@@ -106,8 +106,8 @@ func (e *Env) form() ([]byte, error) {
 	return e.Request.Body, nil
 }
 
-// errMislabelled is for JSON that is declared as a form. Rules read it as JSON: what
-// is signed must not stand in a string of it.
+// errMislabelled refuses JSON that is declared as a form. Rules read such a body as
+// JSON, so a proof must not read a field in one of its strings.
 var errMislabelled = errors.New("the form is JSON")
 
 func isJSON(text []byte) bool {
@@ -120,8 +120,8 @@ func mediaType(contentType string) string {
 	return strings.ToLower(strings.TrimSpace(before))
 }
 
-// FormValues returns the fields of the form that the body is. There is an error if
-// it is one that cannot be read.
+// FormValues returns the fields of the body, if the body is a form. A form that
+// cannot be read is an error.
 func (e *Env) FormValues() (url.Values, error) {
 	if e.fields == nil && e.badForm == nil {
 		e.fields, e.badForm = e.readForm()
@@ -140,8 +140,8 @@ func (e *Env) readForm() (url.Values, error) {
 	return ParsePairs(string(form))
 }
 
-// ParsePairs reads the name=value pairs of a query or form. Nothing of it counts if
-// any cannot be read.
+// ParsePairs reads the name=value pairs of a query or form. If any pair cannot be
+// read, ParsePairs returns none.
 func ParsePairs(text string) (url.Values, error) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
@@ -150,7 +150,7 @@ func ParsePairs(text string) (url.Values, error) {
 	return values, nil
 }
 
-// maxParts bounds the parts of a multipart form that are looked at.
+// maxParts is how many parts of a multipart form are read.
 const maxParts = 256
 
 func parseMultipart(contentType string, body []byte) (url.Values, error) {
@@ -165,7 +165,7 @@ func parseMultipart(contentType string, body []byte) (url.Values, error) {
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for range maxParts {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return values, nil
 		}
 		if err != nil {
