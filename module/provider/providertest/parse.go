@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/presets"
 	"net/textproto"
 	"net/url"
 	"os"
@@ -20,12 +19,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/tidwall/gjson"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/presets"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
 // Now is when the tests happen.

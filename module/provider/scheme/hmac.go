@@ -20,9 +20,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // HMAC is the scheme of most providers: a keyed hash over the body, and often over a
