@@ -79,7 +79,7 @@ func resolvedConditions(conditions []Condition) ([]Condition, error) {
 			return nil, err
 		}
 		var err error
-		if c.texts, err = scheme.Resolve("value", scheme.Given(c.Is)); err != nil {
+		if c.texts, err = scheme.Resolve("value", scheme.NonEmpty(c.Is)); err != nil {
 			return nil, err
 		}
 		if len(c.texts) == 0 && len(c.Is) > 0 { // of options that are not set

@@ -69,7 +69,7 @@ func CheckerOf(p Provider) Checker {
 	return nil
 }
 
-// Profile is what the gateway knows about a provider besides its proof.
+// Profile is what the gateway must know about a provider besides its proof.
 type Profile struct {
 	// Methods that the provider uses.
 	Methods []string

@@ -16,9 +16,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // Ignisign is the scheme of that name: a token in the body, which a call to
@@ -66,7 +67,7 @@ func (g *Ignisign) Provision(c *Credentials) (err error) {
 	if g.AppID == "" || g.AppEnv == "" {
 		return errors.New("ignisign needs app_id and app_env, and both must have a value")
 	}
-	apiKeys, err := Resolve("api_key", Given(g.APIKeys))
+	apiKeys, err := Resolve("api_key", NonEmpty(g.APIKeys))
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (g *Ignisign) Describe() string {
 // Observe implements Scheme.
 func (g *Ignisign) Observe(*template.Request, *Reading) {}
 
-// ignisignEvent is what every webhook of Ignisign has.
+// ignisignEvent are the fields that every webhook of Ignisign has.
 type ignisignEvent struct {
 	AppID     string          `json:"appId"`
 	AppEnv    string          `json:"appEnv"`
@@ -122,7 +123,7 @@ type ignisignEvent struct {
 	Token     json.RawMessage `json:"verificationToken"`
 }
 
-// Verify implements Scheme with what can be told without a call.
+// Verify implements Scheme: it checks everything but the token, which needs a call.
 func (g *Ignisign) Verify(r *template.Request, _ time.Time) error {
 	r.Matched = 0 // Check will tell
 	var event ignisignEvent
@@ -166,7 +167,8 @@ func (g *Ignisign) Check(ctx context.Context, r *template.Request) Verdict {
 	return verdict
 }
 
-// ask makes the call with one key. refused says that the API did not accept it.
+// ask makes the call with one key. refused reports that the API did not accept the
+// key.
 func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v Verdict, refused bool) {
 	bearer, fresh, err := key.get(ctx, g)
 	if err != nil {
@@ -190,8 +192,8 @@ func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v V
 	return readVerdict(status, reply), false
 }
 
-// readVerdict tells what the API's answer means. Only a plain isValid: true
-// with a status of success is one that vouches for the event.
+// readVerdict reads the API's answer. Only isValid: true with a status of success
+// vouches for the event.
 func readVerdict(status int, reply []byte) Verdict {
 	var answer struct {
 		IsValid         *bool `json:"isValid"`
@@ -221,8 +223,8 @@ func readVerdict(status int, reply []byte) Verdict {
 	return Verdict{Outcome: Used, Sent: true, Reason: "the API says that the token is not valid"}
 }
 
-// post sends JSON to the API and returns what it answers. Its errors hold
-// neither key nor token.
+// post sends JSON to the API and returns the answer. Its errors hold neither key nor
+// token.
 func (g *Ignisign) post(ctx context.Context, path, bearer string, content map[string]string) (int, []byte, error) {
 	body, err := json.Marshal(content)
 	if err != nil {
@@ -261,8 +263,8 @@ type ignisignKey struct {
 
 var errKeyRefused = errors.New("the API does not accept the secret")
 
-// get returns what to authorize with, exchanging the secret if need be. fresh
-// says that it will not get better by asking again.
+// get returns the bearer to authorize with. It exchanges the secret if need be.
+// fresh reports that another try would give the same bearer.
 func (k *ignisignKey) get(ctx context.Context, g *Ignisign) (bearer string, fresh bool, err error) {
 	k.mu.Lock()
 	bearer = k.bearer

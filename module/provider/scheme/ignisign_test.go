@@ -312,9 +312,9 @@ func TestIgnisignCutOff(t *testing.T) {
 
 // TestMatchedByCall asks with each key until the API accepts one.
 func TestMatchedByCall(t *testing.T) {
-	api := newAPI(t, says(200, isValid))
-	api.accepted = []string{"k3y-2"}
-	p := ignisignAt(t, api.URL, "api_key k3y-1 k3y-2 k3y-3\ntoken header X-Guard g")
+	stand := newAPI(t, says(200, isValid))
+	stand.accepted = []string{"k3y-2"}
+	p := ignisignAt(t, stand.URL, "api_key k3y-1 k3y-2 k3y-3\ntoken header X-Guard g")
 	if n := p.Profile().Secrets; n != 3 {
 		t.Errorf("announces %d secrets", n)
 	}
