@@ -267,10 +267,7 @@ func (e *Engine) conclude(f inFlight, ev *Event, earlier bool, r ruling) {
 		reason := fmt.Sprintf("gave up after %v: %s", e.timing.CheckFor, r.Reason)
 		err = e.updateHeld(f, func(ev *Event) { ev.makeUncertain(reason, now) })
 	default:
-		due := now.Add(doubled(e.timing.FirstRecheck, e.timing.LongestRecheck, ev.Check.Calls-1))
-		if r.Overloaded {
-			due = e.snapshot.Load().room(ev.Source).resumes()
-		}
+		due := e.snapshot.Load().room(ev.Source).again(ev, r.Overloaded, now)
 		err = e.updateHeld(f, func(stored *Event) {
 			stored.Check = Check{
 				Due: due, Calls: ev.Check.Calls, Sent: earlier || r.Sent, Reason: r.Reason,

@@ -41,6 +41,8 @@ type waitingRoom struct {
 	ailing  time.Time              // when the first of the last calls without an outcome ended; zero if the last call had one
 	pauses  int                    // in a row that the provider has asked for
 	resume  time.Time              // when the last of them ends
+
+	hastened time.Time // when all events became due last
 }
 
 // heldEvent is a held event in a waiting room.
@@ -48,6 +50,7 @@ type heldEvent struct {
 	id      ID
 	address netip.Addr
 	due     time.Time
+	called  time.Time // when the last call began
 	state   heldState
 	pool    *share.Pool
 	claim   share.Claim
@@ -193,7 +196,7 @@ func (r *waitingRoom) begin(id ID, now time.Time) (begun bool, reason string) {
 	case r.callsFor(h.address) >= maxCallsEach:
 		return false, "too many calls are under way for its address"
 	}
-	r.call(h)
+	r.call(h, now)
 	return true, ""
 }
 
@@ -213,8 +216,8 @@ func (r *waitingRoom) limit() int {
 	return maxCalls
 }
 
-func (r *waitingRoom) call(h *heldEvent) {
-	h.state = heldCalling
+func (r *waitingRoom) call(h *heldEvent, now time.Time) {
+	h.state, h.called = heldCalling, now
 	r.sender(h.address).calls++
 	r.calls++
 }
@@ -258,7 +261,7 @@ func (r *waitingRoom) next(now time.Time) (id ID, begun bool, again time.Time) {
 			r.queue(s)
 		}
 		if h.state != heldGone {
-			r.call(h)
+			r.call(h, now)
 			return h.id, true, time.Time{}
 		}
 		if s.calls == 0 && !s.inTurn {
@@ -306,15 +309,23 @@ func (r *waitingRoom) note(v Verdict, now time.Time) (pause time.Duration) {
 	return pause
 }
 
-// resumes returns when calls may be made again.
-func (r *waitingRoom) resumes() time.Time {
+// again returns when the next call for an event is due, after one without an outcome.
+func (r *waitingRoom) again(ev *Event, overloaded bool, now time.Time) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.resume
+	h := r.events[ev.ID]
+	switch {
+	case overloaded:
+		return r.resume
+	case h != nil && !h.called.After(r.hastened): // the provider was not well yet
+		return now.Add(r.first)
+	}
+	return now.Add(doubled(r.first, r.longest, ev.Check.Calls-1))
 }
 
 // hasten makes all events due. The provider is well again.
 func (r *waitingRoom) hasten(now time.Time) {
+	r.hastened = now
 	for _, h := range r.later.events {
 		if h.due.After(now) {
 			h.due = now
