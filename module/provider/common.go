@@ -96,6 +96,7 @@ func (c *Common) guard(p *Profile) {
 	if c.Token == nil {
 		return
 	}
+	p.HasToken = true
 	p.Secrets = c.Token.Traits().Keys
 	p.SecretHeaders = append(p.SecretHeaders, c.Token.Traits().SecretHeaders...)
 }

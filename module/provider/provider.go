@@ -102,6 +102,8 @@ type Profile struct {
 	SignsID bool
 	// SignsURL says that Verify reads Request.Public.
 	SignsURL bool
+	// HasToken says that a token guards the source, on top of the proof.
+	HasToken bool
 	// Samples returns realistic webhooks, one for each documented event. It is
 	// nil where there are none.
 	Samples func() []Sample

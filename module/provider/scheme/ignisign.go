@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -171,6 +172,10 @@ func (g *Ignisign) Check(ctx context.Context, r *template.Request) Verdict {
 // key.
 func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v Verdict, refused bool) {
 	bearer, fresh, err := key.get(ctx, g)
+	var busy *overloaded
+	if errors.As(err, &busy) {
+		return busy.verdict(false), false
+	}
 	if err != nil {
 		return Verdict{Reason: err.Error()}, errors.Is(err, errKeyRefused)
 	}
@@ -180,6 +185,8 @@ func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v V
 		"/v4/tokens/webhook-verification/checking-consumption", bearer,
 		map[string]string{"token": token, "appId": g.AppID, "appEnv": g.AppEnv})
 	switch {
+	case errors.As(err, &busy):
+		return busy.verdict(true), false
 	case err != nil:
 		return Verdict{Sent: sent.Load(), Reason: err.Error()}, false
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
@@ -223,6 +230,22 @@ func readVerdict(status int, reply []byte) Verdict {
 	return Verdict{Outcome: Used, Sent: true, Reason: "the API says that the token is not valid"}
 }
 
+// overloaded is the error of a call that the API refused because there are too many.
+type overloaded struct {
+	status int
+	pause  time.Duration
+}
+
+func (o *overloaded) Error() string {
+	return fmt.Sprintf("the API answered %d: too many calls", o.status)
+}
+
+// verdict returns what the answer means. sent says that it answers the call that uses
+// the token up: most likely that was refused unread, but nobody promises that.
+func (o *overloaded) verdict(sent bool) Verdict {
+	return Verdict{Sent: sent, Reason: o.Error(), Overloaded: true, RetryAfter: o.pause}
+}
+
 // post sends JSON to the API and returns the answer. Its errors hold neither key nor
 // token.
 func (g *Ignisign) post(ctx context.Context, path, bearer string, content map[string]string) (int, []byte, error) {
@@ -245,6 +268,10 @@ func (g *Ignisign) post(ctx context.Context, path, bearer string, content map[st
 		return 0, nil, fmt.Errorf("calling the API: %w", err)
 	}
 	defer resp.Body.Close()
+	pause := httpclient.RetryAfter(resp.Header, time.Now())
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && pause > 0 {
+		return 0, nil, &overloaded{resp.StatusCode, pause}
+	}
 	reply, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
 		return 0, nil, fmt.Errorf("reading the API's answer: %w", err)

@@ -150,6 +150,10 @@ type Verdict struct {
 	Matched int
 	// Reason says why, in words without secrets.
 	Reason string
+	// Overloaded says that the provider asks for fewer calls, and RetryAfter for how
+	// long none is to be made; 0 when it does not say.
+	Overloaded bool
+	RetryAfter time.Duration
 }
 
 // Outcome is what a Check says about a proof.
