@@ -41,7 +41,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{root, append([]string{operate, module}, leaves...), nil},
 		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
-		{provider, []string{syntax}, []string{caddyHTTP}},
+		{provider, []string{syntax, payload}, []string{caddyHTTP}},
 		{queue, nil, []string{caddyHTTP}},
 		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
 		{client, nil, []string{caddyHTTP}},
