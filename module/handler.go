@@ -50,6 +50,7 @@ type Handler struct {
 	logger       *zap.Logger
 	app          *App
 	providerName string
+	secrets      []string // of the configuration
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
@@ -110,7 +111,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.app, h.logger = app.(*App), ctx.Logger()
+	h.app = app.(*App)
+	h.logger = h.app.secrets.maskLog(ctx.Logger())
 	if err := h.provisionProvider(ctx); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
@@ -127,7 +129,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName = inlineName(h.ProviderRaw)
+	h.providerName, h.secrets = inlineName(h.ProviderRaw), secretsIn(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
@@ -187,7 +189,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	for _, route := range h.Routes {
-		if err := route.provision(ctx, server, h.Source); err != nil {
+		if err := route.provision(ctx, server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
 		if err := route.Sign.provision(h); err != nil {
