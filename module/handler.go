@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
@@ -50,7 +51,8 @@ type Handler struct {
 	logger       *zap.Logger
 	app          *App
 	providerName string
-	secrets      []string // of the configuration
+	secrets      []string   // of the configuration
+	external     []*url.URL // at which the provider knows the source
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
@@ -129,7 +131,8 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName, h.secrets = inlineName(h.ProviderRaw), secretsIn(h.ProviderRaw)
+	h.providerName = inlineName(h.ProviderRaw)
+	h.secrets, h.external = secretsIn(h.ProviderRaw), externalURLs(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
@@ -191,6 +194,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	for _, route := range h.Routes {
 		if err := route.provision(ctx, server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
+		}
+		if chain, ok := route.transport.(*chain); ok {
+			h.quiet(ctx, chain.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
