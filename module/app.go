@@ -103,7 +103,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		Backend:   a.backend,
 		Retention: queue.Retention{Done: time.Duration(a.Retain), Failed: time.Duration(a.RetainDead)},
 		Sources:   make(map[string]*queue.Source),
-		Observer:  observer{a.logger},
+		Observer:  observer{a.logger, a.Mask},
 		Logger:    a.logger,
 	}
 	a.open = sync.OnceValues(a.openEngine)
