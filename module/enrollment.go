@@ -52,6 +52,7 @@ func (h *Handler) enroll(hook *webhook, secret string) error {
 	}
 	isNew, err := h.enrollment.accept(secret, hook.received)
 	if isNew {
+		h.app.secrets.forget()
 		h.logger.Info("a secret was delivered and is in use", zap.String("source", h.Source),
 			zap.String("client_ip", clientIP(hook.Request)))
 	}
@@ -168,6 +169,16 @@ func (e *enrollment) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.secrets)
+}
+
+// all returns the secrets.
+func (e *enrollment) all() []string {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.texts()
 }
 
 func (e *enrollment) has(secret string) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
@@ -50,6 +51,8 @@ type Handler struct {
 	logger       *zap.Logger
 	app          *App
 	providerName string
+	secrets      []string   // of the configuration
+	external     []*url.URL // at which the provider knows the source
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
@@ -117,7 +120,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.app, h.logger = app.(*App), ctx.Logger()
+	h.app = app.(*App)
+	h.logger = h.app.secrets.maskLog(ctx.Logger())
 	if err := h.provisionProvider(ctx); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
@@ -135,6 +139,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
 	h.providerName = inlineName(h.ProviderRaw)
+	h.secrets, h.external = secretsIn(h.ProviderRaw), externalURLs(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
@@ -194,8 +199,11 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	for _, route := range h.Routes {
-		if err := route.provision(ctx, server, h.Source); err != nil {
+		if err := route.provision(ctx, server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
+		}
+		if chain, ok := route.transport.(*chain); ok {
+			h.quiet(ctx, chain.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
