@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -24,7 +25,8 @@ type Guard struct {
 
 	// The addresses and networks that may send: IP addresses, CIDR ranges,
 	// private_ranges, or published, which stands for those that the provider
-	// publishes.
+	// publishes. One text may hold several, with commas or white space between them.
+	// Placeholders are resolved when the configuration loads.
 	AllowIPs []string `json:"allow_ips,omitempty"`
 
 	// Further sources of addresses that may send.
@@ -79,7 +81,11 @@ func (g *Guard) provisionAllowed(dir string) error {
 	if ranges == nil {
 		ranges = new(provider.Ranges)
 	}
-	prefixes, err := parseRanges(g.AllowIPs, ranges.List)
+	allowed, err := splitRanges(g.AllowIPs)
+	if err != nil {
+		return err
+	}
+	prefixes, err := parseRanges(allowed, ranges.List)
 	if err != nil {
 		return err
 	}
@@ -90,7 +96,25 @@ func (g *Guard) provisionAllowed(dir string) error {
 	return err
 }
 
-func (g *Guard) allowsPublished() bool { return slices.Contains(g.AllowIPs, published) }
+func (g *Guard) allowsPublished() bool {
+	allowed, err := splitRanges(g.AllowIPs)
+	return err == nil && slices.Contains(allowed, published)
+}
+
+// splitRanges resolves placeholders and splits texts that hold several addresses or
+// networks, as a variable of the environment may.
+func splitRanges(texts []string) (ranges []string, err error) {
+	repl := caddy.NewReplacer()
+	for _, text := range texts {
+		resolved, err := repl.ReplaceOrErr(text, true, true)
+		several := strings.FieldsFunc(resolved, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+		if err != nil || len(several) == 0 {
+			return nil, fmt.Errorf("%q has no value", text)
+		}
+		ranges = append(ranges, several...)
+	}
+	return ranges, nil
+}
 
 // start begins to fetch addresses.
 func (g *Guard) start() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,6 +50,7 @@ type Handler struct {
 
 	logger       *zap.Logger
 	app          *App
+	server       *caddyhttp.Server // which has the source; nil where nothing says which
 	providerName string
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
@@ -61,6 +63,8 @@ type Handler struct {
 	idValue      *rules.Value // nil: the hash stands in
 	window       time.Duration
 	requests     requestCounters
+	legacy       bool                    // a weaker scheme is asked for
+	untrusted    *atomic.Pointer[string] // the last peer that may be a proxy nobody named
 }
 
 // Dedup says how duplicates are recognized.
@@ -127,7 +131,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName = inlineName(h.ProviderRaw)
+	h.providerName, h.legacy, h.untrusted = inlineName(h.ProviderRaw), isLegacy(h.ProviderRaw), new(atomic.Pointer[string])
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
@@ -185,9 +189,12 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.provisionEnrollment(); err != nil {
 		return err
 	}
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if err := h.checkServer(); err != nil {
+		return err
+	}
 	for _, route := range h.Routes {
-		if err := route.provision(ctx, server, h.Source); err != nil {
+		if err := route.provision(ctx, h.server, h.Source); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
 		if err := route.Sign.provision(h); err != nil {

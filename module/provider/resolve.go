@@ -3,7 +3,6 @@ package provider
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,20 +19,19 @@ func resolve(what string, configured []string) ([]string, error) {
 	for i, text := range configured {
 		var err error
 		secrets[i], err = repl.ReplaceOrErr(text, true, false)
-		switch {
-		case err != nil || strings.TrimSpace(secrets[i]) == "":
+		if err != nil || strings.TrimSpace(secrets[i]) == "" {
 			// A part that resolves to nothing leaves what anybody can guess.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
-		case secrets[i] == text && unknownPlaceholder.MatchString(text):
-			return nil, fmt.Errorf("%s %d: there is no placeholder %s", what, i+1, text)
+		}
+		if !isSecret(what) {
+			continue
+		}
+		if secrets[i], err = checkShape(text, secrets[i]); err != nil {
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
 	}
 	return secrets, nil
 }
-
-// unknownPlaceholder is what is left of a placeholder that Caddy does not know.
-// As a secret it would be one that anybody can guess.
-var unknownPlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]+\}$`)
 
 // parseURL reads an absolute http or https URL, in which placeholders are resolved.
 func parseURL(text string) (*url.URL, error) {
