@@ -10,7 +10,13 @@ import (
 // checkShape refuses a value that is what is left of a placeholder, or that holds
 // more than the secret. Either could be guessed, or would never match. configured is
 // what stands in the configuration. It returns the value as it is used.
-func checkShape(configured, value string) (string, error) {
+func checkShape(what, configured, value string) (string, error) {
+	if found := unknownPlaceholder.FindString(value); found != "" && configured == value && (isSecret(what) || found == value) {
+		return "", fmt.Errorf("there is no placeholder %s", found)
+	}
+	if !isSecret(what) {
+		return value, nil
+	}
 	trimmed := strings.TrimSpace(value)
 	// Some consoles show the version of the signature in front of the secret.
 	if secret, shown := strings.CutPrefix(trimmed, "v1,whsec_"); shown {
@@ -19,8 +25,6 @@ func checkShape(configured, value string) (string, error) {
 	switch {
 	case strings.Contains(configured, "{file."):
 		return value, nil // what a file holds is meant as it is
-	case configured == value && unknownPlaceholder.MatchString(value):
-		return "", fmt.Errorf("there is no placeholder %s", unknownPlaceholder.FindString(value))
 	case placeholderShape.MatchString(trimmed):
 		return "", errors.New("it looks like a placeholder that nothing has replaced; write {env.NAME} or {file./path/of/it}. A secret that does look so is taken from a file")
 	case len(trimmed) > 2 && trimmed[0] == trimmed[len(trimmed)-1] && strings.ContainsRune("\"'`", rune(trimmed[0])):

@@ -23,10 +23,7 @@ func resolve(what string, configured []string) ([]string, error) {
 			// A part that resolves to nothing leaves what anybody can guess.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
 		}
-		if !isSecret(what) {
-			continue
-		}
-		if secrets[i], err = checkShape(text, secrets[i]); err != nil {
+		if secrets[i], err = checkShape(what, text, secrets[i]); err != nil {
 			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
 	}
