@@ -160,7 +160,7 @@ func parseRanges(ranges, known []string) (prefixes []netip.Prefix, err error) {
 func (g *Guard) admit(r *http.Request) error {
 	switch {
 	case !g.InsecureHTTP && !isHTTPS(r):
-		return refusedPlainHTTP
+		return plainHTTP(r)
 	case !g.guarded || g.allows(r):
 		return nil
 	case g.published != nil && !g.published.known.Load():
@@ -168,6 +168,19 @@ func (g *Guard) admit(r *http.Request) error {
 	default:
 		return refusedAddress
 	}
+}
+
+// plainHTTP refuses a request that did not come over HTTPS, and says what the
+// server went by.
+func plainHTTP(r *http.Request) error {
+	refused := *refusedPlainHTTP
+	switch {
+	case fromTrustedProxy(r):
+		refused.detail += ": the proxy's X-Forwarded-Proto does not end with https"
+	case r.Header[forwardedProto] != nil:
+		refused.detail += "; the peer sends X-Forwarded-Proto: if it is your proxy, name it in trusted_proxies"
+	}
+	return &refused
 }
 
 // isHTTPS reports whether the client's connection is encrypted: the connection to
