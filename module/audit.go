@@ -2,7 +2,6 @@ package module
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -33,8 +32,16 @@ func (f Finding) String() string {
 }
 
 // Findings returns what the configuration gives up, and what is seen while it runs.
-// The error says why the configuration would not start.
-func (a *App) Findings() ([]Finding, error) { return a.findings(), checkSites(a.servers()) }
+// The errors say why the configuration would not start.
+func (a *App) Findings() ([]Finding, []error) {
+	var reasons []error
+	for _, err := range []error{checkPlaces(a.servers()), checkHosts(a.servers())} {
+		if err != nil {
+			reasons = append(reasons, err)
+		}
+	}
+	return a.findings(), reasons
+}
 
 func (a *App) findings() []Finding {
 	findings := auditServers(a.servers())
@@ -162,7 +169,10 @@ func isLegacy(raw json.RawMessage) bool {
 
 // checkSites refuses what only the routes around sources show.
 func checkSites(servers map[string]*caddyhttp.Server) error {
-	return errors.Join(checkPlaces(servers), checkHosts(servers))
+	if err := checkPlaces(servers); err != nil {
+		return err
+	}
+	return checkHosts(servers)
 }
 
 // checkHosts refuses a source whose provider signs the host where any host reaches the

@@ -14,6 +14,7 @@ func init() { caddy.RegisterModule(Admin{}) }
 
 // Admin is the gateway's part of Caddy's admin API:
 //
+//	GET  /webhook_gateway/audit
 //	GET  /webhook_gateway/sources
 //	POST /webhook_gateway/sources/{source}/send?url=…&event=…&tamper=true[&count=…&rate=…&concurrency=…]
 //	POST /webhook_gateway/sources/{source}/rules           the body is a raw request
@@ -47,6 +48,7 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 
 // The paths of the endpoints.
 const (
+	auditPath   = "/webhook_gateway/audit"
 	sourcesPath = "/webhook_gateway/sources"
 	eventsPath  = "/webhook_gateway/events"
 	deadPath    = "/webhook_gateway/dead"
@@ -57,6 +59,7 @@ const (
 // Routes implements caddy.AdminRouter.
 func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
+		{Pattern: "GET " + auditPath, Handler: serve(auditRunning)},
 		{Pattern: "GET " + sourcesPath, Handler: serve(listSources)},
 		{Pattern: "POST " + sourcesPath + "/{source}/send", Handler: serve(sendSamples)},
 		{Pattern: "POST " + sourcesPath + "/{source}/rules", Handler: serve(askRules)},
