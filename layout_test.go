@@ -11,7 +11,7 @@ const self = "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 
 // TestImportsRunOneWay holds what each package may know:
 //
-//	cmd -> root -> operate -> module -> {provider, queue, rules} -> payload
+//	cmd -> root -> operate -> module -> {presets -> provider -> scheme -> template}, queue, rules
 func TestImportsRunOneWay(t *testing.T) {
 	const (
 		root     = self
@@ -22,6 +22,9 @@ func TestImportsRunOneWay(t *testing.T) {
 		durable  = self + "/module/internal/durable"
 		share    = self + "/module/internal/share"
 		provider = self + "/module/provider"
+		presets  = provider + "/presets"
+		scheme   = provider + "/scheme"
+		template = provider + "/template"
 		queue    = self + "/module/queue"
 		disk     = self + "/module/queue/disk"
 		rules    = self + "/rules"
@@ -31,7 +34,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{provider, client, syntax, durable, share, queue, disk, rules, payload}
+	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -41,7 +44,10 @@ func TestImportsRunOneWay(t *testing.T) {
 		{root, append([]string{operate, module}, leaves...), nil},
 		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
-		{provider, []string{syntax}, []string{caddyHTTP}},
+		{presets, []string{provider, scheme, template, syntax, payload}, []string{caddyHTTP}},
+		{provider, []string{scheme, template, syntax, payload}, []string{caddyHTTP}},
+		{scheme, []string{template, syntax, payload}, []string{caddyHTTP}},
+		{template, []string{payload}, []string{caddy}},
 		{queue, nil, []string{caddyHTTP}},
 		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
 		{client, nil, []string{caddyHTTP}},

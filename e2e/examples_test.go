@@ -39,8 +39,7 @@ func runExample(t *testing.T, file string) {
 	t.Cleanup(api.Close)
 	g := newGateway(t)
 	g.config = filepath.Join(g.dir, "config.json")
-	// strict_sni_host asks for a name in the URL.
-	g.https, g.http = strings.Replace(g.https, "127.0.0.1", "localhost", 1), strings.Replace(g.http, "127.0.0.1", "localhost", 1)
+	g.useName()
 	site := "https://" + g.https
 	if strings.Contains(readFile(t, file), "SITE:http://") {
 		site = "http://" + g.http
@@ -72,6 +71,11 @@ func runExample(t *testing.T, file string) {
 		app.waitFor(t, before+1)
 	}
 	checkFence(t, g, app, site, readFile(t, file))
+}
+
+// useName has URLs of the gateway name the host, which strict_sni_host asks for.
+func (g *gateway) useName() {
+	g.https, g.http = strings.Replace(g.https, "127.0.0.1", "localhost", 1), strings.Replace(g.http, "127.0.0.1", "localhost", 1)
 }
 
 // sourcePath finds the paths of sources in a Caddyfile.

@@ -40,6 +40,7 @@ func TestTracing(t *testing.T) {
 	})
 	g := newGateway(t)
 	g.config = g.dir + "/config.json"
+	g.useName()
 	g.env = append(g.env, "SITE=https://"+g.https, "APP="+app.address, "INSIGNER_SECRET="+insignerSecret,
 		"OTEL_TRACES_EXPORTER=console", "OTEL_BSP_SCHEDULE_DELAY=50")
 	g.runAdapted("../examples/tracing.caddyfile")

@@ -9,6 +9,7 @@
 package module
 
 import (
-	// Registers the embedded queue.
+	// Registers the presets of providers, and the embedded queue.
+	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/presets"
 	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/disk"
 )

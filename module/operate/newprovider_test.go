@@ -58,7 +58,7 @@ func TestAddingAProvider(t *testing.T) {
 	if checked != 2 {
 		t.Errorf("%d commands were checked", checked)
 	}
-	source, err := os.ReadFile("../provider/presets_communication.go")
+	source, err := os.ReadFile("../provider/presets/communication.go")
 	if preset := strings.ReplaceAll(fenced(page, "go")[0], "\n", "\n\t"); err != nil || !strings.Contains(string(source), preset) {
 		t.Errorf("the preset is not the one of the page (%v)", err)
 	}

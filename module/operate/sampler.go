@@ -90,7 +90,7 @@ func sampleEvents(p provider.Provider) (events []string) {
 
 // sampleValues are what a sample needs from the configuration.
 func sampleValues(p provider.Provider) map[string]string {
-	if configured, ok := p.(interface{ SampleValues() map[string]string }); ok {
+	if configured, ok := p.(provider.SampleFiller); ok {
 		return configured.SampleValues()
 	}
 	return nil

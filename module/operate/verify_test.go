@@ -19,57 +19,12 @@ import (
 
 	// Configurations that are read need Caddy's own modules.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
 
-// vector is what TestVerifyVectors needs of one in ../provider/testdata/vectors.json.
-type vector struct {
-	ID, Provider, Type, Method, URL, Body, Expected string
-
-	Secret      any
-	Headers     map[string]string
-	Now         float64
-	Tolerance   int  `json:"tolerance_s"`
-	ConfigError bool `json:"config_error"`
-	NoKey       bool `json:"no_key"`
-	Response    *struct {
-		Status int
-		Body   string
-	}
-	Echo struct {
-		VerifyToken string `json:"verify_token"`
-	}
-	APIReply *struct {
-		Status int
-		JSON   json.RawMessage
-	} `json:"api_reply"`
-	options map[string]any
-}
-
-// vectorOptions are the fields of a vector that are options of the preset.
-var vectorOptions = []string{"public_key", "certificate", "app_id", "app_env", "app_key", "webhook_id", "hash",
-	"encoding", "client_ids", "endpoint", "algorithm", "label", "topic", "secret_secondary"}
-
-func readVectors(t *testing.T) (vectors []*vector) {
-	t.Helper()
-	content, err := os.ReadFile("../provider/testdata/vectors.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var fields []map[string]any
-	if err := json.Unmarshal(content, &vectors); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(content, &fields); err != nil {
-		t.Fatal(err)
-	}
-	for i := range vectors {
-		vectors[i].options = fields[i]
-	}
-	return vectors
-}
-
-// raw writes the request of a vector as it stands on the wire.
-func (v *vector) raw(t *testing.T) string {
+// rawOf writes the request of a vector as it stands on the wire.
+func rawOf(t *testing.T, v *providertest.Vector) string {
 	t.Helper()
 	target := "/"
 	if v.URL != "" {
@@ -87,24 +42,18 @@ func (v *vector) raw(t *testing.T) string {
 	return b.String() + "\r\n" + v.Body
 }
 
-// arguments are those of the command line for a vector.
-func (v *vector) arguments(t *testing.T) (args []string) {
+// argumentsOf are those of the command line for a vector.
+func argumentsOf(t *testing.T, v *providertest.Vector) (args []string) {
 	t.Helper()
 	args = []string{"--provider", v.Provider}
-	each := func(value any, do func(text string)) {
-		switch value := value.(type) {
-		case string:
-			do(value)
-		case []any:
-			for _, text := range value {
-				do(text.(string))
-			}
-		}
+	for _, secret := range providertest.Texts(v.Secret) {
+		args = append(args, "--secret", secret)
 	}
-	each(v.Secret, func(text string) { args = append(args, "--secret", text) })
 	option := func(name, value string) { args = append(args, "--option", name+"="+value) }
-	for _, name := range vectorOptions {
-		each(v.options[name], func(text string) { option(name, text) })
+	for _, name := range providertest.VectorOptions {
+		for _, text := range providertest.Texts(v.Options[name]) {
+			option(name, text)
+		}
 	}
 	if v.Echo.VerifyToken != "" {
 		option("verify_token", v.Echo.VerifyToken)
@@ -113,13 +62,8 @@ func (v *vector) arguments(t *testing.T) (args []string) {
 		option("tolerance", fmt.Sprintf("%ds", v.Tolerance))
 	}
 	if v.APIReply != nil {
-		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(v.APIReply.Status)
-			w.Write(v.APIReply.JSON)
-		}))
-		t.Cleanup(api.Close)
 		option("api_key", "key")
-		option("api_url", api.URL)
+		option("api_url", v.StandIn(t))
 	}
 	if v.URL != "" {
 		args = append(args, "--url", v.URL)
@@ -144,9 +88,9 @@ func runVerify(raw string, args ...string) (out string, err error) {
 
 // TestVerifyVectors runs the command on the providers' vectors.
 func TestVerifyVectors(t *testing.T) {
-	for _, v := range readVectors(t) {
+	for _, v := range providertest.ReadVectors(t) {
 		t.Run(v.ID, func(t *testing.T) {
-			out, err := runVerify(v.raw(t), v.arguments(t)...)
+			out, err := runVerify(rawOf(t, v), argumentsOf(t, v)...)
 			first, _, _ := strings.Cut(out, "\n")
 			_, answer, _ := strings.Cut(out, "\n\n")
 			switch {
@@ -169,7 +113,7 @@ func TestVerifyVectors(t *testing.T) {
 			case err != nil || !strings.HasPrefix(first, "valid"):
 				t.Errorf("printed %s", out)
 			}
-			for name, secret := range map[string]any{"secret": v.Secret, "secondary": v.options["secret_secondary"]} {
+			for name, secret := range map[string]any{"secret": v.Secret, "secondary": v.Options["secret_secondary"]} {
 				if text, _ := secret.(string); len(text) > 12 && strings.Contains(out, text) {
 					t.Errorf("the %s is printed: %s", name, out)
 				}

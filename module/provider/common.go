@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Common is what can be configured for every provider.
@@ -26,18 +28,18 @@ type Common struct {
 	ExternalURL string `json:"external_url,omitempty"`
 
 	// A token that guards the source, on top of what the provider proves.
-	Token *Token `json:"token,omitempty"`
+	Token *scheme.Token `json:"token,omitempty"`
 
-	Keys
+	scheme.Keys
 
-	resolved  Credentials
+	resolved  scheme.Credentials
 	oneSecret bool // the first secret makes all proofs
 }
 
 // provision resolves secrets and URL.
 func (c *Common) provision(defaultTolerance time.Duration) (err error) {
-	c.resolved = Credentials{Keys: c.Keys}
-	if c.resolved.Secrets, err = resolve("secret", c.Secrets); err != nil {
+	c.resolved = scheme.Credentials{Keys: c.Keys}
+	if c.resolved.Secrets, err = scheme.Resolve("secret", c.Secrets); err != nil {
 		return err
 	}
 	switch {
@@ -47,21 +49,21 @@ func (c *Common) provision(defaultTolerance time.Duration) (err error) {
 		c.resolved.Tolerance = defaultTolerance
 	}
 	if c.ExternalURL != "" {
-		if c.resolved.External, err = parseURL(c.ExternalURL); err != nil {
+		if c.resolved.External, err = scheme.ParseURL(c.ExternalURL); err != nil {
 			return fmt.Errorf("external_url: %v", err)
 		}
 	}
 	if c.Token == nil {
 		return nil
 	}
-	tokens, err := resolve("token", c.Token.Secrets)
+	tokens, err := scheme.Resolve("token", c.Token.Secrets)
 	if err != nil {
 		return err
 	}
 	if len(tokens) == 0 {
 		return fmt.Errorf("token needs a secret")
 	}
-	return c.Token.Provision(&Credentials{Secrets: tokens})
+	return c.Token.Provision(&scheme.Credentials{Secrets: tokens})
 }
 
 // checkTolerance refuses a tolerance where nothing carries the time. With a
@@ -75,7 +77,7 @@ func (c *Common) checkTolerance(carriesTime bool) error {
 
 // verifyToken checks the guarding token, if there is one. It matches for the
 // time being: the provider's own secrets come after it.
-func (c *Common) verifyToken(r *Request, now time.Time) error {
+func (c *Common) verifyToken(r *template.Request, now time.Time) error {
 	if c.Token == nil {
 		return nil
 	}
@@ -83,7 +85,7 @@ func (c *Common) verifyToken(r *Request, now time.Time) error {
 }
 
 // stripToken cuts the guarding token, if there is one, from the URL.
-func (c *Common) stripToken(r *Request) {
+func (c *Common) stripToken(r *template.Request) {
 	if c.Token != nil {
 		c.Token.Strip(r)
 	}
@@ -94,7 +96,7 @@ func (c *Common) guard(p *Profile) {
 	if c.Token == nil {
 		return
 	}
-	p.Secrets = len(c.Token.secrets)
+	p.Secrets = c.Token.Traits().Keys
 	p.SecretHeaders = append(p.SecretHeaders, c.Token.Traits().SecretHeaders...)
 }
 
@@ -108,9 +110,9 @@ func (c *Common) options() syntax.Options {
 			return syntax.Strings(&c.Secrets)(d)
 		},
 		"tolerance":    c.readTolerance,
-		"external_url": readURL(&c.ExternalURL),
+		"external_url": scheme.ReadURL(&c.ExternalURL),
 		"token": func(d *caddyfile.Dispenser) error {
-			c.Token = new(Token)
+			c.Token = new(scheme.Token)
 			return c.Token.ReadGuard(d)
 		},
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
 func init() { caddy.RegisterModule(Custom{}) }
@@ -42,7 +44,7 @@ func (c *Custom) Provision(caddy.Context) error {
 		return err
 	}
 	var tolerance time.Duration
-	if d.any(func(t Traits) bool { return t.SignsTime }) {
+	if d.any(func(t scheme.Traits) bool { return t.SignsTime }) {
 		tolerance = customTolerance
 	}
 	if err := c.Common.provision(tolerance); err != nil {
@@ -76,16 +78,16 @@ func (c *Custom) check() (*Definition, error) {
 		return nil, errors.New("provider custom needs a proof: hmac, digest, token, basic_auth, ed25519, ecdsa, rsa, jwt, message_signature or none")
 	case given && !c.proves():
 		return nil, errors.New("provider custom has a secret but no proof that uses it")
-	case len(c.given()) > 0 && !c.any(func(t Traits) bool { return t.UsesKeys }):
-		return nil, fmt.Errorf("provider custom has %s but no proof that uses it", c.Keys.given()[0])
+	case len(c.Given()) > 0 && !c.any(func(t scheme.Traits) bool { return t.UsesKeys }):
+		return nil, fmt.Errorf("provider custom has %s but no proof that uses it", c.Keys.Given()[0])
 	case given && !c.usesSecret():
 		return nil, errors.New("provider custom has secrets that no proof uses")
 	case !given && c.needsSecret() && !c.Enrolls() && !c.needsNoSecret(&c.Keys):
 		return nil, errors.New(name + " needs a secret")
-	case d.any(func(t Traits) bool { return t.SignsID }) && c.ID == "":
+	case d.any(func(t scheme.Traits) bool { return t.SignsID }) && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
 	}
-	return d, c.checkTolerance(d.any(func(t Traits) bool { return t.CarriesTime }))
+	return d, c.checkTolerance(d.any(func(t scheme.Traits) bool { return t.CarriesTime }))
 }
 
 // Proves implements Provider.

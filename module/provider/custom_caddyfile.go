@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
 // UnmarshalCaddyfile reads the custom provider. Syntax:
@@ -62,7 +63,7 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["masked"] = syntax.Strings(&c.Masked)
 	options["echo"] = syntax.Strings(&c.Echo)
 	options["handshake"] = readHandshake(&c.Handshakes)
-	maps.Copy(options, c.readers())
+	maps.Copy(options, c.Readers())
 	for name := range schemeNames {
 		options[name] = c.readProof
 	}
@@ -79,7 +80,7 @@ func (c *Custom) readProof(d *caddyfile.Dispenser) error {
 	proof := newProof(d.Val())
 	options := proof.options()
 	if proof.scheme.Traits().UsesKeys {
-		maps.Copy(options, c.readers())
+		maps.Copy(options, c.Readers())
 	}
 	if err := proof.scheme.Read(d, options); err != nil {
 		return err
@@ -109,7 +110,7 @@ func (c *Custom) takeGuard(d *caddyfile.Dispenser, read *Proof) error {
 
 // readBasicAuth reads a line that stands for the token of Basic authentication.
 func (c *Custom) readBasicAuth(d *caddyfile.Dispenser) error {
-	c.Proofs = append(c.Proofs, Proof{Token: basicAuth()})
+	c.Proofs = append(c.Proofs, Proof{Token: scheme.BasicAuth()})
 	return syntax.End(d)
 }
 
@@ -167,6 +168,6 @@ func (c *Custom) readRangesFrom(d *caddyfile.Dispenser) error {
 		return d.Err("ranges_from wants: <url> [json <path>]")
 	}
 	r.URL = args[0]
-	_, err := parseHTTPS("ranges_from", r.URL)
+	_, err := scheme.ParseHTTPS("ranges_from", r.URL)
 	return syntax.At(d, err)
 }

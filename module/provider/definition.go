@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
 // Definition says how a provider sends webhooks and how it proves them. It is
@@ -127,19 +129,19 @@ func (d *Definition) usesSecret() bool {
 
 // needsNoSecret reports whether public keys are enough, though there are proofs
 // with secrets.
-func (d *Definition) needsNoSecret(k *Keys) bool {
-	return len(k.given()) > 0 && (d.Need == NeedFirst || d.Need == NeedAny) &&
-		d.any(func(t Traits) bool { return t.NeedsKeys })
+func (d *Definition) needsNoSecret(k *scheme.Keys) bool {
+	return len(k.Given()) > 0 && (d.Need == NeedFirst || d.Need == NeedAny) &&
+		d.any(func(t scheme.Traits) bool { return t.NeedsKeys })
 }
 
 // resigns reports whether the gateway can make the proofs that count for an app.
-func (d *Definition) resigns(k *Keys) bool {
+func (d *Definition) resigns(k *scheme.Keys) bool {
 	if !d.proves() {
 		return false
 	}
 	for _, p := range d.Proofs {
 		t := p.traits()
-		if t.NeedsKeys && d.usesSecret() && len(k.given()) == 0 {
+		if t.NeedsKeys && d.usesSecret() && len(k.Given()) == 0 {
 			continue
 		}
 		if !t.Resigns {
@@ -150,7 +152,7 @@ func (d *Definition) resigns(k *Keys) bool {
 }
 
 // any reports whether the scheme of any proof has a trait.
-func (d *Definition) any(has func(Traits) bool) bool {
+func (d *Definition) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return has(p.traits()) })
 }
 
@@ -212,7 +214,7 @@ func (d *Definition) covers(field string) bool {
 	if field != "" {
 		whole = "{form." + field + "}"
 	}
-	return !d.any(func(t Traits) bool {
+	return !d.any(func(t scheme.Traits) bool {
 		return slices.ContainsFunc(t.HMACOf, func(text string) bool { return !strings.Contains(text, whole) })
 	})
 }

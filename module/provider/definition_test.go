@@ -1,4 +1,4 @@
-package provider
+package provider_test
 
 import (
 	"encoding/json"
@@ -9,6 +9,11 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // block writes a Caddyfile block.
@@ -21,12 +26,12 @@ func (b *block) line(name string, values ...string) {
 	fmt.Fprintf(b, "%s `%s`\n", name, strings.Join(values, "` `"))
 }
 
-func (b *block) proof(p *Proof) {
+func (b *block) proof(p *provider.Proof) {
 	switch h := p.HMAC; {
-	case p.traits().UsesKeys:
+	case p.Traits().UsesKeys:
 		b.keyed(p)
 	case p.Token != nil:
-		fmt.Fprintf(b, "token %s %s {\n", p.Token.In, p.Token.Name)
+		fmt.Fprintf(b, "token %s {\n", p.Token.From)
 		b.line("prefix", p.Token.Prefix)
 		b.line("encoding", p.Token.Encoding)
 	case p.Digest != nil:
@@ -39,31 +44,31 @@ func (b *block) proof(p *Proof) {
 	}
 	b.line("secret", p.Secrets...)
 	b.line("secret_prefix", p.SecretPrefix)
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		b.line("when", place, p.When[place])
+	for _, c := range p.When {
+		b.line("when", append([]string{c.Of}, c.Is...)...)
 	}
 	b.WriteString("}\n")
 }
 
 // keyed writes a proof that is verified with a public key, or is a token, and a
 // key that fits.
-func (b *block) keyed(p *Proof) {
+func (b *block) keyed(p *provider.Proof) {
 	switch {
 	case p.Ed25519 != nil:
 		b.WriteString("ed25519 {\n")
 		b.signature(&p.Ed25519.Signature)
-		if !strings.Contains(b.String(), rfc8032Key) { // all proofs have the same keys
-			b.line("public_key", rfc8032Key)
+		if !strings.Contains(b.String(), providertest.Rfc8032Key) { // all proofs have the same keys
+			b.line("public_key", providertest.Rfc8032Key)
 		}
 	case p.ECDSA != nil:
 		fmt.Fprintf(b, "ecdsa %s {\n", p.ECDSA.Hash)
 		b.signature(&p.ECDSA.Signature)
 		b.line("format", p.ECDSA.Format)
-		b.line("public_key", p256Key)
+		b.line("public_key", providertest.P256Key)
 	case p.JWT != nil:
 		b.jwt(p.JWT)
-		if !p.traits().UsesSecret {
-			b.line("public_key", p256Key)
+		if !p.Traits().UsesSecret {
+			b.line("public_key", providertest.P256Key)
 		}
 	case p.MessageSignature != nil:
 		m := p.MessageSignature
@@ -73,7 +78,7 @@ func (b *block) keyed(p *Proof) {
 		if m.AnyComponents {
 			b.WriteString("any_components\n")
 		}
-		b.line("public_key", p256Key)
+		b.line("public_key", providertest.P256Key)
 	case p.SNS != nil:
 		b.WriteString("sns {\n")
 		b.line("topic", p.SNS.Topics...)
@@ -87,22 +92,21 @@ func (b *block) keyed(p *Proof) {
 		b.line("api_key", p.Ignisign.APIKeys...)
 	case p.EBay != nil:
 		b.WriteString("ebay {\n")
-		b.line("public_key", p256Key)
+		b.line("public_key", providertest.P256Key)
 	}
 }
 
-func (b *block) signature(s *Signature) {
-	b.line("header", s.Header)
+func (b *block) signature(s *scheme.Signature) {
+	b.line("from", s.From)
 	b.line("value", s.Value...)
 	b.line("encoding", s.Encoding)
 	b.line("signed", s.Signed)
 	b.timestamp(s.Timestamp)
 }
 
-func (b *block) jwt(j *JWT) {
+func (b *block) jwt(j *scheme.JWT) {
 	fmt.Fprintf(b, "jwt %s {\n", strings.Join(j.Algorithms, " "))
-	b.line("header", j.Header)
-	b.line("field", j.Field)
+	b.line("from", j.From)
 	b.line("key", j.Key)
 	b.line("issuer", j.Issuer)
 	b.line("audience", j.Audience)
@@ -119,9 +123,8 @@ func (b *block) jwt(j *JWT) {
 	}
 }
 
-func (b *block) hmac(h *HMAC) {
+func (b *block) hmac(h *scheme.HMAC) {
 	b.WriteString(h.Hash + " {\n")
-	b.line("header", h.Header)
 	b.line("from", h.From)
 	b.line("value", h.Value...)
 	b.line("separators", h.Separators)
@@ -132,12 +135,10 @@ func (b *block) hmac(h *HMAC) {
 	b.timestamp(h.Timestamp)
 }
 
-func (b *block) timestamp(t *Timestamp) {
+func (b *block) timestamp(t *template.Timestamp) {
 	if t != nil {
 		where := []string{"value"}
 		switch {
-		case t.Header != "":
-			where = []string{"header", t.Header}
 		case t.From != "":
 			where = []string{"from", t.From}
 		}
@@ -149,12 +150,12 @@ func (b *block) timestamp(t *Timestamp) {
 }
 
 // custom writes a definition as a provider custom.
-func (b *block) custom(d *Definition) {
+func (b *block) custom(d *provider.Definition) {
 	b.WriteString("custom {\n")
-	if d.usesSecret() && (d.needsSecret() || d.Proofs[0].JWT != nil) {
+	if d.UsesSecret() && (d.NeedsSecret() || d.Proofs[0].JWT != nil) {
 		b.line("secret", secretFor(d))
 	}
-	if !d.proves() {
+	if !d.IsProven() {
 		b.WriteString("none\n")
 	}
 	for i := range d.Proofs {
@@ -198,18 +199,18 @@ func (b *block) custom(d *Definition) {
 	b.WriteString("}")
 }
 
-func (b *block) handshake(h *Handshake) {
-	fmt.Fprintf(b, "handshake %s %s %s {\n", h.Kind, h.Challenge.In, h.Challenge.Name)
+func (b *block) handshake(h *provider.Handshake) {
+	fmt.Fprintf(b, "handshake %s %s {\n", h.Kind, h.Challenge)
 	b.line("method", h.Method)
 	for _, c := range h.When {
-		b.line("when", append([]string{c.In, c.Name}, c.Values...)...)
+		b.line("when", append([]string{c.Of}, c.Is...)...)
 	}
 	b.line("encrypted", h.Encrypted)
 	b.line("pattern", h.Pattern)
 	for i := range h.Expect {
 		c := &h.Expect[i]
 		c.Optional = false // which only options can be
-		b.line("expect", append([]string{c.In, c.Name}, c.Values...)...)
+		b.line("expect", append([]string{c.Of}, c.Is...)...)
 	}
 	if h.Refuse != 0 {
 		b.line("refuse", fmt.Sprint(h.Refuse))
@@ -225,7 +226,7 @@ func (b *block) handshake(h *Handshake) {
 		b.line("of", d.Of)
 		b.line("field", d.Field)
 	} else if h.Kind == "hmac" || h.Kind == "hash" {
-		h.Digest = new(HandshakeDigest) // which the block always makes
+		h.Digest = new(provider.HandshakeDigest) // which the block always makes
 	}
 	if h.Status != 0 {
 		b.line("status", fmt.Sprint(h.Status))
@@ -239,17 +240,17 @@ func (b *block) handshake(h *Handshake) {
 }
 
 // secretFor returns a secret that every proof of a definition takes.
-func secretFor(d *Definition) string {
+func secretFor(d *provider.Definition) string {
 	if len(d.Proofs) > 0 && d.Proofs[0].HMAC != nil && d.Proofs[0].HMAC.Key == "hex" {
-		return secretsOf["adyen"]
+		return providertest.SecretsOf["adyen"]
 	}
-	return ownSecret
+	return providertest.OwnSecret
 }
 
 // TestCustomSaysWhatPresetsSay writes each preset as a provider custom, which
 // must be read as the same definition and load.
 func TestCustomSaysWhatPresetsSay(t *testing.T) {
-	for _, preset := range Presets() {
+	for _, preset := range provider.Presets() {
 		values := make(map[string]string)
 		for _, o := range preset.Options {
 			switch {
@@ -262,7 +263,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 				values[o.Name] = "value"
 			}
 		}
-		want, err := preset.with(values, []string{ownSecret})
+		want, err := preset.Fill(values, []string{providertest.OwnSecret})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,10 +273,10 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 		var b block
 		b.custom(want)
 		text := b.String()
-		if !want.proves() {
+		if !want.IsProven() {
 			text = strings.Replace(text, "none\n", "none\ntoken path s\n", 1)
 		}
-		custom, ok := mustParse(t, text).(*Custom)
+		custom, ok := providertest.MustParse(t, text).(*provider.Custom)
 		if !ok {
 			t.Fatalf("%s is not read as a provider custom", preset.Name)
 		}
@@ -295,14 +296,14 @@ func asJSON(t *testing.T, v any) string {
 
 // TestOptions fills the gaps of a definition.
 func TestOptions(t *testing.T) {
-	p := Preset{
-		Definition: Definition{Proofs: []Proof{{
-			HMAC:    &HMAC{Header: "X", Value: []string{"{option.key}|{signature}"}},
+	p := provider.Preset{
+		Definition: provider.Definition{Proofs: []provider.Proof{{
+			HMAC:    &scheme.HMAC{From: "{header.X}", Value: []string{"{option.key}|{signature}"}},
 			Secrets: []string{"{option.ids}"},
 		}}},
-		Options: []Option{{Name: "key"}, {Name: "ids", Several: true}},
+		Options: []provider.Option{{Name: "key"}, {Name: "ids", Several: true}},
 	}
-	d, err := p.with(map[string]string{"key": `a"b`, "ids": "one two"}, nil)
+	d, err := p.Fill(map[string]string{"key": `a"b`, "ids": "one two"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +313,7 @@ func TestOptions(t *testing.T) {
 	if p.Proofs[0].HMAC.Value[0] != "{option.key}|{signature}" {
 		t.Error("the preset itself was changed")
 	}
-	if d, err = p.with(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(given(d.Proofs[0].Secrets)) != 0 {
+	if d, err = p.Fill(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(scheme.Given(d.Proofs[0].Secrets)) != 0 {
 		t.Errorf("%v, and %d secrets of an option that is not given", err, len(d.Proofs[0].Secrets))
 	}
 }
@@ -322,14 +323,14 @@ func TestOptionsAreChecked(t *testing.T) {
 	t.Setenv("HASH", "sha512")
 	t.Setenv("OTHER", "crc32")
 	t.Setenv("EMPTY", "")
-	preset := Preset{
+	preset := provider.Preset{
 		Name: "acme", Title: "Acme",
-		Definition: Definition{Proofs: []Proof{{
-			HMAC: &HMAC{Header: "X-{option.name}", Hash: "{option.hash}"},
+		Definition: provider.Definition{Proofs: []provider.Proof{{
+			HMAC: &scheme.HMAC{From: "{header.X-{option.name}}", Hash: "{option.hash}"},
 		}}},
-		Options: []Option{
+		Options: []provider.Option{
 			{Name: "name", Required: true},
-			{Name: "hash", Default: "sha1", Choices: HashNames()},
+			{Name: "hash", Default: "sha1", Choices: scheme.HashNames()},
 		},
 	}
 	for _, test := range []struct {
@@ -345,15 +346,16 @@ func TestOptionsAreChecked(t *testing.T) {
 		{map[string]string{"hash": "sha1"}, "Acme needs a line: name <value>"},
 		{map[string]string{"name": "A", "colour": "red"}, "provider acme takes no option colour"},
 	} {
-		k := &Known{preset: &preset, Common: Common{Secrets: []string{"s"}}, Options: test.options}
+		k := preset.Known()
+		k.Secrets, k.Options = []string{"s"}, test.options
 		if err := k.Provision(caddy.Context{}); err != nil {
 			if !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v: got %v, want %s", test.options, err, test.want)
 			}
 			continue
 		}
-		r := hook("body")
-		if err := k.Sign(r, now); err != nil || fmt.Sprint(len(r.header("X-A"))) != test.want {
+		r := providertest.Hook("body")
+		if err := k.Sign(r, providertest.Now); err != nil || fmt.Sprint(len(r.HeaderValue("X-A"))) != test.want {
 			t.Errorf("%v: %v, signed %v, want %s", test.options, err, r.Header, test.want)
 		}
 	}
@@ -364,42 +366,42 @@ func TestNeed(t *testing.T) {
 	const proofs = "custom a {\ntoken header X-One\ntoken header X-Two {\nsecret b\n}\nneed "
 	for need, want := range map[string][]error{
 		//       nothing, one,   two,    both, one wrong, two wrong
-		"all":   {Missing, Missing, Missing, nil, Wrong, Wrong},
-		"first": {Missing, nil, nil, nil, Wrong, nil},
-		"any":   {Missing, nil, nil, nil, nil, nil},
+		"all":   {scheme.Missing, scheme.Missing, scheme.Missing, nil, scheme.Wrong, scheme.Wrong},
+		"first": {scheme.Missing, nil, nil, nil, scheme.Wrong, nil},
+		"any":   {scheme.Missing, nil, nil, nil, nil, nil},
 	} {
-		p := mustParse(t, proofs+need+"\n}")
+		p := providertest.MustParse(t, proofs+need+"\n}")
 		if n := p.Profile().Secrets; n != 2 {
 			t.Errorf("announces %d secrets", n)
 		}
 		for i, headers := range [][]string{nil, {"X-One: a"}, {"X-Two: b"}, {"X-One: a", "X-Two: b"},
 			{"X-One: x", "X-Two: b"}, {"X-One: a", "X-Two: a"}} {
-			r := hook("", headers...)
-			if err := p.Verify(r, now); err != want[i] {
+			r := providertest.Hook("", headers...)
+			if err := p.Verify(r, providertest.Now); err != want[i] {
 				t.Errorf("need %s, %v: got %v, want %v", need, headers, err, want[i])
 			}
 		}
 	}
-	r := hook("", "X-Two: b")
-	if err := mustParse(t, proofs+"first\n}").Verify(r, now); err != nil || r.Matched != 2 {
+	r := providertest.Hook("", "X-Two: b")
+	if err := providertest.MustParse(t, proofs+"first\n}").Verify(r, providertest.Now); err != nil || r.Matched != 2 {
 		t.Errorf("%v, and secret %d of the second proof", err, r.Matched)
 	}
 }
 
 // TestWhen holds that a proof counts only for the requests that it is for.
 func TestWhen(t *testing.T) {
-	p := mustParse(t, "box a {\nsecret_secondary b\n}")
-	for name, change := range map[string]func(*Request){
-		"":          func(*Request) {},
-		"version":   func(r *Request) { r.Header["Box-Signature-Version"] = []string{"2"} },
-		"algorithm": func(r *Request) { delete(r.Header, "Box-Signature-Algorithm") },
+	p := providertest.MustParse(t, "box a {\nsecret_secondary b\n}")
+	for name, change := range map[string]func(*template.Request){
+		"":          func(*template.Request) {},
+		"version":   func(r *template.Request) { r.Header["Box-Signature-Version"] = []string{"2"} },
+		"algorithm": func(r *template.Request) { delete(r.Header, "Box-Signature-Algorithm") },
 	} {
-		r := hook("{}")
-		if err := p.Sign(r, now); err != nil {
+		r := providertest.Hook("{}")
+		if err := p.Sign(r, providertest.Now); err != nil {
 			t.Fatal(err)
 		}
 		change(r)
-		if err := p.Verify(r, now); (err == nil) != (name == "") {
+		if err := p.Verify(r, providertest.Now); (err == nil) != (name == "") {
 			t.Errorf("another %q: %v", name, err)
 		}
 	}
@@ -409,31 +411,31 @@ func TestWhen(t *testing.T) {
 // providers, and has these verify the presets' vectors.
 func TestCustomRunsVectors(t *testing.T) {
 	ran := make(map[string]int)
-	for _, v := range readVectors(t) {
+	for _, v := range providertest.ReadVectors(t) {
 		if v.Type == "handshake" || v.ConfigError || v.NoKey || v.Provider == "ignisign" || v.Secret == nil {
 			continue
 		}
-		known := mustParse(t, v.config(t)).(*Known)
-		if slices.ContainsFunc(known.preset.Proofs, func(p Proof) bool { return p.traits().UsesKeys }) {
+		known := providertest.MustParse(t, v.Config(t)).(*provider.Known)
+		if slices.ContainsFunc(known.Preset().Proofs, func(p provider.Proof) bool { return p.Traits().UsesKeys }) {
 			continue
 		}
-		d, err := known.defined(known.resolved.Secrets)
+		d, err := known.Defined()
 		if err != nil {
 			t.Fatal(err)
 		}
 		var b block
 		b.custom(d)
-		text := strings.Replace(b.String(), "`"+secretFor(d)+"`", "`"+strings.Join(known.resolved.Secrets, "` `")+"`", 1)
-		tolerance := known.resolved.Tolerance.String()
-		if known.resolved.Tolerance == 0 {
+		text := strings.Replace(b.String(), "`"+secretFor(d)+"`", "`"+strings.Join(known.Resolved().Secrets, "` `")+"`", 1)
+		tolerance := known.Resolved().Tolerance.String()
+		if known.Resolved().Tolerance == 0 {
 			tolerance = "off"
 		}
 		text = strings.Replace(text, "custom {\n", "custom {\ntolerance "+tolerance+"\n", 1)
-		custom := mustParse(t, text)
-		if _, ok := custom.(*Custom); !ok {
+		custom := providertest.MustParse(t, text)
+		if _, ok := custom.(*provider.Custom); !ok {
 			t.Fatalf("%s is not read as a provider custom", v.Provider)
 		}
-		err = v.verify(custom, v.request(t))
+		err = v.Verify(custom, v.Request(t))
 		if valid := err == nil; valid != (v.Expected == "valid") {
 			t.Errorf("%s: got %v, want %s (%s) by\n%s", v.ID, err, v.Expected, v.Reason, text)
 		}

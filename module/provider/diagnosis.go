@@ -6,12 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Diagnosis says for people what a provider read in a request, and why it
 // refuses it. It holds no secret.
 type Diagnosis struct {
-	Readings []Reading `json:"proofs,omitempty"`
+	Readings []scheme.Reading `json:"proofs,omitempty"`
 	// Causes are likely ones. Where the request is right but for one thing, that
 	// is the only one.
 	Causes []string `json:"causes,omitempty"`
@@ -23,11 +26,11 @@ type Diagnoser interface {
 	Provider
 
 	// Diagnose tells what Verify read, and why it did not return nil.
-	Diagnose(r *Request, now time.Time) *Diagnosis
+	Diagnose(r *template.Request, now time.Time) *Diagnosis
 }
 
 // Diagnose implements Diagnoser.
-func (w *working) Diagnose(r *Request, now time.Time) *Diagnosis {
+func (w *working) Diagnose(r *template.Request, now time.Time) *Diagnosis {
 	is := w.now()
 	d := new(Diagnosis)
 	for _, p := range is.proofs.list {
@@ -50,9 +53,9 @@ func (w *working) Diagnose(r *Request, now time.Time) *Diagnosis {
 type suspicion struct {
 	*working
 	is       *ready
-	r        *Request
+	r        *template.Request
 	now      time.Time
-	readings []Reading
+	readings []scheme.Reading
 }
 
 // proven returns the one thing with which the request would be right; "" if
@@ -70,7 +73,7 @@ func (s *suspicion) proven() string {
 			return a.cause
 		}
 	}
-	if s.is.proofs.any(func(t Traits) bool { return t.CoversContent }) {
+	if s.is.proofs.any(func(t scheme.Traits) bool { return t.CoversContent }) {
 		for b := range bodies(s.r.Body) {
 			other := *s.r
 			if other.Body = b.body; s.right(is, &other) {
@@ -82,7 +85,7 @@ func (s *suspicion) proven() string {
 }
 
 // right reports whether a request is right, whenever it was signed.
-func (s *suspicion) right(is *ready, r *Request) bool {
+func (s *suspicion) right(is *ready, r *template.Request) bool {
 	return is != nil && is.verify(r, s.signedAt()) == nil
 }
 
@@ -122,8 +125,8 @@ func (s *suspicion) timeless(change func(secret string) string) *ready {
 		return nil
 	}
 	for i := range d.Proofs {
-		if own := given(d.Proofs[i].Secrets); len(own) > 0 {
-			if own, err = resolve("secret", own); err != nil {
+		if own := scheme.Given(d.Proofs[i].Secrets); len(own) > 0 {
+			if own, err = scheme.Resolve("secret", own); err != nil {
 				return nil
 			}
 			d.Proofs[i].Secrets = changed(own)
@@ -159,13 +162,13 @@ func (s *suspicion) age() string {
 
 // hints returns what may be wrong.
 func (s *suspicion) hints() (hints []string) {
-	if text := s.r.header("Content-Length"); text != "" {
+	if text := s.r.HeaderValue("Content-Length"); text != "" {
 		if length, err := strconv.Atoi(text); err == nil && length != len(s.r.Body) {
 			hints = append(hints, fmt.Sprintf("the body has %d bytes, but the header Content-Length says %d: it was changed or cut after it was signed, or when it was saved", len(s.r.Body), length))
 		}
 	}
-	none := !slices.ContainsFunc(s.readings, func(x Reading) bool { return x.Refusal != string(Missing) && x.Refusal != notMade })
-	other := slices.ContainsFunc(s.readings, func(x Reading) bool { return x.Refusal == notMade })
+	none := !slices.ContainsFunc(s.readings, func(x scheme.Reading) bool { return x.Refusal != string(scheme.Missing) && x.Refusal != notMade })
+	other := slices.ContainsFunc(s.readings, func(x scheme.Reading) bool { return x.Refusal == notMade })
 	switch {
 	case none && other:
 		return append(hints, "the request is not one that is proved in this way: look at what stands behind \"where\"")
@@ -173,24 +176,24 @@ func (s *suspicion) hints() (hints []string) {
 		return append(hints, s.missing())
 	}
 	for _, x := range s.readings {
-		hints = append(hints, x.misshapen()...)
+		hints = append(hints, x.Misshapen()...)
 	}
 	if len(hints) > 0 {
 		return hints
 	}
 	key := "secret"
-	if !s.is.proofs.any(func(t Traits) bool { return t.UsesSecret }) {
+	if !s.is.proofs.any(func(t scheme.Traits) bool { return t.UsesSecret }) {
 		key = "public key"
 	}
 	hints = append(hints, fmt.Sprintf("the %s is that of another endpoint, application or mode (test and live often have their own)", key))
 	switch {
-	case s.r.header("Transfer-Encoding") != "":
+	case s.r.HeaderValue("Transfer-Encoding") != "":
 		hints = append(hints, "the body still has its chunks, as it was captured: it must be saved as the sender meant it, without their lengths")
-	case s.is.proofs.any(func(t Traits) bool { return t.CoversContent }):
+	case s.is.proofs.any(func(t scheme.Traits) bool { return t.CoversContent }):
 		hints = append(hints, "the body was changed after it was signed: read and written anew by a proxy or a framework, or edited when it was saved")
 	}
 	if s.is.profile.SignsURL {
-		hints = append(hints, "the public URL is not the one that the provider has; it signs "+s.shown(s.r.publicURL(s.is.common.resolved.External)))
+		hints = append(hints, "the public URL is not the one that the provider has; it signs "+s.shown(s.r.PublicURL(s.is.common.resolved.External)))
 	}
 	return hints
 }
@@ -216,12 +219,12 @@ func (s *suspicion) missing() string {
 
 // senders returns the presets whose proof stands in headers that a request has,
 // those of a standard first.
-func senders(r *Request) []string {
+func senders(r *template.Request) []string {
 	var standard, others []string
 	for _, p := range presets {
 		if !slices.ContainsFunc(p.Proofs, func(p Proof) bool {
-			_, scheme, _ := p.only()
-			return slices.ContainsFunc(scheme.Headers(), func(name string) bool { return name != "Authorization" && r.Header[name] != nil })
+			_, s, _ := p.only()
+			return slices.ContainsFunc(s.Headers(), func(name string) bool { return name != "Authorization" && r.Header[name] != nil })
 		}) {
 			continue
 		}

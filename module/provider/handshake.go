@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Handshaker is a Provider that asks an endpoint something before it sends
@@ -22,7 +25,7 @@ type Handshaker interface {
 	// none, and a Refusal or a Denial if it is one that must not be answered.
 	// It makes no calls. It comes before Verify, and calls that itself where
 	// the provider signs its handshakes.
-	Handshake(r *Request, now time.Time) (*Reply, error)
+	Handshake(r *template.Request, now time.Time) (*Reply, error)
 }
 
 // Reply is what a handshake is answered, once what it asks for is done.
@@ -43,7 +46,7 @@ type Reply struct {
 
 // Denial is a Refusal with a status of its own.
 type Denial struct {
-	Refusal
+	scheme.Refusal
 	Status int
 	Bare   bool // the answer has no body
 }
@@ -65,12 +68,14 @@ type Handshake struct {
 	// What a request must have to be this handshake.
 	When []Condition `json:"when,omitempty"`
 
-	// The field of a JSON body that may hold the whole body encrypted: AES-256-CBC
-	// whose key is the SHA-256 of a secret, in base64, behind its initial vector.
+	// The template that may give the whole body encrypted, such as {json.encrypt}:
+	// AES-256-CBC whose key is the SHA-256 of a secret, in base64, behind its initial
+	// vector.
 	Encrypted string `json:"encrypted,omitempty"`
 
-	// Where the challenge stands. A request without one is not this handshake.
-	Challenge Place `json:"challenge,omitzero"`
+	// The template that gives the challenge, such as {query.challenge} or {json.token}.
+	// A request without a challenge is not this handshake.
+	Challenge string `json:"challenge,omitempty"`
 
 	// What the whole challenge must look like, as a regular expression. It is
 	// never more than 1000 printable ASCII characters.
@@ -107,8 +112,10 @@ type Handshake struct {
 	// of strings.
 	JSON string `json:"json,omitempty"`
 
-	pattern *regexp.Regexp
-	ciphers []cipher.Block // of the secrets
+	challenge template.Template
+	encrypted template.Template
+	pattern   *regexp.Regexp
+	ciphers   []cipher.Block // of the secrets
 }
 
 var (
@@ -121,7 +128,7 @@ const (
 
 	// What the gateway signs for strangers. It has no character that separates
 	// or encloses the parts of an event.
-	signable = `[A-Za-z0-9_=+/-]{1,256}`
+	Signable = `[A-Za-z0-9_=+/-]{1,256}`
 
 	// The largest body that a handshake has.
 	maxHandshake = 64 << 10
@@ -156,10 +163,13 @@ func (h *Handshake) provision(secrets []string) (err error) {
 }
 
 func (h *Handshake) defaults() {
-	body := func(c Condition) bool { return c.inBody() }
+	asked := []string{h.Challenge}
+	for _, c := range slices.Concat(h.When, h.Expect) {
+		asked = append(asked, c.Of)
+	}
 	switch {
 	case h.Method != "":
-	case h.Challenge.inBody() || slices.ContainsFunc(h.When, body) || slices.ContainsFunc(h.Expect, body):
+	case template.Mentions(asked, "json", "form", "body"):
 		h.Method = http.MethodPost
 	default:
 		h.Method = http.MethodGet
@@ -178,7 +188,6 @@ func (h *Handshake) defaults() {
 	h.Pattern = cmp.Or(h.Pattern, printable)
 	h.Status = cmp.Or(h.Status, http.StatusOK)
 	h.Refuse = cmp.Or(h.Refuse, http.StatusForbidden)
-	h.Challenge.canonicalize()
 }
 
 // check holds the parts against each other.
@@ -186,9 +195,9 @@ func (h *Handshake) check() error {
 	switch {
 	case !slices.Contains(handshakeKinds, h.Kind):
 		return fmt.Errorf("unknown kind %q: want %s", h.Kind, strings.Join(handshakeKinds, ", "))
-	case h.Kind == "probe" && h.Challenge != Place{}:
+	case h.Kind == "probe" && h.Challenge != "":
 		return errors.New("probe has no challenge; the kind that sends one back is echo")
-	case h.Kind != "probe" && h.Challenge == Place{}:
+	case h.Kind != "probe" && h.Challenge == "":
 		return fmt.Errorf("%s needs the place of its challenge: header, query, form or body, and a name", h.Kind)
 	case h.Kind == "probe" && h.Method == http.MethodPost && len(h.When) == 0:
 		return errors.New("probe with POST needs a line: when header|query|form|body <name> [<value>...]; otherwise each webhook would be one")
@@ -204,18 +213,20 @@ func (h *Handshake) check() error {
 		return fmt.Errorf("a handshake is refused with a status from 400 to 499, not %d", h.Refuse)
 	}
 	for _, c := range slices.Concat(h.When, h.Expect) {
-		if err := c.Place.check(); err != nil {
+		if err := c.compileOf(); err != nil {
 			return err
 		}
+	}
+	var err error
+	if h.challenge, err = parseAsked(h.Challenge); err != nil {
+		return err
+	}
+	if h.encrypted, err = parseAsked(h.Encrypted); err != nil {
+		return err
 	}
 	for name := range h.Header {
 		if textproto.TrimString(name) != name || name == "" {
 			return fmt.Errorf("%q is no name of a header", name)
-		}
-	}
-	if h.Kind != "probe" {
-		if err := h.Challenge.check(); err != nil {
-			return err
 		}
 	}
 	if _, err := h.compile(); err != nil {
@@ -233,30 +244,42 @@ func (h *Handshake) compile() (*regexp.Regexp, error) {
 }
 
 // asks reports whether a request is this handshake, and returns the challenge.
-func (h *Handshake) asks(r *Request) (challenge string, ok bool) {
+func (h *Handshake) asks(r *template.Request) (challenge string, ok bool) {
 	if r.Method != h.Method || len(r.Body) > maxHandshake {
 		return "", false
 	}
 	for i := range h.When {
-		if h.When[i].ruledOut(r.Body) || !h.When[i].holds(r) {
+		if h.When[i].ruledOut(r) {
+			return "", false
+		}
+	}
+	if !h.challenge.MayHold(r) {
+		return "", false
+	}
+	e := template.NewOwnEnv(r)
+	defer e.Free()
+	for i := range h.When {
+		if !h.When[i].holds(e) {
 			return "", false
 		}
 	}
 	if h.Kind == "probe" {
 		return "", true
 	}
-	challenge, _ = h.Challenge.find(r)
+	challenge = h.challenge.Text(e)
 	return challenge, challenge != ""
 }
 
 // answer makes the answer to a handshake that may be answered.
-func (h *Handshake) answer(r *Request, challenge string) (*Reply, error) {
+func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error) {
 	if h.Kind != "probe" && !h.takes(challenge) {
-		return nil, Denial{Malformed, http.StatusBadRequest, h.Bare}
+		return nil, Denial{scheme.Malformed, http.StatusBadRequest, h.Bare}
 	}
+	e := template.NewOwnEnv(r)
+	defer e.Free()
 	for i := range h.Expect {
-		if !h.Expect[i].holds(r) {
-			return nil, Denial{Wrong, h.Refuse, h.Bare}
+		if !h.Expect[i].holds(e) {
+			return nil, Denial{scheme.Wrong, h.Refuse, h.Bare}
 		}
 	}
 	a := &Reply{Status: h.Status, Header: make(http.Header)}
@@ -278,21 +301,21 @@ func (h *Handshake) takes(challenge string) bool {
 
 // verifier is asked where a handshake is to be signed.
 type verifier interface {
-	Verify(r *Request, now time.Time) error
+	Verify(r *template.Request, now time.Time) error
 }
 
 // handshakes are all those of one provider.
 type handshakes struct {
 	list    []Handshake
-	methods []string // of webhooks
-	guard   *Token   // of the gateway's own; nil if there is none
+	methods []string      // of webhooks
+	guard   *scheme.Token // of the gateway's own; nil if there is none
 }
 
 // provisionHandshakes makes the handshakes of a definition ready. methods are
 // those of its webhooks.
-func provisionHandshakes(d *Definition, guard *Token, secrets, methods []string) (handshakes, error) {
+func provisionHandshakes(d *Definition, guard *scheme.Token, secrets, methods []string) (handshakes, error) {
 	own := handshakes{list: d.Handshakes, methods: methods}
-	if guard != nil && guard.In != "header" { // it is part of the URL that the provider knows
+	if guard != nil && guard.Headers() == nil { // it is part of the URL that the provider knows
 		own.guard = guard
 	}
 	for i := range own.list {
@@ -305,7 +328,7 @@ func provisionHandshakes(d *Definition, guard *Token, secrets, methods []string)
 
 // answer answers the first handshake that a request is, and refuses a webhook
 // whose signature anybody can have.
-func (hs *handshakes) answer(p verifier, r *Request, now time.Time) (*Reply, error) {
+func (hs *handshakes) answer(p verifier, r *template.Request, now time.Time) (*Reply, error) {
 	for i := range hs.list {
 		h := &hs.list[i]
 		asked := h.decrypted(r)
@@ -321,7 +344,7 @@ func (hs *handshakes) answer(p verifier, r *Request, now time.Time) (*Reply, err
 	if slices.Contains(hs.methods, r.Method) {
 		for i := range hs.list {
 			if hs.list[i].gaveAway(r) {
-				return nil, Wrong
+				return nil, scheme.Wrong
 			}
 		}
 	}
@@ -329,7 +352,7 @@ func (hs *handshakes) answer(p verifier, r *Request, now time.Time) (*Reply, err
 }
 
 // prove checks what proves that the provider sent a handshake.
-func (hs *handshakes) prove(h *Handshake, p verifier, r *Request, now time.Time) error {
+func (hs *handshakes) prove(h *Handshake, p verifier, r *template.Request, now time.Time) error {
 	if hs.guard != nil {
 		if err := hs.guard.Verify(r, now); err != nil {
 			return err
@@ -339,9 +362,9 @@ func (hs *handshakes) prove(h *Handshake, p verifier, r *Request, now time.Time)
 		return nil
 	}
 	err := p.Verify(r, now)
-	var refusal Refusal
+	var refusal scheme.Refusal
 	switch {
-	case err == nil, err == Missing && h.Signed == "present":
+	case err == nil, err == scheme.Missing && h.Signed == "present":
 		return nil
 	case h.Bare && errors.As(err, &refusal):
 		return Denial{refusal, http.StatusUnauthorized, true}
@@ -353,8 +376,8 @@ func (h *Handshake) describe() string {
 	own := *h
 	own.defaults()
 	text := fmt.Sprintf("%s by %s", own.Kind, own.Method)
-	if own.Challenge != (Place{}) {
-		text += fmt.Sprintf(", challenge in %s %s", own.Challenge.In, own.Challenge.Name)
+	if own.Challenge != "" {
+		text += ", challenge in " + template.Words(own.Challenge)
 	}
 	switch own.Signed {
 	case "always":

@@ -11,6 +11,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // HandshakeDigest is how a challenge is signed or hashed.
@@ -37,22 +40,22 @@ type HandshakeDigest struct {
 }
 
 // unforgeable is what an hmac may be made of for somebody who proves nothing.
-var unforgeable = regexp.MustCompile(`\A` + signable + `\z`)
+var unforgeable = regexp.MustCompile(`\A` + Signable + `\z`)
 
 func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
 	d.Hash = cmp.Or(d.Hash, "sha256")
 	d.Encoding = cmp.Or(d.Encoding, "hex")
 	d.Key = cmp.Or(d.Key, "raw")
 	d.Of = cmp.Or(d.Of, "{challenge}")
-	of, err := resolve("of", []string{d.Of})
+	of, err := scheme.Resolve("of", []string{d.Of})
 	if err != nil {
 		return err
 	}
 	d.Of = of[0]
 	switch {
-	case hashes[d.Hash] == nil:
+	case scheme.Hashes[d.Hash] == nil:
 		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", d.Hash)
-	case !slices.Contains(encodings, d.Encoding):
+	case !slices.Contains(template.Encodings, d.Encoding):
 		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", d.Encoding)
 	case kind == "hash":
 		return nil
@@ -63,49 +66,49 @@ func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
 		d.key = sum[:]
 		return nil
 	}
-	d.key, err = decodeKey(d.Key, secrets[0])
+	d.key, err = scheme.DecodeKey(d.Key, secrets[0])
 	return err
 }
 
 // sum returns the digest of a text.
 func (d *HandshakeDigest) sum(text string) string {
-	hash := hashes[d.Hash]()
+	hash := scheme.Hashes[d.Hash]()
 	if d.key != nil {
-		hash = hmac.New(hashes[d.Hash], d.key)
+		hash = hmac.New(scheme.Hashes[d.Hash], d.key)
 	}
 	hash.Write([]byte(text))
-	return string(appendEncoded(nil, d.Encoding, hash.Sum(nil)))
+	return string(template.AppendEncoded(nil, d.Encoding, hash.Sum(nil)))
 }
 
 // gaveAway reports whether what a webhook signs could have been a challenge: its
 // signature is to be had for the asking, and proves nothing. A body may be only
 // a part of what is signed, even one that is empty.
-func (h *Handshake) gaveAway(r *Request) bool {
+func (h *Handshake) gaveAway(r *template.Request) bool {
 	switch {
 	case h.Kind != "hmac" || h.Signed == "always":
 		return false
 	case h.Digest.Field == "":
 		return unforgeable.Match(r.Body) || len(r.Body) == 0
 	}
-	e := newEnv(r, nil) // which reads the field as the proof does
-	defer e.free()
-	fields, _ := e.formValues()
-	return h.pattern.MatchString(only(fields, h.Digest.Field))
+	e := template.NewEnv(r, nil) // which reads the field as the proof does
+	defer e.Free()
+	fields, _ := e.FormValues()
+	return h.pattern.MatchString(template.Only(fields, h.Digest.Field))
 }
 
 var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+)\}`)
 
 // checkTemplates refuses names that stand for nothing.
 func (h *Handshake) checkTemplates() error {
-	templates := []string{h.Text, h.JSON}
-	for _, template := range h.Header {
-		templates = append(templates, template)
+	texts := []string{h.Text, h.JSON}
+	for _, text := range h.Header {
+		texts = append(texts, text)
 	}
 	if h.Digest != nil {
-		templates = append(templates, h.Digest.Of)
+		texts = append(texts, h.Digest.Of)
 	}
-	for _, template := range templates {
-		for _, match := range variable.FindAllStringSubmatch(template, -1) {
+	for _, text := range texts {
+		for _, match := range variable.FindAllStringSubmatch(text, -1) {
 			name := match[1]
 			if name != "challenge" && name != "digest" && !strings.HasPrefix(name, "header.") {
 				return fmt.Errorf("there is no %s: want {challenge}, {digest} or {header.X-Name}", match[0])
@@ -115,11 +118,11 @@ func (h *Handshake) checkTemplates() error {
 	return nil
 }
 
-// write fills the templates of the answer.
-func (h *Handshake) write(a *Reply, r *Request, challenge string) {
+// write fills the texts of the answer.
+func (h *Handshake) write(a *Reply, r *template.Request, challenge string) {
 	values := h.valuesOf(r, challenge)
-	for name, template := range h.Header {
-		if text := fill(template, values); text != "" {
+	for name, value := range h.Header {
+		if text := fill(value, values); text != "" {
 			a.Header.Set(name, text)
 		}
 	}
@@ -137,14 +140,14 @@ func (h *Handshake) write(a *Reply, r *Request, challenge string) {
 	}
 }
 
-// valuesOf returns what the names in templates stand for.
-func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
+// valuesOf returns what the names in texts stand for.
+func (h *Handshake) valuesOf(r *template.Request, challenge string) func(string) string {
 	var values func(name string) string
 	values = func(name string) string {
 		header, isHeader := strings.CutPrefix(name, "header.")
 		switch {
 		case isHeader:
-			value := r.header(textproto.CanonicalMIMEHeaderKey(header))
+			value := r.HeaderValue(textproto.CanonicalMIMEHeaderKey(header))
 			if !reflectable.MatchString(value) {
 				return ""
 			}
@@ -161,8 +164,8 @@ func (h *Handshake) valuesOf(r *Request, challenge string) func(string) string {
 
 var reflectable = regexp.MustCompile(`\A` + printable + `\z`)
 
-func fill(template string, values func(string) string) string {
-	return variable.ReplaceAllStringFunc(template, func(name string) string {
+func fill(text string, values func(string) string) string {
+	return variable.ReplaceAllStringFunc(text, func(name string) string {
 		return values(name[1 : len(name)-1])
 	})
 }

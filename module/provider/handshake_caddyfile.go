@@ -7,16 +7,20 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // readHandshake reads a handshake of the custom provider. Syntax:
 //
-//	handshake <kind> [header|query|form|body <name>] {
+//	handshake <kind> [header|query|form|body <name>|<template>] {
 //		method    GET|HEAD|POST|PUT|OPTIONS
-//		encrypted <field>
+//		encrypted <field>|<template>
 //		when      header|query|form|body <name> [<value>...]
+//		when      <template> [<value>...]
 //		pattern   <regular expression>
 //		expect    header|query|form|body <name> [<value>...]
+//		expect    <template> [<value>...]
 //		refuse    <status>
 //		bare
 //		signed    always|present
@@ -33,16 +37,20 @@ import (
 func readHandshake(to *[]Handshake) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		var h Handshake
+		const usage = "handshake wants a kind (%s) and, but for probe, where its challenge stands: header, query, form or body, and a name"
 		args := d.RemainingArgs()
-		switch len(args) {
-		case 3:
-			h.Challenge = Place{In: args[1], Name: args[2]}
-			fallthrough
-		case 1:
-			h.Kind = args[0]
-		default:
-			return d.Errf("handshake wants a kind (%s) and, but for probe, where its challenge stands: header, query, form or body, and a name",
-				strings.Join(handshakeKinds, ", "))
+		if len(args) == 0 {
+			return d.Errf(usage, strings.Join(handshakeKinds, ", "))
+		}
+		h.Kind = args[0]
+		if len(args) > 1 {
+			of, rest, err := readOf(args[1:])
+			if err == nil && (of == "" || len(rest) > 0) {
+				return d.Errf(usage, strings.Join(handshakeKinds, ", "))
+			}
+			if h.Challenge = of; err != nil {
+				return syntax.At(d, err)
+			}
 		}
 		if err := syntax.Block(d, h.readers(), "when", "expect", "header"); err != nil {
 			return err
@@ -58,7 +66,7 @@ func (h *Handshake) readers() syntax.Options {
 	options := syntax.Options{
 		"method":    syntax.OneOf(&h.Method, "GET", "HEAD", "POST", "PUT", "OPTIONS"),
 		"when":      readCondition(&h.When),
-		"encrypted": syntax.String(&h.Encrypted),
+		"encrypted": h.readEncrypted,
 		"pattern":   syntax.String(&h.Pattern),
 		"expect":    readCondition(&h.Expect),
 		"refuse":    readHandshakeStatus(&h.Refuse),
@@ -71,8 +79,8 @@ func (h *Handshake) readers() syntax.Options {
 	}
 	if h.Kind == "hmac" || h.Kind == "hash" {
 		h.Digest = new(HandshakeDigest)
-		options["hash"] = syntax.OneOf(&h.Digest.Hash, HashNames()...)
-		options["encoding"] = syntax.OneOf(&h.Digest.Encoding, encodings...)
+		options["hash"] = syntax.OneOf(&h.Digest.Hash, scheme.HashNames()...)
+		options["encoding"] = syntax.OneOf(&h.Digest.Encoding, template.Encodings...)
 		options["key"] = syntax.OneOf(&h.Digest.Key, "raw", "hex", "base64", "sha1")
 		options["of"] = readTemplate(&h.Digest.Of)
 		options["field"] = syntax.String(&h.Digest.Field)
@@ -88,7 +96,7 @@ func (h *Handshake) readHeader(d *caddyfile.Dispenser) error {
 	if h.Header == nil {
 		h.Header = make(map[string]string)
 	}
-	h.Header[args[0]] = shorthands.Replace(args[1])
+	h.Header[args[0]] = template.Short(args[1])
 	return nil
 }
 
@@ -96,20 +104,21 @@ func (h *Handshake) readHeader(d *caddyfile.Dispenser) error {
 func readTemplate(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		err := syntax.String(to)(d)
-		*to = shorthands.Replace(*to)
+		*to = template.Short(*to)
 		return err
 	}
 }
 
-func readCondition(to *[]Condition) func(*caddyfile.Dispenser) error {
-	return func(d *caddyfile.Dispenser) error {
-		args := d.RemainingArgs()
-		if len(args) < 2 {
-			return d.ArgErr()
-		}
-		*to = append(*to, Condition{Place: Place{In: args[0], Name: args[1]}, Values: args[2:]})
-		return nil
+// readEncrypted reads the field of a JSON body, or the template, that may give the
+// whole body encrypted.
+func (h *Handshake) readEncrypted(d *caddyfile.Dispenser) error {
+	if err := syntax.String(&h.Encrypted)(d); err != nil {
+		return err
 	}
+	if !strings.HasPrefix(h.Encrypted, "{") {
+		h.Encrypted = template.Of("json", h.Encrypted)
+	}
+	return nil
 }
 
 // readHandshakeStatus reads a status; which ones are good is checked with the rest.

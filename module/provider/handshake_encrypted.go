@@ -6,16 +6,23 @@ import (
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // decrypted returns the request with the body that its own one may hold
 // encrypted, the request itself where there is none.
-func (h *Handshake) decrypted(r *Request) *Request {
+func (h *Handshake) decrypted(r *template.Request) *template.Request {
 	if h.Encrypted == "" || len(r.Body) > maxHandshake {
 		return r
 	}
-	text, ok := (&Place{In: "body", Name: h.Encrypted}).find(r)
-	if !ok {
+	if !h.encrypted.MayHold(r) {
+		return r
+	}
+	e := template.NewOwnEnv(r)
+	text := h.encrypted.Text(e)
+	e.Free()
+	if text == "" {
 		return r
 	}
 	for _, block := range h.ciphers {

@@ -1,4 +1,4 @@
-package provider
+package provider_test
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -17,7 +16,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // handshakeVector says who sends a handshake.
@@ -27,57 +30,53 @@ type handshakeVector struct {
 }
 
 // handshakesOf returns the handshakes of a preset with options and secrets.
-func handshakesOf(name string, options map[string]string, secrets ...string) (handshakes, error) {
+func handshakesOf(name string, options map[string]string, secrets ...string) (provider.Handshakes, error) {
 	values := map[string]string{"verify_token": "", "endpoint": "", "public_key": ""}
 	maps.Copy(values, options)
 	lists := map[string][]string{"client_ids": secrets, "topic": strings.Fields(options["topic"])}
-	d, err := (&Definition{Handshakes: presetNamed(name).Handshakes}).with(values, lists)
+	d, err := (&provider.Definition{Handshakes: providertest.PresetOf(name).Handshakes}).Filled(values, lists)
 	if err != nil {
-		return handshakes{}, err
+		return provider.Handshakes{}, err
 	}
-	return provisionHandshakes(d, nil, secrets, d.newProfile().Methods)
+	return provider.ProvisionHandshakes(d, nil, secrets, d.AllMethods())
 }
 
 // provider returns what verifies a signed handshake.
-func (v *handshakeVector) provider(t *testing.T) Provider {
+func (v *handshakeVector) provider(t *testing.T) provider.Provider {
 	switch v.Provider {
 	case "discord":
 		key, err := hex.DecodeString(v.PublicKey)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return proven{verify: func(r *Request) bool {
-			signature, _ := hex.DecodeString(r.header("X-Signature-Ed25519"))
-			return ed25519.Verify(key, append([]byte(r.header("X-Signature-Timestamp")), r.Body...), signature)
+		return proven{verify: func(r *template.Request) bool {
+			signature, _ := hex.DecodeString(r.HeaderValue("X-Signature-Ed25519"))
+			return ed25519.Verify(key, append([]byte(r.HeaderValue("X-Signature-Timestamp")), r.Body...), signature)
 		}}
 	case "xero", "line", "twitch", "slack", "aws_sns":
-		return proven{verify: func(r *Request) bool { return r.header("X-Signature") == macHex(v.Secret, string(r.Body)) }}
+		return proven{verify: func(r *template.Request) bool {
+			return r.HeaderValue("X-Signature") == providertest.MacHex(v.Secret, string(r.Body))
+		}}
 	case "zoom":
-		return mustParse(t, "zoom "+v.Secret)
+		return providertest.MustParse(t, "zoom "+v.Secret)
 	}
 	return nil
 }
 
 // proven is a provider whose signature is checked in the test.
 type proven struct {
-	Provider
-	verify func(*Request) bool
+	provider.Provider
+	verify func(*template.Request) bool
 }
 
-func (p proven) Verify(r *Request, _ time.Time) error {
+func (p proven) Verify(r *template.Request, _ time.Time) error {
 	switch {
 	case p.verify(r):
 		return nil
-	case r.header("X-Signature") == "":
-		return Missing
+	case r.HeaderValue("X-Signature") == "":
+		return scheme.Missing
 	}
-	return Wrong
-}
-
-func macHex(secret, text string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(text))
-	return hex.EncodeToString(mac.Sum(nil))
+	return scheme.Wrong
 }
 
 // handshakeCase is a handshake in short: method and URL's query, headers, body.
@@ -94,7 +93,7 @@ const sharedSecret = "s3cret-0123456789"
 func TestHandshakes(t *testing.T) {
 	crc := hmac.New(sha256.New, []byte(sharedSecret))
 	crc.Write([]byte("9b4507b3-9040-4669-9ca3-6b94edb50553"))
-	signed := func(body string) []string { return []string{"X-Signature: " + macHex(sharedSecret, body)} }
+	signed := func(body string) []string { return []string{"X-Signature: " + providertest.MacHex(sharedSecret, body)} }
 	form := "Content-Type: application/x-www-form-urlencoded"
 	sns := `{"Type":"SubscriptionConfirmation","TopicArn":"arn:1","SubscribeURL":"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=2"}`
 	for _, c := range []handshakeCase{
@@ -158,7 +157,7 @@ func hexSum(text string) string {
 
 func (c *handshakeCase) run(t *testing.T) {
 	t.Helper()
-	r := hook(c.body, c.headers...)
+	r := providertest.Hook(c.body, c.headers...)
 	r.Method, r.RawQuery, _ = strings.Cut(c.request, " ")
 	options := map[string]string{"verify_token": "v3rify", "topic": "topic-1", "endpoint": "https://hooks.example.com/ebay"}
 	hs, err := handshakesOf(c.provider, options, sharedSecret)
@@ -166,8 +165,8 @@ func (c *handshakeCase) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &handshakeVector{Provider: c.provider, Secret: sharedSecret}
-	answer, err := hs.answer(v.provider(t), r, now)
-	var denial Denial
+	answer, err := hs.Answer(v.provider(t), r, providertest.Now)
+	var denial provider.Denial
 	status := 0
 	switch {
 	case errors.As(err, &denial):
@@ -188,11 +187,11 @@ func (c *handshakeCase) run(t *testing.T) {
 // TestHandshakesNeedWhatTheyCompareWith holds that an option that is not
 // configured matches nothing, in particular not what is empty.
 func TestHandshakesNeedWhatTheyCompareWith(t *testing.T) {
-	p := mustParse(t, "meta s").(Handshaker)
+	p := providertest.MustParse(t, "meta s").(provider.Handshaker)
 	for _, query := range []string{"hub.verify_token=", "hub.verify_token={option.verify_token}", "x=1"} {
-		r := hook("")
+		r := providertest.Hook("")
 		r.Method, r.RawQuery = "GET", "hub.mode=subscribe&hub.challenge=1&"+query
-		if answer, err := p.Handshake(r, now); answer != nil || !errors.Is(err, Wrong) {
+		if answer, err := p.Handshake(r, providertest.Now); answer != nil || !errors.Is(err, scheme.Wrong) {
 			t.Errorf("%s: %+v, %v", query, answer, err)
 		}
 	}
@@ -201,21 +200,21 @@ func TestHandshakesNeedWhatTheyCompareWith(t *testing.T) {
 // TestSignsNoEventForStrangers holds that no pattern makes the gateway sign what
 // could be an event.
 func TestSignsNoEventForStrangers(t *testing.T) {
-	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\nsigned {header.X-Part}{body}\n}\nhandshake hmac query c {\npattern (?s).*\n}\n}").(Handshaker)
+	p := providertest.MustParse(t, "custom s {\nhmac {\nheader X-Sig\nsigned {header.X-Part}{body}\n}\nhandshake hmac query c {\npattern (?s).*\n}\n}").(provider.Handshaker)
 	for _, body := range []string{"", "c", "bc"} { // of the challenge abc
-		if _, err := p.Handshake(hook(body, "X-Part: "+strings.TrimSuffix("abc", body)), now); err != Wrong {
+		if _, err := p.Handshake(providertest.Hook(body, "X-Part: "+strings.TrimSuffix("abc", body)), providertest.Now); err != scheme.Wrong {
 			t.Errorf("the body %q, of a challenge: %v", body, err)
 		}
 	}
 	for challenge, want := range map[string]bool{"abc": true, `{"a":1}`: false, "1": true, "1.{}": false, "a=1&b=2": false, "[]": false, "a\r\nb": false} {
-		r := hook("")
+		r := providertest.Hook("")
 		r.Method, r.RawQuery = "GET", "c="+url.QueryEscape(challenge)
-		if answer, err := p.Handshake(r, now); (err == nil) != want || (answer != nil) != want {
+		if answer, err := p.Handshake(r, providertest.Now); (err == nil) != want || (answer != nil) != want {
 			t.Errorf("%s: %+v, %v", challenge, answer, err)
 		}
 		// The signature that is given away is no good for an event.
-		event := hook(challenge, "X-Sig: "+macHex("s", challenge))
-		if _, err := p.Handshake(event, now); (err == Wrong) != want {
+		event := providertest.Hook(challenge, "X-Sig: "+providertest.MacHex("s", challenge))
+		if _, err := p.Handshake(event, providertest.Now); (err == scheme.Wrong) != want {
 			t.Errorf("%s as an event: %v", challenge, err)
 		}
 	}
@@ -239,7 +238,7 @@ func TestSignsNoPartOfAnEvent(t *testing.T) {
 		{"{json.a}", "", false},
 		{"{url}", "", false},
 	} {
-		_, err := parse("custom s {\nhmac {\nheader X-Sig\nsigned `" + test.signed + "`\ntimestamp header X-Time\n}\nhandshake hmac query c {\n" + test.field + "\n}\n}")
+		_, err := providertest.Parse("custom s {\nhmac {\nheader X-Sig\nsigned `" + test.signed + "`\ntimestamp header X-Time\n}\nhandshake hmac query c {\n" + test.field + "\n}\n}")
 		if (err == nil) != test.loads {
 			t.Errorf("%s, %s: %v", test.signed, test.field, err)
 		}
@@ -250,10 +249,10 @@ func TestSignsNoPartOfAnEvent(t *testing.T) {
 // challenge, and sends it as an event in each kind of form.
 func TestChallengeIsNoEvent(t *testing.T) {
 	const challenge = "20f9f8ed05f77439fe955c977e4c8a53"
-	p := mustParse(t, "braintree s3cret {\npublic_key k\n}").(Handshaker)
-	ask := hook("")
+	p := providertest.MustParse(t, "braintree s3cret {\npublic_key k\n}").(provider.Handshaker)
+	ask := providertest.Hook("")
 	ask.Method, ask.RawQuery = "GET", "bt_challenge="+challenge
-	answer, err := p.Handshake(ask, now)
+	answer, err := p.Handshake(ask, providertest.Now)
 	if err != nil || answer == nil {
 		t.Fatalf("the challenge: %+v, %v", answer, err)
 	}
@@ -261,14 +260,14 @@ func TestChallengeIsNoEvent(t *testing.T) {
 		return "--b\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
 	}
 	pairs := "bt_signature=" + url.QueryEscape(answer.Body) + "&bt_payload=" + challenge
-	for name, r := range map[string]*Request{
-		"urlencoded":    hook(pairs, "Content-Type: "+urlencoded),
-		"in upper case": hook(pairs, "Content-Type: APPLICATION/X-WWW-FORM-URLENCODED; charset=utf-8"),
-		"twice":         hook(pairs+"&bt_payload=x", "Content-Type: "+urlencoded),
-		"without type":  hook(pairs),
-		"multipart":     hook(part("bt_signature", answer.Body)+part("bt_payload", challenge)+"--b--", "Content-Type: multipart/form-data; boundary=b"),
+	for name, r := range map[string]*template.Request{
+		"formType":      providertest.Hook(pairs, "Content-Type: "+providertest.FormType),
+		"in upper case": providertest.Hook(pairs, "Content-Type: APPLICATION/X-WWW-FORM-URLENCODED; charset=utf-8"),
+		"twice":         providertest.Hook(pairs+"&bt_payload=x", "Content-Type: "+providertest.FormType),
+		"without type":  providertest.Hook(pairs),
+		"multipart":     providertest.Hook(part("bt_signature", answer.Body)+part("bt_payload", challenge)+"--b--", "Content-Type: multipart/form-data; boundary=b"),
 	} {
-		if answer, err := p.Handshake(r, now); answer != nil || err == nil && p.Verify(r, now) == nil {
+		if answer, err := p.Handshake(r, providertest.Now); answer != nil || err == nil && p.Verify(r, providertest.Now) == nil {
 			t.Errorf("%s: taken: %+v", name, answer)
 		}
 	}
@@ -277,11 +276,11 @@ func TestChallengeIsNoEvent(t *testing.T) {
 // TestReflectsNothingUnprintable holds that no pattern lets through what could
 // end a header.
 func TestReflectsNothingUnprintable(t *testing.T) {
-	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake echo query c {\npattern (?s).*\nheader X-C {challenge}\n}\n}").(Handshaker)
+	p := providertest.MustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake echo query c {\npattern (?s).*\nheader X-C {challenge}\n}\n}").(provider.Handshaker)
 	for challenge, want := range map[string]bool{"abc <b>": true, "a\r\nX-Evil: 1": false, "\x00": false, "é": false, strings.Repeat("a", 1001): false} {
-		r := hook("")
+		r := providertest.Hook("")
 		r.Method, r.RawQuery = "GET", "c="+url.QueryEscape(challenge)
-		if answer, err := p.Handshake(r, now); (err == nil) != want || (answer != nil) != want {
+		if answer, err := p.Handshake(r, providertest.Now); (err == nil) != want || (answer != nil) != want {
 			t.Errorf("%q: %+v, %v", challenge, answer, err)
 		}
 	}
@@ -295,10 +294,10 @@ func TestConfirm(t *testing.T) {
 		t.Fatal(err)
 	}
 	genuine := true
-	p := proven{verify: func(*Request) bool { return genuine }}
+	p := proven{verify: func(*template.Request) bool { return genuine }}
 	visit := func(target string) string {
-		r := hook(`{"Type":"SubscriptionConfirmation","TopicArn":"arn:aws:sns:eu-west-1:1:mine","SubscribeURL":"`+target+`"}`, "x-amz-sns-message-type: SubscriptionConfirmation")
-		answer, err := hs.answer(p, r, now)
+		r := providertest.Hook(`{"Type":"SubscriptionConfirmation","TopicArn":"arn:aws:sns:eu-west-1:1:mine","SubscribeURL":"`+target+`"}`, "x-amz-sns-message-type: SubscriptionConfirmation")
+		answer, err := hs.Answer(p, r, providertest.Now)
 		if err != nil || answer == nil {
 			return ""
 		}
@@ -330,25 +329,25 @@ func TestConfirm(t *testing.T) {
 // once it is.
 func TestEnrolledProofKeepsItsNeeds(t *testing.T) {
 	const delivered = "b537207f20cbfa02357cf448134da559"
-	p := mustParse(t, "custom {\nhmac {\nheader X-Sig\nsigned {url}{body}\n}\ntoken query t\n"+
-		"handshake enroll header X-Hook-Secret {\nmethod POST\n}\n}").(Enroller)
+	p := providertest.MustParse(t, "custom {\nhmac {\nheader X-Sig\nsigned {url}{body}\n}\ntoken query t\n"+
+		"handshake enroll header X-Hook-Secret {\nmethod POST\n}\n}").(provider.Enroller)
 	if !p.Profile().SignsURL {
 		t.Error("the URL is signed, and nobody would know")
 	}
-	r := hook("{}")
+	r := providertest.Hook("{}")
 	r.RawQuery = "a=1&t=" + delivered
 	r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hook", RawQuery: r.RawQuery}
-	r.Header["X-Sig"] = []string{macHex(delivered, r.Public.String()+"{}")}
-	if err := p.Verify(r, now); err != Wrong {
+	r.Header["X-Sig"] = []string{providertest.MacHex(delivered, r.Public.String()+"{}")}
+	if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 		t.Errorf("before enrolment: %v", err)
 	}
-	if err := p.(Resigner).Sign(r, now); !errors.Is(err, errNotEnrolled) {
+	if err := p.(provider.Resigner).Sign(r, providertest.Now); !errors.Is(err, provider.ErrNotEnrolled) {
 		t.Errorf("signs with a secret that nobody has: %v", err)
 	}
 	if err := p.Enroll([]string{delivered}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Verify(r, now); err != nil {
+	if err := p.Verify(r, providertest.Now); err != nil {
 		t.Error(err)
 	}
 	if p.Strip(r); r.RawQuery != "a=1" {
@@ -360,35 +359,35 @@ func TestEnrolledProofKeepsItsNeeds(t *testing.T) {
 func TestEnroll(t *testing.T) {
 	const delivered = "b537207f20cbfa02357cf448134da559"
 	for _, config := range []string{"asana", "asana configured", "custom {\nhmac {\nheader X-Hook-Signature\n}\nhandshake enroll header X-Hook-Secret {\nmethod POST\n}\n}"} {
-		p := mustParse(t, config).(Enroller)
+		p := providertest.MustParse(t, config).(provider.Enroller)
 		if !p.Enrolls() || !p.Proves() {
 			t.Errorf("%s enrolls nothing", config)
 		}
-		r := hook("{}", "X-Hook-Signature: "+macHex(delivered, "{}"))
-		if err := p.Verify(r, now); err != Wrong {
+		r := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MacHex(delivered, "{}"))
+		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 			t.Errorf("%s: before enrolment: %v", config, err)
 		}
 		if err := p.Enroll([]string{"another-secret-0123", delivered}); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Verify(r, now); err != nil {
+		if err := p.Verify(r, providertest.Now); err != nil {
 			t.Errorf("%s: %v", config, err)
 		}
 		if err := p.Enroll(nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Verify(r, now); err != Wrong {
+		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 			t.Errorf("%s: after its removal: %v", config, err)
 		}
-		own := hook("{}", "X-Hook-Signature: "+macHex("configured", "{}"))
-		if err := p.Verify(own, now); (err == nil) != (config == "asana configured") {
+		own := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MacHex("configured", "{}"))
+		if err := p.Verify(own, providertest.Now); (err == nil) != (config == "asana configured") {
 			t.Errorf("%s: the configured one: %v", config, err)
 		}
 	}
-	if err := mustParse(t, "asana").Sign(hook("{}"), now); err != errNotEnrolled {
+	if err := providertest.MustParse(t, "asana").Sign(providertest.Hook("{}"), providertest.Now); err != provider.ErrNotEnrolled {
 		t.Errorf("it signs with no secret: %v", err)
 	}
-	if _, err := mustParse(t, "asana").(Resigner).SignerWith(""); err != errNoSecret {
+	if _, err := providertest.MustParse(t, "asana").(provider.Resigner).SignerWith(""); err != provider.ErrNoSecret {
 		t.Errorf("it signs again with no secret: %v", err)
 	}
 }
@@ -399,7 +398,7 @@ func TestEncryptedHandshake(t *testing.T) {
 	seal := func(secret, text string) string {
 		padding := aes.BlockSize - len(text)%aes.BlockSize
 		body := append([]byte(text), bytes.Repeat([]byte{byte(padding)}, padding)...)
-		blocks, err := ciphersOf([]string{secret})
+		blocks, err := provider.CiphersOf([]string{secret})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -408,11 +407,11 @@ func TestEncryptedHandshake(t *testing.T) {
 		return `{"encrypt":"` + base64.StdEncoding.EncodeToString(append(vector, body...)) + `"}`
 	}
 	// The example in Lark's documents.
-	blocks, err := ciphersOf([]string{"test key"})
+	blocks, err := provider.CiphersOf([]string{"test key"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := decryptCBC(blocks[0], "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk="); string(got) != "hello world" {
+	if got := provider.DecryptCBC(blocks[0], "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk="); string(got) != "hello world" {
 		t.Errorf("Lark's example is %q", got)
 	}
 	const asks = `{"challenge":"ajls384kdjx98XX","token":"v3rify","type":"url_verification"}`
@@ -442,8 +441,8 @@ func TestEventsAreNotParsedForHandshakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := hook(`{"type":"event_callback","event":{"type":"message","text":"hello"}}`)
-		if n := testing.AllocsPerRun(100, func() { _, _ = hs.answer(nil, r, now) }); n > 0 {
+		r := providertest.Hook(`{"type":"event_callback","event":{"type":"message","text":"hello"}}`)
+		if n := testing.AllocsPerRun(100, func() { _, _ = hs.Answer(nil, r, providertest.Now) }); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -451,11 +450,11 @@ func TestEventsAreNotParsedForHandshakes(t *testing.T) {
 
 // TestHandshakesBehindAToken holds that a guard in the URL guards handshakes.
 func TestHandshakesBehindAToken(t *testing.T) {
-	p := mustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\ntoken query token t0ken\nhandshake echo query challenge\n}").(Handshaker)
+	p := providertest.MustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\ntoken query token t0ken\nhandshake echo query challenge\n}").(provider.Handshaker)
 	for query, want := range map[string]bool{"challenge=abc&token=t0ken": true, "challenge=abc&token=x": false, "challenge=abc": false} {
-		r := hook("")
+		r := providertest.Hook("")
 		r.Method, r.RawQuery = "GET", query
-		if answer, err := p.Handshake(r, now); (err == nil) != want || (answer != nil) != want {
+		if answer, err := p.Handshake(r, providertest.Now); (err == nil) != want || (answer != nil) != want {
 			t.Errorf("%s: %+v, %v", query, answer, err)
 		}
 	}
@@ -470,8 +469,8 @@ func FuzzHandshake(f *testing.F) {
 	f.Add("POST", "", "X-Amz-Sns-Message-Type", "SubscriptionConfirmation", `{"SubscribeURL":null}`)
 	f.Add("POST", "", "Content-Type", "application/json", `{"encrypt":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}`)
 	f.Add("POST", "a=%zz&=&&", "Content-Type", "application/x-www-form-urlencoded", "mandrill_events=[]&bt_payload=%")
-	all := make(map[string]handshakes)
-	for _, p := range Presets() {
+	all := make(map[string]provider.Handshakes)
+	for _, p := range provider.Presets() {
 		if p.Handshakes == nil {
 			continue
 		}
@@ -481,20 +480,20 @@ func FuzzHandshake(f *testing.F) {
 			f.Fatal(err)
 		}
 	}
-	p := proven{verify: func(*Request) bool { return true }}
+	p := proven{verify: func(*template.Request) bool { return true }}
 	f.Fuzz(func(t *testing.T, method, query, header, value, body string) {
 		for name, hs := range all {
-			r := hook(body, header+": "+value)
+			r := providertest.Hook(body, header+": "+value)
 			r.Method, r.RawQuery = method, query
-			answer, err := hs.answer(p, r, now)
+			answer, err := hs.Answer(p, r, providertest.Now)
 			if err != nil || answer == nil {
 				continue
 			}
-			if answer.Body != "" && (answer.Header.Get("X-Content-Type-Options") != "nosniff" || !reflectable.MatchString(answer.Body)) {
+			if answer.Body != "" && (answer.Header.Get("X-Content-Type-Options") != "nosniff" || !provider.Reflectable.MatchString(answer.Body)) {
 				t.Errorf("%s answers %q", name, answer.Body)
 			}
 			for name, values := range answer.Header {
-				if !reflectable.MatchString(values[0]) {
+				if !provider.Reflectable.MatchString(values[0]) {
 					t.Errorf("%s: %q", name, values[0])
 				}
 			}
@@ -502,30 +501,7 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// FuzzPlace finds values in anything, as the standard library finds them where
-// they stand once.
-func FuzzPlace(f *testing.F) {
-	f.Add(`{"a":[{"b":"\u0041"}]}`, "a.0.b")
-	f.Add(`{"a":1,"\u0061":2}`, "a")
-	f.Add(`[1,2`, "-1")
-	f.Add(`a=1&a=%31`, "a")
-	f.Fuzz(func(t *testing.T, body, name string) {
-		text, ok := (&Place{"body", name}).find(hook(body))
-		var object map[string]any
-		exact := utf8.ValidString(body) && !strings.Contains(body, `\u`) // what is no text is read in more than one way
-		if exact && ok && isKeyID(name) && json.Unmarshal([]byte(body), &object) == nil {
-			if want, there := object[name].(string); there && text != want || object[name] == nil {
-				t.Errorf("%q in %q is %q", name, body, text)
-			}
-		}
-		values, err := url.ParseQuery(body)
-		got, ok := pairValue(body, name)
-		if err == nil && (ok != (len(values[name]) == 1) || got != only(values, name)) {
-			t.Errorf("%q in %q is %q, want %q", name, body, got, values[name])
-		}
-		form := hook(body, "Content-Type: "+urlencoded)
-		if got, _ := (&Place{"form", name}).find(form); err == nil && got != only(values, name) {
-			t.Errorf("form field %q of %q is %q, want %q", name, body, got, values[name])
-		}
-	})
+// TestHandshakeLimitIsDocumented holds the README against the bound of this package.
+func TestHandshakeLimitIsDocumented(t *testing.T) {
+	providertest.Documented(t, map[string]int{"| %d bytes of body, and 1000 ch": provider.MaxHandshake})
 }

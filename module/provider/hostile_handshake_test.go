@@ -1,9 +1,14 @@
-package provider
+package provider_test
 
 import (
+	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // hostileChallenges are what no provider asks an endpoint to send back.
@@ -24,8 +29,8 @@ var hostileChallenges = map[string]string{
 // page, and quoted in JSON.
 func TestHostileChallenges(t *testing.T) {
 	changed := 0
-	anybody := proven{verify: func(*Request) bool { return true }}
-	for _, v := range readVectors(t) {
+	anybody := proven{verify: func(*template.Request) bool { return true }}
+	for _, v := range providertest.ReadVectors(t) {
 		if v.Type != "handshake" || v.Expected != "valid" {
 			continue
 		}
@@ -33,28 +38,28 @@ func TestHostileChallenges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		places := challengePlaces(&hs, v.request(t))
+		places := challengePlaces(t, &hs, v.Request(t))
 		for what, challenge := range hostileChallenges {
-			r := v.request(t)
+			r := v.Request(t)
 			for _, place := range places {
-				place.set(t, r, challenge)
+				setChallenge(t, place, r, challenge)
 				changed++
 			}
-			answer, err := hs.answer(anybody, r, now)
+			answer, err := hs.Answer(anybody, r, providertest.Now)
 			if len(places) == 0 || err != nil || answer == nil {
 				continue
 			}
 			isPage := answer.Body != "" && answer.Header.Get("X-Content-Type-Options") != "nosniff"
-			broken := answer.Header.Get("Content-Type") == "application/json" && !isJSON([]byte(answer.Body))
+			broken := answer.Header.Get("Content-Type") == "application/json" && !json.Valid([]byte(answer.Body))
 			if what != "page" && what != "quote" && what != "white space" || isPage || broken {
 				t.Errorf("%s: %s: answered %q as %q", v.ID, what, answer.Body, answer.Header)
 			}
 		}
-		twice, doubled := v.request(t), false
+		twice, doubled := v.Request(t), false
 		for _, place := range places {
-			doubled = place.double(twice) || doubled
+			doubled = doubleChallenge(place, twice) || doubled
 		}
-		if answer, err := hs.answer(anybody, twice, now); doubled && err == nil && answer != nil && len(places) == 1 {
+		if answer, err := hs.Answer(anybody, twice, providertest.Now); doubled && err == nil && answer != nil && len(places) == 1 {
 			t.Errorf("%s: two challenges: answered %q", v.ID, answer.Body)
 		}
 	}
@@ -64,42 +69,51 @@ func TestHostileChallenges(t *testing.T) {
 }
 
 // challengePlaces are where a request has a challenge.
-func challengePlaces(hs *handshakes, r *Request) (places []Place) {
-	for i := range hs.list {
-		place := hs.list[i].Challenge
-		if place == (Place{}) {
+func challengePlaces(t *testing.T, hs *provider.Handshakes, r *template.Request) (places []template.Template) {
+	t.Helper()
+	for _, h := range hs.List() {
+		if h.Challenge == "" {
 			continue
 		}
-		if text, _ := place.find(r); text != "" {
+		place, err := template.Parse(h.Challenge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := template.NewOwnEnv(r)
+		if place.Text(e) != "" {
 			places = append(places, place)
 		}
+		e.Free()
 	}
 	return places
 }
 
-// set puts a challenge in place of the one that is there.
-func (p *Place) set(t *testing.T, r *Request, challenge string) {
+// setChallenge puts a challenge in place of the one that is there.
+func setChallenge(t *testing.T, place template.Template, r *template.Request, challenge string) {
 	t.Helper()
-	switch p.In {
+	switch part, name := place.Place(); part {
 	case "header":
-		r.Header[p.Name] = []string{challenge}
+		r.Header[name] = []string{challenge}
 	case "query":
-		r.RawQuery = withPair(r.RawQuery, p.Name, challenge)
-	case "body":
-		var err error
-		if r.Body, err = setJSON(r.Body, p.Name, challenge); err != nil {
+		query, err := url.ParseQuery(r.RawQuery)
+		if err != nil {
 			t.Fatal(err)
 		}
+		query.Set(name, challenge)
+		r.RawQuery = query.Encode()
+	case "json":
+		r.Body = providertest.SetJSONText(r.Body, name, challenge)
 	}
 }
 
-// double adds another challenge, except in JSON.
-func (p *Place) double(r *Request) bool {
-	switch p.In {
+// doubleChallenge adds another challenge, except in JSON.
+func doubleChallenge(place template.Template, r *template.Request) bool {
+	part, name := place.Place()
+	switch part {
 	case "header":
-		r.Header[p.Name] = append(r.Header[p.Name], "another")
+		r.Header[name] = append(r.Header[name], "another")
 	case "query":
-		r.RawQuery += "&" + url.QueryEscape(p.Name) + "=another"
+		r.RawQuery += "&" + url.QueryEscape(name) + "=another"
 	}
-	return p.In != "body"
+	return part != "json"
 }

@@ -1,11 +1,16 @@
-package provider
+package provider_test
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // hostileValues are what a header becomes that a request cannot do without.
@@ -38,14 +43,14 @@ var hostileValues = map[string]func(good string) []string{
 // TestHostileHeaders changes each header that a request cannot do without, in
 // every preset. Nothing panics, and nothing of it is taken.
 func TestHostileHeaders(t *testing.T) {
-	for _, g := range genuineRequests(t) {
-		for _, name := range g.needed() {
-			if name == paypalCertURL {
+	for _, g := range providertest.GenuineRequests(t) {
+		for _, name := range g.Needed() {
+			if name == "Paypal-Cert-Url" {
 				continue // where a certificate is configured, only the host must be right
 			}
 			for what, change := range hostileValues {
-				if err := g.takes(func(r *Request) { r.Header[name] = change(r.Header[name][0]) }); err == nil {
-					t.Errorf("%s: taken with %s: %s", g.name, name, what)
+				if err := g.Takes(func(r *template.Request) { r.Header[name] = change(r.Header[name][0]) }); err == nil {
+					t.Errorf("%s: taken with %s: %s", g.Name, name, what)
 				}
 			}
 		}
@@ -56,9 +61,9 @@ func TestHostileHeaders(t *testing.T) {
 // taken twice: of two, the app may read the other one. Only of the signatures of
 // an HMAC there may be several, each of which covers all that the proof covers.
 func TestDoubledHeaders(t *testing.T) {
-	for _, g := range slices.Concat(genuineRequests(t), genuineVectors(t)) {
-		several := g.severalSignatures()
-		for _, name := range g.needed() {
+	for _, g := range slices.Concat(providertest.GenuineRequests(t), providertest.GenuineVectors(t)) {
+		several := severalSignatures(&g)
+		for _, name := range g.Needed() {
 			for what, change := range map[string]func(good string) []string{
 				"the same twice":     func(good string) []string { return []string{good, good} },
 				"a bad one last":     func(good string) []string { return []string{good, "bad"} },
@@ -66,9 +71,9 @@ func TestDoubledHeaders(t *testing.T) {
 				"an empty one first": func(good string) []string { return []string{"", good} },
 				"an empty one last":  func(good string) []string { return []string{good, ""} },
 			} {
-				err := g.takes(func(r *Request) { r.Header[name] = change(r.Header[name][0]) })
+				err := g.Takes(func(r *template.Request) { r.Header[name] = change(r.Header[name][0]) })
 				if taken := err == nil; taken != slices.Contains(several, name) {
-					t.Errorf("%s: %s, %s: got %v", g.name, name, what, err)
+					t.Errorf("%s: %s, %s: got %v", g.Name, name, what, err)
 				}
 			}
 		}
@@ -76,13 +81,13 @@ func TestDoubledHeaders(t *testing.T) {
 }
 
 // severalSignatures are the headers of which there may be several.
-func (g *genuine) severalSignatures() []string {
+func severalSignatures(g *providertest.Genuine) []string {
 	var several, once []string
-	for _, p := range g.provider.(*Known).ready.proofs.list {
+	for _, p := range g.Provider.(*provider.Known).Counting() {
 		if p.HMAC != nil || p.Digest != nil {
-			several = append(several, p.scheme.Headers()...)
+			several = append(several, p.Scheme().Headers()...)
 		} else {
-			once = append(once, p.scheme.Headers()...)
+			once = append(once, p.Scheme().Headers()...)
 		}
 	}
 	return slices.DeleteFunc(several, func(name string) bool { return slices.Contains(once, name) })
@@ -99,67 +104,80 @@ var hostileBodies = map[string]struct{ contentType, body string }{
 	"wide object":        {"application/json", "{" + strings.Repeat(`"event":1,`, 100_000) + `"event":1}`},
 	"a long number":      {"application/json", strings.Repeat("9", 1<<20)},
 	"an open string":     {"application/json", `{"event":"` + strings.Repeat(`\u0000`, 100_000)},
-	"100k fields":        {urlencoded, strings.Repeat("a=b&", 100_000)},
-	"100k ampersands":    {urlencoded, strings.Repeat("&", 100_000)},
-	"bad escapes":        {urlencoded, strings.Repeat("%zz=%&", 100_000)},
-	"10k parts":          {multiparts + "; boundary=b", multipartOf(10_000, "event")},
-	"a part without end": {multiparts + "; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n" + strings.Repeat("a", 1<<20)},
-	"no boundary":        {multiparts, multipartOf(10, "json")},
-	"an open header":     {multiparts + "; boundary=b", "--b\r\n" + strings.Repeat("A: b\r\n", 100_000)},
-}
-
-func multipartOf(n int, name string) string {
-	return strings.Repeat("--b\r\nContent-Disposition: form-data; name=\""+name+"\"\r\n\r\n{}\r\n", n) + "--b--\r\n"
+	"100k fields":        {providertest.FormType, strings.Repeat("a=b&", 100_000)},
+	"100k ampersands":    {providertest.FormType, strings.Repeat("&", 100_000)},
+	"bad escapes":        {providertest.FormType, strings.Repeat("%zz=%&", 100_000)},
+	"10k parts":          {providertest.MultipartType + "; boundary=b", providertest.MultipartOf(10_000, "event")},
+	"a part without end": {providertest.MultipartType + "; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n" + strings.Repeat("a", 1<<20)},
+	"no boundary":        {providertest.MultipartType, providertest.MultipartOf(10, "json")},
+	"an open header":     {providertest.MultipartType + "; boundary=b", "--b\r\n" + strings.Repeat("A: b\r\n", 100_000)},
 }
 
 // TestHostileBodies puts them in place of each preset's body, and behind it. They
 // are not taken where the proof covers the body.
 func TestHostileBodies(t *testing.T) {
-	for _, g := range genuineRequests(t) {
-		covers := g.coversBody()
+	for _, g := range providertest.GenuineRequests(t) {
+		covers := g.CoversBody()
 		for what, hostile := range hostileBodies {
-			for where, change := range map[string]func(*Request){
-				"in place": func(r *Request) { r.Body = []byte(hostile.body) },
-				"behind":   func(r *Request) { r.Body = append(r.Body, hostile.body...) },
-				"before":   func(r *Request) { r.Body = append([]byte(hostile.body), r.Body...) },
+			for where, change := range map[string]func(*template.Request){
+				"in place": func(r *template.Request) { r.Body = []byte(hostile.body) },
+				"behind":   func(r *template.Request) { r.Body = append(r.Body, hostile.body...) },
+				"before":   func(r *template.Request) { r.Body = append([]byte(hostile.body), r.Body...) },
 			} {
-				err := g.takes(func(r *Request) {
+				err := g.Takes(func(r *template.Request) {
 					change(r)
 					r.Header["Content-Type"] = []string{hostile.contentType}
 				})
 				if covers && err == nil {
-					t.Errorf("%s: taken with %s %s", g.name, what, where)
+					t.Errorf("%s: taken with %s %s", g.Name, what, where)
 				}
 			}
 		}
-		if err := g.takes(func(r *Request) { r.Body = nil }); covers && err == nil && len(g.make().Body) > 0 {
-			t.Errorf("%s: taken without a body", g.name)
+		if err := g.Takes(func(r *template.Request) { r.Body = nil }); covers && err == nil && len(g.Make().Body) > 0 {
+			t.Errorf("%s: taken without a body", g.Name)
 		}
 	}
 }
 
+// longestWord returns the longest word of a value: its signature.
+func longestWord(value string) (longest string) {
+	for _, word := range encodedWord.FindAllString(value, -1) {
+		if len(word) > len(longest) {
+			longest = word
+		}
+	}
+	return longest
+}
+
+var encodedWord = regexp.MustCompile(`[A-Za-z0-9+/_-]+=*`)
+
 // TestCase holds that only hexadecimal digits, of which there are two kinds, may
 // be written in either.
 func TestCase(t *testing.T) {
-	for _, g := range genuineRequests(t) {
-		for _, p := range g.provider.(*Known).ready.proofs.list {
-			h, ok := p.scheme.(*HMAC)
-			if !ok || h.Header == "" || p.verify(g.make(), g.at) != nil {
+	for _, g := range providertest.GenuineRequests(t) {
+		for _, p := range g.Provider.(*provider.Known).Counting() {
+			h := p.HMAC
+			if h == nil || h.Headers() == nil || p.VerifyAlone(g.Make(), g.At) != nil {
 				continue
 			}
-			e := newEnv(g.make(), h.external)
-			signature := h.candidates(e, nil)[0].signature
-			e.free()
+			signature := ""
+			for _, name := range h.Headers() {
+				for _, value := range g.Make().Header[name] {
+					if signature == "" {
+						signature = longestWord(value)
+					}
+				}
+			}
 			for what, turned := range map[string]string{"upper": strings.ToUpper(signature), "lower": strings.ToLower(signature)} {
-				err := g.takes(func(r *Request) {
-					for _, name := range h.headers {
+				err := g.Takes(func(r *template.Request) {
+					for _, name := range h.Headers() {
 						for i, value := range r.Header[name] {
 							r.Header[name][i] = strings.ReplaceAll(value, signature, turned)
 						}
 					}
 				})
 				if taken := err == nil; taken != (turned == signature || h.Encoding == "hex") {
-					t.Errorf("%s: %s, in %s case: got %v", g.name, h.Encoding, what, err)
+					t.Errorf("%s: %s, in %s case: got %v", g.Name, h.Encoding, what, err)
 				}
 			}
 		}
@@ -171,16 +189,16 @@ func TestCase(t *testing.T) {
 func TestDecodedLength(t *testing.T) {
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	changed := 0 // signatures
-	for _, g := range genuineRequests(t) {
-		for _, name := range g.needed() {
-			value := []byte(g.make().Header[name][0])
+	for _, g := range providertest.GenuineRequests(t) {
+		for _, name := range g.Needed() {
+			value := []byte(g.Make().Header[name][0])
 			if !bytes.HasSuffix(value, []byte("=")) {
 				continue
 			}
 			i := len(bytes.TrimRight(value, "=")) - 1
 			value[i] = digits[strings.IndexByte(digits, value[i])|1]
-			if err := g.takes(func(r *Request) { r.Header[name] = []string{string(value)} }); err == nil {
-				t.Errorf("%s: taken with %s: %s", g.name, name, value)
+			if err := g.Takes(func(r *template.Request) { r.Header[name] = []string{string(value)} }); err == nil {
+				t.Errorf("%s: taken with %s: %s", g.Name, name, value)
 			}
 			changed++
 		}
@@ -194,25 +212,25 @@ func TestDecodedLength(t *testing.T) {
 // checks the time, however rightly it is signed.
 func TestSignedTimes(t *testing.T) {
 	checked := 0
-	for _, g := range genuineRequests(t) {
-		k := g.provider.(*Known)
-		if k.preset.Tolerance == 0 || keyedConfigs[g.name] != "" || !k.Resigns() || g.name == "linear" || g.name == "grafana" { // whose time is part of the body, or an option
+	for _, g := range providertest.GenuineRequests(t) {
+		k := g.Provider.(*provider.Known)
+		if k.Preset().Tolerance == 0 || providertest.KeyedConfigs[g.Name] != "" || !k.Resigns() || g.Name == "linear" || g.Name == "grafana" { // whose time is part of the body, or an option
 			continue
 		}
 		checked++
 		for name, at := range map[string]time.Time{
-			"too old": now.Add(-k.preset.Tolerance - time.Second), "too new": now.Add(k.preset.Tolerance + time.Second),
+			"too old": providertest.Now.Add(-k.Preset().Tolerance - time.Second), "too new": providertest.Now.Add(k.Preset().Tolerance + time.Second),
 			"zero": time.Unix(0, 0), "negative": time.Unix(-1, 0), "year 9999": time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
 		} {
-			r := g.make()
+			r := g.Make()
 			if err := k.Sign(r, at); err != nil {
 				t.Fatal(err)
 			}
 			if err := k.Verify(r, at); err != nil && name != "negative" {
-				t.Errorf("%s: at %s: %v", g.name, at, err)
+				t.Errorf("%s: at %s: %v", g.Name, at, err)
 			}
-			if k.Verify(r, now) == nil {
-				t.Errorf("%s: taken, signed at a time that is %s", g.name, name)
+			if k.Verify(r, providertest.Now) == nil {
+				t.Errorf("%s: taken, signed at a time that is %s", g.Name, name)
 			}
 		}
 	}
@@ -226,20 +244,20 @@ func TestSignedTimes(t *testing.T) {
 func TestNoSecret(t *testing.T) {
 	t.Setenv("EMPTY", "")
 	t.Setenv("BLANK", " \n")
-	for _, p := range Presets() {
-		config := configs()[p.Name]
-		if !p.needsSecret() {
+	for _, p := range provider.Presets() {
+		config := providertest.Configs()[p.Name]
+		if !p.NeedsSecret() {
 			continue
 		}
 		for _, secret := range []string{`""`, "{env.EMPTY}", "{env.BLANK}", "{env.UNSET}", "{file.testdata/missing}", `good ""`, ""} {
-			if secret == "" && (p.Optional || enrolls(p.Handshakes)) {
+			if secret == "" && (p.Optional || p.Definition.Enrolls()) {
 				continue // another test's concern
 			}
 			text := p.Name + " " + secret
 			if _, block, ok := strings.Cut(config, "{\n"); ok {
 				text += " {\n" + block
 			}
-			if _, err := parse(text); err == nil {
+			if _, err := providertest.Parse(text); err == nil {
 				t.Errorf("loads: %s", text)
 			}
 		}

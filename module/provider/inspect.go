@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Inspector is a Provider that says what a server, and whoever looks at the
@@ -58,7 +61,7 @@ func (w *working) TrustsHost() bool {
 	}
 	trusts := false
 	w.eachText(func(key, text string, _ map[string]any) {
-		trusts = trusts || key == "url_hash" && text != "" || mentions([]string{text}, "url", "host") ||
+		trusts = trusts || key == "url_hash" && text != "" || template.Mentions([]string{text}, "url", "host") ||
 			key == "components" && (strings.Contains(text, "@authority") || strings.Contains(text, "@target-uri"))
 	})
 	return trusts
@@ -99,7 +102,10 @@ func noteHeaders(names map[string]bool, headers []string) {
 	}
 }
 
-var headerMentions = regexp.MustCompile(`\bheader\.([^{}|\s"]+)|\bheader\(["']([^"']+)["']\)|\bheaders\[["']([^"']+)["']\]|\bheaders\.([A-Za-z0-9_]+)`)
+// A template reads {header.X}, in Caddy's spelling {http.request.header.X}, and an
+// expression header("X"), headers["x"] or headers.x.
+var headerMentions = regexp.MustCompile(`(?:\{|http\.request\.|\bor )header\.([^{}|\s"]+)|` +
+	`(?:^|[^.\w])(?:header\(["']([^"']+)["']\)|headers\[["']([^"']+)["']\]|headers\.(\w+))`)
 
 // HeadersIn returns the headers that a template or an expression reads, as far as
 // they are named in it.
@@ -126,11 +132,11 @@ func (w *working) ShortSecrets(bytes int) (short []string) {
 	common := w.ready.common
 	note("secret", common.resolved.Secrets)
 	if common.Token != nil {
-		tokens, _ := resolve("token", common.Token.Secrets) // as Provision did
+		tokens, _ := scheme.Resolve("token", common.Token.Secrets) // as Provision did
 		note("token", tokens)
 	}
 	for _, p := range w.ready.proofs.list {
-		own, _ := resolve("secret", given(p.Secrets)) // as Provision did
+		own, _ := scheme.Resolve("secret", scheme.Given(p.Secrets)) // as Provision did
 		note(p.describe()+": secret", own)
 	}
 	return short

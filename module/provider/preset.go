@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
 // Preset is what is known about a provider, as data.
@@ -134,7 +135,7 @@ func (k *Known) resolveOptions() (map[string]string, error) {
 			values[o.Name] = o.Default
 			continue
 		}
-		resolved, err := resolve(o.Name, []string{value})
+		resolved, err := scheme.Resolve(o.Name, []string{value})
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +176,7 @@ func (k *Known) check() error {
 			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
 		}
 	}
-	given := k.given()
+	given := k.Given()
 	for _, name := range given {
 		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Key && o.Name == name }) {
 			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
@@ -190,7 +191,7 @@ func (k *Known) check() error {
 			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
 		}
 	}
-	return k.checkTolerance(p.any(func(t Traits) bool { return t.CarriesTime }))
+	return k.checkTolerance(p.any(func(t scheme.Traits) bool { return t.CarriesTime }))
 }
 
 // proves reports whether a proof is asked for.
@@ -242,7 +243,7 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for _, o := range k.preset.Options {
 		switch {
 		case o.Key:
-			options[o.Name] = k.readers()[o.Name]
+			options[o.Name] = k.Readers()[o.Name]
 		case o.Secrets:
 			options[o.Name] = options["secret"]
 		default:

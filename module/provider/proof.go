@@ -3,56 +3,56 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Proof is one way in which a provider proves that it sent a request. Exactly
 // one scheme says how.
 type Proof struct {
 	// An HMAC, made with the secrets.
-	HMAC *HMAC `json:"hmac,omitempty"`
+	HMAC *scheme.HMAC `json:"hmac,omitempty"`
 
 	// A plain hash over a text that contains {secret}.
-	Digest *Digest `json:"digest,omitempty"`
+	Digest *scheme.Digest `json:"digest,omitempty"`
 
 	// A fixed value: one of the secrets.
-	Token *Token `json:"token,omitempty"`
+	Token *scheme.Token `json:"token,omitempty"`
 
 	// An Ed25519 signature.
-	Ed25519 *Ed25519 `json:"ed25519,omitempty"`
+	Ed25519 *scheme.Ed25519 `json:"ed25519,omitempty"`
 
 	// An ECDSA signature.
-	ECDSA *ECDSA `json:"ecdsa,omitempty"`
+	ECDSA *scheme.ECDSA `json:"ecdsa,omitempty"`
 
 	// An RSA signature.
-	RSA *RSA `json:"rsa,omitempty"`
+	RSA *scheme.RSA `json:"rsa,omitempty"`
 
 	// A signed JSON Web Token.
-	JWT *JWT `json:"jwt,omitempty"`
+	JWT *scheme.JWT `json:"jwt,omitempty"`
 
 	// A signature by RFC 9421, HTTP Message Signatures.
-	MessageSignature *MessageSignature `json:"message_signature,omitempty"`
+	MessageSignature *scheme.MessageSignature `json:"message_signature,omitempty"`
 
 	// The signature of Amazon SNS.
-	SNS *SNS `json:"sns,omitempty"`
+	SNS *scheme.SNS `json:"sns,omitempty"`
 
 	// The signature of PayPal.
-	PayPal *PayPal `json:"paypal,omitempty"`
+	PayPal *scheme.PayPal `json:"paypal,omitempty"`
 
 	// The signature of eBay.
-	EBay *EBay `json:"ebay,omitempty"`
+	EBay *scheme.EBay `json:"ebay,omitempty"`
 
 	// The token of Ignisign.
-	Ignisign *Ignisign `json:"ignisign,omitempty"`
+	Ignisign *scheme.Ignisign `json:"ignisign,omitempty"`
 
 	// The secrets of this proof, if they are not those of the provider. Without a
 	// value for any of them the proof does not count.
@@ -61,14 +61,12 @@ type Proof struct {
 	// What the provider's secrets for this proof begin with. Default: anything.
 	SecretPrefix string `json:"secret_prefix,omitempty"`
 
-	// The requests that are proved in this way: those in which each of these
-	// templates, such as {header.X-Version}, gives the same text as the other one.
-	When map[string]string `json:"when,omitempty"`
+	// What a request must have to be proved in this way.
+	When []Condition `json:"when,omitempty"`
 
-	scheme    Scheme
+	scheme    scheme.Scheme
 	external  *url.URL
-	positions []int // of the secrets, among all that are configured
-	when      [][2]template
+	positions []int    // of the secrets, among all that are configured
 	own       []string // the headers in which no other proof stands
 }
 
@@ -78,7 +76,7 @@ var schemeNames = func() map[string]int {
 	names := make(map[string]int)
 	proof := reflect.TypeFor[Proof]()
 	for i := range proof.NumField() {
-		if field := proof.Field(i); field.IsExported() && field.Type.Implements(reflect.TypeFor[Scheme]()) {
+		if field := proof.Field(i); field.IsExported() && field.Type.Implements(reflect.TypeFor[scheme.Scheme]()) {
 			names[strings.TrimSuffix(field.Tag.Get("json"), ",omitempty")] = i
 		}
 	}
@@ -90,60 +88,57 @@ func newProof(name string) *Proof {
 	p := new(Proof)
 	field := reflect.ValueOf(p).Elem().Field(schemeNames[name])
 	field.Set(reflect.New(field.Type().Elem()))
-	p.scheme = field.Interface().(Scheme)
+	p.scheme = field.Interface().(scheme.Scheme)
 	return p
 }
 
 // only returns the scheme of the proof and its name, if there is exactly one.
-func (p *Proof) only() (name string, scheme Scheme, ok bool) {
+func (p *Proof) only() (name string, s scheme.Scheme, ok bool) {
 	value := reflect.ValueOf(p).Elem()
 	for each, i := range schemeNames {
 		if field := value.Field(i); !field.IsNil() {
-			if scheme != nil {
+			if s != nil {
 				return "", nil, false
 			}
-			name, scheme = each, field.Interface().(Scheme)
+			name, s = each, field.Interface().(scheme.Scheme)
 		}
 	}
-	return name, scheme, scheme != nil
+	return name, s, s != nil
 }
 
 // checks reports whether the proof is checked by a call.
 func (p *Proof) checks() bool {
-	_, scheme, _ := p.only()
-	_, ok := scheme.(checker)
+	_, s, _ := p.only()
+	_, ok := s.(scheme.Checker)
 	return ok
 }
 
 // traits returns those of the proof's scheme. A proof without one has none.
-func (p *Proof) traits() Traits {
-	_, scheme, ok := p.only()
+func (p *Proof) traits() scheme.Traits {
+	_, s, ok := p.only()
 	if !ok {
-		return Traits{}
+		return scheme.Traits{}
 	}
-	return scheme.Traits()
+	return s.Traits()
 }
 
 // compile checks what can be told without secrets.
 func (p *Proof) compile() error {
-	_, scheme, ok := p.only()
+	_, s, ok := p.only()
 	if !ok {
 		return errors.New("a proof has exactly one scheme")
 	}
-	p.scheme = scheme
+	p.scheme = s
 	if p.Token != nil && p.Token.Secrets != nil {
 		return errors.New("the secrets of a token that is a proof stand beside it")
 	}
 	if err := p.scheme.Compile(); err != nil {
 		return err
 	}
-	p.when = nil
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		pair, err := parseTemplates([]string{place, p.When[place]})
-		if err != nil {
+	for i := range p.When {
+		if err := p.When[i].compileTemplates(); err != nil {
 			return fmt.Errorf("when: %v", err)
 		}
-		p.when = append(p.when, [2]template(pair))
 	}
 	return nil
 }
@@ -155,8 +150,8 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 	mine, traits := c.resolved, p.scheme.Traits()
 	mine.Secrets, p.positions, p.external = nil, nil, c.resolved.External
 	if traits.NeedsKeys && among.secret { // the secrets are for others
-		keys, err := c.publicKeys()
-		if err != nil || len(c.given()) == 0 {
+		keys, err := c.ParsedKeys()
+		if err != nil || len(c.Given()) == 0 {
 			return false, err
 		}
 		for range keys {
@@ -166,7 +161,7 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 		return true, p.scheme.Provision(&mine)
 	}
 	if p.Secrets != nil && !c.oneSecret {
-		if mine.Secrets, err = resolve("secret", given(p.Secrets)); err != nil {
+		if mine.Secrets, err = scheme.Resolve("secret", scheme.Given(p.Secrets)); err != nil {
 			return false, err
 		}
 		for range mine.Secrets {
@@ -198,32 +193,32 @@ func (p *Proof) complete(profile *Profile) {
 	profile.SignsID = profile.SignsID || traits.SignsID
 	profile.SignsURL = profile.SignsURL || traits.SignsURL
 	profile.SecretHeaders = append(profile.SecretHeaders, traits.SecretHeaders...)
-	for _, pair := range p.when {
-		for _, t := range pair {
-			profile.SignsID = profile.SignsID || t.has("id")
-			profile.SignsURL = profile.SignsURL || t.has(urlPlaceholders...)
+	for i := range p.When {
+		for _, t := range append(p.When[i].templates, p.When[i].of) {
+			profile.SignsID = profile.SignsID || t.Has("id")
+			profile.SignsURL = profile.SignsURL || t.Has(template.URLPlaceholders...)
 		}
 	}
 }
 
 // applies reports whether a request is one that is proved in this way.
-func (p *Proof) applies(r *Request) bool {
-	if p.when == nil {
+func (p *Proof) applies(r *template.Request) bool {
+	if len(p.When) == 0 {
 		return true
 	}
-	e := newEnv(r, p.external)
-	defer e.free()
-	for _, pair := range p.when {
-		if pair[0].text(e) != pair[1].text(e) {
+	e := template.NewEnv(r, p.external)
+	defer e.Free()
+	for i := range p.When {
+		if !p.When[i].holds(e) {
 			return false
 		}
 	}
 	return true
 }
 
-func (p *Proof) verify(r *Request, now time.Time) error {
+func (p *Proof) verify(r *template.Request, now time.Time) error {
 	if !p.applies(r) {
-		return Missing
+		return scheme.Missing
 	}
 	if err := p.scheme.Verify(r, now); err != nil {
 		r.Matched = 0
@@ -236,12 +231,12 @@ func (p *Proof) verify(r *Request, now time.Time) error {
 }
 
 // sign makes the proof, and sets the headers that tell when it counts.
-func (p *Proof) sign(r *Request, now time.Time) error {
-	e := newEnv(r, p.external)
-	defer e.free()
-	for _, pair := range p.when {
-		if place := pair[0]; place.isHeader() {
-			if err := e.put(place, pair[1].text(e)); err != nil {
+func (p *Proof) sign(r *template.Request, now time.Time) error {
+	e := template.NewEnv(r, p.external)
+	defer e.Free()
+	for i := range p.When {
+		if c := &p.When[i]; c.of.Header() != "" && len(c.templates) > 0 {
+			if err := e.Put(c.of, c.templates[0].Text(e)); err != nil {
 				return err
 			}
 		}
@@ -251,33 +246,33 @@ func (p *Proof) sign(r *Request, now time.Time) error {
 
 // offered reports whether a request has something in a header of this proof
 // alone, whatever it is.
-func (p *Proof) offered(r *Request) bool { return anyHeader(r, p.own) }
+func (p *Proof) offered(r *template.Request) bool { return scheme.AnyHeader(r, p.own) }
 
 // made reports whether a request seems to hold the proof.
-func (p *Proof) made(r *Request) bool { return p.applies(r) && p.scheme.Holds(r) }
+func (p *Proof) made(r *template.Request) bool { return p.applies(r) && p.scheme.Holds(r) }
 
 // describe says what the proof is.
 func (p *Proof) describe() string {
-	_, scheme, ok := p.only()
+	_, s, ok := p.only()
 	if !ok {
 		return ""
 	}
-	text := scheme.Describe()
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		text += fmt.Sprintf(", where %s is %q", place, p.When[place])
+	text := s.Describe()
+	for i := range p.When {
+		text += ", where " + p.When[i].describe()
 	}
 	return text
 }
 
 // reading tells what the proof reads in a request.
-func (p *Proof) reading(r *Request, now time.Time) Reading {
-	x := Reading{Proof: p.describe()}
+func (p *Proof) reading(r *template.Request, now time.Time) scheme.Reading {
+	x := scheme.Reading{Proof: p.describe()}
 	if !p.applies(r) {
 		x.Refusal = notMade
 		return x
 	}
 	p.scheme.Observe(r, &x)
-	x.conclude(p.verify(r, now))
+	x.Conclude(p.verify(r, now))
 	return x
 }
 
@@ -293,17 +288,17 @@ func (p *Proof) options() syntax.Options {
 	}
 }
 
+// readWhen reads a condition whose texts are templates.
 func (p *Proof) readWhen(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) != 2 {
+	if err := readCondition(&p.When)(d); err != nil {
+		return err
+	}
+	c := &p.When[len(p.When)-1]
+	if len(c.Is) == 0 {
 		return d.Err("when takes two templates that must give the same text, as in: when {header.X-Version} v2")
 	}
-	if _, err := parseTemplates(args); err != nil {
-		return syntax.At(d, err)
+	for i, text := range c.Is {
+		c.Is[i] = template.Short(text)
 	}
-	if p.When == nil {
-		p.When = make(map[string]string)
-	}
-	p.When[shorthands.Replace(args[0])] = shorthands.Replace(args[1])
-	return nil
+	return syntax.At(d, (&Condition{Of: c.Of, Is: c.Is}).compileTemplates())
 }

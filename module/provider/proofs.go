@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // The ways in which several proofs count.
@@ -64,12 +67,12 @@ func (ps *proofs) findOwn() {
 }
 
 // any reports whether the scheme of any proof has a trait.
-func (ps *proofs) any(has func(Traits) bool) bool {
+func (ps *proofs) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(ps.list, func(p *Proof) bool { return has(p.scheme.Traits()) })
 }
 
 // verify implements Provider.Verify.
-func (ps *proofs) verify(r *Request, now time.Time) error {
+func (ps *proofs) verify(r *template.Request, now time.Time) error {
 	if len(ps.list) == 1 {
 		return ps.list[0].verify(r, now)
 	}
@@ -89,23 +92,23 @@ func (ps *proofs) verify(r *Request, now time.Time) error {
 
 // verifyFirst goes by the first proof that the request offers. What is wrong
 // with that one no weaker one makes good.
-func (ps *proofs) verifyFirst(r *Request, now time.Time) error {
+func (ps *proofs) verifyFirst(r *template.Request, now time.Time) error {
 	for _, p := range ps.list {
-		if err := p.verify(r, now); err != Missing || p.offered(r) {
+		if err := p.verify(r, now); err != scheme.Missing || p.offered(r) {
 			return err
 		}
 	}
-	return Missing
+	return scheme.Missing
 }
 
-func (ps *proofs) verifyAny(r *Request, now time.Time) error {
-	refusal := error(Missing)
+func (ps *proofs) verifyAny(r *template.Request, now time.Time) error {
+	refusal := error(scheme.Missing)
 	for _, p := range ps.list {
 		err := p.verify(r, now)
 		if err == nil {
 			return nil
 		}
-		if refusal == Missing || err == NoKey {
+		if refusal == scheme.Missing || err == scheme.NoKey {
 			refusal = err
 		}
 	}
@@ -114,7 +117,7 @@ func (ps *proofs) verifyAny(r *Request, now time.Time) error {
 
 // sign makes the proof that comes first, and again those others that the request
 // has or needs: an old one must not stay beside a new one.
-func (ps *proofs) sign(r *Request, now time.Time) error {
+func (ps *proofs) sign(r *template.Request, now time.Time) error {
 	if ps.closed {
 		return errNotEnrolled
 	}
@@ -145,10 +148,10 @@ func (ps *proofs) sign(r *Request, now time.Time) error {
 
 // fetch fetches the keys that a request names, for the proofs that it holds. If it
 // holds none, that is a Refusal.
-func (ps *proofs) fetch(ctx context.Context, r *Request) error {
-	refusal, fetched := NoKey, false
+func (ps *proofs) fetch(ctx context.Context, r *template.Request) error {
+	refusal, fetched := scheme.NoKey, false
 	for _, p := range ps.list {
-		f, ok := p.scheme.(fetcher)
+		f, ok := p.scheme.(scheme.Fetcher)
 		if !ok || !p.applies(r) {
 			continue
 		}
@@ -166,19 +169,19 @@ func (ps *proofs) fetch(ctx context.Context, r *Request) error {
 }
 
 // check makes the call that checks the proof.
-func (ps *proofs) check(ctx context.Context, r *Request) Verdict {
+func (ps *proofs) check(ctx context.Context, r *template.Request) scheme.Verdict {
 	for _, p := range ps.list {
-		if c, ok := p.scheme.(checker); ok {
+		if c, ok := p.scheme.(scheme.Checker); ok {
 			return c.Check(ctx, r)
 		}
 	}
-	return Verdict{Outcome: Genuine} // by Verify
+	return scheme.Verdict{Outcome: scheme.Genuine} // by Verify
 }
 
 // strip cuts what stands in the URL and is worth as much as a secret.
-func (ps *proofs) strip(r *Request) {
+func (ps *proofs) strip(r *template.Request) {
 	for _, p := range ps.list {
-		if s, ok := p.scheme.(stripper); ok {
+		if s, ok := p.scheme.(scheme.Stripper); ok {
 			s.Strip(r)
 		}
 	}

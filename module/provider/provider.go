@@ -11,6 +11,9 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Provider is one configured provider: what a guest module in the namespace
@@ -32,14 +35,14 @@ type Provider interface {
 
 	// Verify returns nil if the request proves that the provider sent it, and
 	// a Refusal otherwise. It makes no calls.
-	Verify(r *Request, now time.Time) error
+	Verify(r *template.Request, now time.Time) error
 
 	// Sign puts the proof into a request, as the provider would, in place of one
 	// that it has.
-	Sign(r *Request, now time.Time) error
+	Sign(r *template.Request, now time.Time) error
 
 	// Strip cuts a token of the gateway's own from the request's URL.
-	Strip(r *Request)
+	Strip(r *template.Request)
 }
 
 // Checker is a Provider whose proof may be checked by a call, after Verify.
@@ -51,7 +54,7 @@ type Checker interface {
 	Checks() bool
 
 	// Check makes the call. It never runs twice at once for one request.
-	Check(ctx context.Context, r *Request) Verdict
+	Check(ctx context.Context, r *template.Request) scheme.Verdict
 }
 
 // CheckerOf returns the provider as a Checker; nil if no call checks its proof.
@@ -110,5 +113,13 @@ type Fetcher interface {
 	// Fetch gets the key, after Verify has said NoKey. Then Verify is to be
 	// asked again; it will know whether there is such a key. An error means
 	// that this cannot be told now: the provider is to send the request again.
-	Fetch(ctx context.Context, r *Request) error
+	Fetch(ctx context.Context, r *template.Request) error
+}
+
+// SampleFiller is a Provider whose samples have gaps that its configuration fills.
+type SampleFiller interface {
+	Provider
+
+	// SampleValues returns what fills the gaps, by name.
+	SampleValues() map[string]string
 }

@@ -1,75 +1,19 @@
-package provider
+package provider_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/textproto"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
-// now is when the tests happen.
-var now = time.Unix(1_760_000_000, 0)
-
-// parse reads a provider from a Caddyfile and takes it through JSON, as a
-// configuration does.
-func parse(text string) (Provider, error) {
-	d := caddyfile.NewTestDispenser(text)
-	d.Next()
-	info, err := caddy.GetModule("webhook_gateway.providers." + d.Val())
-	if err != nil {
-		return nil, err
-	}
-	d.Reset()
-	read := info.New()
-	if err := read.(caddyfile.Unmarshaler).UnmarshalCaddyfile(d); err != nil {
-		return nil, err
-	}
-	encoded, err := json.Marshal(read)
-	if err != nil {
-		return nil, err
-	}
-	loaded := info.New()
-	if err := caddy.StrictUnmarshalJSON(encoded, loaded); err != nil {
-		return nil, err
-	}
-	return loaded.(Provider), loaded.(caddy.Provisioner).Provision(caddy.Context{})
-}
-
-func mustParse(t testing.TB, text string) Provider {
-	t.Helper()
-	p, err := parse(text)
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return p
-}
-
-// hook makes a request with headers given as "Name: value".
-func hook(body string, headers ...string) *Request {
-	r := &Request{
-		Method: "POST", Path: "/hooks/a", RawQuery: "x=1&y=2", Body: []byte(body),
-		Header:     make(map[string][]string),
-		Public:     &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a", RawQuery: "x=1&y=2"},
-		DeliveryID: func() string { return "delivery-1" },
-	}
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		r.Header[name] = append(r.Header[name], value)
-	}
-	return r
-}
-
 func TestPresetsSayWhereTheyComeFrom(t *testing.T) {
-	for _, p := range Presets() {
+	for _, p := range provider.Presets() {
 		if p.Title == "" || p.Category == "" || !strings.HasPrefix(p.Source, "https://") || p.Event == "" {
 			t.Errorf("%s lacks title, category, source or event", p.Name)
 		}
@@ -109,7 +53,7 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 		`standardwebhooks s3cret!`:                     "not a key in base64",
 		"custom zz {\nhmac {\nheader X\nkey hex\n}\n}": "not a key in hex",
 	} {
-		_, err := parse(text)
+		_, err := providertest.Parse(text)
 		switch {
 		case err == nil || !strings.Contains(err.Error(), want):
 			t.Errorf("%s: got %v, want %s", text, err, want)
@@ -120,46 +64,46 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	for _, scheme := range []string{
+	for _, name := range []string{
 		"github", "fusesign", "stripe", "insigner", "iusign",
 	} {
-		both := mustParse(t, scheme+" new old")
-		for secret, want := range map[string]error{"new": nil, "old": nil, "other": Wrong, "ne": Wrong, "newold": Wrong} {
-			r := hook(`{"a":1}`)
-			if err := mustParse(t, scheme+" "+secret).Sign(r, now); err != nil {
+		both := providertest.MustParse(t, name+" new old")
+		for secret, want := range map[string]error{"new": nil, "old": nil, "other": scheme.Wrong, "ne": scheme.Wrong, "newold": scheme.Wrong} {
+			r := providertest.Hook(`{"a":1}`)
+			if err := providertest.MustParse(t, name+" "+secret).Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
-			if err := both.Verify(r, now); err != want {
-				t.Errorf("%s signed with %s: got %v, want %v", scheme, secret, err, want)
+			if err := both.Verify(r, providertest.Now); err != want {
+				t.Errorf("%s signed with %s: got %v, want %v", name, secret, err, want)
 			}
 		}
-		r := hook(`{"a":1}`)
-		if err := both.Sign(r, now); err != nil {
+		r := providertest.Hook(`{"a":1}`)
+		if err := both.Sign(r, providertest.Now); err != nil {
 			t.Fatal(err)
 		}
-		if err := mustParse(t, scheme+" new").Verify(r, now); err != nil {
-			t.Errorf("%s does not sign with its first secret", scheme)
+		if err := providertest.MustParse(t, name+" new").Verify(r, providertest.Now); err != nil {
+			t.Errorf("%s does not sign with its first secret", name)
 		}
 	}
 }
 
 func TestTokenGuardsOnTopOfTheProof(t *testing.T) {
-	p := mustParse(t, "github s {\ntoken header X-Guard g\n}")
-	signed := hook("body")
-	if err := p.Sign(signed, now); err != nil {
+	p := providertest.MustParse(t, "github s {\ntoken header X-Guard g\n}")
+	signed := providertest.Hook("body")
+	if err := p.Sign(signed, providertest.Now); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Verify(signed, now); err != nil {
+	if err := p.Verify(signed, providertest.Now); err != nil {
 		t.Error(err)
 	}
 	for _, name := range []string{"X-Guard", "X-Hub-Signature-256"} {
-		r := hook("body")
+		r := providertest.Hook("body")
 		for other, values := range signed.Header {
 			if other != name {
 				r.Header[other] = values
 			}
 		}
-		if err := p.Verify(r, now); err != Missing {
+		if err := p.Verify(r, providertest.Now); err != scheme.Missing {
 			t.Errorf("without %s: got %v", name, err)
 		}
 	}
@@ -177,7 +121,7 @@ func TestProves(t *testing.T) {
 		"custom {\nnone\n}":              false,
 		"custom {\ntoken query key s\n}": true,
 	} {
-		if got := mustParse(t, text).Proves(); got != want {
+		if got := providertest.MustParse(t, text).Proves(); got != want {
 			t.Errorf("%s: got %v", text, got)
 		}
 	}
@@ -186,8 +130,8 @@ func TestProves(t *testing.T) {
 // TestRefusalsAreComparable holds that callers may compare them and take them
 // for errors.
 func TestRefusalsAreComparable(t *testing.T) {
-	err := mustParse(t, "github s").Verify(hook("body"), now)
-	if refusal := Refusal(""); !errors.As(err, &refusal) || refusal != Missing {
+	err := providertest.MustParse(t, "github s").Verify(providertest.Hook("body"), providertest.Now)
+	if refusal := scheme.Refusal(""); !errors.As(err, &refusal) || refusal != scheme.Missing {
 		t.Errorf("got %v", err)
 	}
 }

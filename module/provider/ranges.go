@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/tidwall/gjson"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
 // Ranges are the addresses that a provider publishes: those that it names, and
@@ -50,7 +52,7 @@ func (r *Ranges) compile() error {
 	case r.URL == "":
 		return nil
 	}
-	if _, err := parseHTTPS("the URL of ranges", r.URL); err != nil {
+	if _, err := scheme.ParseHTTPS("the URL of ranges", r.URL); err != nil {
 		return err
 	}
 	r.URL = caddy.NewReplacer().ReplaceKnown(r.URL, "")

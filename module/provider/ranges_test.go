@@ -1,4 +1,4 @@
-package provider
+package provider_test
 
 import (
 	"encoding/json"
@@ -6,17 +6,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
 
 // TestPublishedLists reads lists in the shapes that providers give them.
 func TestPublishedLists(t *testing.T) {
 	deep := strings.Repeat("[", 500_000)
-	github := mustParse(t, "github s").Profile().Ranges
-	paddle := mustParse(t, "paddle s").Profile().Ranges
-	stripe := mustParse(t, "stripe s").Profile().Ranges
-	whole := &Ranges{Format: "json"}
+	github := providertest.MustParse(t, "github s").Profile().Ranges
+	paddle := providertest.MustParse(t, "paddle s").Profile().Ranges
+	stripe := providertest.MustParse(t, "stripe s").Profile().Ranges
+	whole := &provider.Ranges{Format: "json"}
 	for _, test := range []struct {
-		ranges        *Ranges
+		ranges        *provider.Ranges
 		content, want string // want begins with ! where it is part of the error
 	}{
 		{stripe, "3.18.12.63\n3.130.192.231\n", "3.18.12.63/32 3.130.192.231/32"},
@@ -64,8 +67,8 @@ func TestPublishedLists(t *testing.T) {
 // and that a source may ask for it.
 func TestRangesOfPresets(t *testing.T) {
 	published := 0
-	for _, p := range Presets() {
-		known := &Known{preset: p}
+	for _, p := range provider.Presets() {
+		known := p.Known()
 		if known.Publishes() != (p.Ranges != nil) {
 			t.Errorf("%s: Publishes is %t", p.Name, known.Publishes())
 		}
@@ -74,14 +77,14 @@ func TestRangesOfPresets(t *testing.T) {
 		}
 		published++
 		own := *p.Ranges
-		if err := own.compile(); err != nil {
+		if err := own.Compile(); err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}
 	}
 	if published < 10 {
 		t.Errorf("only %d presets have ranges", published)
 	}
-	eu := mustParse(t, "pagerduty s {\nregion eu\n}").Profile().Ranges.URL
+	eu := providertest.MustParse(t, "pagerduty s {\nregion eu\n}").Profile().Ranges.URL
 	if want := "https://developer.pagerduty.com/ip-safelists/webhooks-eu-service-region"; eu != want {
 		t.Errorf("with its option the URL is %s, want %s", eu, want)
 	}
@@ -101,11 +104,11 @@ func TestRangesCompile(t *testing.T) {
 		`{"list":["192.0.2.1"],"path":"x"}`:                       "only ranges in JSON have a path",
 		`{"url":"{env.LIST}","format":"json","path":"addresses"}`: "",
 	} {
-		r := new(Ranges)
+		r := new(provider.Ranges)
 		if err := json.Unmarshal([]byte(config), r); err != nil {
 			t.Fatal(err)
 		}
-		err := r.compile()
+		err := r.Compile()
 		switch {
 		case want == "" && (err != nil || r.URL != "https://example.com/ips?token=1"):
 			t.Errorf("%s: %v, and the URL is %s", config, err, r.URL)
@@ -123,7 +126,7 @@ func FuzzPublishedList(f *testing.F) {
 		f.Add([]byte(content), "hooks")
 	}
 	f.Fuzz(func(t *testing.T, content []byte, path string) {
-		for _, r := range []*Ranges{{}, {Format: "json"}, {Format: "json", Path: "hooks"}, {Format: "json", Path: path}} {
+		for _, r := range []*provider.Ranges{{}, {Format: "json"}, {Format: "json", Path: "hooks"}, {Format: "json", Path: path}} {
 			if strings.ContainsAny(r.Path, "@!|") {
 				continue // what gjson's modifiers do is for whoever writes the path
 			}
@@ -132,7 +135,7 @@ func FuzzPublishedList(f *testing.F) {
 				t.Fatalf("%d networks and %v", len(networks), err)
 			}
 			for _, n := range networks {
-				if n != n.Masked() || n.Bits() < widest4 || n.Addr().Is6() && n.Bits() < widest6 {
+				if n != n.Masked() || n.Bits() < provider.Widest4 || n.Addr().Is6() && n.Bits() < provider.Widest6 {
 					t.Fatalf("%v is no network of a provider", n)
 				}
 			}
@@ -151,7 +154,7 @@ func TestAtlassianRanges(t *testing.T) {
 		"bitbucket s": {"192.0.2.0/28", "192.0.2.48/28"},
 		"jira s":      {"192.0.2.0/28"},
 	} {
-		networks, err := mustParse(t, config).Profile().Ranges.Parse([]byte(published))
+		networks, err := providertest.MustParse(t, config).Profile().Ranges.Parse([]byte(published))
 		var got []string
 		for _, n := range networks {
 			got = append(got, n.String())

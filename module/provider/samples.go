@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Sample is a realistic webhook of one event type, with gaps for what is new
@@ -67,7 +69,7 @@ func SampleEvents(name string) (events []string) {
 // Request fills the gaps: a fresh {id}, a fresh {#number}, the times {time},
 // {unix} and {unix_ms}, the {event}, the {payload}, and whatever more the
 // provider knows.
-func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error) {
+func (s *Sample) Request(now time.Time, more map[string]string) (*template.Request, error) {
 	gaps, err := s.gaps(now, more)
 	if err != nil {
 		return nil, err
@@ -77,7 +79,7 @@ func (s *Sample) Request(now time.Time, more map[string]string) (*Request, error
 		payload := base64.StdEncoding.EncodeToString([]byte(fill.Replace(s.Payload)))
 		fill = strings.NewReplacer(append(gaps, "{payload}", url.QueryEscape(payload))...)
 	}
-	r := &Request{Method: cmp.Or(s.Method, "POST"), RawQuery: fill.Replace(s.Query), Header: make(map[string][]string)}
+	r := &template.Request{Method: cmp.Or(s.Method, "POST"), RawQuery: fill.Replace(s.Query), Header: make(map[string][]string)}
 	for name, value := range s.Header {
 		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{fill.Replace(value)}
 	}

@@ -1,90 +1,50 @@
-package provider
+package provider_test
 
 import (
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // gap is a gap of a sample that nothing has filled.
 var gap = regexp.MustCompile(`\{#?[a-z_]+\}`)
 
-// secretsOf has the secrets of presets that cannot take just any.
-var secretsOf = map[string]string{
-	"adyen":          "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-}
-
-// configs has a configuration of each provider that has samples.
-func configs() map[string]string {
-	all := make(map[string]string)
-	for _, p := range Presets() {
-		all[p.Name] = p.Name
-		if config := keyedConfigs[p.Name]; config != "" {
-			all[p.Name] = config
-			continue
-		}
-		if p.proves() && !p.checks() {
-			all[p.Name] += " " + cmp.Or(secretsOf[p.Name], ownSecret)
-		}
-		all[p.Name] += requiredOptions(p)
-	}
-	return all
-}
-
-// requiredOptions gives the options that a preset does not load without any
-// value.
-func requiredOptions(p *Preset) string {
-	var b strings.Builder
-	for _, o := range p.Options {
-		if o.Required {
-			fmt.Fprintf(&b, "%s %s\n", o.Name, slices.Concat(o.Choices, []string{"value"})[0])
-		}
-	}
-	if b.Len() == 0 {
-		return ""
-	}
-	return " {\n" + b.String() + "}"
-}
-
 // TestSamples builds, signs and verifies every sample of every preset, and
 // finds its event type and its ID with the preset's own expressions.
 func TestSamples(t *testing.T) {
-	for name, config := range configs() {
+	for name, config := range providertest.Configs() {
 		t.Run(name, func(t *testing.T) {
-			p := mustParse(t, config)
+			p := providertest.MustParse(t, config)
 			profile := p.Profile()
 			if len(profile.Samples()) == 0 {
 				t.Fatal("no samples")
 			}
 			more := map[string]string{}
-			if filler, ok := p.(interface{ SampleValues() map[string]string }); ok {
+			if filler, ok := p.(provider.SampleFiller); ok {
 				more = filler.SampleValues()
 			}
 			ids := make(map[string]bool)
 			for range 2 {
 				for _, sample := range profile.Samples() {
-					r, err := sample.Request(now, more)
+					r, err := sample.Request(providertest.Now, more)
 					if err != nil {
 						t.Fatal(err)
 					}
 					r.To(&url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a"})
-					err = p.Sign(r, now)
-					if keyedConfigs[name] != "" { // nobody but the provider can
+					err = p.Sign(r, providertest.Now)
+					if providertest.KeyedConfigs[name] != "" { // nobody but the provider can
 						if err == nil {
 							t.Errorf("%s: signed", sample.Event)
 						}
 					} else if err != nil {
 						t.Fatal(err)
-					} else if err := p.Verify(r, now); err != nil {
+					} else if err := p.Verify(r, providertest.Now); err != nil {
 						t.Errorf("%s: %v", sample.Event, err)
 					}
 					checkSample(t, &sample, r, profile, ids)
@@ -94,7 +54,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids map[string]bool) {
+func checkSample(t *testing.T, sample *provider.Sample, r *template.Request, profile *provider.Profile, ids map[string]bool) {
 	if sample.Body != nil && !json.Valid(r.Body) || gap.Match(r.Body) {
 		t.Errorf("%s: not complete: %s", sample.Event, r.Body)
 	}
@@ -103,12 +63,12 @@ func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids
 			t.Errorf("%s: header %s is not complete: %s", sample.Event, name, values[0])
 		}
 	}
-	if event := evaluate(t, profile.Event, r); event != sample.Event {
+	if event := providertest.Evaluate(t, profile.Event, r); event != sample.Event {
 		t.Errorf("%s: its event type is found to be %q", sample.Event, event)
 	}
 	id := string(r.Body) // the hash of the body stands in
 	if profile.ID != "" {
-		id = evaluate(t, profile.ID, r)
+		id = providertest.Evaluate(t, profile.ID, r)
 	}
 	if id == "" || ids[id] {
 		t.Errorf("%s: its ID %q is empty, or not its own", sample.Event, id)
@@ -116,26 +76,12 @@ func checkSample(t *testing.T, sample *Sample, r *Request, profile *Profile, ids
 	ids[id] = true
 }
 
-func evaluate(t *testing.T, expression string, r *Request) string {
-	value, err := rules.CompileValue(expression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body})
-	defer view.Free()
-	text, err := value.Text(view)
-	if err != nil {
-		t.Errorf("%s: %v", expression, err)
-	}
-	return text
-}
-
 // TestSamplesCoverTheDocumentedEvents counts what each provider documents.
 func TestSamplesCoverTheDocumentedEvents(t *testing.T) {
 	for name, want := range map[string]int{"fusesign": 21, "insertsign": 9, "iusign": 4, "insigner": 3} {
 		events := make(map[string]bool)
-		for _, sample := range presetNamed(name).samples() {
-			events[sample.Event] = true
+		for _, event := range provider.SampleEvents(name) {
+			events[event] = true
 		}
 		if len(events) != want {
 			t.Errorf("%s has samples of %d events, want %d", name, len(events), want)
@@ -146,13 +92,13 @@ func TestSamplesCoverTheDocumentedEvents(t *testing.T) {
 // TestSampleIsSentToAURL holds that what a sample has in its query follows what
 // stands in that of the URL.
 func TestSampleIsSentToAURL(t *testing.T) {
-	sample := Sample{Method: "GET", Query: "at={unix}"}
-	r, err := sample.Request(now, nil)
+	sample := provider.Sample{Method: "GET", Query: "at={unix}"}
+	r, err := sample.Request(providertest.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.To(&url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/a b", RawQuery: "k=v"})
-	want := "k=v&at=" + strconv.FormatInt(now.Unix(), 10)
+	want := "k=v&at=" + strconv.FormatInt(providertest.Now.Unix(), 10)
 	if r.Method != "GET" || r.Path != "/a%20b" || r.RawQuery != want || r.Public.RawQuery != want {
 		t.Errorf("%s to %s?%s, public %s", r.Method, r.Path, r.RawQuery, r.Public)
 	}
@@ -163,7 +109,7 @@ func TestSampleIsSentToAURL(t *testing.T) {
 func TestSampleNumbersAreFresh(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 300_000 {
-		gaps, err := new(Sample).gaps(now, nil)
+		gaps, err := new(provider.Sample).Gaps(providertest.Now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,19 +4,22 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Signer makes proofs.
 type Signer interface {
 	// Sign puts a proof into a request, in place of one that it has.
-	Sign(r *Request, now time.Time) error
+	Sign(r *template.Request, now time.Time) error
 }
 
 // SignsAlone reports whether the provider of that name has such a key, whatever
 // is configured.
 func SignsAlone(name string) bool {
 	p := presetNamed(name)
-	return p != nil && p.proves() && !p.any(func(t Traits) bool { return t.UsesSecret })
+	return p != nil && p.proves() && !p.any(func(t scheme.Traits) bool { return t.UsesSecret })
 }
 
 // Resigner is a Provider that can sign for an app what it has verified: its

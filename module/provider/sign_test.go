@@ -1,4 +1,4 @@
-package provider
+package provider_test
 
 import (
 	"net/url"
@@ -7,12 +7,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// Secrets that are good for every scheme, base64 keys included.
-const (
-	ownSecret   = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-	otherSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
 // symmetric are providers whose proof the gateway can make; @ stands for the
@@ -57,9 +55,9 @@ var special = []string{
 }
 
 func simplePresets() (list []string) {
-	for _, p := range presets {
-		needs := slices.ContainsFunc(p.Options, func(o Option) bool { return o.Required })
-		if !needs && keyedConfigs[p.Name] == "" && !slices.Contains(asymmetric, p.Name) && !slices.Contains(special, p.Name) {
+	for _, p := range provider.Presets() {
+		needs := slices.ContainsFunc(p.Options, func(o provider.Option) bool { return o.Required })
+		if !needs && providertest.KeyedConfigs[p.Name] == "" && !slices.Contains(asymmetric, p.Name) && !slices.Contains(special, p.Name) {
 			list = append(list, p.Name+" @")
 		}
 	}
@@ -79,26 +77,26 @@ func bodyOf(scheme string) string {
 // TestSignsAgain takes what a provider sent, and signs it ten hours later for
 // an app with the same secret and for one with another.
 func TestSignsAgain(t *testing.T) {
-	later := now.Add(10 * time.Hour)
+	later := providertest.Now.Add(10 * time.Hour)
 	for _, scheme := range symmetric() {
-		source := mustParse(t, configOf(scheme, ownSecret+" "+otherSecret))
+		source := providertest.MustParse(t, configOf(scheme, providertest.OwnSecret+" "+providertest.OtherSecret))
 		// The app knows nothing of a guard.
 		app, _, _ := strings.Cut(scheme, "{\ntoken")
-		for given, secret := range map[string]string{"": ownSecret, otherSecret: otherSecret} {
-			r := hook(bodyOf(scheme), "Webhook-Id: msg_1", "X-Other: 1", "Content-Type: "+urlencoded)
-			if err := mustParse(t, configOf(app, otherSecret)).Sign(r, now); err != nil {
+		for given, secret := range map[string]string{"": providertest.OwnSecret, providertest.OtherSecret: providertest.OtherSecret} {
+			r := providertest.Hook(bodyOf(scheme), "Webhook-Id: msg_1", "X-Other: 1", "Content-Type: "+providertest.FormType)
+			if err := providertest.MustParse(t, configOf(app, providertest.OtherSecret)).Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
 			r.Public.Host = "public.example.com"
 			headers := len(r.Header)
-			signer, err := source.(Resigner).SignerWith(given)
+			signer, err := source.(provider.Resigner).SignerWith(given)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := signer.Sign(r, later); err != nil {
 				t.Fatal(err)
 			}
-			if err := mustParse(t, configOf(app, secret)).Verify(r, later); err != nil {
+			if err := providertest.MustParse(t, configOf(app, secret)).Verify(r, later); err != nil {
 				t.Errorf("%s for %q: the app says %v", scheme, given, err)
 			}
 			for name, values := range r.Header {
@@ -106,10 +104,10 @@ func TestSignsAgain(t *testing.T) {
 					t.Errorf("%s: %s has %d values", scheme, name, len(values))
 				}
 			}
-			if len(r.Header) != headers || r.header("Webhook-Id") != "msg_1" || r.RawQuery != "x=1&y=2" {
+			if len(r.Header) != headers || r.HeaderValue("Webhook-Id") != "msg_1" || r.RawQuery != "x=1&y=2" {
 				t.Errorf("%s: left %v and %s", scheme, r.Header, r.RawQuery)
 			}
-			if err := mustParse(t, configOf(scheme, ownSecret)).Sign(r, later); err != nil {
+			if err := providertest.MustParse(t, configOf(scheme, providertest.OwnSecret)).Sign(r, later); err != nil {
 				t.Fatal(err)
 			}
 			if err := source.Verify(r, later); err != nil || r.Matched != 1 {
@@ -129,15 +127,15 @@ func TestEveryScheme(t *testing.T) {
 	for _, name := range special {
 		known[name] = true
 	}
-	for name := range keyedConfigs {
+	for name := range providertest.KeyedConfigs {
 		known[name] = false
 	}
 	for _, scheme := range symmetric() {
 		name, _, _ := strings.Cut(scheme, " ")
 		known[name] = true
 	}
-	for _, p := range Presets() {
-		got := (&Known{preset: p}).Resigns()
+	for _, p := range provider.Presets() {
+		got := p.Known().Resigns()
 		if want, listed := known[p.Name]; got != want || !listed {
 			t.Errorf("%s: Resigns is %v", p.Name, got)
 		}
@@ -148,7 +146,7 @@ func TestEveryScheme(t *testing.T) {
 		"custom {\nnone\n}":                            false,
 		"custom s {\nhmac {\nheader X-Signature\n}\n}": true,
 	} {
-		if got := mustParse(t, text).(Resigner).Resigns(); got != want {
+		if got := providertest.MustParse(t, text).(provider.Resigner).Resigns(); got != want {
 			t.Errorf("%s: Resigns is %v", text, got)
 		}
 	}
@@ -170,26 +168,26 @@ func TestSignsInTheFormThatCame(t *testing.T) {
 		{"github @", []string{"X-Hub-Signature: sha512=00"},
 			map[string]string{"X-Hub-Signature-256": "sha256=", "X-Hub-Signature": "sha512="}},
 		{"github @", []string{"X-Hub-Signature-256: sha256=00", "X-Hub-Signature: nonsense"}, map[string]string{"X-Hub-Signature-256": "sha256="}},
-		{"convoy @", []string{"X-Convoy-Signature: t=1,v1=00"}, map[string]string{"X-Convoy-Signature": "t=" + strconv.FormatInt(now.Unix(), 10) + ",v1="}},
+		{"convoy @", []string{"X-Convoy-Signature: t=1,v1=00"}, map[string]string{"X-Convoy-Signature": "t=" + strconv.FormatInt(providertest.Now.Unix(), 10) + ",v1="}},
 		{"convoy @", []string{"X-Convoy-Signature: 00"}, map[string]string{"X-Convoy-Signature": ""}},
 		{"github @", nil, map[string]string{"X-Hub-Signature-256": "sha256="}},
 	} {
-		r := hook("body", test.sent...)
-		p := mustParse(t, configOf(test.config, ownSecret))
-		signer, err := p.(Resigner).SignerWith("")
+		r := providertest.Hook("body", test.sent...)
+		p := providertest.MustParse(t, configOf(test.config, providertest.OwnSecret))
+		signer, err := p.(provider.Resigner).SignerWith("")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := signer.Sign(r, now); err != nil {
+		if err := signer.Sign(r, providertest.Now); err != nil {
 			t.Fatal(err)
 		}
 		for name, prefix := range test.prefix {
-			signature, ok := strings.CutPrefix(r.header(name), prefix)
+			signature, ok := strings.CutPrefix(r.HeaderValue(name), prefix)
 			if !ok || len(signature) < 40 || strings.ContainsAny(signature, "=,") {
-				t.Errorf("%v became %s: %q", test.sent, name, r.header(name))
+				t.Errorf("%v became %s: %q", test.sent, name, r.HeaderValue(name))
 			}
-			alone := hook("body", name+": "+r.header(name))
-			if err := p.Verify(alone, now); err != nil {
+			alone := providertest.Hook("body", name+": "+r.HeaderValue(name))
+			if err := p.Verify(alone, providertest.Now); err != nil {
 				t.Errorf("%v: %s alone: %v", test.sent, name, err)
 			}
 		}
@@ -201,7 +199,7 @@ func TestSignsInTheFormThatCame(t *testing.T) {
 
 func TestSignersSecret(t *testing.T) {
 	t.Setenv("EMPTY", "")
-	p := mustParse(t, "standardwebhooks "+ownSecret).(Resigner)
+	p := providertest.MustParse(t, "standardwebhooks "+providertest.OwnSecret).(provider.Resigner)
 	for secret, want := range map[string]string{
 		"{env.EMPTY}":    "secret 1 is empty",
 		"{envv.EMPTY}":   "there is no placeholder",
@@ -209,14 +207,14 @@ func TestSignersSecret(t *testing.T) {
 		"s3cret, s3cret": "not a key in base64",
 	} {
 		_, fromProvider := p.SignerWith(secret)
-		_, standard := Standard(secret)
+		_, standard := provider.Standard(secret)
 		for _, err := range []error{fromProvider, standard} {
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%s: got %v", secret, err)
 			}
 		}
 	}
-	if _, err := Standard(""); err == nil {
+	if _, err := provider.Standard(""); err == nil {
 		t.Error("Standard Webhooks signs without a secret")
 	}
 }
@@ -226,41 +224,24 @@ func TestSignersSecret(t *testing.T) {
 func TestMatched(t *testing.T) {
 	third := "whsec_aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ="
 	for _, scheme := range append(symmetric(), "insertsign {\ntoken path @\n}", "custom {\ntoken header X-Token @\n}") {
-		p := mustParse(t, configOf(scheme, ownSecret+" "+otherSecret+" "+third+" "+third))
+		p := providertest.MustParse(t, configOf(scheme, providertest.OwnSecret+" "+providertest.OtherSecret+" "+third+" "+third))
 		if n := p.Profile().Secrets; n != 4 {
 			t.Errorf("%s announces %d secrets", scheme, n)
 		}
-		for secret, want := range map[string]int{ownSecret: 1, otherSecret: 2, third: 3, "whsec_bm9uZQ==": 0} {
-			r := hook(bodyOf(scheme), "Webhook-Id: msg_1", "Content-Type: "+urlencoded)
+		for secret, want := range map[string]int{providertest.OwnSecret: 1, providertest.OtherSecret: 2, third: 3, "whsec_bm9uZQ==": 0} {
+			r := providertest.Hook(bodyOf(scheme), "Webhook-Id: msg_1", "Content-Type: "+providertest.FormType)
 			r.Public.Host = "public.example.com"
-			if err := mustParse(t, configOf(scheme, secret)).Sign(r, now); err != nil {
+			if err := providertest.MustParse(t, configOf(scheme, secret)).Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
-			if err := p.Verify(r, now); (err == nil) != (want > 0) || err == nil && r.Matched != want {
+			if err := p.Verify(r, providertest.Now); (err == nil) != (want > 0) || err == nil && r.Matched != want {
 				t.Errorf("%s: %v and secret %d, want %d", scheme, err, r.Matched, want)
 			}
 		}
 	}
-	legacy := hook("body", "X-Hub-Signature: sha1=25e6bdc5bb6d1d0a0ae58eb0d4d6a5ee8a3b0d0c")
-	if err := mustParse(t, "github a").Verify(legacy, now); err != Wrong || legacy.Matched != 0 {
+	legacy := providertest.Hook("body", "X-Hub-Signature: sha1=25e6bdc5bb6d1d0a0ae58eb0d4d6a5ee8a3b0d0c")
+	if err := providertest.MustParse(t, "github a").Verify(legacy, providertest.Now); err != scheme.Wrong || legacy.Matched != 0 {
 		t.Errorf("%v and secret %d", err, legacy.Matched)
-	}
-}
-
-// TestMatchedByCall asks with each key until the API accepts one.
-func TestMatchedByCall(t *testing.T) {
-	api := newAPI(t, says(200, isValid))
-	api.accepted = []string{"k3y-2"}
-	p := ignisignAt(t, api.URL, "api_key k3y-1 k3y-2 k3y-3\ntoken header X-Guard g")
-	if n := p.Profile().Secrets; n != 3 {
-		t.Errorf("announces %d secrets", n)
-	}
-	r := hook(ignisignBody, "X-Guard: g")
-	if err := p.Verify(r, now); err != nil || r.Matched != 0 {
-		t.Errorf("%v and secret %d before the call", err, r.Matched)
-	}
-	if verdict := check(t, p); verdict.Outcome != Genuine || verdict.Matched != 2 {
-		t.Errorf("outcome %d with secret %d, want 2", verdict.Outcome, verdict.Matched)
 	}
 }
 
@@ -269,13 +250,13 @@ func TestMatchedByCall(t *testing.T) {
 func TestSignsTheURLWithTheToken(t *testing.T) {
 	for _, name := range []string{"twilio", "square", "hubspot", "trello", "plivo"} {
 		for _, token := range []string{"token query tk guard", "token path guard"} {
-			p := mustParse(t, name+" "+ownSecret+" {\n"+token+"\n}")
-			r, err := p.Profile().Samples()[0].Request(now, nil)
+			p := providertest.MustParse(t, name+" "+providertest.OwnSecret+" {\n"+token+"\n}")
+			r, err := p.Profile().Samples()[0].Request(providertest.Now, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.To(&url.URL{Scheme: "https", Host: "example.com", Path: "/hook", RawQuery: "a=1"})
-			if err := p.Sign(r, now); err != nil {
+			if err := p.Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
 			called, err := url.Parse(r.URL(&url.URL{Scheme: "https", Host: "example.com"}))
@@ -283,7 +264,7 @@ func TestSignsTheURLWithTheToken(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Public = called
-			if err := p.Verify(r, now); err != nil {
+			if err := p.Verify(r, providertest.Now); err != nil {
 				t.Errorf("%s with %s: %v, at %s", name, token, err, called)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // alteration is a way in which a secret may differ from what signed.
@@ -34,7 +36,7 @@ func (s *suspicion) alterations() []alteration {
 		const cause = "the key is what the secret says in %s, but it was not decoded (in a custom provider: key %s)"
 		for _, encoding := range []string{"base64", "base64url", "hex"} {
 			list = append(list, alteration{fmt.Sprintf(cause, encoding, encoding), func(s string) string {
-				return string(decodeAny(encoding, strings.TrimPrefix(strings.TrimSpace(s), "whsec_")))
+				return string(template.DecodeLeniently(encoding, strings.TrimPrefix(strings.TrimSpace(s), "whsec_")))
 			}})
 		}
 	}
@@ -259,7 +261,7 @@ func (s *suspicion) otherURL(is *ready) string {
 	if is == nil || !s.is.profile.SignsURL || s.r.Public == nil && s.is.common.resolved.External == nil {
 		return ""
 	}
-	called := s.r.publicURL(s.is.common.resolved.External)
+	called := s.r.PublicURL(s.is.common.resolved.External)
 	c := *is.common
 	c.resolved.External = nil
 	if is, _ = s.makeOther(&c); is == nil {
@@ -281,26 +283,26 @@ func (s *suspicion) otherURL(is *ready) string {
 
 // shown returns a URL without a token.
 func (s *suspicion) shown(u *url.URL) string {
-	r := Request{Path: u.EscapedPath(), RawQuery: u.RawQuery}
+	r := template.Request{Path: u.EscapedPath(), RawQuery: u.RawQuery}
 	s.Strip(&r)
 	return r.URL(u)
 }
 
 // urls returns what the URL may have been before proxies changed it.
-func urls(called *url.URL, r *Request) (list []url.URL) {
+func urls(called *url.URL, r *template.Request) (list []url.URL) {
 	hosts := []string{called.Hostname(), called.Host, net.JoinHostPort(called.Hostname(), "443"), net.JoinHostPort(called.Hostname(), "80"), "www." + called.Host,
-		strings.TrimPrefix(called.Host, "www."), r.header("X-Forwarded-Host"), r.header("X-Original-Host")}
+		strings.TrimPrefix(called.Host, "www."), r.HeaderValue("X-Forwarded-Host"), r.HeaderValue("X-Original-Host")}
 	trimmed := strings.TrimRight(called.Path, "/")
 	paths := []string{called.Path, trimmed, trimmed + "/"}
-	if prefix := r.header("X-Forwarded-Prefix"); prefix != "" {
+	if prefix := r.HeaderValue("X-Forwarded-Prefix"); prefix != "" {
 		paths = append(paths, strings.TrimRight(prefix, "/")+called.Path)
 	}
-	for _, scheme := range []string{"https", "http"} {
+	for _, protocol := range []string{"https", "http"} {
 		for _, host := range hosts {
 			for _, path := range paths {
 				for _, query := range []string{called.RawQuery, ""} {
 					u := *called
-					u.Scheme, u.Host, u.RawQuery = scheme, host, query
+					u.Scheme, u.Host, u.RawQuery = protocol, host, query
 					if path != u.Path {
 						u.Path, u.RawPath = path, ""
 					}

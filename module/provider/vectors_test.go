@@ -1,91 +1,27 @@
-package provider
+package provider_test
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"math"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
-	"reflect"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
-
-// vector is a request of a provider with what must come of it.
-type vector struct {
-	ID, Provider, Type string
-	Secret             any // a string, or a list for rotation
-	Method, URL        string
-	Headers            map[string]string
-	Body               string
-	Now                float64
-	Tolerance          int `json:"tolerance_s"`
-	Expected           string
-	Reason             string
-	ConfigError        bool      `json:"config_error"`
-	NoKey              bool      `json:"no_key"`         // what it was signed with is not public
-	Base               string    `json:"signature_base"` // of RFC 9421
-	Response           *struct { // to a handshake
-		Status  int
-		Headers map[string]string
-		Body    string
-	}
-	Echo struct {
-		VerifyToken string `json:"verify_token"`
-	}
-	APIRequest struct {
-		JSON map[string]any
-	} `json:"api_request"`
-	APIReply *struct {
-		Status int
-		JSON   json.RawMessage
-	} `json:"api_reply"`
-
-	// The options of the provider.
-	options map[string]any
-}
-
-// vectorOptions are the fields of a vector that are options of the preset.
-var vectorOptions = []string{"public_key", "certificate", "app_id", "app_env", "app_key", "webhook_id", "hash",
-	"encoding", "client_ids", "endpoint", "algorithm", "label", "topic", "secret_secondary"}
-
-func (v *vector) UnmarshalJSON(text []byte) error {
-	type plain vector
-	if err := json.Unmarshal(text, (*plain)(v)); err != nil {
-		return err
-	}
-	return json.Unmarshal(text, &v.options)
-}
-
-func readVectors(t testing.TB) (vectors []*vector) {
-	content, err := os.ReadFile("testdata/vectors.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(content, &vectors); err != nil {
-		t.Fatal(err)
-	}
-	return vectors
-}
 
 // TestVectors runs the requests in testdata/vectors.json, whose field source
 // says where each comes from.
 func TestVectors(t *testing.T) {
-	for _, v := range readVectors(t) {
+	for _, v := range providertest.ReadVectors(t) {
 		if v.NoKey {
 			continue
 		}
 		t.Run(v.ID, func(t *testing.T) {
 			if v.Type == "handshake" {
-				v.greet(t)
+				greet(t, v)
 				return
 			}
-			p, err := parse(v.config(t))
+			p, err := providertest.Parse(v.Config(t))
 			if v.ConfigError {
 				if err == nil {
 					t.Errorf("loads, though %s", v.Reason)
@@ -95,7 +31,7 @@ func TestVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = v.verify(p, v.request(t))
+			err = v.Verify(p, v.Request(t))
 			if valid := err == nil; valid != (v.Expected == "valid") {
 				t.Errorf("got %v, want %s: %s", err, v.Expected, v.Reason)
 			}
@@ -105,13 +41,13 @@ func TestVectors(t *testing.T) {
 
 // greet holds the answer to a handshake against the one expected. Where the
 // handshake needs no secret, one stands in for it.
-func (v *vector) greet(t *testing.T) {
-	config := v.config(t)
-	if p := presetNamed(v.Provider); p.needsSecret() && v.Secret == nil && v.options["client_ids"] == nil {
-		config = strings.Replace(config, " {", " "+ownSecret+" {", 1)
+func greet(t *testing.T, v *providertest.Vector) {
+	config := v.Config(t)
+	if p := providertest.PresetOf(v.Provider); p.NeedsSecret() && v.Secret == nil && v.Options["client_ids"] == nil {
+		config = strings.Replace(config, " {", " "+providertest.OwnSecret+" {", 1)
 	}
-	answer, err := mustParse(t, config).(Handshaker).Handshake(v.request(t), v.at())
-	var denial Denial
+	answer, err := providertest.MustParse(t, config).(provider.Handshaker).Handshake(v.Request(t), v.At())
+	var denial provider.Denial
 	switch {
 	case v.Expected != "valid":
 		if answer != nil || err == nil {
@@ -134,97 +70,4 @@ func (v *vector) greet(t *testing.T) {
 	if answer.Body != "" && answer.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Error("a browser may take the body for what it is not")
 	}
-}
-
-func (v *vector) at() time.Time {
-	if v.Now == 0 {
-		return now
-	}
-	seconds, fraction := math.Modf(v.Now)
-	return time.Unix(int64(seconds), int64(fraction*1e9))
-}
-
-func (v *vector) request(t testing.TB) *Request {
-	var headers []string
-	for name, value := range v.Headers {
-		headers = append(headers, name+": "+value)
-	}
-	r := hook(v.Body, headers...)
-	r.Method = v.Method
-	if v.URL != "" {
-		public, err := url.Parse(v.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Public, r.Path, r.RawQuery = public, public.EscapedPath(), public.RawQuery
-	}
-	return r
-}
-
-func (v *vector) verify(p Provider, r *Request) error {
-	if err := p.Verify(r, v.at()); err != nil {
-		return err
-	}
-	if checker, ok := p.(Checker); ok {
-		if verdict := checker.Check(context.Background(), r); verdict.Outcome != Genuine {
-			return errors.New(verdict.Reason)
-		}
-	}
-	return nil
-}
-
-// config writes the receiver of a vector as a provider block.
-func (v *vector) config(t testing.TB) string {
-	var b strings.Builder
-	b.WriteString(v.Provider)
-	for _, secret := range texts(v.Secret) {
-		fmt.Fprintf(&b, " `%s`", secret)
-	}
-	b.WriteString(" {\n")
-	option := func(name string, values ...string) {
-		if len(values) > 0 {
-			fmt.Fprintf(&b, "%s `%s`\n", name, strings.Join(values, "` `"))
-		}
-	}
-	for _, name := range vectorOptions {
-		option(name, texts(v.options[name])...)
-	}
-	if v.Echo.VerifyToken != "" {
-		option("verify_token", v.Echo.VerifyToken)
-	}
-	if v.Tolerance > 0 {
-		option("tolerance", fmt.Sprintf("%ds", v.Tolerance))
-	}
-	if v.APIReply != nil {
-		option("api_key", "key")
-		option("api_url", v.standIn(t))
-	}
-	return b.String() + "}"
-}
-
-// texts returns the strings that a value is.
-func texts(value any) (list []string) {
-	switch value := value.(type) {
-	case string:
-		return []string{value}
-	case []any:
-		for _, v := range value {
-			list = append(list, texts(v)...)
-		}
-	}
-	return list
-}
-
-// standIn answers in place of the provider's API, once it was asked rightly.
-func (v *vector) standIn(t testing.TB) string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var got map[string]any
-		if err := json.NewDecoder(r.Body).Decode(&got); err != nil || !reflect.DeepEqual(got, v.APIRequest.JSON) {
-			t.Errorf("the API was asked %v, want %v", got, v.APIRequest.JSON)
-		}
-		w.WriteHeader(v.APIReply.Status)
-		_, _ = w.Write(v.APIReply.JSON)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
 }

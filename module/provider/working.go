@@ -7,6 +7,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // working is what a provider does by its definition: all that presets and the
@@ -54,11 +57,11 @@ func (w *working) now() *ready {
 func (w *working) Profile() *Profile { return &w.ready.profile }
 
 // Verify implements Provider.
-func (w *working) Verify(r *Request, now time.Time) error {
+func (w *working) Verify(r *template.Request, now time.Time) error {
 	return w.now().verify(r, now)
 }
 
-func (is *ready) verify(r *Request, now time.Time) error {
+func (is *ready) verify(r *template.Request, now time.Time) error {
 	if err := is.common.verifyToken(r, now); err != nil {
 		return err
 	}
@@ -66,32 +69,36 @@ func (is *ready) verify(r *Request, now time.Time) error {
 }
 
 // Sign implements Provider.
-func (w *working) Sign(r *Request, now time.Time) error {
+func (w *working) Sign(r *template.Request, now time.Time) error {
 	is := w.now()
 	if token := is.common.Token; token != nil {
 		if err := token.Sign(r, now); err != nil {
 			return err
 		}
-		r.moved() // the proof may cover the URL that has the token
+		r.Moved() // the proof may cover the URL that has the token
 	}
 	return is.proofs.sign(r, now)
 }
 
 // Strip implements Provider.
-func (w *working) Strip(r *Request) {
+func (w *working) Strip(r *template.Request) {
 	is := w.now()
 	is.common.stripToken(r)
 	is.proofs.strip(r)
 }
 
 // Check implements Checker.
-func (w *working) Check(ctx context.Context, r *Request) Verdict { return w.now().proofs.check(ctx, r) }
+func (w *working) Check(ctx context.Context, r *template.Request) scheme.Verdict {
+	return w.now().proofs.check(ctx, r)
+}
 
 // Fetch implements Fetcher.
-func (w *working) Fetch(ctx context.Context, r *Request) error { return w.now().proofs.fetch(ctx, r) }
+func (w *working) Fetch(ctx context.Context, r *template.Request) error {
+	return w.now().proofs.fetch(ctx, r)
+}
 
 // Handshake implements Handshaker.
-func (w *working) Handshake(r *Request, now time.Time) (*Reply, error) {
+func (w *working) Handshake(r *template.Request, now time.Time) (*Reply, error) {
 	return w.now().handshakes.answer(w, r, now)
 }
 

@@ -1,0 +1,35 @@
+package provider
+
+import (
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// Request is a webhook as far as its proof is concerned.
+type Request = template.Request
+
+// Refusal is the reason why a request was not taken for genuine.
+type Refusal = scheme.Refusal
+
+// The reasons that the gateway itself deals with.
+const (
+	Wrong = scheme.Wrong
+	NoKey = scheme.NoKey
+)
+
+// Verdict is the outcome of a Check.
+type Verdict = scheme.Verdict
+
+// Outcome is what a Check says about a proof.
+type Outcome = scheme.Outcome
+
+// The outcomes of a Check.
+const (
+	Undecided = scheme.Undecided
+	Genuine   = scheme.Genuine
+	Forged    = scheme.Forged
+	Used      = scheme.Used
+)
+
+// ErrPrivateKey says why Sign cannot make a proof.
+var ErrPrivateKey = scheme.ErrPrivateKey

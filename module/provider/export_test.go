@@ -1,0 +1,78 @@
+package provider
+
+import (
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// What the tests of package provider_test see, which know the presets besides.
+
+type Handshakes = handshakes
+
+var ProvisionHandshakes = provisionHandshakes
+
+// Bounds and errors.
+const Widest4 = widest4
+const Widest6 = widest6
+
+var CiphersOf = ciphersOf
+var DecryptCBC = decryptCBC
+var ErrNoSecret = errNoSecret
+var ErrNotEnrolled = errNotEnrolled
+
+const MaxHandshake = maxHandshake
+
+var Reflectable = reflectable
+
+func (hs *handshakes) Answer(p verifier, r *template.Request, now time.Time) (*Reply, error) {
+	return hs.answer(p, r, now)
+}
+
+// List returns the handshakes.
+func (hs *handshakes) List() []Handshake { return hs.list }
+
+func (d *Definition) IsProven() bool { return d.proves() }
+
+func (d *Definition) UsesSecret() bool { return d.usesSecret() }
+
+func (d *Definition) NeedsSecret() bool { return d.needsSecret() }
+
+func (d *Definition) Enrolls() bool { return enrolls(d.Handshakes) }
+
+func (d *Definition) AllMethods() []string { return d.newProfile().Methods }
+
+func (d *Definition) Filled(values map[string]string, lists map[string][]string) (*Definition, error) {
+	return d.with(values, lists)
+}
+
+func (p *Preset) Fill(values map[string]string, secrets []string) (*Definition, error) {
+	return p.with(values, secrets)
+}
+
+func (p *Preset) Known() *Known { return &Known{preset: p} }
+
+func (k *Known) Preset() *Preset { return k.preset }
+
+func (k *Known) Defined() (*Definition, error) { return k.defined(k.resolved.Secrets) }
+
+func (c *Common) Resolved() scheme.Credentials { return c.resolved }
+
+// Counting are the proofs that count.
+func (w *working) Counting() []*Proof { return w.ready.proofs.list }
+
+func (p *Proof) Traits() scheme.Traits { return p.traits() }
+
+func (p *Proof) Scheme() scheme.Scheme { return p.scheme }
+
+func (p *Proof) VerifyAlone(r *template.Request, now time.Time) error { return p.verify(r, now) }
+
+// Made reports whether a request seems to hold the proof.
+func (p *Proof) Made(r *template.Request) bool { return p.made(r) }
+
+func (r *Ranges) Compile() error { return r.compile() }
+
+func (s *Sample) Gaps(now time.Time, more map[string]string) ([]string, error) {
+	return s.gaps(now, more)
+}

@@ -1,0 +1,69 @@
+package presets
+
+import (
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+)
+
+var presetsBilling = []Preset{
+	{
+		Name: "paddle", Title: "Paddle Billing", Category: "payments",
+		Source:     "https://github.com/PaddleHQ/paddle-node-sdk",
+		Confidence: "code",
+		Notes:      "Paddle's own check allows a signature to be 5 s old, and so does this one; set tolerance where a clock or a proxy needs more. Paddle Classic, which signs with RSA, is another scheme. The addresses are those of the live environment.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.Paddle-Signature}",
+				Value:  []string{"ts={timestamp};h1={signature}"},
+				Signed: []string{"{timestamp}:{body}"},
+			}}},
+			Event:   `body.event_type`,
+			ID:      `body.notification_id ?? body.event_id`,
+			Horizon: 72 * hour,
+			Ranges:  &Ranges{URL: "https://api.paddle.com/ips", Format: "json", Path: "data.ipv4_cidrs"},
+		},
+		Tolerance: 5 * time.Second,
+	},
+	{
+		Name: "chargebee", Title: "Chargebee", Category: "payments",
+		Source:     "https://www.chargebee.com/docs/2.0/webhook_settings.html",
+		Confidence: "secondary",
+		Notes:      "The secret is user:password, as entered at Chargebee. It covers nothing of the content; Chargebee advises to confirm an event by its API.",
+		Definition: Definition{
+			Proofs: []Proof{{Token: scheme.BasicAuth()}},
+			Event:  `body.event_type`,
+			ID:     `body.id`,
+		},
+	},
+	{
+		Name: "recurly", Title: "Recurly", Category: "payments",
+		Source:     "https://github.com/recurly/recurly-client-ruby",
+		Confidence: "code",
+		Notes:      "For JSON webhooks. Those in XML are not signed.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Recurly-Signature}",
+				Value:     []string{"{timestamp},{signature}"},
+				Signed:    []string{"{timestamp}.{body}"},
+				Timestamp: &Timestamp{Unit: "unix_ms"},
+			}}},
+			Event: `body.object_type + "." + body.event_type`,
+			// The id alone may be that of the object that changed.
+			ID:      `join([body.id, body.object_type, body.event_type, body.event_time], ".")`,
+			Horizon: 73 * hour,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "lemonsqueezy", Title: "Lemon Squeezy", Category: "payments",
+		Source:     "https://docs.lemonsqueezy.com/help/webhooks",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
+			Event:  `body.meta?.event_name ?? header("X-Event-Name")`,
+			// Whether meta.webhook_id is new in each webhook is not documented.
+			Horizon: 3 * minute,
+		},
+	},
+}

@@ -1,0 +1,83 @@
+package presets
+
+var presetsCommerce = []Preset{
+	{
+		Name: "shopify", Title: "Shopify", Category: "commerce",
+		Source:     "https://github.com/Shopify/shopify-api-ruby",
+		Confidence: "code",
+		Notes:      "The secret is the app's client secret; webhooks that were made in the admin share one of their own.",
+		Definition: Definition{
+			Proofs: []Proof{ // newer deliveries spell their headers without X-
+				{HMAC: &HMAC{From: "{header.X-Shopify-Hmac-Sha256}", Encoding: "base64"}},
+				{HMAC: &HMAC{From: "{header.Shopify-Hmac-Sha256}", Encoding: "base64"}},
+			},
+			Need:    NeedFirst,
+			Event:   eitherHeader(`nil`, "X-Shopify-Topic", "Shopify-Topic"),
+			ID:      eitherHeader(`nil`, "X-Shopify-Webhook-Id", "Shopify-Webhook-Id"),
+			Horizon: 4 * hour,
+		},
+	},
+	{
+		Name: "shopify_query", Title: "Shopify app requests", Category: "commerce",
+		Source:     "https://github.com/Shopify/shopify_python_api",
+		Confidence: "code",
+		Notes:      "These are no webhooks: the requests by which a browser comes from Shopify to an app, with all that is signed in the query.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{query.hmac}",
+				Signed:    []string{"{query|without hmac|sort}"},
+				Timestamp: &Timestamp{From: "{query.timestamp}"},
+			}}},
+			Event:        `"app.request"`,
+			ID:           `query["hmac"]`,
+			Methods:      []string{"GET"},
+			NeverRetries: true,
+		},
+	},
+	{
+		Name: "woocommerce", Title: "WooCommerce", Category: "commerce",
+		Source:     "https://github.com/woocommerce/woocommerce",
+		Confidence: "code",
+		Notes:      "The shop sends each event once, and disables the webhook after more than five failures in a row. Topic and delivery ID stand in headers that are not signed.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-WC-Webhook-Signature}", Encoding: "base64"}}},
+			Event:  `header("X-WC-Webhook-Topic")`,
+			// What a webhook sends within a second has the same delivery ID.
+			ID:           `header("X-WC-Webhook-Delivery-ID") != "" ? header("X-WC-Webhook-Delivery-ID") + "." + toJSON(body.id ?? body.arg) : nil`,
+			NeverRetries: true,
+			Handshakes: []Handshake{{
+				Kind: "probe", // and not signed
+				When: []Condition{is("{form.webhook_id}")},
+			}},
+		},
+	},
+	{
+		Name: "easypost", Title: "EasyPost", Category: "shipping",
+		Source:     "https://github.com/EasyPost/easypost-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:  "{header.X-Hmac-Signature}",
+				Value: []string{"hmac-sha256-hex={signature}"},
+				Key:   "{secret|nfkd}",
+			}}},
+			Event: `body.description`,
+			ID:    `body.id`,
+		},
+	},
+	{
+		Name: "xero", Title: "Xero", Category: "accounting",
+		Source:     "https://developer.xero.com/documentation/guides/webhooks/overview/",
+		Confidence: "secondary",
+		Notes:      "One webhook carries several events; the event type is that of the first. Xero takes an answer with a body for a failure.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Xero-Signature}", Encoding: "base64"}}},
+			Event:   `body.events[0].eventCategory + "." + body.events[0].eventType`,
+			ID:      `body.lastEventSequence != nil ? string(body.firstEventSequence) + "-" + string(body.lastEventSequence) : nil`,
+			Horizon: 24 * hour,
+			Handshakes: []Handshake{{
+				Kind: "probe", Signed: "always", Bare: true, When: []Condition{is("{json.events}", "[]")},
+			}},
+		},
+	},
+}

@@ -1,0 +1,142 @@
+package presets
+
+var presetsCommunication = []Preset{
+	{
+		Name: "slack", Title: "Slack", Category: "chat",
+		Source:     "https://github.com/slackapi/python-slack-sdk",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Slack-Signature}",
+				Value:     []string{"v0={signature}"},
+				Signed:    []string{"v0:{timestamp}:{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Slack-Request-Timestamp}"},
+			}}},
+			Event:   `body.event?.type ?? body.type ?? body.command`,
+			ID:      `body.event_id ?? body.trigger_id`,
+			Horizon: 6 * minute,
+			Handshakes: []Handshake{{
+				Kind: "echo", Signed: "present", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
+				When: []Condition{is("{json.type}", "url_verification")},
+			}},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "telegram", Title: "Telegram Bot API", Category: "chat",
+		Source:     "https://core.telegram.org/bots/api#setwebhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{Token: &Token{From: "{header.X-Telegram-Bot-Api-Secret-Token}"}}},
+			Event:  `filter(keys(body), # != "update_id")[0]`,
+			ID:     `string(body.update_id)`,
+			Ranges: &Ranges{List: []string{"149.154.160.0/20", "91.108.4.0/22"}},
+		},
+	},
+	{
+		Name: "podium", Title: "Podium", Category: "communications",
+		Source:     "https://docs.podium.com/docs/verifying-webhook-signatures",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Podium-Signature}",
+				Signed:    []string{"{timestamp}.{body}"},
+				Timestamp: &Timestamp{From: "{header.Podium-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event: `body.metadata.event_type`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "zoom", Title: "Zoom", Category: "meetings",
+		Source:     "https://github.com/zoom/webhook-sample",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Zm-Signature}",
+				Value:     []string{"v0={signature}"},
+				Signed:    []string{"v0:{timestamp}:{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Zm-Request-Timestamp}"},
+			}}},
+			Event:   `body.event`,
+			Horizon: 125 * minute,
+			Handshakes: []Handshake{{
+				Kind: "hmac", Signed: "always", Challenge: "{json.payload.plainToken}", Pattern: `[A-Za-z0-9_-]{1,256}`,
+				When: []Condition{is("{json.event}", "endpoint.url_validation")},
+				JSON: `{"plainToken":"{challenge}","encryptedToken":"{digest}"}`,
+			}},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "twilio", Title: "Twilio", Category: "communications",
+		Source:     "https://github.com/twilio/twilio-go",
+		Confidence: "code",
+		Notes:      "The URL is signed as it was configured at Twilio: behind a proxy, set external_url.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{
+					HMAC: twilioHMAC("{form|sort|unique|concat}"),
+					When: []Condition{is("{header.Content-Type|type}", "application/x-www-form-urlencoded")},
+				},
+				{HMAC: twilioHMAC(""), When: []Condition{is("{body}", "")}},
+				{HMAC: twilioHMAC(""), When: []Condition{is("{query.bodySHA256|lower}", "{body|sha256|hex}")}},
+			},
+			Need:    NeedFirst,
+			Event:   `body.EventType ?? body.SmsStatus ?? body.CallStatus`,
+			ID:      eitherHeader(`body.MessageSid ?? body.CallSid`, "I-Twilio-Idempotency-Token"),
+			Methods: []string{"POST", "GET"},
+		},
+	},
+	{
+		Name: "mailgun", Title: "Mailgun", Category: "email",
+		Source:     "https://github.com/mailgun/mailgun-go",
+		Confidence: "code",
+		Notes:      "Neither the event nor the message is signed, only a time and a random token.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{
+					From:      "{json.signature.signature}",
+					Signed:    []string{"{timestamp}{json.signature.token}"},
+					Timestamp: &Timestamp{From: "{json.signature.timestamp}"},
+				}},
+				{HMAC: &HMAC{
+					From:      "{form.signature}",
+					Signed:    []string{"{timestamp}{form.token}"},
+					Timestamp: &Timestamp{From: "{form.timestamp}"},
+				}},
+			},
+			Need:    NeedFirst,
+			Event:   `body["event-data"]?.event ?? body.event`,
+			ID:      `body["event-data"]?.id ?? body["Message-Id"]`,
+			Horizon: 8 * hour,
+		},
+	},
+	{
+		Name: "meta", Title: "Meta", Category: "social",
+		Source:     "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+		Confidence: "secondary",
+		Notes:      "The secret is the app's. Facebook, Instagram, Messenger and WhatsApp send in this way.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
+			Event:  `body.object`,
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: "{query.hub.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
+				When:   []Condition{is("{query.hub.mode}", "subscribe")},
+				Expect: []Condition{is("{query.hub.verify_token}", "{option.verify_token}")},
+			}},
+		},
+		Options: []Option{verifyToken},
+	},
+}
+
+// twilioHMAC signs the URL, with what follows it. Twilio's own libraries try it
+// as it is, without port, and with the standard port.
+func twilioHMAC(more string) *HMAC {
+	return &HMAC{
+		Hash:     "sha1",
+		From:     "{header.X-Twilio-Signature}",
+		Encoding: "base64",
+		Signed:   []string{"{url}" + more, "{url|no_port}" + more, "{url|port}" + more},
+	}
+}

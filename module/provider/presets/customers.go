@@ -1,0 +1,85 @@
+package presets
+
+import (
+	"net/http"
+)
+
+// The systems in which businesses keep what they know of customers, and talk to them.
+var presetsCustomers = []Preset{
+	{
+		Name: "hubspot", Title: "HubSpot", Category: "crm",
+		Source:     "https://github.com/HubSpot/hubspot-api-nodejs",
+		Confidence: "code",
+		Notes:      "The URL is signed as HubSpot calls it: behind a proxy, set external_url. One webhook carries up to 100 events; event type and ID are those of the first.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{
+					From:      "{header.X-HubSpot-Signature-v3}",
+					Encoding:  "base64",
+					Signed:    []string{"{method}{url|unescape :/?@!$'()*,;}{body}{timestamp}"},
+					Timestamp: &Timestamp{From: "{header.X-HubSpot-Request-Timestamp}", Unit: "unix_ms"},
+				}},
+				{
+					Digest: &Digest{HMAC: HMAC{From: "{header.X-HubSpot-Signature}", Signed: []string{"{secret}{method}{url}{body}"}}},
+					When:   []Condition{is("{header.X-HubSpot-Signature-Version}", "v2")},
+				},
+				{
+					Digest: &Digest{HMAC: HMAC{From: "{header.X-HubSpot-Signature}", Signed: []string{"{secret}{body}"}}},
+					When:   []Condition{is("{header.X-HubSpot-Signature-Version}", "v1")},
+				},
+			},
+			Need:  NeedFirst,
+			Event: `body[0].subscriptionType`,
+			// An eventId alone is not promised to be its own.
+			ID:      `join([string(body[0].subscriptionId), string(body[0].eventId), string(body[0].occurredAt)], ".")`,
+			Horizon: 24 * hour,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "attio", Title: "Attio", Category: "crm",
+		Source:     "https://docs.attio.com/rest-api/guides/webhooks",
+		Confidence: "secondary",
+		Notes:      "One webhook may carry several events; the event type is that of the first. The delivery ID stands in a header that is not signed.",
+		Definition: Definition{
+			Proofs: []Proof{ // the older name is sent as well
+				{HMAC: &HMAC{From: "{header.Attio-Signature}"}},
+				{HMAC: &HMAC{From: "{header.X-Attio-Signature}"}},
+			},
+			Need:  NeedFirst,
+			Event: `body.events[0].event_type`,
+			ID:    `header("Idempotency-Key")`,
+		},
+	},
+	{
+		Name: "intercom", Title: "Intercom", Category: "support",
+		Source:     "https://developers.intercom.com/docs/webhooks",
+		Confidence: "secondary",
+		Notes:      "The secret is the app's client secret.",
+		Definition: Definition{
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature}", Hash: "sha1", Value: []string{"sha1={signature}"}}}},
+			Event:      `body.topic`,
+			ID:         `body.id`,
+			Horizon:    2 * minute,
+			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodHead}},
+		},
+	},
+	{
+		Name: "zendesk", Title: "Zendesk", Category: "support",
+		Source:     "https://developer.zendesk.com/documentation/webhooks/verifying/",
+		Confidence: "secondary",
+		Notes: "The delivery ID stands in a header that is not signed. Webhooks of triggers and automations have a body of the user's making, " +
+			"and an event type only if that has a field type.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Zendesk-Webhook-Signature}",
+				Encoding:  "base64",
+				Signed:    []string{"{timestamp}{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Zendesk-Webhook-Signature-Timestamp}", Unit: "rfc3339"},
+			}}},
+			Event:   `body.type`,
+			ID:      `header("X-Zendesk-Webhook-Invocation-Id")`,
+			Methods: []string{"POST", "PUT", "PATCH", "DELETE", "GET"},
+		},
+	},
+}

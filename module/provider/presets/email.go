@@ -1,0 +1,130 @@
+package presets
+
+import (
+	"net/http"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+var presetsEmail = []Preset{
+	{
+		Name: "resend", Title: "Resend", Category: "email",
+		Source:     "https://resend.com/docs/dashboard/webhooks/verify-webhooks-requests",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}},
+			Event:   `body.type`,
+			ID:      `header("Svix-Id")`,
+			Horizon: svixHorizon,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "mailchimp", Title: "Mailchimp Marketing", Category: "email",
+		Source:     "https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
+		Confidence: "secondary",
+		Notes:      "Webhooks are signed only where that is switched on.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.X-Mailchimp-Signature}",
+				Value:  []string{"t={timestamp},v1={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event:      `body.type`,
+			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodGet}},
+		},
+	},
+	{
+		Name: "mandrill", Title: "Mailchimp Transactional (Mandrill)", Category: "email",
+		Source:     "https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/",
+		Confidence: "secondary",
+		Notes:      "The URL is signed as it was registered: behind a proxy, set external_url. A body holds a batch, whose event type is that of its first event.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash: "sha1", From: "{header.X-Mandrill-Signature}", Encoding: "base64",
+				Signed: []string{"{url}{form|sort|concat}"},
+			}}},
+			Event: `fromJSON(body.mandrill_events)[0].event`,
+			Handshakes: []Handshake{
+				{Kind: "probe", Method: http.MethodHead},
+				{
+					Kind: "probe", // signed with a key that is no secret
+					When: []Condition{is("{form.mandrill_events}", "[]")},
+				},
+			},
+		},
+	},
+	{
+		Name: "postmark", Title: "Postmark", Category: "email",
+		Source:     "https://postmarkapp.com/developer/webhooks/webhooks-overview",
+		Confidence: "secondary",
+		Notes: "The secret is user:password, as in the webhook's URL. Postmark signs nothing, and stops when it is answered 403. " +
+			"Its message IDs are shared by all that happens to a message, so the hash of the body tells copies.",
+		Definition: Definition{
+			Proofs:  []Proof{{Token: scheme.BasicAuth()}},
+			Event:   `body.RecordType`,
+			Horizon: 630 * minute,
+		},
+	},
+	{
+		Name: "customerio", Title: "Customer.io", Category: "email",
+		Source:     "https://docs.customer.io/journeys/webhooks/",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-CIO-Signature}",
+				Signed:    []string{"v0:{timestamp}:{body}"},
+				Timestamp: &Timestamp{From: "{header.X-CIO-Timestamp}"},
+			}}},
+			Event: `body.object_type + "_" + body.metric`,
+			ID:    `body.event_id`,
+		},
+	},
+	{
+		Name: "klaviyo", Title: "Klaviyo", Category: "email",
+		Source:     "https://developers.klaviyo.com/en/docs/working_with_system_webhooks",
+		Confidence: "unspecified",
+		Notes:      "What is signed, and how, was not confirmed: look at a webhook, and say it with the options.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Klaviyo-Signature}",
+				Encoding:  "{option.encoding}",
+				Signed:    []string{"{option.signed}"},
+				Timestamp: &Timestamp{From: "{header.Klaviyo-Timestamp}", Unit: "{option.unit}"},
+			}}},
+			Event: `body.data[0].topic ?? body.topic`,
+		},
+		Options: []Option{
+			{Name: "encoding", Required: true, Choices: template.Encodings, Help: "The encoding of the signature."},
+			{Name: "signed", Required: true, Help: "What is signed, as a template with {body} and {timestamp}."},
+			{Name: "unit", Required: true, Choices: template.Units, Help: "How the time in Klaviyo-Timestamp is written."},
+		},
+	},
+	{
+		Name: "nylas", Title: "Nylas", Category: "email",
+		Source:     "https://github.com/nylas/nylas-nodejs",
+		Confidence: "secondary",
+		Notes:      "Nylas may compress bodies. The signature covers them as they are sent, and the app gets them so.",
+		Definition: Definition{
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Nylas-Signature}"}}},
+			Event:      `body.type`,
+			ID:         `body.id`,
+			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`}},
+		},
+	},
+	{
+		Name: "salesforce_mc", Title: "Salesforce Marketing Cloud ENS", Category: "email",
+		Source:     "https://developer.salesforce.com/docs/atlas.en-us.noversion.mc-apis.meta/mc-apis/ens-notification-signing.htm",
+		Confidence: "unspecified",
+		Notes: "Whether the signature key is text or base64 is not documented: say it with key. How the callback is verified is not documented " +
+			"either: that message is an event like all others, whose verification key the app gets.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Sfmc-Ens-Signature}", Encoding: "base64", Key: "{option.key}"}}},
+			Event:  `body[0].eventCategoryType ?? body.eventCategoryType`,
+		},
+		Options: []Option{
+			{Name: "key", Required: true, Choices: []string{"raw", "base64"}, Help: "How the secret becomes a key."},
+		},
+	},
+}

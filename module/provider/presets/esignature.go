@@ -1,0 +1,138 @@
+package presets
+
+import (
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+var presetsESignature = []Preset{
+	{
+		Name: "iusign", Title: "IUSign", Category: "e-signature",
+		Source:     "https://iusign.com/knowledge/55-webhook-setup",
+		Confidence: "unspecified", // neither hash, encoding nor event field are stated
+		Notes:      "Without options, SHA-256 in hex is taken, with or without sha256= before it. IUSign disables an endpoint that goes on failing.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash:     "{option.hash}",
+				Encoding: "{option.encoding}",
+				From:     "{header.X-IUSign-Signature}",
+				Value:    []string{"{hash}={signature}", "{signature}"},
+			}}},
+			Event:   `body.event ?? body.type`,
+			Horizon: 24 * hour,
+		},
+		Options: []Option{
+			{Name: "hash", Help: "The hash function; its documents leave it open.", Default: "sha256", Choices: scheme.HashNames()},
+			{Name: "encoding", Help: "The encoding of the signature; its documents leave it open.", Default: "hex", Choices: template.Encodings},
+		},
+	},
+	{
+		Name: "ignisign", Title: "Ignisign", Category: "e-signature",
+		Source:     "https://docs.ignisign.io",
+		Confidence: "code",
+		Notes:      "While the API cannot be asked, events are held, and delivered once it has vouched for them.",
+		Definition: Definition{
+			Proofs: []Proof{{Ignisign: &Ignisign{
+				AppID: "{option.app_id}", AppEnv: "{option.app_env}", APIKeys: []string{"{option.api_key}"},
+			}}},
+			Event:        `body.topic + "." + body.action`,
+			ID:           `body.verificationToken`,
+			NeverRetries: true,
+		},
+		Options: []Option{
+			{Name: "app_id", Help: "The ID of the application.", Required: true},
+			{Name: "app_env", Help: "The environment of the application.", Required: true},
+			{Name: "api_key", Help: "The API keys, any of which may be right. Keys of the older kind are secrets.", Required: true, OrSecret: true, Several: true},
+			{Name: "api_url", Help: "The address of Ignisign's API.", Default: "https://api.ignisign.io", Key: true},
+		},
+	},
+	{
+		Name: "insertsign", Title: "InsertSign", Category: "e-signature",
+		Source:     "https://insertsign.com/docs/integrations/webhooks",
+		Confidence: "docs",
+		Notes:      "InsertSign proves nothing and sends each event once: guard the source with a token line.",
+		Definition: Definition{
+			Event:        `body.type`,
+			NeverRetries: true,
+		},
+	},
+	{
+		Name: "fusesign", Title: "FuseSign", Category: "e-signature",
+		Source:     "https://fuseworks.gitbook.io/fusesign/deep-dives/webhooks",
+		Confidence: "docs",
+		Notes:      "The signature of the documents is a fixed value, which covers nothing of the body.",
+		Definition: Definition{
+			Proofs:  []Proof{{Token: &Token{From: "{header.Fuse-Signature}"}}},
+			Event:   `body.EventType`,
+			ID:      `body.WebhookId`,
+			Horizon: 450 * minute,
+		},
+	},
+	{
+		Name: "insigner", Title: "inSigner", Category: "e-signature",
+		Source:     "https://docs.insigner.co/webhooks/security/",
+		Confidence: "docs",
+		Notes:      "The time is not signed and is that of the event: a tolerance refuses late retries, and does not stop replays.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:  "{header.X-InSigner-Signature}",
+				Value: []string{"sha256={signature}"},
+				// Unsigned, and the time of the event: a check that is on by
+				// default would refuse honest retries.
+				Timestamp: &Timestamp{From: "{header.X-InSigner-Timestamp}"},
+			}}},
+			Event: `body.event ?? header("X-InSigner-Event")`,
+			ID:    `body.id`, // signed, unlike the header
+		},
+	},
+	{
+		Name: "docusign", Title: "DocuSign Connect", Category: "e-signature",
+		Source:     "https://github.com/docusign/code-examples-node",
+		Confidence: "code",
+		Notes:      "The key is the text that the console shows. The body may be XML, which has no event field.",
+		Definition: Definition{
+			// One header for each key of the account.
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-DocuSign-Signature-{n}}", Encoding: "base64"}}},
+			Event:  `body.event`,
+		},
+	},
+	{
+		Name: "docuseal", Title: "DocuSeal", Category: "e-signature",
+		Source:     "https://github.com/docusealco/docuseal",
+		Confidence: "code",
+		Notes:      "The secret is the whole text, whsec_ included.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.X-Docuseal-Signature}",
+				Value:  []string{"{timestamp}.{signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event: `body.event_type`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "pandadoc", Title: "PandaDoc", Category: "e-signature",
+		Source:     "https://developers.pandadoc.com/docs/webhook-verification",
+		Confidence: "docs",
+		Notes:      "The signature is in the URL: keep it out of access logs.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{query.signature}"}}},
+			Event:  `body[0].event`,
+		},
+	},
+	{
+		Name: "signhost", Title: "Signhost", Category: "e-signature",
+		Source:     "https://github.com/Evidos/SignhostClientLibrary",
+		Confidence: "code",
+		Notes:      "Only the transaction's ID and status are covered, not the rest of the body.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{header.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
+				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
+			},
+			Need:  NeedFirst,
+			Event: `string(body.Status)`,
+		},
+	},
+}

@@ -1,0 +1,206 @@
+package presets
+
+import (
+	"net/http"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// presetsESignatureMore are those that came after the first ones, and those
+// whose documents leave something open.
+var presetsESignatureMore = []Preset{
+	{
+		Name: "dropbox_sign", Title: "Dropbox Sign (HelloSign)", Category: "e-signature",
+		Source:     "https://github.com/hellosign/dropbox-sign-node",
+		Confidence: "code",
+		Notes: "The secret is the API key of the account. Only the time and the type of an event are signed, not the document's data. " +
+			"Dropbox Sign takes a callback for lost unless it is answered with the text that the preset answers.",
+		Definition: Definition{
+			Proofs: []Proof{ // the event is the field json of a form
+				{HMAC: &HMAC{
+					From:   "{json.event.event_hash}",
+					Signed: []string{"{json.event.event_time}{json.event.event_type}"},
+				}},
+				{HMAC: &HMAC{
+					From:   "{form.json|json event.event_hash}",
+					Signed: []string{"{form.json|json event.event_time}{form.json|json event.event_type}"},
+				}},
+			},
+			Need:    NeedFirst,
+			Event:   `body.event?.event_type ?? fromJSON(body.json ?? "{}").event?.event_type`,
+			Answer:  &Answer{Body: "Hello API Event Received"},
+			Horizon: 72 * hour,
+		},
+	},
+	{
+		Name: "adobe_sign", Title: "Adobe Acrobat Sign", Category: "e-signature",
+		Source:     "https://helpx.adobe.com/sign/web/developers/webhooks/overview.html",
+		Confidence: "docs",
+		Notes:      "Adobe signs nothing: the client ID shows what a webhook is meant for, and is no secret. It is given back with each answer.",
+		Definition: Definition{
+			Proofs: []Proof{{Token: &Token{From: "{header.X-AdobeSign-ClientId}"}}},
+			Event:  `body.event`,
+			ID:     `body.webhookNotificationId`,
+			Echo:   []string{"X-AdobeSign-ClientId"},
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: "{header.X-AdobeSign-ClientId}",
+				Expect: []Condition{is("{header.X-AdobeSign-ClientId}", "{option.client_ids}")},
+				Refuse: http.StatusBadRequest,
+				Header: map[string]string{"X-AdobeSign-ClientId": "{challenge}"},
+				JSON:   `{"xAdobeSignClientId":"{challenge}"}`,
+			}},
+		},
+		Options: []Option{
+			{Name: "client_ids", Several: true, Secrets: true, Help: "The client IDs (application IDs) that the webhooks were made with; they are the secrets."},
+		},
+	},
+	{
+		Name: "signnow", Title: "airSlate SignNow", Category: "e-signature",
+		Source:     "https://docs.signnow.com/webhooks/subscriptions",
+		Confidence: "unspecified",
+		Notes: "The documents state neither header, hash nor encoding of the signature: look at a webhook and say which they are. " +
+			"The preset takes the body to be what is signed.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{Hash: "{option.hash}", From: "{header.{option.header}}", Encoding: "{option.encoding}"}}},
+			Event:  `body.meta.event`,
+		},
+		Options: []Option{
+			{Name: "header", Help: "The header that carries the signature.", Required: true},
+			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: scheme.HashNames()},
+			{Name: "encoding", Help: "The encoding of the signature.", Required: true, Choices: template.Encodings},
+		},
+	},
+	{
+		Name: "zoho_sign", Title: "Zoho Sign", Category: "e-signature",
+		Source:     "https://www.zoho.com/sign/api/",
+		Confidence: "secondary",
+		Notes:      "There is a signature only where the webhook was given a secret key.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-ZS-WEBHOOK-SIGNATURE}", Encoding: "base64"}}},
+			Event:  `body.notifications.operation_type`,
+		},
+	},
+	{
+		Name: "yousign", Title: "Yousign", Category: "e-signature",
+		Source:     "https://developers.yousign.com/docs/security",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Yousign-Signature-256}", Value: []string{"sha256={signature}"}}}},
+			Event:  `body.event_name`,
+			ID:     `body.event_id`,
+		},
+	},
+	{
+		Name: "signwell", Title: "SignWell", Category: "e-signature",
+		Source:     "https://developers.signwell.com/reference/event-hash-verification",
+		Confidence: "docs",
+		Notes:      "The secret is the ID of the webhook, which others may know. Only the type and the time of an event are signed, not the document's data.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{json.event.hash}",
+				Signed: []string{"{json.event.type}@{json.event.time}"},
+			}}},
+			Event: `body.event.type`,
+		},
+	},
+	{
+		Name: "boldsign", Title: "BoldSign", Category: "e-signature",
+		Source:     "https://developers.boldsign.com/webhooks/verify-webhook-events",
+		Confidence: "code",
+		Notes:      "While a secret is rolled, the old one signs as well.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.X-BoldSign-Signature}",
+				Value:  []string{"t={timestamp}, s0={signature}", "t={timestamp}, s1={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event: `body.event?.eventType ?? header("X-BoldSign-Event")`,
+			ID:    `body.event?.id`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "signeasy", Title: "Signeasy", Category: "e-signature",
+		Source:     "https://signeasy.com",
+		Confidence: "unspecified",
+		Notes:      "No public document says how Signeasy proves its webhooks: guard the source with a token line or with allow_ips.",
+		Definition: Definition{Event: `nil`},
+	},
+	{
+		Name: "documenso", Title: "Documenso", Category: "e-signature",
+		Source:     "https://github.com/documenso/documenso",
+		Confidence: "code",
+		Notes:      "The secret itself is in a header, which is empty where the webhook has none. It covers nothing of the body.",
+		Definition: Definition{
+			Proofs: []Proof{{Token: &Token{From: "{header.X-Documenso-Secret}"}}},
+			Event:  `body.event`,
+		},
+	},
+	{
+		Name: "onespan", Title: "OneSpan Sign", Category: "e-signature",
+		Source:     "https://community.onespan.com/documentation/onespan-sign/guides/feature-guides/developer/creating-callback-notification-listener",
+		Confidence: "docs",
+		Notes:      "The secret is the callback key. It stands behind the word Basic as it is, not as user and password, and covers nothing of the body.",
+		Definition: Definition{
+			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}", Prefix: "Basic "}}},
+			Event:  `body.name`,
+		},
+	},
+	{
+		Name: "xodo_sign", Title: "Xodo Sign (eversign)", Category: "e-signature",
+		Source:     "https://eversign.com/api/documentation/webhooks",
+		Confidence: "secondary",
+		Notes:      "The secret is the API key. Only the time and the type of an event are signed, not the document's data.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
+			Event:  `body.event_type`,
+		},
+	},
+	{
+		Name: "signable", Title: "Signable", Category: "e-signature",
+		Source:     "https://developers.signable.app/early-access/ea-signed-webhooks",
+		Confidence: "docs",
+		Notes:      "Signed webhooks are in early access. The secret is shown once, when the webhook is made. The header with the time is not signed.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Signature}",
+				Encoding:  "base64",
+				Timestamp: &Timestamp{From: "{header.X-Signable-Webhook}"},
+			}}},
+			Event: `nil`, // its documents leave it open
+		},
+	},
+	{
+		Name: "clicksign", Title: "Clicksign", Category: "e-signature",
+		Source:     "https://developers.clicksign.com",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Content-Hmac}", Value: []string{"sha256={signature}"}}}},
+			Event:  `body.event.name`,
+		},
+	},
+	{
+		Name: "signsecure", Title: "SignSecure", Category: "e-signature",
+		Source:     "https://docs-stg.signpad.signsecure.in/docs/api-reference/webhooks",
+		Confidence: "unspecified", // the header and the form of the secret are stated, the signature is not
+		Notes: "The documents that are public state neither hash, encoding nor key of the signature: look at a webhook and say which they are. " +
+			"The preset takes the body to be what is signed.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash:     "{option.hash}",
+				From:     "{header.X-SignSecure-Signature}",
+				Value:    []string{"{hash}={signature}", "{signature}"},
+				Encoding: "{option.encoding}",
+				Key:      "{option.key}",
+			}}},
+			Event: `body.event ?? header("X-SignSecure-Event")`,
+			ID:    `body.id ?? header("X-SignSecure-Delivery")`,
+		},
+		Options: []Option{
+			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: scheme.HashNames()},
+			{Name: "encoding", Help: "The encoding of the signature.", Required: true, Choices: template.Encodings},
+			{Name: "key", Help: "Whether the secret is the key as it is (raw), or what follows whsec_ is decoded (base64).", Required: true, Choices: []string{"raw", "base64"}},
+		},
+	},
+}

@@ -1,0 +1,173 @@
+package presets
+
+import (
+	"net/http"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+var presetsGeneric = []Preset{
+	{
+		Name: "standardwebhooks", Title: "Standard Webhooks", Category: "standard",
+		Source:     "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
+		Confidence: "code",
+		Notes:      "A secret verifies signatures v1, a public key v1a; one of them is enough. Where both are configured and a request has both signatures, v1a counts.",
+		Definition: Definition{
+			Proofs:  []Proof{standardEd25519("Webhook-"), {HMAC: standardHMAC("Webhook-")}},
+			Need:    NeedFirst,
+			Event:   `body.type`,
+			ID:      `header("Webhook-Id")`,
+			Horizon: 72 * hour,
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.KeyOptions("public_key"),
+	},
+	{
+		Name: "svix", Title: "Svix", Category: "standard",
+		Source:     "https://github.com/svix/svix-webhooks",
+		Confidence: "code",
+		Notes: "The headers may begin with svix- or, where the sender hides that it uses Svix, with webhook-. " +
+			"A secret verifies signatures v1, a public key v1a. " +
+			"Svix lists its addresses, by region, at https://docs.svix.com/receiving/source-ips.",
+		Definition: Definition{
+			Proofs: []Proof{
+				standardEd25519("Svix-"), standardEd25519("Webhook-"),
+				{HMAC: standardHMAC("Svix-")}, {HMAC: standardHMAC("Webhook-")},
+			},
+			Need:    NeedFirst,
+			Event:   `body.type`,
+			ID:      eitherHeader(`nil`, "Svix-Id", "Webhook-Id"),
+			Horizon: svixHorizon,
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.KeyOptions("public_key"),
+	},
+	{
+		Name: "cloudevents", Title: "CloudEvents", Category: "standard",
+		Source:     "https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
+		Confidence: "code",
+		Notes: "The secret is the access token, in the header Authorization or in the query; it covers nothing of the content. " +
+			"Without one the source must be guarded otherwise.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{Token: &Token{From: "{header.Authorization}", Prefix: "Bearer "}},
+				{Token: &Token{From: "{query.access_token}"}},
+			},
+			Need:  NeedFirst,
+			Event: eitherHeader(`body.type`, "Ce-Type"),
+			// A source counts by itself.
+			ID:         `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : body.source + " " + body.id`,
+			Handshakes: []Handshake{cloudEvents},
+		},
+		Optional: true,
+	},
+	{
+		Name: "websub", Title: "WebSub", Category: "standard",
+		Source:     "https://www.w3.org/TR/websub/",
+		Confidence: "code",
+		Notes: "The secret is the one of the subscription. Hubs need not sign without one: then the source must be guarded otherwise. " +
+			"What is not signed rightly is thrown away and answered 200, as the specification wants it.",
+		Definition: Definition{
+			Proofs: hubProofs("sha512", "sha384", "sha256", "sha1"),
+			Need:   NeedFirst,
+			Event:  `header("Content-Type")`,
+			Answer: &Answer{Refused: http.StatusOK},
+			Handshakes: []Handshake{
+				{
+					Kind: "echo", Challenge: "{query.hub.challenge}",
+					When: []Condition{is("{query.hub.mode}", "subscribe")},
+					Expect: []Condition{
+						is("{query.hub.topic}", "{option.topic}"),
+						is("{query.hub.lease_seconds}"),
+					},
+					Refuse: http.StatusNotFound,
+				},
+				{Kind: "probe", When: []Condition{is("{query.hub.mode}", "denied")}},
+			},
+		},
+		Optional: true,
+		Options: []Option{
+			{Name: "topic", Several: true, Help: "The topics that this endpoint was subscribed to; other subscriptions are not confirmed."},
+		},
+	},
+	{
+		Name: "convoy", Title: "Convoy", Category: "standard",
+		Source:     "https://github.com/frain-dev/convoy",
+		Confidence: "code",
+		Notes:      "Simple signatures have no time; advanced ones do, and it is checked.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{
+					Hash: "{option.hash}", Encoding: "{option.encoding}", From: "{header.{option.header}}",
+					Value:  []string{"t={timestamp},v1={signature}"},
+					Signed: []string{"{timestamp},{body}"},
+				}},
+				{HMAC: &HMAC{Hash: "{option.hash}", Encoding: "{option.encoding}", From: "{header.{option.header}}"}},
+			},
+			Need:  NeedAny,
+			Event: `body.event_type`,
+			ID:    `header("X-Convoy-Event-Id")`,
+		},
+		Options: []Option{
+			{Name: "hash", Help: "The hash function of the project's signatures.", Default: "sha256", Choices: []string{"sha256", "sha512"}},
+			{Name: "encoding", Help: "The encoding of the project's signatures.", Default: "hex", Choices: []string{"hex", "base64"}},
+			{Name: "header", Help: "The header of the project's signatures.", Default: "X-Convoy-Signature"},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "hook0", Title: "Hook0", Category: "standard",
+		Source:     "https://github.com/hook0/hook0",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: hook0Proofs(),
+			Need:   NeedFirst,
+			Event:  `header("X-Event-Type")`,
+			ID:     `header("X-Event-Id")`,
+		},
+		Tolerance: fiveMinutes,
+	},
+}
+
+// svixHorizon is how long Svix goes on: eight attempts in all.
+const svixHorizon = 28 * hour
+
+// standardHMAC is the signature of Standard Webhooks, whose headers begin with
+// a prefix.
+func standardHMAC(prefix string) *HMAC {
+	return &HMAC{
+		From:      "{header." + prefix + "Signature}",
+		Value:     []string{"v1,{signature}"},
+		Encoding:  "base64",
+		Signed:    []string{"{header." + prefix + "Id}.{timestamp}.{body}"},
+		Key:       "base64",
+		Timestamp: &Timestamp{From: "{header." + prefix + "Timestamp}"},
+	}
+}
+
+// standardEd25519 is that with a public key.
+func standardEd25519(prefix string) Proof {
+	return Proof{Ed25519: &Ed25519{Signature: Signature{
+		From:      "{header." + prefix + "Signature}",
+		Value:     []string{"v1a,{signature}"},
+		Signed:    "{header." + prefix + "Id}.{timestamp}.{body}",
+		Timestamp: &Timestamp{From: "{header." + prefix + "Timestamp}"},
+	}}}
+}
+
+// hook0Proofs are the versions of Hook0's signature: v1, which covers headers as
+// well, and v0.
+func hook0Proofs() []Proof {
+	return []Proof{
+		{HMAC: &HMAC{
+			From:   "{header.X-Hook0-Signature}",
+			Value:  []string{"t={timestamp},h={value.h},v1={signature}"},
+			Signed: []string{"{timestamp}.{value.h}.{value.h|headers .}.{body}"},
+		}},
+		{HMAC: &HMAC{
+			From:   "{header.X-Hook0-Signature}",
+			Value:  []string{"t={timestamp},v0={signature}"},
+			Signed: []string{"{timestamp}.{body}"},
+		}},
+	}
+}

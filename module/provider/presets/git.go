@@ -1,0 +1,114 @@
+package presets
+
+import (
+	"net/http"
+)
+
+var presetsGit = []Preset{
+	{
+		Name: "github", Title: "GitHub", Category: "git",
+		Source:     "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
+		Confidence: "code",
+		Notes: "GitHub does not send a delivery again by itself, only by hand or through its API. " +
+			"Of a form, the JSON is in the field payload; JSON is the content type to choose.",
+		Definition: Definition{
+			Proofs: append(
+				[]Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
+				// Old GitHub Enterprise Servers send SHA-1 only. As an HMAC it is not
+				// broken: who has not got the secret cannot make one.
+				hubProofs("sha512", "sha256", "sha1")...,
+			),
+			Need:         NeedFirst,
+			Event:        `header("X-GitHub-Event")`,
+			ID:           `header("X-GitHub-Delivery")`,
+			MaxBody:      25 << 20,
+			NeverRetries: true,
+			Ranges:       &Ranges{URL: "https://api.github.com/meta", Format: "json", Path: "hooks"},
+		},
+	},
+	{
+		Name: "gitlab", Title: "GitLab", Category: "git",
+		Source:     "https://docs.gitlab.com/user/project/integrations/webhooks/",
+		Confidence: "code",
+		Notes: "Give the secret token, the signing token (whsec_…), or both. Where GitLab signs, only the signature counts. " +
+			"The secret token alone covers nothing of the content. GitLab disables a webhook that keeps failing.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: standardHMAC("Webhook-"), SecretPrefix: "whsec_"},
+				{Token: &Token{From: "{header.X-Gitlab-Token}"}},
+			},
+			Need:  NeedFirst,
+			Event: eitherHeader(`body.object_kind`, "X-Gitlab-Event"),
+			ID:    eitherHeader(`nil`, "Idempotency-Key", "Webhook-Id", "X-Gitlab-Event-UUID"),
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "bitbucket", Title: "Bitbucket Cloud", Category: "git",
+		Source:     "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
+		Confidence: "docs",
+		Notes:      "Bitbucket signs only where the webhook has a secret. It tries twice more after a 5xx or a timeout.",
+		Definition: Definition{
+			Proofs: hubProofs("sha256"),
+			Event:  `header("X-Event-Key")`,
+			ID:     `header("X-Request-UUID")`,
+			Ranges: atlassianRanges("bitbucket"),
+		},
+	},
+	{
+		Name: "bitbucket_server", Title: "Bitbucket Data Center", Category: "git",
+		Source:     "https://github.com/go-playground/webhooks",
+		Confidence: "secondary",
+		Notes:      "The ping of its test button is not signed.",
+		Definition: Definition{
+			Proofs: hubProofs("sha256"),
+			Event:  `header("X-Event-Key")`,
+			ID:     `header("X-Request-Id")`,
+			Handshakes: []Handshake{{
+				Kind: "probe", Method: http.MethodPost, // and not signed
+				When: []Condition{is("{header.X-Event-Key}", "diagnostics:ping")},
+			}},
+		},
+	},
+	{
+		Name: "gitea", Title: "Gitea and Forgejo", Category: "git",
+		Source:     "https://github.com/go-playground/webhooks",
+		Confidence: "secondary",
+		Notes: "Forgejo sends the same headers. Of the signatures that come with a webhook, X-Gitea-Signature is the one that is checked. " +
+			"Without a secret it is empty, and the webhook is refused.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Gitea-Signature}"}}},
+			Event:  `header("X-Gitea-Event")`,
+			ID:     `header("X-Gitea-Delivery")`,
+			Masked: []string{"Authorization"},
+		},
+	},
+	{
+		Name: "gogs", Title: "Gogs", Category: "git",
+		Source:     "https://github.com/go-playground/webhooks",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Gogs-Signature}"}}},
+			Event:  `header("X-Gogs-Event")`,
+			ID:     `header("X-Gogs-Delivery")`,
+		},
+	},
+}
+
+// hubProofs are the signatures that WebSub knows: their header says with which
+// hash they are made.
+func hubProofs(hashes ...string) (proofs []Proof) {
+	for _, hash := range hashes {
+		proofs = append(proofs, Proof{HMAC: &HMAC{From: "{header.X-Hub-Signature}", Hash: hash, Value: []string{"{hash}={signature}"}}})
+	}
+	return proofs
+}
+
+// atlassianRanges are the addresses from which a product of Atlassian calls.
+func atlassianRanges(product string) *Ranges {
+	return &Ranges{
+		URL:    "https://ip-ranges.atlassian.com/",
+		Format: "json",
+		Path:   `items.#(product.#(=="` + product + `"))#|#(direction.#(=="egress"))#.cidr`,
+	}
+}

@@ -1,0 +1,84 @@
+package presets
+
+import (
+	"time"
+)
+
+var presetsIdentity = []Preset{
+	{
+		Name: "clerk", Title: "Clerk", Category: "identity",
+		Source:     "https://github.com/hookdeck/webhook-skills",
+		Confidence: "secondary",
+		Notes:      "Clerk sends through Svix: its addresses and its retries are those of Svix.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}},
+			Event:   `body.type`,
+			ID:      `header("Svix-Id")`,
+			Horizon: svixHorizon,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "workos", Title: "WorkOS", Category: "identity",
+		Source:     "https://github.com/workos/workos-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.WorkOS-Signature}",
+				Value:     []string{"t={timestamp}, v1={signature}"},
+				Signed:    []string{"{timestamp}.{body}"},
+				Timestamp: &Timestamp{Unit: "unix_ms"},
+			}}},
+			Event:   `body.event`,
+			ID:      `body.id`,
+			Horizon: 72 * hour,
+			Ranges: &Ranges{List: []string{
+				"3.217.146.166", "23.21.184.92", "34.204.154.149", "44.213.245.178", "44.215.236.82",
+				"50.16.203.9", "52.1.251.34", "52.21.49.187", "174.129.36.47",
+			}},
+		},
+		Tolerance: 3 * time.Minute,
+	},
+	{
+		Name: "okta", Title: "Okta event hooks", Category: "identity",
+		Source:     "https://developer.okta.com/docs/concepts/event-hooks/",
+		Confidence: "secondary",
+		Notes: "The secret is the whole value of the authentication field, such as Bearer abc. It covers nothing of the content. " +
+			"Several events may come at once; the event type is that of the first. Okta tries once more.",
+		Definition: Definition{
+			Proofs: []Proof{{Token: &Token{From: "{header.{option.header}}"}}},
+			Event:  `body.data.events[0].eventType`,
+			ID:     `body.eventId`,
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: "{header.X-Okta-Verification-Challenge}",
+				JSON: `{"verification":"{challenge}"}`,
+			}},
+		},
+		Options: []Option{
+			{Name: "header", Help: "The authentication field of the event hook.", Default: "Authorization"},
+		},
+	},
+	{
+		Name: "auth0", Title: "Auth0 log streams", Category: "identity",
+		Source:     "https://auth0.com/docs/customize/log-streams/custom-log-streams",
+		Confidence: "secondary",
+		Notes: "The secret is the whole authorization token of the stream. It covers nothing of the content. " +
+			"Choose the content format JSON Object: of JSON Array the event type is that of the first log, and JSON Lines have none. " +
+			"Auth0 lists its addresses in its documents.",
+		Definition: Definition{
+			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}"}}},
+			Event:  onlyOne(`body.data.type`, `body[0].data.type`),
+			ID:     onlyOne(`body.log_id`, `nil`), // another batch may begin with the same log
+		},
+	},
+	{
+		Name: "onfido", Title: "Onfido", Category: "identity",
+		Source:     "https://github.com/onfido/onfido-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-SHA2-Signature}"}}},
+			Event:  `body.payload.action`,
+			// No ID: that of the object is the same in all events about it.
+		},
+	},
+}

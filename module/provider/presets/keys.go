@@ -1,0 +1,221 @@
+package presets
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+)
+
+// presetsKeys are the providers whose proof is verified with a public key, or is
+// a token of claims.
+var presetsKeys = []Preset{
+	{
+		Name: "discord", Title: "Discord", Category: "chat",
+		Source:     "https://github.com/discord/discord-interactions-js",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
+				From:      "{header.X-Signature-Ed25519}",
+				Encoding:  "hex",
+				Signed:    "{timestamp}{body}",
+				Timestamp: &Timestamp{From: "{header.X-Signature-Timestamp}"},
+			}}}},
+			Event: `body.event?.type ?? string(body.type)`,
+			ID:    `body.id`,
+			Handshakes: []Handshake{
+				{
+					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}", "1")},
+					JSON: `{"type":1}`,
+				},
+				{
+					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}", "0")},
+					Status: http.StatusNoContent,
+				},
+			},
+		},
+		Options: provider.Required(provider.KeyOptions("public_key")),
+	},
+	{
+		Name: "telnyx", Title: "Telnyx", Category: "communications",
+		Source:     "https://github.com/team-telnyx/telnyx-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
+				From:      "{header.Telnyx-Signature-Ed25519}",
+				Signed:    "{timestamp}|{body}",
+				Timestamp: &Timestamp{From: "{header.Telnyx-Timestamp}"},
+			}}}},
+			Event: `body.data.event_type`,
+			ID:    `body.data.id`,
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.Required(provider.KeyOptions("public_key")),
+	},
+	{
+		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
+		Source:     "https://github.com/sendgrid/sendgrid-nodejs",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{ECDSA: &ECDSA{Signature: Signature{
+				From:      "{header.X-Twilio-Email-Event-Webhook-Signature}",
+				Signed:    "{timestamp}{body}",
+				Timestamp: &Timestamp{From: "{header.X-Twilio-Email-Event-Webhook-Timestamp}"},
+			}}}},
+			Event: `body[0].event`, // of a batch
+		},
+		Options: provider.Required(provider.KeyOptions("public_key")),
+	},
+	{
+		Name: "plaid", Title: "Plaid", Category: "banking",
+		Source:     "https://plaid.com/docs/api/webhooks/webhook-verification/",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{header.Plaid-Verification}", Algorithms: []string{"ES256"},
+				BodyHash: "request_body_sha256",
+				KeysFrom: "plaid",
+			}}},
+			Event: `body.webhook_type + "." + body.webhook_code`,
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.KeyOptions("public_key", "client_id", "client_secret", "api_url"),
+	},
+	{
+		Name: "vonage", Title: "Vonage", Category: "communications",
+		Source:     "https://github.com/Vonage/vonage-node-sdk",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{header.Authorization}", Algorithms: []string{"HS256"}, Issuer: "Vonage",
+				BodyHash: "payload_hash", HashOptional: true,
+			}}},
+			Event: `body.status ?? body.message_type`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "messagebird", Title: "Bird (MessageBird)", Category: "communications",
+		Source:     "https://github.com/messagebird/go-rest-api",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{header.MessageBird-Signature-JWT}", Algorithms: []string{"HS256", "HS384", "HS512"}, Issuer: "MessageBird",
+				BodyHash: "payload_hash", HashOptional: true, URLHash: "url_hash",
+			}}},
+			Event:   `body?.type ?? body?.status ?? query.status`,
+			Methods: []string{"GET", "POST"},
+		},
+		Tolerance: time.Second,
+	},
+	{
+		Name: "fusionauth", Title: "FusionAuth", Category: "identity",
+		Source:     "https://fusionauth.io/docs/extend/events-and-webhooks/signing",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{header.X-FusionAuth-Signature-JWT}",
+				Algorithms: []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
+					"ES256", "ES384", "ES512", "EdDSA"},
+				BodyHash: "request_body_sha256", HashEncoding: "base64",
+			}}},
+			Event: `body.event.type`,
+			ID:    `body.event.id`,
+		},
+		Options: provider.KeyOptions("public_key", "keys_url"),
+	},
+	{
+		Name: "netlify", Title: "Netlify", Category: "hosting",
+		Source:     "https://docs.netlify.com/site-deploys/notifications/",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{header.X-Webhook-Signature}", Algorithms: []string{"HS256"}, Issuer: "netlify",
+				BodyHash: "sha256",
+			}}},
+			Event: `header("X-Netlify-Event") ?? body.state`,
+		},
+	},
+	{
+		Name: "aws_sns", Title: "Amazon SNS", Category: "cloud",
+		Source:     "https://github.com/aws/aws-sdk-ruby",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
+			Event:  `body.Type`,
+			ID:     `body.MessageId`, // signed, unlike the header
+			Handshakes: []Handshake{{
+				Kind: "confirm", Signed: "always", Challenge: "{json.SubscribeURL}",
+				When:    []Condition{is("{header.X-Amz-Sns-Message-Type}", "SubscriptionConfirmation")},
+				Expect:  []Condition{is("{json.Type}", "SubscriptionConfirmation"), is("{json.TopicArn}", "{option.topic}")},
+				Pattern: `https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?/[\x21-\x7e]{1,1000}`,
+			}},
+		},
+		Options: append(provider.KeyOptions("certificate"), Option{
+			Name: "topic", Several: true,
+			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Without one, messages of any topic are accepted, which can be anybody's, and no subscription is confirmed.",
+		}),
+	},
+	{
+		Name: "paypal", Title: "PayPal", Category: "payments",
+		Source:     "https://github.com/paypal/PayPal-Python-SDK",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{PayPal: &PayPal{WebhookID: "{option.webhook_id}"}}},
+			Event:  `body.event_type`,
+			ID:     `body.id`,
+		},
+		Options: append(provider.KeyOptions("certificate"), Option{
+			Name: "webhook_id", Required: true,
+			Help: "The ID that PayPal gave to the webhook.",
+		}),
+	},
+	{
+		Name: "ebay", Title: "eBay", Category: "commerce",
+		Source:     "https://github.com/eBay/event-notification-nodejs-sdk",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{EBay: &EBay{}}},
+			Event:  `body.metadata.topic`,
+			ID:     `body.notification.notificationId`,
+			Handshakes: []Handshake{{
+				Kind: "hash", Challenge: "{query.challenge_code}", Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Digest: &HandshakeDigest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
+				JSON:   `{"challengeResponse":"{digest}"}`,
+			}},
+		},
+		Options: append(provider.KeyOptions("public_key", "client_id", "client_secret", "api_url"),
+			verifyToken,
+			Option{Name: "endpoint", Help: "The URL of this endpoint as it is known to eBay. Default: external_url.", Endpoint: true},
+		),
+	},
+	{
+		Name: "rfc9421", Title: "HTTP Message Signatures", Category: "standard",
+		Source:     "https://www.rfc-editor.org/rfc/rfc9421",
+		Confidence: "docs",
+		// Who signs by the RFC alone chooses what to cover; components pins it. Where neither
+		// that nor a label is given, the body must be covered.
+		Definition: Definition{
+			Proofs: []Proof{{MessageSignature: &MessageSignature{
+				Algorithm: "{option.algorithm}", Label: "{option.label}", Components: []string{"{option.components}"},
+				AnyComponents: true,
+			}}},
+			Event: `body.type`,
+		},
+		Tolerance: fiveMinutes,
+		Options: append(provider.KeyOptions("public_key", "keys_url"),
+			Option{
+				Name: "algorithm", Required: true, Choices: slices.Sorted(maps.Keys(scheme.MessageAlgorithms)),
+				Help: "The signature algorithm, by its name in RFC 9421.",
+			},
+			Option{Name: "label", Help: "The label of the signature to verify, where a request may have several."},
+			Option{
+				Name: "components", Several: true,
+				Help: "What a signature must cover. Default: @method and content-digest; where a label is given, whatever the signature of that label covers is enough, even if that is nothing.",
+			},
+		),
+	},
+}

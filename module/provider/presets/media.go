@@ -1,0 +1,176 @@
+package presets
+
+import (
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+var presetsMedia = []Preset{
+	{
+		Name: "openai", Title: "OpenAI", Category: "ai",
+		Source:     "https://github.com/openai/openai-go",
+		Confidence: "code",
+		Notes:      "A secret that does not begin with whsec_ is the key as it is.",
+		Definition: Definition{
+			Proofs:  openAIProofs(),
+			Need:    NeedAny,
+			Event:   `body.type`,
+			ID:      `header("Webhook-Id")`,
+			Horizon: 72 * hour,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "replicate", Title: "Replicate", Category: "ai",
+		Source:     "https://github.com/replicate/replicate-javascript",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
+			Event:  `body.status`,
+			ID:     `header("Webhook-Id")`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "elevenlabs", Title: "ElevenLabs", Category: "ai",
+		Source:     "https://github.com/elevenlabs/elevenlabs-js",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.ElevenLabs-Signature}",
+				Value:  []string{"t={timestamp},v0={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event: `body.type`,
+		},
+		Tolerance: 30 * time.Minute,
+	},
+	{
+		Name: "contentful", Title: "Contentful", Category: "cms",
+		Source:     "https://github.com/contentful/node-apps-toolkit",
+		Confidence: "code",
+		Notes:      "Path and query are signed as Contentful calls them, and so are the headers that it lists: a proxy in front must not change either.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Contentful-Signature}",
+				Signed:    []string{"{method}\n{path}{query|escape|escape|wrap ?}\n{header.X-Contentful-Signed-Headers|headers ; :}\n{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Contentful-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event: `header("X-Contentful-Topic")`,
+			ID:    `header("X-Contentful-Idempotency-Key")`,
+		},
+		Tolerance: 30 * time.Second,
+	},
+	{
+		Name: "sanity", Title: "Sanity", Category: "cms",
+		Source:     "https://github.com/sanity-io/webhook-toolkit",
+		Confidence: "code",
+		Notes:      "What the body holds is up to the webhook's projection: where it has no _type, say with an event line what the event type is.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Sanity-Webhook-Signature}",
+				Value:     []string{"t={timestamp},v1={signature}"},
+				Encoding:  "base64url",
+				Signed:    []string{"{timestamp}.{body}"},
+				Timestamp: &Timestamp{Unit: "unix_ms"},
+			}}},
+			Event: `body._type`,
+			ID:    `header("Idempotency-Key")`,
+		},
+	},
+	{
+		Name: "hygraph", Title: "Hygraph", Category: "cms",
+		Source:     "https://hygraph.com/docs/api-reference/basics/webhooks",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Gcms-Signature}",
+				Value:     []string{"sign={signature}, env={value.env}, t={timestamp}"},
+				Encoding:  "base64",
+				Signed:    []string{`{{"Body":{body|quote},"EnvironmentName":{value.env|quote},"TimeStamp":{timestamp}}`},
+				Timestamp: &Timestamp{Unit: "unix_ms"},
+			}}},
+			Event: `body.operation`,
+		},
+	},
+	{
+		Name: "webflow", Title: "Webflow", Category: "cms",
+		Source:     "https://developers.webflow.com/data/docs/working-with-webhooks",
+		Confidence: "secondary",
+		Notes:      "Webhooks that were made in the dashboard are not signed; those made through the API are.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Webflow-Signature}",
+				Signed:    []string{"{timestamp}:{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Webflow-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event: `body.triggerType`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "mux", Title: "Mux", Category: "video",
+		Source:     "https://github.com/muxinc/mux-node-sdk",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.Mux-Signature}",
+				Value:  []string{"t={timestamp},v1={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event:   `body.type`,
+			ID:      `body.id`,
+			Horizon: 24 * hour,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "twitch", Title: "Twitch EventSub", Category: "streaming",
+		Source:     "https://github.com/twitchdev/twitch-cli",
+		Confidence: "code",
+		Notes:      "That a subscription was revoked comes as an event, too, whose header Twitch-Eventsub-Message-Type says revocation.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Twitch-Eventsub-Message-Signature}",
+				Value:     []string{"sha256={signature}"},
+				Signed:    []string{"{header.Twitch-Eventsub-Message-Id}{timestamp}{body}"},
+				Timestamp: &Timestamp{From: "{header.Twitch-Eventsub-Message-Timestamp}", Unit: "rfc3339"},
+			}}},
+			Event: `header("Twitch-Eventsub-Subscription-Type")`,
+			ID:    `header("Twitch-Eventsub-Message-Id")`,
+			Handshakes: []Handshake{{
+				Kind: "echo", Signed: "always", Challenge: "{json.challenge}",
+				When: []Condition{is("{header.Twitch-Eventsub-Message-Type}", "webhook_callback_verification")},
+			}},
+		},
+		Tolerance: 10 * time.Minute,
+	},
+	{
+		Name: "twitter", Title: "X (Twitter) Account Activity", Category: "social",
+		Source:     "https://github.com/frain-dev/convoy",
+		Confidence: "secondary",
+		Notes:      "The secret is the app's consumer secret.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:     "{header.X-Twitter-Webhooks-Signature}",
+				Value:    []string{"sha256={signature}"},
+				Encoding: "base64",
+			}}},
+			Event: `filter(keys(body), # endsWith "_events")[0]`,
+			Handshakes: []Handshake{{
+				Kind: "hmac", Challenge: "{query.crc_token}", Pattern: provider.Signable,
+				Digest: &HandshakeDigest{Encoding: "base64"},
+				JSON:   `{"response_token":"sha256={digest}"}`,
+			}},
+		},
+	},
+}
+
+// openAIProofs are what OpenAI's libraries take a secret for: a key in base64
+// where it begins with whsec_, and the key itself otherwise.
+func openAIProofs() []Proof {
+	strict, raw := standardHMAC("Webhook-"), standardHMAC("Webhook-")
+	strict.Key, raw.Key = "{secret|cut whsec_|unbase64 strict|atleast 24}", "raw"
+	return []Proof{{HMAC: strict, SecretPrefix: "whsec_"}, {HMAC: raw}}
+}

@@ -1,0 +1,154 @@
+package presets
+
+import (
+	"time"
+)
+
+var presetsMessaging = []Preset{
+	{
+		Name: "line", Title: "LINE Messaging API", Category: "chat",
+		Source:     "https://github.com/line/line-bot-sdk-nodejs",
+		Confidence: "code",
+		Notes:      "The secret is the channel's. Of a batch the event type is that of its first event.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Line-Signature}", Encoding: "base64"}}},
+			Event:  `body.events[0].type`,
+			ID:     `len(body.events) == 1 ? body.events[0].webhookEventId : nil`,
+			Handshakes: []Handshake{{
+				Kind: "probe", Signed: "always", When: []Condition{is("{json.events}", "[]")},
+			}},
+		},
+	},
+	{
+		Name: "viber", Title: "Viber", Category: "chat",
+		Source:     "https://github.com/Viber/viber-bot-python",
+		Confidence: "code",
+		Notes:      "The secret is the bot's auth token.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Viber-Content-Signature}"}}},
+			Event:  `body.event`,
+			// What became of a message comes with the message's own token.
+			ID: `body.event + "." + string(body.message_token) + "." + (body.user_id ?? "")`,
+		},
+	},
+	{
+		Name: "lark", Title: "Lark / Feishu", Category: "chat",
+		Source:     "https://github.com/larksuite/oapi-sdk-go",
+		Confidence: "code",
+		Notes:      "The secret is the encrypt key. With one, Lark may encrypt the body: then neither event type nor delivery ID can be read, and the app gets it as it is.",
+		Definition: Definition{
+			Proofs: []Proof{{Digest: &Digest{HMAC: HMAC{
+				From:      "{header.X-Lark-Signature}",
+				Signed:    []string{"{timestamp}{header.X-Lark-Request-Nonce}{secret}{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Lark-Request-Timestamp}"},
+			}}}},
+			Event:   `body.header?.event_type ?? body.event?.type`,
+			ID:      `body.header?.event_id ?? body.uuid`,
+			Horizon: 8 * hour,
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Encrypted: "{json.encrypt}",
+				When:      []Condition{is("{json.type}", "url_verification")},
+				Expect:    []Condition{optional("{json.token}", "{option.verify_token}")},
+				JSON:      `{"challenge":"{challenge}"}`,
+			}},
+		},
+		Options: []Option{verifyToken},
+	},
+	{
+		Name: "microsoft_teams", Title: "Microsoft Teams outgoing webhook", Category: "chat",
+		Source:     "https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook",
+		Confidence: "secondary",
+		Notes:      "Teams shows what it is answered: say it with respond.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From: "{header.Authorization}", Value: []string{"HMAC {signature}"}, Key: "base64", Encoding: "base64",
+			}}},
+			Event:        `body.type`,
+			ID:           `body.id`,
+			NeverRetries: true,
+			Masked:       []string{"Authorization"},
+		},
+	},
+	{
+		Name: "plivo", Title: "Plivo", Category: "communications",
+		Source:     "https://github.com/plivo/plivo-go",
+		Confidence: "code",
+		Notes:      "The URL is signed as Plivo calls it: behind a proxy, set external_url. The secret is the auth token.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
+				{HMAC: &HMAC{
+					From: "{header.X-Plivo-Signature-V2}", Encoding: "base64",
+					Signed: []string{"{url|no_query}{header.X-Plivo-Signature-V2-Nonce}"},
+				}},
+				{HMAC: &HMAC{
+					From: "{header.X-Plivo-Signature}", Hash: "sha1", Encoding: "base64",
+					Signed: []string{"{url}{body|sort|concat}"},
+				}},
+			},
+			Need:    NeedFirst,
+			Event:   `body.Event ?? body.CallStatus ?? body.Status`,
+			Methods: []string{"POST", "GET"},
+		},
+	},
+	{
+		Name: "messagebird_legacy", Title: "MessageBird (legacy signature)", Category: "communications",
+		Source:     "https://github.com/messagebird/go-rest-api",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From: "{header.MessageBird-Signature}", Encoding: "base64",
+				Signed:    []string{"{timestamp}\n{query|sort}\n{body|sha256}"},
+				Timestamp: &Timestamp{From: "{header.MessageBird-Request-Timestamp}"},
+			}}},
+			Event:   `body?.type ?? body?.status ?? query.status`,
+			Methods: []string{"GET", "POST"},
+		},
+		Tolerance: 2500 * time.Millisecond,
+	},
+	{
+		Name: "sinch", Title: "Sinch Conversation", Category: "communications",
+		Source:     "https://github.com/sinch/sinch-sdk-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From: "{header.X-Sinch-Webhook-Signature}", Encoding: "base64",
+				Signed:    []string{"{body}.{header.X-Sinch-Webhook-Signature-Nonce}.{timestamp}"},
+				Timestamp: &Timestamp{From: "{header.X-Sinch-Webhook-Signature-Timestamp}"},
+			}}},
+			Event: `filter(keys(body), !(# in ["app_id", "project_id", "accepted_time", "event_time", "message_metadata", "correlation_id"]))[0]`,
+			ID:    `header("X-Sinch-Webhook-Signature-Nonce")`,
+		},
+	},
+	{
+		Name: "sinch_voice", Title: "Sinch Voice and Verification", Category: "communications",
+		Source:     "https://github.com/sinch/sinch-sdk-node",
+		Confidence: "code",
+		Notes:      "Path and Content-Type are signed: a proxy in front must not change either, or set external_url.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From: "{header.Authorization}", Value: []string{"Application {option.app_key}:{signature}"},
+				Key: "{secret|unbase64}", Encoding: "base64",
+				Signed: []string{"{method}\n{body|md5|base64}\n{header.Content-Type}\nx-timestamp:{header.X-Timestamp}\n{path}"},
+			}}},
+			Event:  `body.event`,
+			Masked: []string{"Authorization"},
+		},
+		Options: []Option{
+			{Name: "app_key", Required: true, Help: "The key of the application, which stands before the signature."},
+		},
+	},
+}
+
+// plivoHMAC signs the URL and the parameters. The header for the master account
+// is made with its auth token.
+func plivoHMAC(header, params string) *HMAC {
+	return &HMAC{
+		From: "{header." + header + "}", Encoding: "base64",
+		Signed: []string{"{url|no_query}?" + params + ".{header.X-Plivo-Signature-V3-Nonce}"},
+	}
+}

@@ -1,0 +1,130 @@
+package presets
+
+var presetsOperations = []Preset{
+	{
+		Name: "circleci", Title: "CircleCI", Category: "ci",
+		Source:     "https://circleci.com/docs/guides/integration/outbound-webhooks/",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Circleci-Signature}", Value: []string{"v1={signature}"}}}},
+			Event:  `body.type ?? header("Circleci-Event-Type")`,
+			ID:     `body.id`,
+		},
+	},
+	{
+		Name: "pagerduty", Title: "PagerDuty", Category: "ops",
+		Source:     "https://github.com/PagerDuty/go-pagerduty",
+		Confidence: "code",
+		Notes:      "The secret is used as it stands, though it looks like base64. What is refused is not sent again.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-PagerDuty-Signature}", Value: []string{"v1={signature}"}}}},
+			Event:   `body.event.event_type`,
+			ID:      `body.event.id`, // signed, unlike the header
+			MaxBody: 2 << 20,
+			Ranges:  &Ranges{URL: "https://developer.pagerduty.com/ip-safelists/webhooks-{option.region}-service-region"},
+		},
+		Options: []Option{
+			{Name: "region", Help: "The service region of the account, for its addresses.", Default: "us", Choices: []string{"us", "eu"}},
+		},
+	},
+	{
+		Name: "sentry", Title: "Sentry", Category: "ops",
+		Source:     "https://github.com/getsentry/integration-platform-example",
+		Confidence: "code",
+		Notes: "The secret is the client secret of the integration. The time in Sentry-Hook-Timestamp is not signed, " +
+			"so it is checked only where tolerance is set. Sentry waits one second for the answer.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: sentryHMAC("Sentry-Hook-Signature")},
+				{HMAC: sentryHMAC("Sentry-App-Signature")}, // of old versions
+			},
+			Need:  NeedFirst,
+			Event: `header("Sentry-Hook-Resource")`,
+			ID:    `header("Request-ID")`,
+		},
+	},
+	{
+		Name: "grafana", Title: "Grafana alerting", Category: "ops",
+		Source:     "https://github.com/grafana/alerting",
+		Confidence: "secondary",
+		Notes:      "Grafana 12 and later sign where the contact point has an HMAC secret. With a timestamp header they sign the time as well.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{
+					From:      "{header.{option.header}}",
+					Signed:    []string{"{timestamp}:{body}"},
+					Timestamp: &Timestamp{From: "{header.{option.timestamp_header}}"},
+				}},
+				{HMAC: &HMAC{From: "{header.{option.header}}"}},
+			},
+			Need:    NeedAny,
+			Event:   `body.status`,
+			Methods: []string{"POST", "PUT"},
+			Masked:  []string{"Authorization"},
+		},
+		Options: []Option{
+			{Name: "header", Help: "The header of the contact point's signature.", Default: "X-Grafana-Alerting-Signature"},
+			{Name: "timestamp_header", Help: "The timestamp header of the contact point.", Default: "X-Grafana-Alerting-Timestamp"},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "vercel", Title: "Vercel", Category: "hosting",
+		Source:     "https://github.com/hookdeck/webhook-skills",
+		Confidence: "secondary",
+		Notes:      "The secret of an integration's webhooks is its client secret; a webhook of an account has one of its own.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{Hash: "sha1", From: "{header.X-Vercel-Signature}"}}},
+			Event:   `body.type`,
+			ID:      `body.id`,
+			Horizon: 24 * hour,
+		},
+	},
+	{
+		Name: "heroku", Title: "Heroku", Category: "hosting",
+		Source:     "https://devcenter.heroku.com/articles/app-webhooks",
+		Confidence: "secondary",
+		Notes:      "Retries last for 72 hours where the webhook has the level sync.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Heroku-Webhook-Hmac-SHA256}", Encoding: "base64"}}},
+			Event:   `body.webhook_metadata.event.include`,
+			ID:      `body.webhook_metadata.delivery.id`,
+			Horizon: 72 * hour,
+			Masked:  []string{"Authorization"},
+		},
+	},
+	{
+		Name: "azure_event_grid", Title: "Azure Event Grid", Category: "cloud",
+		Source:     "https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema",
+		Confidence: "secondary",
+		Notes: "Event Grid does not sign. Give the endpoint a secret in a parameter of its URL or in a custom delivery property, " +
+			"and guard the source with the line token query <name> <secret> or token header <name> <secret>. " +
+			"In a batch the event type is that of the first event.",
+		Definition: Definition{
+			Event:   eitherHeader(onlyOne(`body.type`, `body[0].eventType ?? body[0].type`), "Ce-Type"),
+			ID:      eitherHeader(onlyOne(`body.id`, `len(body) == 1 ? body[0].id : nil`), "Ce-Id"), // batches may be cut anew
+			Horizon: 24 * hour,
+			Handshakes: []Handshake{
+				{
+					Kind: "echo", Challenge: "{json.0.data.validationCode}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
+					When: []Condition{is("{header.Aeg-Event-Type}", "SubscriptionValidation")},
+					JSON: `{"validationResponse":"{challenge}"}`,
+				},
+				cloudEvents,
+			},
+		},
+	},
+}
+
+func sentryHMAC(header string) *HMAC {
+	return &HMAC{
+		From: "{header." + header + "}",
+		// Unsigned: a check that is on by default would refuse honest retries.
+		Timestamp: &Timestamp{From: "{header.Sentry-Hook-Timestamp}"},
+	}
+}
+
+// onlyOne is an expression for bodies that are one event, or an array of them.
+func onlyOne(one, several string) string {
+	return `type(body) == "array" ? (` + several + `) : (` + one + `)`
+}

@@ -1,0 +1,264 @@
+package presets
+
+import (
+	"time"
+)
+
+const fiveMinutes = 5 * time.Minute
+
+var presetsPayments = []Preset{
+	{
+		Name: "stripe", Title: "Stripe", Category: "payments",
+		Source:     "https://docs.stripe.com/webhooks",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.Stripe-Signature}",
+				Value:  []string{"t={timestamp},v1={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event:   `body.type`,
+			ID:      `body.id`,
+			Horizon: 72 * hour,
+			Ranges:  &Ranges{URL: "https://stripe.com/files/ips/ips_webhooks.txt"},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "square", Title: "Square", Category: "payments",
+		Source:     "https://github.com/square/square-nodejs-sdk",
+		Confidence: "code",
+		Notes:      "The URL that is signed is the one registered with Square: behind a proxy, set external_url.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:     "{header.X-Square-Hmacsha256-Signature}",
+				Encoding: "base64",
+				Signed:   []string{"{url}{body}"},
+			}}},
+			Event:   `body.type`,
+			ID:      `body.event_id`,
+			Horizon: 24 * hour,
+		},
+	},
+	{
+		Name: "adyen", Title: "Adyen", Category: "payments",
+		Source:     "https://github.com/Adyen/adyen-node-api-library",
+		Confidence: "code",
+		Notes: "Of each notification eight fields are signed, the others are not. A user and a password that are set at Adyen as well " +
+			"are checked with a line such as token header Authorization \"Basic <user:password in base64>\".",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Each:     "notificationItems",
+				From:     "{json.NotificationRequestItem.additionalData.hmacSignature}",
+				Encoding: "base64",
+				Key:      "hex",
+				Signed: []string{"{json.NotificationRequestItem.pspReference}:{json.NotificationRequestItem.originalReference}:" +
+					"{json.NotificationRequestItem.merchantAccountCode}:{json.NotificationRequestItem.merchantReference}:" +
+					"{json.NotificationRequestItem.amount.value}:{json.NotificationRequestItem.amount.currency}:" +
+					"{json.NotificationRequestItem.eventCode}:{json.NotificationRequestItem.success}"},
+			}}},
+			Event: `body.notificationItems[0].NotificationRequestItem.eventCode`,
+			ID: `body.notificationItems[0].NotificationRequestItem.pspReference + "." + ` +
+				`body.notificationItems[0].NotificationRequestItem.eventCode`,
+			Answer:  &Answer{Body: "[accepted]"},
+			Horizon: 30 * 24 * hour,
+		},
+	},
+	{
+		Name: "adyen_platform", Title: "Adyen for Platforms", Category: "payments",
+		Source:     "https://github.com/Adyen/adyen-node-api-library",
+		Confidence: "code",
+		Notes: "For the webhooks of platforms, banking and management, which sign the body; payments are those of the preset adyen. " +
+			"An ID in the body names the object that changed and not the change, so the hash of the body is the delivery ID.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.HmacSignature}", Encoding: "base64", Key: "hex"}}},
+			Event:   `body.type`,
+			Horizon: 30 * 24 * hour,
+		},
+	},
+	{
+		Name: "gocardless", Title: "GoCardless", Category: "payments",
+		Source:     "https://github.com/gocardless/gocardless-pro-python",
+		Confidence: "code",
+		Notes:      "One webhook may carry several events; the event type is that of the first.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Webhook-Signature}"}}},
+			Event:  `body.events[0].resource_type + "." + body.events[0].action`,
+			ID:     `body.meta?.webhook_id`,
+			Answer: &Answer{Status: 204, Refused: 498},
+		},
+	},
+	{
+		Name: "coinbase_commerce", Title: "Coinbase Commerce", Category: "payments",
+		Source:     "https://github.com/coinbase/coinbase-commerce-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-CC-Webhook-Signature}"}}},
+			Event:  `body.event?.type`,
+			ID:     `body.event?.id`,
+		},
+	},
+	{
+		Name: "coinbase_cdp", Title: "Coinbase Developer Platform", Category: "payments",
+		Source:     "https://docs.cdp.coinbase.com/webhooks/verify-signatures",
+		Confidence: "code",
+		Notes:      "Coinbase sends by Hook0. Which headers are signed is up to the sender; the event type and the ID may not be among them.",
+		Definition: Definition{
+			Proofs: hook0Proofs(),
+			Need:   NeedFirst,
+			Event:  eitherHeader(`body.eventType ?? body.type`, "X-Event-Type"),
+			ID:     eitherHeader(`nil`, "X-Event-Id"),
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "razorpay", Title: "Razorpay", Category: "payments",
+		Source:     "https://github.com/razorpay/razorpay-node",
+		Confidence: "code",
+		Notes:      "The secret is the webhook's own, not the API key's. The delivery ID stands in a header that is not signed.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Razorpay-Signature}"}}},
+			Event:   `body.event`,
+			ID:      `header("X-Razorpay-Event-Id")`,
+			Horizon: 24 * hour,
+		},
+	},
+	{
+		Name: "braintree", Title: "Braintree", Category: "payments",
+		Source:     "https://github.com/braintree/braintree_node",
+		Confidence: "code",
+		Notes:      "The secret is the private API key. The app gets the form as it came, with the notification as XML in base64.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash:       "sha1",
+				From:       "{form.bt_signature}",
+				Value:      []string{"{option.public_key}|{signature}"},
+				Separators: "&",
+				Key:        "{secret|sha1}",
+				Signed:     []string{"{form.bt_payload}", "{form.bt_payload}\n"},
+			}}},
+			Event:   `split(split(fromBase64(body.bt_payload), "<kind>")[1], "</kind>")[0]`,
+			Horizon: 24 * hour,
+			Handshakes: []Handshake{{
+				Kind: "hmac", Challenge: "{query.bt_challenge}", Pattern: `[a-f0-9]{20,32}`,
+				Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
+				Text:   "{option.public_key}|{digest}",
+			}},
+		},
+		Options: []Option{
+			{Name: "public_key", Help: "The public API key that belongs to the secret; Braintree signs with each key of the account.", Required: true},
+		},
+	},
+	{
+		Name: "mollie", Title: "Mollie", Category: "payments",
+		Source:     "https://github.com/mollie/mollie-api-php",
+		Confidence: "code",
+		Notes: "Only next-gen webhooks are signed. Classic ones are a form with no more than the ID of an object, which proves nothing: " +
+			"take them in with custom and none, and have the app ask Mollie's API.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Mollie-Signature}", Value: []string{"sha256={signature}", "{signature}"}}}},
+			Event:  `body.type`,
+			ID:     `body.id`,
+			Ranges: &Ranges{URL: "https://ip-ranges.mollie.com/ips.txt"},
+		},
+	},
+	{
+		Name: "paystack", Title: "Paystack", Category: "payments",
+		Source:     "https://paystack.com/docs/payments/webhooks/",
+		Confidence: "secondary",
+		Notes:      "The secret is the API's secret key.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Paystack-Signature}", Hash: "sha512"}}},
+			Event:  `body.event`,
+			// data.id names the object: a transfer that is reversed keeps it.
+			ID:      `body.data?.id != nil ? body.event + "." + string(body.data.id) : nil`,
+			Horizon: 72 * hour,
+			Ranges:  &Ranges{List: []string{"52.31.139.75", "52.49.173.169", "52.214.14.220"}},
+		},
+	},
+	{
+		Name: "flutterwave", Title: "Flutterwave", Category: "payments",
+		Source:     "https://developer.flutterwave.com/docs/webhooks",
+		Confidence: "secondary",
+		Notes: "The secret is the secret hash of the dashboard. Version 3 of the API sends it along as it is, which covers nothing of the content; " +
+			"where a signature of version 4 is there, that one decides.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{From: "{header.Flutterwave-Signature}", Encoding: "base64"}},
+				{Token: &Token{From: "{header.Verif-Hash}"}},
+			},
+			Need:  NeedFirst,
+			Event: `body.event ?? body.type`,
+			ID:    `body.webhook_id ?? body.id`,
+		},
+	},
+	{
+		Name: "revolut", Title: "Revolut", Category: "payments",
+		Source:     "https://developer.revolut.com/docs/guides/manage-accounts/webhooks/verify-the-payload-signature",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Revolut-Signature}",
+				Value:     []string{"v1={signature}"},
+				Signed:    []string{"v1.{timestamp}.{body}"},
+				Timestamp: &Timestamp{From: "{header.Revolut-Request-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event: `body.event`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "mercadopago", Title: "Mercado Pago", Category: "payments",
+		Source:     "https://github.com/mercadopago/sdk-nodejs",
+		Confidence: "code",
+		Notes: "The body is not signed, only the ID in the query, the header X-Request-Id and a time: have the app ask the API for what happened. " +
+			"Notifications of QR codes are not signed at all.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:  "{header.X-Signature}",
+				Value: []string{"ts={timestamp},v1={signature}"},
+				Signed: []string{ // the documentation wants the ID in lower case, the SDK as it is
+					"{query.data.id|wrap id: ;}{header.X-Request-Id|wrap request-id: ;}ts:{timestamp};",
+					"{query.data.id|lower|wrap id: ;}{header.X-Request-Id|wrap request-id: ;}ts:{timestamp};",
+				},
+				Timestamp: &Timestamp{Unit: "unix_ms"},
+			}}},
+			Event: `body.action ?? body.type`,
+			ID:    `body.id`,
+		},
+	},
+	{
+		Name: "checkout", Title: "Checkout.com", Category: "payments",
+		Source:     "https://www.checkout.com/docs/developer-resources/webhooks",
+		Confidence: "secondary",
+		Notes:      "The addresses are those of the live environment.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Cko-Signature}"}}},
+			Event:  `body.type`,
+			ID:     `body.id`,
+			Ranges: &Ranges{URL: "https://www.checkout.com/docs/public/files/ip-lists/webhooks-live.txt"},
+		},
+	},
+	{
+		Name: "modern_treasury", Title: "Modern Treasury", Category: "payments",
+		Source:     "https://github.com/Modern-Treasury/modern-treasury-node",
+		Confidence: "code",
+		Notes:      "Topic and delivery ID stand in headers that are not signed.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
+			Event:  `header("X-Topic") != "" && body.event != nil ? header("X-Topic") + "." + body.event : (body.event ?? header("X-Topic"))`,
+			ID:     `header("X-Event-Id")`,
+		},
+	},
+	{
+		Name: "lithic", Title: "Lithic", Category: "payments",
+		Source:     "https://github.com/lithic-com/lithic-node",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
+			Event:  `body.event_type`,
+			ID:     `header("Webhook-Id")`,
+		},
+		Tolerance: fiveMinutes,
+	},
+}

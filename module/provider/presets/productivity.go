@@ -1,0 +1,138 @@
+package presets
+
+import (
+	"net/http"
+	"time"
+)
+
+// presetsProductivity are storage, scheduling, forms, databases and the like.
+var presetsProductivity = []Preset{
+	{
+		Name: "dropbox", Title: "Dropbox", Category: "storage",
+		Source:     "https://www.dropbox.com/developers/reference/webhooks",
+		Confidence: "secondary",
+		Notes:      "The secret is the app secret. A webhook says whose files changed, not which: ask the API.",
+		Definition: Definition{
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Dropbox-Signature}"}}},
+			Event:      `nil`, // there is one kind
+			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}"}},
+		},
+	},
+	{
+		Name: "finch", Title: "Finch", Category: "hr",
+		Source:     "https://github.com/Finch-API/finch-api-node",
+		Confidence: "code",
+		Notes:      "The secret is in base64, without whsec_.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Finch-Signature}",
+				Value:     []string{"v1,{signature}"},
+				Encoding:  "base64",
+				Signed:    []string{"{header.Finch-Event-Id}.{timestamp}.{body}"},
+				Key:       "base64",
+				Timestamp: &Timestamp{From: "{header.Finch-Timestamp}"},
+			}}},
+			Event: `body.event_type`,
+			ID:    `header("Finch-Event-Id")`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "calendly", Title: "Calendly", Category: "scheduling",
+		Source:     "https://github.com/NangoHQ/nango",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: timedHMAC("Calendly-Webhook-Signature")}},
+			Event:   `body.event`,
+			Horizon: 24 * hour,
+		},
+		Tolerance: 3 * time.Minute,
+	},
+	{
+		Name: "cal_com", Title: "Cal.com", Category: "scheduling",
+		Source:     "https://github.com/NangoHQ/nango",
+		Confidence: "secondary",
+		Notes:      "Without a secret, Cal.com sends the text no-secret-provided in place of a signature, which is refused.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Cal-Signature-256}"}}},
+			Event:  `body.triggerEvent`,
+			// payload.uid is the booking's: all of its events have the same.
+		},
+	},
+	{
+		Name: "typeform", Title: "Typeform", Category: "forms",
+		Source:     "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
+		Confidence: "secondary",
+		Notes:      "Typeform disables a webhook that is answered with 404 or 410.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Typeform-Signature}", Value: []string{"sha256={signature}"}, Encoding: "base64"}}},
+			Event:   `body.event_type`,
+			ID:      `body.event_id`,
+			Horizon: 10 * hour,
+		},
+	},
+	{
+		Name: "airtable", Title: "Airtable", Category: "database",
+		Source:     "https://github.com/gtalarico/pyairtable",
+		Confidence: "secondary",
+		Notes:      "The secret is macSecretBase64. A webhook only says that there are changes: fetch them from the API. It ends after 7 days unless it is refreshed.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:  "{header.X-Airtable-Content-MAC}",
+				Value: []string{"hmac-sha256={signature}"},
+				Key:   "base64",
+			}}},
+			Event: `nil`, // there is one kind
+		},
+	},
+	{
+		Name: "microsoft_graph", Title: "Microsoft Graph", Category: "productivity",
+		Source:     "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
+		Confidence: "secondary",
+		Notes: "The secret is the clientState of the subscription, which every notification of a webhook must have. It covers nothing of the content, " +
+			"and the validationTokens of notifications with resource data are not checked.",
+		Definition: Definition{
+			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
+			Event:      `body.value[0].changeType`,
+			ID:         `body.value[0].id`,
+			Answer:     &Answer{Status: http.StatusAccepted},
+			Horizon:    4 * hour,
+			Handshakes: []Handshake{{Kind: "echo", Method: http.MethodPost, Challenge: "{query.validationToken}"}},
+		},
+	},
+	{
+		Name: "tailscale", Title: "Tailscale", Category: "network",
+		Source:     "https://github.com/tailscale/tailscale/blob/main/docs/webhooks/example.go",
+		Confidence: "code",
+		Notes:      "The body is a list of events; the event type is that of the first.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: timedHMAC("Tailscale-Webhook-Signature")}},
+			Event:  `body[0].type`,
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "pusher", Title: "Pusher Channels", Category: "realtime",
+		Source:     "https://github.com/pusher/pusher-http-go",
+		Confidence: "code",
+		Notes:      "The secret is that of the app key. A webhook may hold several events; the event type is that of the first.",
+		Definition: Definition{
+			Proofs: []Proof{{
+				HMAC: &HMAC{From: "{header.X-Pusher-Signature}"},
+				When: []Condition{is("{header.X-Pusher-Key}", "{option.app_key}")},
+			}},
+			Event:   `body.events[0].name`,
+			Horizon: 5 * minute,
+		},
+		Options: []Option{{Name: "app_key", Help: "The key of the app, which webhooks name.", Required: true}},
+	},
+}
+
+// timedHMAC is the signature of those who write t=, v1=.
+func timedHMAC(header string) *HMAC {
+	return &HMAC{
+		From:   "{header." + header + "}",
+		Value:  []string{"t={timestamp},v1={signature}"},
+		Signed: []string{"{timestamp}.{body}"},
+	}
+}

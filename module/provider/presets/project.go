@@ -1,0 +1,136 @@
+package presets
+
+import (
+	"net/http"
+	"time"
+)
+
+var presetsProject = []Preset{
+	{
+		Name: "jira", Title: "Jira Cloud", Category: "project",
+		Source:     "https://developer.atlassian.com/cloud/jira/platform/webhooks/",
+		Confidence: "docs",
+		Notes: "Jira signs the webhooks that an administrator has made with a secret. " +
+			"Those of Connect apps carry a JSON Web Token instead and are refused.",
+		Definition: Definition{
+			Proofs:  hubProofs("sha256"),
+			Event:   `body.webhookEvent`,
+			ID:      `header("X-Atlassian-Webhook-Identifier")`,
+			Horizon: 75 * minute,
+			Ranges:  atlassianRanges("jira"),
+		},
+	},
+	{
+		Name: "linear", Title: "Linear", Category: "project",
+		Source:     "https://github.com/linear/linear",
+		Confidence: "code",
+		Notes: "The time is the one in the body, which is signed. Only where the body has none, the header counts, which is not. " +
+			"Linear allows a minute: the clock must be right.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Linear-Signature}",
+				Timestamp: &Timestamp{From: "{json.webhookTimestamp|or header.Linear-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event:   `body.type ?? header("Linear-Event")`,
+			ID:      `header("Linear-Delivery")`,
+			Horizon: 421 * minute,
+			Ranges: &Ranges{List: []string{
+				"35.231.147.226", "35.243.134.228", "34.140.253.14", "34.38.87.206", "34.134.222.122", "35.222.25.142",
+			}},
+		},
+		Tolerance: time.Minute,
+	},
+	{
+		Name: "notion", Title: "Notion", Category: "project",
+		Source:     "https://github.com/NangoHQ/nango",
+		Confidence: "secondary",
+		Notes:      "The secret is the verification token that Notion sends when the webhook is made.",
+		Definition: Definition{
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Notion-Signature}", Value: []string{"sha256={signature}"}}}},
+			Event:      `body.type`,
+			ID:         `body.id`,
+			Horizon:    24 * hour,
+			Handshakes: []Handshake{{Kind: "enroll", Challenge: "{json.verification_token}", Pattern: deliveredSecret}},
+		},
+	},
+	{
+		Name: "asana", Title: "Asana", Category: "project",
+		Source:     "https://developers.asana.com/docs/webhooks-guide",
+		Confidence: "secondary",
+		Notes: "The secret is the X-Hook-Secret that Asana sends when the webhook is made: each webhook has one of its own. " +
+			"Several events may come at once; the event type is that of the first. Heartbeats have none.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Hook-Signature}"}}},
+			Event:   `len(body.events) > 0 ? body.events[0].resource.resource_type + "." + body.events[0].action : nil`,
+			Horizon: 24 * hour,
+			Masked:  []string{"X-Hook-Secret"},
+			Handshakes: []Handshake{{
+				Kind: "enroll", Method: http.MethodPost, Challenge: "{header.X-Hook-Secret}", Pattern: deliveredSecret,
+				Header: map[string]string{"X-Hook-Secret": "{challenge}"},
+			}},
+		},
+	},
+	{
+		Name: "trello", Title: "Trello", Category: "project",
+		Source:     "https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
+		Confidence: "secondary",
+		Notes: "The secret is the one of the app, not the API token. The callback URL is signed as it was registered: " +
+			"behind a proxy, set external_url.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash:     "sha1",
+				From:     "{header.X-Trello-Webhook}",
+				Encoding: "base64",
+				Signed:   []string{"{body}{url}"},
+			}}},
+			Event:      `body.action.type`,
+			ID:         `body.action.id`,
+			Horizon:    4 * minute,
+			Ranges:     atlassianRanges("trello"),
+			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodHead}},
+		},
+	},
+	{
+		Name: "monday", Title: "monday.com", Category: "project",
+		Source:     "https://developer.monday.com/api-reference/reference/webhooks",
+		Confidence: "secondary",
+		Notes: "Webhooks of boards are not signed. Those of apps carry a JSON Web Token that covers nothing of the content " +
+			"and is not checked. Guard the source with a line token query <name> <secret>.",
+		Definition: Definition{
+			Event:   `body.event.type`,
+			ID:      `body.event.triggerUuid`,
+			Horizon: 30 * minute,
+			Masked:  []string{"Authorization"},
+			Handshakes: []Handshake{{
+				Kind: "echo", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_-]{1,256}`,
+				JSON: `{"challenge":"{challenge}"}`,
+			}},
+		},
+	},
+	{
+		Name: "smartsheet", Title: "Smartsheet", Category: "project",
+		Source:     "https://developers.smartsheet.com/api/smartsheet/guides/webhooks/webhook-callbacks",
+		Confidence: "secondary",
+		Notes: "The secret is the sharedSecret of the webhook. Several events may come at once; the event type is that of the first. " +
+			"A change of the webhook's status has none.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Smartsheet-Hmac-SHA256}"}}},
+			Event:  `body.events[0].eventType`,
+			ID:     `body.nonce`,
+			Handshakes: []Handshake{
+				smartsheet("{header.Smartsheet-Hook-Challenge}"),
+				smartsheet("{json.challenge}"),
+			},
+		},
+	},
+	{
+		Name: "clickup", Title: "ClickUp", Category: "project",
+		Source:     "https://developer.clickup.com/docs/webhooksignature",
+		Confidence: "docs",
+		Notes:      "The secret comes in the answer to the API call that makes the webhook.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
+			Event:  `body.event`,
+		},
+	},
+}

@@ -1,0 +1,67 @@
+package providertest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// keyedConfigs has a configuration of each preset whose proofs only the
+// provider can make.
+var KeyedConfigs = map[string]string{
+	"discord":  "discord {\npublic_key " + Rfc8032Key + "\n}",
+	"telnyx":   "telnyx {\npublic_key " + Rfc8032Key + "\n}",
+	"sendgrid": "sendgrid {\npublic_key " + P256Key + "\n}",
+	"plaid":    "plaid {\npublic_key " + P256Key + "\n}",
+	"aws_sns":  "aws_sns",
+	"paypal":   "paypal {\nwebhook_id 4JH86294D6297924G\n}",
+	"ebay":     "ebay {\npublic_key " + P256Key + "\n}",
+	"rfc9421":  "rfc9421 {\nalgorithm ed25519\npublic_key " + Rfc8032Key + "\n}",
+}
+
+// The first key of RFC 8032, and a key of SendGrid's tests.
+const (
+	Rfc8032Key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+	P256Key    = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
+)
+
+// secretsOf has the secrets of presets that cannot take just any.
+var SecretsOf = map[string]string{
+	"adyen":          "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+}
+
+// configs has a configuration of each provider that has samples.
+func Configs() map[string]string {
+	all := make(map[string]string)
+	for _, p := range provider.Presets() {
+		all[p.Name] = p.Name
+		if config := KeyedConfigs[p.Name]; config != "" {
+			all[p.Name] = config
+			continue
+		}
+		if len(p.Proofs) > 0 && p.Name != "ignisign" {
+			all[p.Name] += " " + cmp.Or(SecretsOf[p.Name], OwnSecret)
+		}
+		all[p.Name] += requiredOptions(p)
+	}
+	return all
+}
+
+// requiredOptions gives the options that a preset does not load without any
+// value.
+func requiredOptions(p *provider.Preset) string {
+	var b strings.Builder
+	for _, o := range p.Options {
+		if o.Required {
+			fmt.Fprintf(&b, "%s %s\n", o.Name, slices.Concat(o.Choices, []string{"value"})[0])
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return " {\n" + b.String() + "}"
+}

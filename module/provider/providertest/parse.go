@@ -1,0 +1,176 @@
+package providertest
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/presets"
+	"net/textproto"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/tidwall/gjson"
+)
+
+// now is when the tests happen.
+var Now = time.Unix(1_760_000_000, 0)
+
+// parse reads a provider from a Caddyfile and takes it through JSON, as a
+// configuration does.
+func Parse(text string) (provider.Provider, error) {
+	d := caddyfile.NewTestDispenser(text)
+	d.Next()
+	info, err := caddy.GetModule("webhook_gateway.providers." + d.Val())
+	if err != nil {
+		return nil, err
+	}
+	d.Reset()
+	read := info.New()
+	if err := read.(caddyfile.Unmarshaler).UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(read)
+	if err != nil {
+		return nil, err
+	}
+	loaded := info.New()
+	if err := caddy.StrictUnmarshalJSON(encoded, loaded); err != nil {
+		return nil, err
+	}
+	return loaded.(provider.Provider), loaded.(caddy.Provisioner).Provision(caddy.Context{})
+}
+
+func MustParse(t testing.TB, text string) provider.Provider {
+	t.Helper()
+	p, err := Parse(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return p
+}
+
+// hook makes a request with headers given as "Name: value".
+func Hook(body string, headers ...string) *template.Request {
+	r := &template.Request{
+		Method: "POST", Path: "/hooks/a", RawQuery: "x=1&y=2", Body: []byte(body),
+		Header:     make(map[string][]string),
+		Public:     &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/a", RawQuery: "x=1&y=2"},
+		DeliveryID: func() string { return "delivery-1" },
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		r.Header[name] = append(r.Header[name], value)
+	}
+	return r
+}
+
+// Secrets that are good for every scheme, base64 keys included.
+const (
+	OwnSecret   = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	OtherSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+)
+
+// The media types of forms.
+const (
+	FormType      = "application/x-www-form-urlencoded"
+	MultipartType = "multipart/form-data"
+)
+
+// presetOf returns the preset of a name.
+func PresetOf(name string) *provider.Preset {
+	for _, p := range provider.Presets() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+func MultipartOf(n int, name string) string {
+	return strings.Repeat("--b\r\nContent-Disposition: form-data; name=\""+name+"\"\r\n\r\n{}\r\n", n) + "--b--\r\n"
+}
+
+func Sha256Of(key, text string) []byte {
+	h := hmac.New(sha256.New, []byte(key))
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+func MacHex(secret, text string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// setJSONText returns a copy of a JSON text with a string in place of the value at a
+// path.
+func SetJSONText(in []byte, path, text string) []byte {
+	value := gjson.GetBytes(in, path)
+	if value.Index <= 0 {
+		panic("nothing at " + path)
+	}
+	out := gjson.AppendJSONString(slices.Clone(in[:value.Index]), text)
+	return append(out, in[value.Index+len(value.Raw):]...)
+}
+
+// Module returns the Caddy module of a provider, not yet configured.
+func Module(name string) caddy.Provisioner {
+	info, err := caddy.GetModule("webhook_gateway.providers." + name)
+	if err != nil {
+		panic(err)
+	}
+	return info.New().(caddy.Provisioner)
+}
+
+// documented holds the README against bounds, by the words around each.
+func Documented(t *testing.T, limits map[string]int) {
+	t.Helper()
+	readme, err := os.ReadFile(filepath.Join(root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for format, limit := range limits {
+		if text := fmt.Sprintf(format, limit); !bytes.Contains(readme, []byte(text)) {
+			t.Errorf("the README does not say: %s", text)
+		}
+	}
+}
+
+// root returns the directory of the module.
+func root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "../../..")
+}
+
+func Evaluate(t *testing.T, expression string, r *template.Request) string {
+	value, err := rules.CompileValue(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body})
+	defer view.Free()
+	text, err := value.Text(view)
+	if err != nil {
+		t.Errorf("%s: %v", expression, err)
+	}
+	return text
+}
+
+func Custom(options string) string {
+	return "custom s3cret {\nhmac {\nheader X-Signature\n" + options + "\n}\nid `body.id`\n}"
+}

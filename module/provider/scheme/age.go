@@ -1,0 +1,33 @@
+package scheme
+
+import (
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// checkTime refuses the time that a text says if it is further from now than the
+// tolerance, if there is one.
+func checkTime(t *template.Timestamp, timestamp string, now time.Time, tolerance time.Duration) error {
+	if tolerance <= 0 {
+		return nil
+	}
+	at, err := t.Parse(timestamp)
+	if err != nil {
+		return NoTime
+	}
+	return checkAge(at, now, tolerance)
+}
+
+// checkAge refuses a time that is further from now than the tolerance, if there
+// is one.
+func checkAge(at, now time.Time, tolerance time.Duration) error {
+	switch {
+	case tolerance <= 0:
+	case now.Sub(at) > tolerance:
+		return TooOld
+	case at.Sub(now) > tolerance:
+		return TooNew
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package scheme
+
+import (
+	"cmp"
+	"maps"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// templates reads one template or more, in the spelling that the user wrote.
+func templates(take func(string), one bool) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		var texts []string
+		if err := syntax.Strings(&texts)(d); err != nil {
+			return err
+		}
+		if one && len(texts) > 1 {
+			return d.ArgErr()
+		}
+		for _, text := range texts {
+			text = template.Short(text)
+			if _, err := template.Parse(text); err != nil {
+				return syntax.At(d, err)
+			}
+			take(text)
+		}
+		return nil
+	}
+}
+
+// readTimestamp reads where the time of a proof stands.
+func readTimestamp(d *caddyfile.Dispenser, to **template.Timestamp) error {
+	t := new(template.Timestamp)
+	*to = t
+	args := d.RemainingArgs()
+	switch {
+	case len(args) >= 2 && args[0] == "header":
+		t.From, args = template.Of("header", args[1]), args[2:]
+	case len(args) >= 2 && args[0] == "from":
+		t.From, args = template.Short(args[1]), args[2:]
+	case len(args) >= 1 && args[0] == "value":
+		args = args[1:]
+	default:
+		return d.Err("timestamp wants: header <name>, from <template>, or value, and unix, unix_ms or rfc3339 after it")
+	}
+	if len(args) > 1 {
+		return d.ArgErr()
+	}
+	if len(args) == 1 {
+		t.Unit = args[0]
+	}
+	check := *t
+	check.Unit = cmp.Or(check.Unit, "unix")
+	return syntax.At(d, check.Compile())
+}
+
+// readBlock reads a scheme's block, which has the options of every proof and the
+// scheme's own.
+func readBlock(d *caddyfile.Dispenser, options, own syntax.Options) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	options = maps.Clone(options)
+	maps.Copy(options, own)
+	return syntax.Block(d, options, "when")
+}
+
+// readHeader reads the name of the header that carries a proof.
+func readHeader(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if *to != "" {
+			return d.Errf("the proof is already read from %s", *to)
+		}
+		var name string
+		if err := syntax.String(&name)(d); err != nil {
+			return err
+		}
+		*to = template.Of("header", name)
+		return nil
+	}
+}
+
+// readFrom reads the template that gives a proof.
+func readFrom(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if *to != "" {
+			return d.Errf("the proof is already read from %s", *to)
+		}
+		return templates(func(text string) { *to = text }, true)(d)
+	}
+}

@@ -1,0 +1,24 @@
+package scheme
+
+import (
+	"errors"
+	"net/url"
+	"time"
+)
+
+// Credentials are what a scheme is made ready with. Placeholders in the secrets are
+// resolved.
+type Credentials struct {
+	Secrets   []string
+	Tolerance time.Duration // of a timestamp; 0: it is not checked
+	External  *url.URL      // that the provider calls; nil: the one that the request came to
+	Keys
+}
+
+// checkSecrets refuses secrets where only public keys verify.
+func (c *Credentials) checkSecrets() error {
+	if len(c.Secrets) > 0 {
+		return errors.New("the provider signs with a key of its own, so there is no secret; what verifies is a public key: public_key <key>")
+	}
+	return nil
+}

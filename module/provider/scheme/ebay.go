@@ -1,0 +1,216 @@
+package scheme
+
+import (
+	"context"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// EBay is the scheme of eBay: an ECDSA signature over the body's SHA-1, in a
+// header of JSON that names the key. Source: eBay/event-notification-nodejs-sdk.
+type EBay struct {
+	keys *keyring
+}
+
+const ebayHeader = "X-Ebay-Signature"
+
+var ebayAlgorithm = algorithm{Kind: "ecdsa", Hash: crypto.SHA1}
+
+// Provision takes the keys, or what asks the API for them.
+func (e *EBay) Provision(c *Credentials) (err error) {
+	if err := c.checkSecrets(); err != nil {
+		return err
+	}
+	if e.keys, err = c.keyring(ebayAlgorithm); err != nil || !e.keys.empty() {
+		return err
+	}
+	api, err := newEBayAPI(c)
+	if err != nil {
+		return err
+	}
+	e.keys.fetched, e.keys.byName = newKeyCache(api.key), true
+	return nil
+}
+
+// ebayProof is what the header says.
+type ebayProof struct {
+	Algorithm string `json:"alg"`
+	KeyID     string `json:"kid"`
+	Signature []byte `json:"signature"`
+	Digest    string `json:"digest"`
+}
+
+// find returns the proof of a request.
+func (e *EBay) find(r *template.Request) (*ebayProof, error) {
+	values := r.Header[ebayHeader]
+	switch {
+	case len(values) == 0:
+		return nil, Missing
+	case len(values) > 1:
+		return nil, Repeated
+	case len(values[0]) > maxStructured:
+		return nil, Malformed
+	}
+	text, err := decodeSignature("base64", values[0])
+	proof := new(ebayProof)
+	if err != nil || json.Unmarshal(text, proof) != nil {
+		return nil, Malformed
+	}
+	if !strings.EqualFold(proof.Algorithm, "ecdsa") || !strings.EqualFold(proof.Digest, "SHA1") || !isKeyID(proof.KeyID) {
+		return nil, Wrong
+	}
+	return proof, nil
+}
+
+// isKeyID reports whether an ID may be put into a call: it comes from anybody.
+func isKeyID(id string) bool {
+	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_')
+	}) < 0
+}
+
+// Verify reports whether eBay signed the body.
+func (e *EBay) Verify(r *template.Request, _ time.Time) error {
+	proof, err := e.find(r)
+	if err != nil {
+		return err
+	}
+	h := ebayAlgorithm.Hash.New()
+	h.Write(r.Body)
+	r.Matched, err = e.keys.verify(&ebayAlgorithm, proof.KeyID, h.Sum(nil), proof.Signature)
+	return err
+}
+
+// Fetch implements Fetcher.
+func (e *EBay) Fetch(ctx context.Context, r *template.Request) error {
+	proof, err := e.find(r)
+	if err != nil {
+		return err
+	}
+	return e.keys.fetch(ctx, proof.KeyID)
+}
+
+// Sign implements Scheme.
+func (e *EBay) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
+
+// ebayAPI asks eBay for public keys, with a token that it gets for the client's
+// credentials.
+type ebayAPI struct {
+	address              *url.URL
+	clientID, clientPass string
+
+	mu      sync.Mutex
+	token   string
+	expires time.Time
+}
+
+func newEBayAPI(c *Credentials) (*ebayAPI, error) {
+	id, secret, address, err := c.client("eBay", "https://api.ebay.com")
+	return &ebayAPI{clientID: id, clientPass: secret, address: address}, err
+}
+
+// key gets the key of an ID.
+func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]publicKey, error) {
+	token, err := a.authorize(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	content, err := download(ctx, client, a.address.JoinPath("/commerce/notification/v1/public_key", id).String(), "Bearer "+token)
+	if err != nil {
+		a.forget(token)
+		return nil, err
+	}
+	if content == nil {
+		return nil, nil
+	}
+	var answer struct {
+		Key string `json:"key"`
+	}
+	if json.Unmarshal(content, &answer) != nil {
+		return nil, errors.New("the API of eBay answered with something that is no key")
+	}
+	keys, err := parsePublicKeys(answer.Key)
+	if err != nil {
+		return nil, fmt.Errorf("the key of eBay: %v", err)
+	}
+	return keys, nil
+}
+
+// authorize returns the token, getting one if need be.
+func (a *ebayAPI) authorize(ctx context.Context, client *http.Client) (string, error) {
+	a.mu.Lock()
+	token, good := a.token, time.Now().Before(a.expires)
+	a.mu.Unlock()
+	if good {
+		return token, nil
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"https://api.ebay.com/oauth/api_scope"}}
+	content, err := post(ctx, client, a.address.JoinPath("/identity/v1/oauth2/token").String(),
+		"application/x-www-form-urlencoded", []byte(form.Encode()),
+		func(req *http.Request) { req.SetBasicAuth(a.clientID, a.clientPass) })
+	if err != nil {
+		return "", err
+	}
+	var answer struct {
+		Token string `json:"access_token"`
+		Life  int64  `json:"expires_in"`
+	}
+	if content == nil || json.Unmarshal(content, &answer) != nil || answer.Token == "" || strings.ContainsAny(answer.Token, "\r\n") {
+		return "", errors.New("the API of eBay does not accept the client's credentials")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	// A minute early, so that none expires on its way.
+	a.token, a.expires = answer.Token, time.Now().Add(time.Duration(min(answer.Life, 86400)-60)*time.Second)
+	return a.token, nil
+}
+
+// forget drops a token that did not work.
+func (a *ebayAPI) forget(token string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.token == token {
+		a.token, a.expires = "", time.Time{}
+	}
+}
+
+// Compile implements Scheme.
+func (e *EBay) Compile() error { return nil }
+
+// Traits implements Scheme.
+func (e *EBay) Traits() Traits {
+	return Traits{UsesKeys: true, CoversContent: true, Keys: e.keys.count()}
+}
+
+// Headers implements Scheme.
+func (e *EBay) Headers() []string { return []string{ebayHeader} }
+
+// Holds implements Scheme.
+func (e *EBay) Holds(r *template.Request) bool { return AnyHeader(r, e.Headers()) }
+
+// Describe implements Scheme.
+func (e *EBay) Describe() string {
+	return "ECDSA signature in X-Ebay-Signature over the body, by eBay's public key"
+}
+
+// Observe implements Scheme.
+func (e *EBay) Observe(r *template.Request, x *Reading) { x.headers(r, e.Headers()...) }
+
+// Read implements Scheme. Syntax:
+//
+//	ebay { … } # the options of every proof and of the keys
+func (e *EBay) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	return readBlock(d, options, nil)
+}

@@ -1,0 +1,433 @@
+package scheme
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"hash"
+	"maps"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// HMAC is the scheme of most providers: a keyed hash over the body, and often
+// over a timestamp and more. As a digest it is a plain hash over a text that
+// the secret is part of.
+type HMAC struct {
+	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
+	Hash string `json:"hash,omitempty"`
+
+	// The template that gives the signature: {header.X-Name}, {query.name},
+	// {json.path} or {form.name}. {n} in the name of a header stands for the numbers
+	// 1, 2, 3 and so on: several headers, any of which may match.
+	From string `json:"from,omitempty"`
+
+	// How the value is made up, with {signature}, {timestamp}, {hash}, and
+	// {value.name} for what else stands in it. Items may come more than once in a
+	// value. With several templates any of them may match. Default: {signature}.
+	Value []string `json:"value,omitempty"`
+
+	// The characters between the items of a value. Default: those that the
+	// template has between them, else white space and commas.
+	Separators string `json:"separators,omitempty"`
+
+	// How the signature is written: hex (the default), base64 or base64url.
+	Encoding string `json:"encoding,omitempty"`
+
+	// What is signed, with {body}, {timestamp}, {method}, {url}, {scheme},
+	// {host}, {path}, {query}, {form}, {id}, {header.X-Name}, {query.name},
+	// {form.name}, {json.path}, {value.name} and, in a digest, {secret}. Functions
+	// follow a |, as in {body|sha256|hex}. With several templates any of them may
+	// match. Default: {body}.
+	Signed []string `json:"signed,omitempty"`
+
+	// The path of a JSON array each of whose elements is signed by itself: {json}
+	// then reads in the element.
+	Each string `json:"each,omitempty"`
+
+	// How the secret becomes a key: raw (the default), hex, base64, which ignores
+	// a leading whsec_, or a template such as {secret|sha1}.
+	Key string `json:"key,omitempty"`
+
+	// Where the timestamp stands if not in the value.
+	Timestamp *template.Timestamp `json:"timestamp,omitempty"`
+
+	plain     bool // a digest
+	headers   []string
+	from      template.Template
+	values    []template.Value
+	signed    []template.Template
+	timed     bool // what is signed has a timestamp
+	keys      []*macPool
+	tolerance time.Duration
+	external  *url.URL
+}
+
+var Hashes = map[string]func() hash.Hash{
+	"sha256": sha256.New, "sha1": sha1.New, "sha384": sha512.New384, "sha512": sha512.New, "md5": md5.New,
+}
+
+// HashNames returns the names of the hash functions.
+func HashNames() []string { return slices.Sorted(maps.Keys(Hashes)) }
+
+// maxHeaders is what {n} in a header's name goes up to.
+const maxHeaders = 100
+
+// macPool keeps keyed hashes of one secret: keying one costs as much as
+// hashing a small body.
+type macPool struct{ sync.Pool }
+
+type mac struct {
+	hash.Hash
+	key  []byte
+	sum  []byte
+	text []byte
+}
+
+// Provision implements Scheme.
+func (h *HMAC) Provision(c *Credentials) error {
+	if err := h.Compile(); err != nil {
+		return err
+	}
+	h.external, h.tolerance = c.External, 0
+	if h.carriesTime() { // older versions of a scheme may have none
+		h.tolerance = c.Tolerance
+	}
+	h.keys = nil
+	keys, err := decodeKeys(h.Key, c.Secrets)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		h.keys = append(h.keys, &macPool{sync.Pool{New: func() any {
+			if h.plain {
+				return &mac{Hash: Hashes[h.Hash](), key: key}
+			}
+			return &mac{Hash: hmac.New(Hashes[h.Hash], key)}
+		}}})
+	}
+	return nil
+}
+
+// kind is what the scheme is called in errors.
+func (h *HMAC) kind() string {
+	if h.plain {
+		return "digest"
+	}
+	return "hmac"
+}
+
+// compile checks what is configured and compiles the templates.
+func (h *HMAC) Compile() (err error) {
+	h.defaults()
+	_, known := Hashes[h.Hash]
+	switch {
+	case h.From == "":
+		return fmt.Errorf("%s needs the header that carries the signature", h.kind())
+	case !known:
+		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
+	case !slices.Contains(template.Encodings, h.Encoding):
+		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", h.Encoding)
+	}
+	if err := h.Timestamp.Compile(); err != nil {
+		return err
+	}
+	h.from = nil
+	if h.headers = headersIn(h.From); h.headers == nil {
+		if h.from, err = template.Parse(h.From); err != nil {
+			return err
+		}
+	}
+	if err := h.compileTemplates(); err != nil {
+		return err
+	}
+	h.timed = h.signsTime()
+	secret := template.Mentions(h.Signed, "secret")
+	switch {
+	case h.timed && !h.carriesTime():
+		return fmt.Errorf("%s signs {timestamp}, so it needs a {timestamp} in its value, or a line: timestamp header <name>", h.kind())
+	case h.Each != "" && template.Mentions(h.Signed, "body"):
+		return fmt.Errorf("%s signs each element by itself, so {body}, which is all of them, is no part of it", h.kind())
+	case h.plain && !secret:
+		return errors.New("digest proves nothing unless {secret} is part of what is signed")
+	case !h.plain && secret:
+		return errors.New("hmac has the secret as its key; {secret} is for digest")
+	}
+	return nil
+}
+
+func (h *HMAC) compileTemplates() (err error) {
+	var captured []string
+	h.values = make([]template.Value, len(h.Value))
+	for i, text := range h.Value {
+		if h.values[i], err = template.ParseValue(text, h.Hash, h.Separators, &captured); err != nil {
+			return err
+		}
+	}
+	if h.signed, err = template.ParseAll(h.Signed); err != nil {
+		return err
+	}
+	for _, t := range h.signed {
+		if err := t.LocateCaptures(captured); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// headersIn returns the canonical names of the headers that a text, as a template,
+// reads as they are; nil if it reads anything else.
+func headersIn(text string) (headers []string) {
+	name := template.HeaderIn(text)
+	if name == "" {
+		return nil
+	}
+	before, after, numbered := strings.Cut(name, "{n}")
+	if !numbered {
+		return []string{name}
+	}
+	for n := range maxHeaders {
+		headers = append(headers, textproto.CanonicalMIMEHeaderKey(before+strconv.Itoa(n+1)+after))
+	}
+	return headers
+}
+
+// Traits implements Scheme.
+func (h *HMAC) Traits() Traits {
+	texts := append(slices.Clone(h.Signed), h.From)
+	if h.Timestamp != nil {
+		texts = append(texts, h.Timestamp.From)
+	}
+	t := Traits{
+		UsesSecret: true, NeedsSecret: true, KeyEncoding: cmp.Or(h.Key, "raw"),
+		CarriesTime: h.carriesTime(), SignsTime: h.signsTime(),
+		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
+		CoversContent: true,
+		Resigns:       template.HeaderIn(h.From) != "",
+	}
+	if !h.plain {
+		if t.HMACOf = h.Signed; len(h.Signed) == 0 {
+			t.HMACOf = []string{"{body}"}
+		}
+	}
+	return t
+}
+
+// signsTime reports whether the scheme signs a timestamp.
+func (h *HMAC) signsTime() bool { return template.Mentions(h.Signed, "timestamp") }
+
+// carriesTime reports whether requests carry a timestamp, signed or not.
+func (h *HMAC) carriesTime() bool {
+	return h.Timestamp.Given() || template.Mentions(h.Value, "timestamp")
+}
+
+// Headers implements Scheme.
+func (h *HMAC) Headers() []string { return headersIn(h.From) }
+
+// Holds implements Scheme.
+func (h *HMAC) Holds(r *template.Request) bool {
+	e := template.NewEnv(r, h.external)
+	defer e.Free()
+	return slices.ContainsFunc(h.candidates(e, nil), h.fits)
+}
+
+// Describe implements Scheme.
+func (h *HMAC) Describe() string {
+	own := *h
+	own.defaults()
+	what := "HMAC"
+	if own.plain {
+		what = "hash"
+	}
+	return fmt.Sprintf("%s-%s (%s) in %s as %s, over %s", what, strings.ToUpper(own.Hash), own.Encoding, template.Where(own.From),
+		strings.Join(own.Value, " or "), quoteEach(own.Signed))
+}
+
+// defaults fills what is not configured, without touching what copies share.
+func (h *HMAC) defaults() {
+	h.Hash = cmp.Or(h.Hash, "sha256")
+	h.Encoding = cmp.Or(h.Encoding, "hex")
+	h.Key = cmp.Or(h.Key, "raw")
+	if len(h.Value) == 0 {
+		h.Value = []string{"{signature}"}
+	}
+	if len(h.Signed) == 0 {
+		h.Signed = []string{"{body}"}
+	}
+	var timestamp template.Timestamp
+	if h.Timestamp != nil {
+		timestamp = *h.Timestamp
+	}
+	timestamp.Unit = cmp.Or(timestamp.Unit, "unix")
+	h.Timestamp = &timestamp
+}
+
+// Verify implements Scheme.
+func (h *HMAC) Verify(r *template.Request, now time.Time) error {
+	e := template.NewEnv(r, h.external)
+	defer e.Free()
+	if h.Each == "" {
+		return h.verifyOne(e, now)
+	}
+	items := e.Items(h.Each)
+	if len(items) == 0 {
+		return Missing
+	}
+	for _, e.Item = range items {
+		if err := h.verifyOne(e, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyOne reports whether any signature was made with any key.
+func (h *HMAC) verifyOne(e *template.Env, now time.Time) error {
+	var buf [4]template.Candidate
+	candidates := h.candidates(e, buf[:0])
+	if len(candidates) == 0 {
+		return Missing
+	}
+	elsewhere := h.Timestamp.Find(e)
+	refusal := Wrong
+	for tried := 0; len(candidates) > 0 && tried < maxTimestamps; tried++ {
+		first := candidates[0]
+		same := alike(candidates)
+		if e.Timestamp, e.Captured = first.Timestamp, first.Captured; e.Timestamp == "" {
+			e.Timestamp = elsewhere
+		}
+		if e.Timestamp == "" && (h.timed || h.tolerance > 0) {
+			refusal = NoTime
+		} else if e.Request.Matched = h.match(e, candidates[:same]); e.Request.Matched > 0 {
+			return checkTime(h.Timestamp, e.Timestamp, now, h.tolerance)
+		} else {
+			refusal = Wrong
+		}
+		candidates = candidates[same:]
+	}
+	return refusal
+}
+
+// maxTimestamps bounds how often one request can have its content hashed.
+const maxTimestamps = 4
+
+// alike returns how many candidates, from the first on, share what came along.
+func alike(candidates []template.Candidate) int {
+	for i := range candidates {
+		if candidates[i].Timestamp != candidates[0].Timestamp || candidates[i].Captured != candidates[0].Captured {
+			return i
+		}
+	}
+	return len(candidates)
+}
+
+// candidates appends the signatures that a request carries.
+func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.Candidate {
+	for i := range h.values {
+		for _, name := range h.headers {
+			for _, text := range e.Request.Header[name] {
+				to = h.values[i].Parse(text, to)
+			}
+		}
+		if h.from != nil {
+			to = h.values[i].Parse(h.from.Text(e), to)
+		}
+	}
+	return to
+}
+
+// match compares every signature with every key's, and returns the position of
+// the first key that made one; 0 if none did.
+func (h *HMAC) match(e *template.Env, candidates []template.Candidate) (position int) {
+	for i, key := range slices.Backward(h.keys) {
+		m := key.Get().(*mac)
+		for _, signed := range h.signed {
+			want, ok := h.sum(m, e, signed)
+			if !ok {
+				continue
+			}
+			for _, c := range candidates {
+				same := subtle.ConstantTimeCompare(want, []byte(h.trim(c.Signature)))
+				position = subtle.ConstantTimeSelect(same, i+1, position)
+			}
+		}
+		key.Put(m)
+	}
+	return position
+}
+
+// trim brings a signature to the form in which sum writes its own.
+func (h *HMAC) trim(signature string) string {
+	switch h.Encoding {
+	case "hex":
+		return strings.ToLower(signature)
+	case "base64url":
+		return template.Unpadded(signature)
+	}
+	return signature
+}
+
+// sum returns a signature in its encoding, in memory of m. It reports whether
+// the request has what is signed.
+func (h *HMAC) sum(m *mac, e *template.Env, signed template.Template) ([]byte, bool) {
+	m.Reset()
+	e.Secret = m.key
+	if !signed.Write(m.Hash, e) {
+		return nil, false
+	}
+	m.sum = m.Hash.Sum(m.sum[:0])
+	m.text = template.AppendEncoded(m.text[:0], h.Encoding, m.sum)
+	return m.text, true
+}
+
+// Observe implements Scheme.
+func (h *HMAC) Observe(r *template.Request, x *Reading) {
+	e := template.NewEnv(r, h.external)
+	defer e.Free()
+	if x.headers(r, h.headers...); h.from != nil {
+		x.add("%s: %d characters", h.From, len(h.from.Text(e)))
+	}
+	candidates := h.candidates(e, nil)
+	for i := range candidates {
+		x.signature(h.Encoding, candidates[i].Signature)
+	}
+	if x.want = Hashes[h.Hash]().Size(); len(candidates) > 0 {
+		e.Timestamp, e.Captured = candidates[0].Timestamp, candidates[0].Captured
+	}
+	if e.Timestamp == "" {
+		e.Timestamp = h.Timestamp.Find(e)
+	}
+	x.timestamp(h.Timestamp, e.Timestamp)
+	if h.Each != "" {
+		if items := e.Items(h.Each); len(items) > 0 {
+			e.Item = items[0]
+		}
+	}
+	for i, t := range h.signed {
+		var text bytes.Buffer
+		complete := t.Write(&text, e) // without the secret, which e has not
+		x.signed(h.Signed[i], text.Bytes(), complete)
+	}
+}
+
+func quoteEach(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = fmt.Sprintf("%q", text)
+	}
+	return strings.Join(quoted, " or ")
+}

@@ -1,0 +1,86 @@
+package scheme
+
+import (
+	"errors"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// Sign implements Scheme: it makes the signature with the first key and in the
+// form that is there already.
+func (h *HMAC) Sign(r *template.Request, now time.Time) error {
+	if h.Each == "" {
+		return h.signOne(r, now, "", 0)
+	}
+	e := template.NewEnv(r, h.external)
+	n := len(e.Items(h.Each))
+	e.Free()
+	for i := range n {
+		if err := h.signOne(r, now, h.Each, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signOne signs the request, or the element i of the array at a path.
+func (h *HMAC) signOne(r *template.Request, now time.Time, each string, i int) error {
+	e := template.NewEnv(r, h.external)
+	defer e.Free()
+	if each != "" {
+		e.Item = e.Items(each)[i]
+	}
+	form, made := h.form(e)
+	made.Timestamp = h.Timestamp.Format(now)
+	switch t := h.Timestamp; {
+	case t.Header() != "":
+		r.Header[t.Header()] = []string{made.Timestamp}
+	case t.From != "":
+		// The time is part of the content, which is not ours to change.
+		made.Timestamp = t.Find(e)
+	}
+	e.Timestamp, e.Captured = made.Timestamp, made.Captured
+	m := h.keys[0].Get().(*mac)
+	defer h.keys[0].Put(m)
+	sum, ok := h.sum(m, e, h.signed[0])
+	if !ok {
+		return errors.New("the request lacks a part of what is signed")
+	}
+	made.Signature = string(sum)
+	return h.put(e, form.Format(&made))
+}
+
+// form returns the template that a signature is written in, with what came
+// along with it; the first template where there is none.
+func (h *HMAC) form(e *template.Env) (*template.Value, template.Candidate) {
+	for i := range h.values {
+		for _, name := range h.headers {
+			for _, text := range e.Request.Header[name] {
+				if c := h.values[i].Parse(text, nil); len(c) > 0 {
+					return &h.values[i], c[0]
+				}
+			}
+		}
+	}
+	return &h.values[0], template.Candidate{}
+}
+
+// fits reports whether a signature is written as the scheme's are. What another
+// template takes for the signature may be one with a time before it.
+func (h *HMAC) fits(c template.Candidate) bool {
+	_, err := decodeSignature(h.Encoding, c.Signature)
+	return err == nil
+}
+
+// put writes the signature's text where it belongs.
+func (h *HMAC) put(e *template.Env, text string) error {
+	if h.headers == nil {
+		return e.Put(h.from, text)
+	}
+	for _, name := range h.headers {
+		delete(e.Request.Header, name)
+	}
+	e.Request.Header[h.headers[0]] = []string{text}
+	return nil
+}

@@ -1,0 +1,420 @@
+package scheme
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto"
+	"crypto/hmac"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// JWT is a signed JSON Web Token in a header, or in the body. In a header it
+// says what the body's hash is; in the body it carries the payload.
+type JWT struct {
+	// The template that gives the token, after Bearer or alone: {header.X-Name} or
+	// {json.field}. Default: {body}.
+	From string `json:"from,omitempty"`
+
+	// The algorithms that the token may be signed with, such as HS256. With HS…
+	// the secrets are the keys, with all others the public keys. What the token
+	// says can only choose among them.
+	Algorithms []string `json:"algorithms,omitempty"`
+
+	// How a secret becomes a key: raw (the default), hex or base64.
+	Key string `json:"key,omitempty"`
+
+	// The claim iss must be this. Default: not checked.
+	Issuer string `json:"issuer,omitempty"`
+
+	// The claim aud must have this. Default: not checked.
+	Audience string `json:"audience,omitempty"`
+
+	// The claim with the body's SHA-256. It must be there if the token stands
+	// in a header.
+	BodyHash string `json:"body_hash,omitempty"`
+
+	// How the hash is written: hex (the default), base64 or base64url.
+	HashEncoding string `json:"hash_encoding,omitempty"`
+
+	// There is no hash where there is no body.
+	HashOptional bool `json:"hash_optional,omitempty"`
+
+	// The claim with the SHA-256 of the URL that the provider called, in hex.
+	URLHash string `json:"url_hash,omitempty"`
+
+	// The provider's API to ask for the public key of an ID: plaid. Default: the
+	// public keys are configured, or come from keys_url.
+	KeysFrom string `json:"keys_from,omitempty"`
+
+	header    string // that carries the token; "" if none does
+	field     string // of the body, that carries the token; "" if none does
+	secrets   [][]byte
+	keys      *keyring
+	tolerance time.Duration
+	external  *url.URL
+}
+
+// jwtAlgorithms are the algorithms of RFC 7518 and RFC 8037, but for none.
+var jwtAlgorithms = map[string]algorithm{
+	"HS256": {Kind: "hmac", Hash: crypto.SHA256},
+	"HS384": {Kind: "hmac", Hash: crypto.SHA384},
+	"HS512": {Kind: "hmac", Hash: crypto.SHA512},
+	"RS256": {Kind: "rsa", Hash: crypto.SHA256},
+	"RS384": {Kind: "rsa", Hash: crypto.SHA384},
+	"RS512": {Kind: "rsa", Hash: crypto.SHA512},
+	"PS256": {Kind: "rsa", Hash: crypto.SHA256, PSS: true},
+	"PS384": {Kind: "rsa", Hash: crypto.SHA384, PSS: true},
+	"PS512": {Kind: "rsa", Hash: crypto.SHA512, PSS: true},
+	"ES256": {Kind: "ecdsa", Hash: crypto.SHA256, Curve: 256, Raw: true},
+	"ES384": {Kind: "ecdsa", Hash: crypto.SHA384, Curve: 384, Raw: true},
+	"ES512": {Kind: "ecdsa", Hash: crypto.SHA512, Curve: 521, Raw: true},
+	"EdDSA": {Kind: "ed25519"},
+}
+
+// keyAPIs are what JWT.KeysFrom can be.
+var keyAPIs = map[string]func(*Credentials) (keyFetch, error){"plaid": plaidKeys}
+
+// Provision checks the scheme and makes its keys.
+func (j *JWT) Provision(c *Credentials) (err error) {
+	if err := j.Compile(); err != nil {
+		return err
+	}
+	j.tolerance, j.external = c.Tolerance, c.External
+	if j.secrets, err = decodeKeys(j.Key, c.Secrets); err != nil {
+		return err
+	}
+	return j.provisionKeys(c)
+}
+
+// Compile checks what is configured.
+func (j *JWT) Compile() error {
+	j.Key = cmp.Or(j.Key, "raw")
+	j.HashEncoding = cmp.Or(j.HashEncoding, "hex")
+	j.From = cmp.Or(j.From, "{body}")
+	from, err := template.Parse(j.From)
+	if err != nil {
+		return err
+	}
+	j.header, j.field = "", ""
+	switch part, name := from.Place(); {
+	case part == "header":
+		j.header = name
+	case part == "json":
+		j.field = name
+	case part != "body":
+		return fmt.Errorf("jwt stands in {header.X-Name}, {json.field} or {body}, not in %s", j.From)
+	}
+	for _, name := range j.Algorithms {
+		if _, known := jwtAlgorithms[name]; !known {
+			return fmt.Errorf("unknown algorithm %q: want %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
+		}
+	}
+	switch {
+	case len(j.Algorithms) == 0:
+		return errors.New("jwt needs the algorithms that tokens may be signed with")
+	case j.header != "" && j.BodyHash == "":
+		return errors.New("jwt in a header needs the claim with the body's hash; without one the token says nothing about the body")
+	case j.KeysFrom != "" && keyAPIs[j.KeysFrom] == nil:
+		return fmt.Errorf("no API %q to ask for keys is known; there is plaid", j.KeysFrom)
+	case !slices.Contains(template.Encodings, j.HashEncoding):
+		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", j.HashEncoding)
+	}
+	return nil
+}
+
+// provisionKeys takes the public keys, if the algorithms use them.
+func (j *JWT) provisionKeys(c *Credentials) (err error) {
+	var algorithms []algorithm
+	symmetric := false
+	for _, name := range j.Algorithms {
+		if a := jwtAlgorithms[name]; a.Kind == "hmac" {
+			symmetric = true
+		} else {
+			algorithms = append(algorithms, a)
+		}
+	}
+	if !symmetric && len(j.secrets) > 0 {
+		return errors.New("the algorithms use public keys, not secrets")
+	}
+	if j.keys, err = c.keyring(algorithms...); err != nil {
+		return err
+	}
+	if ask := keyAPIs[j.KeysFrom]; j.keys.empty() && ask != nil && len(j.secrets) == 0 {
+		call, err := ask(c)
+		if err != nil {
+			return err
+		}
+		j.keys.fetched, j.keys.byName = newKeyCache(call), true
+	}
+	if j.keys.empty() && len(j.secrets) == 0 {
+		return errors.New("jwt needs a secret or a public key")
+	}
+	return nil
+}
+
+// Traits implements Scheme.
+func (j *JWT) Traits() Traits {
+	symmetric := slices.ContainsFunc(j.Algorithms, isHMAC)
+	t := Traits{
+		UsesSecret:  symmetric,
+		NeedsSecret: !slices.ContainsFunc(j.Algorithms, func(a string) bool { return !isHMAC(a) }),
+		UsesKeys:    true,
+		KeyEncoding: cmp.Or(j.Key, "raw"),
+		CarriesTime: true, SignsTime: true, // exp, nbf and iat
+		SignsURL:      j.URLHash != "",
+		CoversContent: true,
+		Keys:          len(j.secrets) + j.keys.count(),
+		Resigns:       template.HeaderIn(j.From) != "" && symmetric,
+	}
+	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
+		t.SecretHeaders = headers
+	}
+	return t
+}
+
+// Headers implements Scheme.
+func (j *JWT) Headers() []string { return headersIn(j.From) }
+
+// Holds implements Scheme.
+func (j *JWT) Holds(r *template.Request) bool { return AnyHeader(r, j.Headers()) }
+
+// Describe implements Scheme.
+func (j *JWT) Describe() string {
+	return fmt.Sprintf("JWT (%s) in %s", strings.Join(j.Algorithms, ", "), template.Where(cmp.Or(j.From, "{body}")))
+}
+
+// jws is a token in parts.
+type jws struct {
+	algorithm, id string
+	signed        []byte
+	Payload       []byte
+	signature     []byte
+}
+
+// maxToken is the longest token in a header, in bytes.
+const maxToken = 16 << 10
+
+// find returns the token of a request.
+func (j *JWT) find(r *template.Request) (*jws, error) {
+	var text string
+	switch values := r.Header[j.header]; {
+	case j.field != "":
+		fields, err := stringFields(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		text = fields[j.field]
+	case j.header == "":
+		text = string(bytes.TrimSpace(r.Body))
+	case len(values) > 1:
+		return nil, Repeated
+	case len(values) == 1 && len(values[0]) > maxToken:
+		return nil, Malformed
+	case len(values) == 1:
+		text = values[0]
+	}
+	if kind, rest, found := strings.Cut(text, " "); found && strings.EqualFold(kind, "Bearer") {
+		text = strings.TrimSpace(rest)
+	}
+	if text == "" {
+		return nil, Missing
+	}
+	return parseJWS(text)
+}
+
+// parseJWS reads a token in compact form.
+func parseJWS(text string) (*jws, error) {
+	parts := strings.SplitN(text, ".", 4)
+	if len(parts) != 3 || strings.ContainsAny(text, "\r\n") { // which the decoder skips
+		return nil, Malformed
+	}
+	var decoded [3][]byte
+	for i, part := range parts {
+		var err error
+		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return nil, Malformed
+		}
+	}
+	var header struct {
+		Algorithm string          `json:"alg"`
+		ID        string          `json:"kid"`
+		Critical  json.RawMessage `json:"crit"`
+		Plain     *bool           `json:"b64"`
+	}
+	if json.Unmarshal(decoded[0], &header) != nil || header.Critical != nil || header.Plain != nil {
+		return nil, Malformed // crit: what must be understood is not
+	}
+	return &jws{
+		algorithm: header.Algorithm, id: header.ID,
+		signed:    []byte(text[:len(parts[0])+1+len(parts[1])]),
+		Payload:   decoded[1],
+		signature: decoded[2],
+	}, nil
+}
+
+// Verify reports whether the token was signed with any key, and is for this
+// request and this time.
+func (j *JWT) Verify(r *template.Request, now time.Time) error {
+	token, err := j.find(r)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(j.Algorithms, token.algorithm) {
+		return Wrong
+	}
+	position, err := j.match(token)
+	if err != nil {
+		return err
+	}
+	var claims claims
+	if json.Unmarshal(token.Payload, &claims) != nil {
+		return Malformed
+	}
+	if err := j.checkClaims(claims, r, now); err != nil {
+		return err
+	}
+	r.Matched = position
+	return nil
+}
+
+// match returns the position of the secret or key that signed a token. Secrets
+// come before public keys, and neither is ever used as the other.
+func (j *JWT) match(token *jws) (position int, err error) {
+	a := jwtAlgorithms[token.algorithm]
+	if a.Kind != "hmac" {
+		if j.keys.byName && !isKeyID(token.id) {
+			return 0, Wrong
+		}
+		digest := a.Digest(func(to io.Writer) { to.Write(token.signed) })
+		position, err = j.keys.verify(&a, token.id, digest, token.signature)
+		if position > 0 {
+			position += len(j.secrets)
+		}
+		return position, err
+	}
+	return matchMAC(a, j.secrets, token.signed, token.signature)
+}
+
+// matchMAC returns the position of the first secret that made an HMAC.
+func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
+	for i, secret := range slices.Backward(secrets) {
+		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
+		position = subtle.ConstantTimeSelect(same, i+1, position)
+	}
+	if position == 0 {
+		return 0, Wrong
+	}
+	return position, nil
+}
+
+func sumOf(a algorithm, secret, signed []byte) []byte {
+	m := hmac.New(a.Hash.New, secret)
+	m.Write(signed)
+	return m.Sum(nil)
+}
+
+// Fetch implements Fetcher.
+func (j *JWT) Fetch(ctx context.Context, r *template.Request) error {
+	token, err := j.find(r)
+	if err != nil {
+		return err
+	}
+	return j.keys.fetch(ctx, token.id)
+}
+
+// Observe implements Scheme.
+func (j *JWT) Observe(r *template.Request, x *Reading) {
+	x.headers(r, j.Headers()...)
+	token, err := j.find(r)
+	if err != nil {
+		return
+	}
+	x.add("token: algorithm %s, key ID %q", token.algorithm, token.id)
+	var c claims
+	if json.Unmarshal(token.Payload, &c) == nil {
+		if at, given, err := c.time("iat"); given && err == nil {
+			x.at(at)
+		}
+		for _, name := range []string{"iss", "aud"} {
+			if c[name] != nil {
+				x.add("claim %s: %s", name, c[name])
+			}
+		}
+	}
+	x.signed("header.claims", token.signed, true)
+}
+
+func (j *JWT) readBodyHash(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	j.BodyHash, args = args[0], args[1:]
+	if len(args) > 0 && slices.Contains(template.Encodings, args[0]) {
+		j.HashEncoding, args = args[0], args[1:]
+	}
+	if len(args) > 0 && args[0] == "optional" {
+		j.HashOptional, args = true, args[1:]
+	}
+	if len(args) > 0 {
+		return d.Errf("body_hash wants: <claim> [%s] [optional]", strings.Join(template.Encodings, "|"))
+	}
+	return nil
+}
+
+// Read implements Scheme. Syntax:
+//
+//	jwt <algorithm>... {
+//		header    <name>
+//		field     <name>            # of a JSON body, instead of header
+//		from      <template>        # instead of either
+//		key       raw|hex|base64
+//		issuer    <iss>
+//		audience  <aud>
+//		body_hash <claim> [hex|base64|base64url] [optional]
+//		url_hash  <claim>
+//		keys_from plaid
+//	}
+func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	j.Algorithms = d.RemainingArgs()
+	return readBlock(d, options, syntax.Options{
+		"header":    readHeader(&j.From),
+		"field":     j.readField,
+		"from":      readFrom(&j.From),
+		"key":       syntax.OneOf(&j.Key, "raw", "hex", "base64"),
+		"issuer":    syntax.String(&j.Issuer),
+		"audience":  syntax.String(&j.Audience),
+		"url_hash":  syntax.String(&j.URLHash),
+		"body_hash": j.readBodyHash,
+		"keys_from": syntax.String(&j.KeysFrom),
+	})
+}
+
+// readField reads the field of a JSON body that carries the token.
+func (j *JWT) readField(d *caddyfile.Dispenser) error {
+	if j.From != "" {
+		return d.Err("jwt stands in a header or in a field of the body, not in both")
+	}
+	var name string
+	if err := syntax.String(&name)(d); err != nil {
+		return err
+	}
+	j.From = template.Of("json", name)
+	return nil
+}

@@ -1,0 +1,150 @@
+package scheme
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// Keys is what can be configured where the provider signs with a key that only
+// it has. Each provider takes those of the options that its scheme knows.
+type Keys struct {
+	// The public keys that the provider may sign with; any may match, which
+	// allows rotation. As PEM, base64 DER, JWK or JWK set, X.509 certificate, or
+	// the 32 bytes of an Ed25519 key in hex or base64. Placeholders are resolved
+	// when the configuration loads.
+	PublicKeys []string `json:"public_keys,omitempty"`
+
+	// Certificates to verify with in place of those that requests name, as PEM
+	// or base64 DER. They are trusted as they are, even when they have expired.
+	Certificates []string `json:"certificates,omitempty"`
+
+	// The https URL of the provider's public keys, a JWK set or PEM. They are
+	// fetched when the first request comes, again each hour, and when a request
+	// names a key that is not among them. A request whose key cannot be had gets
+	// status 503, so that the provider sends it again.
+	KeysURL string `json:"keys_url,omitempty"`
+
+	// The client ID to ask the provider's API for public keys with.
+	ClientID string `json:"client_id,omitempty"`
+
+	// The client secret to ask the provider's API for public keys with.
+	ClientSecret string `json:"client_secret,omitempty"`
+
+	// The address of the provider's API, to ask for public keys.
+	APIURL string `json:"api_url,omitempty"`
+}
+
+// ParsedKeys returns the configured keys and certificates, in the order in
+// which they are counted.
+func (k *Keys) ParsedKeys() (keys []publicKey, err error) {
+	for _, list := range []struct {
+		name       string
+		configured []string
+	}{{"public_key", k.PublicKeys}, {"certificate", k.Certificates}} {
+		texts, err := Resolve(list.name, list.configured)
+		if err != nil {
+			return nil, err
+		}
+		for i, text := range texts {
+			parsed, err := parsePublicKeys(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s %d: %v", list.name, i+1, err)
+			}
+			keys = append(keys, parsed...)
+		}
+	}
+	return keys, nil
+}
+
+// keyring returns what verifies signatures of an algorithm: the configured
+// keys, else those at keys_url.
+func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
+	keys, err := k.ParsedKeys()
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if !fitsAny(algorithms, key) {
+			return nil, fmt.Errorf("public key %d is a %T, which the signature algorithm does not use", i+1, key.PublicKey)
+		}
+	}
+	ring := &keyring{fixed: keys}
+	if len(keys) > 0 || k.KeysURL == "" {
+		return ring, nil
+	}
+	address, err := ParseHTTPS("keys_url", k.KeysURL)
+	if err != nil {
+		return nil, err
+	}
+	ring.fetched = newKeyCache(get(address.String()))
+	return ring, nil
+}
+
+func fitsAny(algorithms []algorithm, key publicKey) bool {
+	for i := range algorithms {
+		if algorithms[i].fits(key.PublicKey) {
+			return true
+		}
+	}
+	return false
+}
+
+// given returns the names of the options that are set.
+func (k *Keys) Given() (names []string) {
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"public_key", len(k.PublicKeys) > 0},
+		{"certificate", len(k.Certificates) > 0},
+		{"keys_url", k.KeysURL != ""},
+		{"client_id", k.ClientID != ""},
+		{"client_secret", k.ClientSecret != ""},
+		{"api_url", k.APIURL != ""},
+	} {
+		if option.set {
+			names = append(names, option.name)
+		}
+	}
+	return names
+}
+
+// readers returns the readers of the options.
+func (k *Keys) Readers() syntax.Options {
+	return syntax.Options{
+		"public_key": func(d *caddyfile.Dispenser) error {
+			if len(k.PublicKeys) > 0 {
+				return d.Err("the provider's public keys are given twice; several of them go on one line")
+			}
+			return syntax.Strings(&k.PublicKeys)(d)
+		},
+		"certificate":   syntax.Strings(&k.Certificates),
+		"keys_url":      ReadURL(&k.KeysURL),
+		"client_id":     syntax.String(&k.ClientID),
+		"client_secret": syntax.String(&k.ClientSecret),
+		"api_url":       ReadURL(&k.APIURL),
+	}
+}
+
+// client returns what a provider's API is asked for keys with. address is where
+// it is unless api_url says otherwise.
+func (k *Keys) client(provider, address string) (id, secret string, api *url.URL, err error) {
+	if id, err = resolved("client_id", k.ClientID); err != nil {
+		return "", "", nil, err
+	}
+	if secret, err = resolved("client_secret", k.ClientSecret); err != nil {
+		return "", "", nil, err
+	}
+	if id == "" || secret == "" {
+		return "", "", nil, fmt.Errorf("the API of %s gives the public keys to registered clients: client_id <id> and client_secret <secret>; or configure one: public_key <key>", provider)
+	}
+	if k.APIURL != "" {
+		address = k.APIURL
+	}
+	api, err = ParseHTTPS("api_url", address)
+	return id, secret, api, err
+}

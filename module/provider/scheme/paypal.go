@@ -1,0 +1,131 @@
+package scheme
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// PayPal is the scheme of PayPal: a signature over the transmission's ID and
+// time, the webhook's ID and a checksum of the body, made with the key of a
+// certificate whose URL stands in a header. The checksum is CRC-32, for which a
+// body can be made up: who sees one transmission can send another body with it.
+// Source: paypal/PayPal-Python-SDK.
+type PayPal struct {
+	// The ID that PayPal gave to the webhook. It is signed.
+	WebhookID string `json:"webhook_id,omitempty"`
+
+	certificates *certificates
+	tolerance    time.Duration
+}
+
+// The headers of a transmission.
+const (
+	paypalID        = "Paypal-Transmission-Id"
+	paypalTime      = "Paypal-Transmission-Time"
+	paypalSignature = "Paypal-Transmission-Sig"
+	paypalCertURL   = "Paypal-Cert-Url"
+	paypalAlgorithm = "Paypal-Auth-Algo"
+)
+
+// Provision takes the webhook's ID and the certificates.
+func (p *PayPal) Provision(c *Credentials) (err error) {
+	p.tolerance = c.Tolerance
+	if p.WebhookID == "" {
+		return errors.New("the webhook's ID is signed and stands in no request: webhook_id <id>")
+	}
+	p.certificates, err = newCertificates(c, isPayPal, func(u *url.URL) []string {
+		if strings.Contains(u.Hostname(), ".sandbox.") {
+			return []string{"messageverificationcerts.sandbox.paypal.com"}
+		}
+		return []string{"messageverificationcerts.paypal.com"}
+	})
+	return err
+}
+
+func isPayPal(u *url.URL) bool {
+	return strings.HasSuffix(u.Hostname(), ".paypal.com") && strings.HasPrefix(u.Path, "/v1/notifications/certs/")
+}
+
+// check refuses a request whose headers cannot be a proof.
+func (p *PayPal) check(r *template.Request) error {
+	for _, name := range p.Headers() {
+		switch values := r.Header[name]; {
+		case len(values) == 0 || values[0] == "":
+			return Missing
+		case len(values) > 1:
+			return Repeated
+		}
+	}
+	if r.HeaderValue(paypalAlgorithm) != "SHA256withRSA" {
+		return Wrong
+	}
+	return p.certificates.Check(r.HeaderValue(paypalCertURL))
+}
+
+// Verify reports whether PayPal sent the transmission to this webhook.
+func (p *PayPal) Verify(r *template.Request, now time.Time) (err error) {
+	if err := p.check(r); err != nil {
+		return err
+	}
+	at := template.Timestamp{Unit: "rfc3339"}
+	if err := checkTime(&at, r.HeaderValue(paypalTime), now, p.tolerance); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s|%s|%s|%d", r.HeaderValue(paypalID), r.HeaderValue(paypalTime), p.WebhookID, crc32.ChecksumIEEE(r.Body))
+	r.Matched, err = p.certificates.verify(&rsaSHA256, r.HeaderValue(paypalCertURL), text, r.HeaderValue(paypalSignature))
+	return err
+}
+
+// Fetch implements Fetcher.
+func (p *PayPal) Fetch(ctx context.Context, r *template.Request) error {
+	if err := p.check(r); err != nil {
+		return err
+	}
+	return p.certificates.fetch(ctx, r.HeaderValue(paypalCertURL))
+}
+
+// Sign implements Scheme.
+func (p *PayPal) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
+
+// Compile implements Scheme.
+func (p *PayPal) Compile() error { return nil }
+
+// Traits implements Scheme.
+func (p *PayPal) Traits() Traits {
+	return Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: p.certificates.count()}
+}
+
+// Headers implements Scheme.
+func (p *PayPal) Headers() []string {
+	return []string{paypalSignature, paypalID, paypalTime, paypalCertURL, paypalAlgorithm}
+}
+
+// Holds implements Scheme.
+func (p *PayPal) Holds(r *template.Request) bool { return AnyHeader(r, p.Headers()) }
+
+// Describe implements Scheme.
+func (p *PayPal) Describe() string {
+	return "signature of PayPal over transmission, webhook ID and a checksum of the body, by PayPal's certificate"
+}
+
+// Observe implements Scheme.
+func (p *PayPal) Observe(r *template.Request, x *Reading) { x.headers(r, p.Headers()...) }
+
+// Read implements Scheme. Syntax:
+//
+//	paypal {
+//		webhook_id <id>
+//	}
+func (p *PayPal) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	return readBlock(d, options, syntax.Options{"webhook_id": syntax.String(&p.WebhookID)})
+}

@@ -1,0 +1,84 @@
+package scheme
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// resolve replaces placeholders in secrets and refuses empty ones.
+func Resolve(what string, configured []string) ([]string, error) {
+	repl := caddy.NewReplacer()
+	secrets := make([]string, len(configured))
+	for i, text := range configured {
+		var err error
+		secrets[i], err = repl.ReplaceOrErr(text, true, false)
+		if err != nil || strings.TrimSpace(secrets[i]) == "" {
+			// A part that resolves to nothing leaves what anybody can guess.
+			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
+		}
+		if secrets[i], err = checkShape(what, text, secrets[i]); err != nil {
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
+		}
+	}
+	return secrets, nil
+}
+
+// parseURL reads an absolute http or https URL, in which placeholders are resolved.
+func ParseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(caddy.NewReplacer().ReplaceKnown(text, ""))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is not a URL such as https://example.com/hook", text)
+	}
+	return u, nil
+}
+
+// readURL reads a URL. One with placeholders is checked when they are resolved.
+func ReadURL(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if err := syntax.String(to)(d); err != nil || strings.Contains(*to, "{") {
+			return err
+		}
+		_, err := ParseURL(*to)
+		return syntax.At(d, err)
+	}
+}
+
+// parseHTTPS reads an absolute https URL, in which placeholders are resolved.
+func ParseHTTPS(name, text string) (*url.URL, error) {
+	u, err := ParseURL(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %v", name, err)
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("%s: a URL with a user in it is not taken", name)
+	}
+	if u.Scheme != "https" {
+		return nil, fmt.Errorf("%s: %q is not an https URL; what is fetched is worth what the connection is worth that it comes over", name, text)
+	}
+	return u, nil
+}
+
+// resolved returns an option's value with its placeholders resolved; "" if it
+// is not set.
+func resolved(name, configured string) (string, error) {
+	if configured == "" {
+		return "", nil
+	}
+	values, err := Resolve(name, []string{configured})
+	if err != nil {
+		return "", err
+	}
+	return values[0], nil
+}
+
+// given returns those of the values that are not those of an option without one.
+func Given(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
+}

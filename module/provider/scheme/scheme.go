@@ -1,0 +1,126 @@
+package scheme
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// Scheme is a way of proving who sent a request. Its exported fields are its
+// configuration; its name is that of its field in a proof.
+type Scheme interface {
+	// Read reads the scheme's arguments and block from a Caddyfile. The options are
+	// those of the block that every proof has.
+	Read(d *caddyfile.Dispenser, options syntax.Options) error
+
+	// Compile checks what can be told without secrets, and fills in defaults.
+	Compile() error
+
+	// Provision makes the scheme ready with the secrets and keys.
+	Provision(c *Credentials) error
+
+	// Verify returns nil if the request holds the proof, and a Refusal otherwise.
+	// It sets r.Matched to the position of the secret or key, from 1.
+	Verify(r *template.Request, now time.Time) error
+
+	// Sign puts the proof into a request. It fails with ErrPrivateKey where only
+	// the provider can make the proof.
+	Sign(r *template.Request, now time.Time) error
+
+	// Traits says what is to be known about the scheme as it is configured. It
+	// needs neither Compile nor Provision.
+	Traits() Traits
+
+	// Headers are the headers in which the proof stands, by their canonical names.
+	// It needs neither Compile nor Provision.
+	Headers() []string
+
+	// Holds reports whether a request seems to hold the proof, right or wrong.
+	Holds(r *template.Request) bool
+
+	// Describe says in a few words what the proof is. It needs neither Compile nor
+	// Provision.
+	Describe() string
+
+	// Observe notes what the scheme reads in a request.
+	Observe(r *template.Request, x *Reading)
+}
+
+// Traits are plain facts about a scheme as it is configured.
+type Traits struct {
+	// UsesSecret says that a secret of the configuration may make the proof,
+	// NeedsSecret that nothing else can.
+	UsesSecret, NeedsSecret bool
+
+	// UsesKeys says that a key that only the provider has may make the proof,
+	// NeedsKeys that it is verified with public keys of the configuration alone.
+	UsesKeys, NeedsKeys bool
+
+	// KeyEncoding says how a secret becomes a key: raw, hex, base64 or a template;
+	// "" where none does.
+	KeyEncoding string
+
+	// CarriesTime says that requests carry a timestamp, SignsTime that the proof
+	// covers it.
+	CarriesTime, SignsTime bool
+
+	// SignsID says that Verify calls Request.DeliveryID, SignsURL that it reads
+	// Request.Public.
+	SignsID, SignsURL bool
+
+	// HMACOf are the texts, as templates, any of which an HMAC with the secret
+	// covers; nil where the proof is no such HMAC.
+	HMACOf []string
+
+	// CoversContent says that the proof covers more than itself, as a token does not.
+	CoversContent bool
+
+	// Resigns says that the secret that verifies the proof can make it anew without
+	// changing more than headers.
+	Resigns bool
+
+	// Keys is how many secrets and public keys the scheme was made ready with: the
+	// largest position that Verify gives.
+	Keys int
+
+	// SecretHeaders are the headers that carry a credential.
+	SecretHeaders []string
+}
+
+// fetcher is a scheme that may have to fetch the key that a request names.
+type Fetcher interface {
+	// Fetch gets the key, after Verify has said NoKey. A Refusal means that the
+	// request names none.
+	Fetch(ctx context.Context, r *template.Request) error
+}
+
+// checker is a scheme whose proof is checked by a call, after Verify.
+type Checker interface {
+	// Check makes the call. It never runs twice at once for one request.
+	Check(ctx context.Context, r *template.Request) Verdict
+}
+
+// stripper is a scheme whose proof may stand in the URL and is worth as much as a
+// secret.
+type Stripper interface {
+	// Strip cuts the proof from the request's URL.
+	Strip(r *template.Request)
+}
+
+// ErrPrivateKey says why Sign cannot make a proof.
+var ErrPrivateKey = errors.New("signs with a private key that only the provider has")
+
+// anyHeader reports whether a request has any of the headers.
+func AnyHeader(r *template.Request, names []string) bool {
+	for _, name := range names {
+		if r.Header[name] != nil {
+			return true
+		}
+	}
+	return false
+}

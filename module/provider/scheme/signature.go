@@ -1,0 +1,297 @@
+package scheme
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// Signature is what the public-key schemes have in common: where the signature
+// stands, and what it covers.
+type Signature struct {
+	// The template that gives the signature: {header.X-Name}, {query.name},
+	// {json.path} or {form.name}.
+	From string `json:"from,omitempty"`
+
+	// How the header's value is made up, with {signature} and {timestamp}.
+	// Items may come more than once in a value. With several templates any of
+	// them may match. Default: {signature}.
+	Value []string `json:"value,omitempty"`
+
+	// How the signature is written: base64 (the default), base64url or hex.
+	Encoding string `json:"encoding,omitempty"`
+
+	// What is signed, in the words of HMAC. Default: {body}.
+	Signed string `json:"signed,omitempty"`
+
+	// Where the timestamp stands if not in the value.
+	Timestamp *template.Timestamp `json:"timestamp,omitempty"`
+
+	header    string            // that carries the signature; "" if none does
+	from      template.Template // what gives the signature then
+	values    []template.Value
+	signed    template.Template
+	timed     bool // what is signed has a timestamp
+	algorithm algorithm
+	keys      *keyring
+	tolerance time.Duration
+	external  *url.URL
+}
+
+// provisionKeys compiles the scheme for an algorithm and takes its keys.
+func (s *Signature) provisionKeys(c *Credentials, a algorithm) (err error) {
+	if err := s.Compile(); err != nil {
+		return err
+	}
+	if err := c.checkSecrets(); err != nil {
+		return err
+	}
+	s.algorithm, s.tolerance, s.external = a, c.Tolerance, c.External
+	if s.keys, err = c.keyring(a); err != nil {
+		return err
+	}
+	if s.keys.empty() {
+		return errors.New("a public key is needed: public_key <key>, or keys_url <url>")
+	}
+	return nil
+}
+
+// Compile checks what is configured and compiles the templates.
+func (s *Signature) Compile() (err error) {
+	s.defaults()
+	switch {
+	case s.From == "":
+		return errors.New("the header that carries the signature is missing")
+	case !slices.Contains(template.Encodings, s.Encoding):
+		return fmt.Errorf("unknown encoding %q: want base64, base64url or hex", s.Encoding)
+	}
+	if err := s.Timestamp.Compile(); err != nil {
+		return err
+	}
+	if s.header = template.HeaderIn(s.From); s.header == "" {
+		if s.from, err = template.Parse(s.From); err != nil {
+			return err
+		}
+	}
+	s.values = make([]template.Value, len(s.Value))
+	for i, text := range s.Value {
+		if s.values[i], err = template.ParseValue(text, "", "", new([]string)); err != nil {
+			return err
+		}
+	}
+	if s.signed, err = template.Parse(s.Signed); err != nil {
+		return err
+	}
+	s.timed = s.signsTime()
+	if s.timed && !s.carriesTime() {
+		return errors.New("{timestamp} is signed, so it must stand in the value, or in a header: timestamp header <name>")
+	}
+	return nil
+}
+
+// defaults fills what is not configured, without touching what copies share.
+func (s *Signature) defaults() {
+	s.Encoding = cmp.Or(s.Encoding, "base64")
+	s.Signed = cmp.Or(s.Signed, "{body}")
+	if len(s.Value) == 0 {
+		s.Value = []string{"{signature}"}
+	}
+	var timestamp template.Timestamp
+	if s.Timestamp != nil {
+		timestamp = *s.Timestamp
+	}
+	timestamp.Unit = cmp.Or(timestamp.Unit, "unix")
+	s.Timestamp = &timestamp
+}
+
+// Traits implements Scheme.
+func (s *Signature) Traits() Traits {
+	texts := []string{s.Signed}
+	if s.Timestamp != nil {
+		texts = append(texts, s.Timestamp.From)
+	}
+	return Traits{
+		UsesKeys: true, NeedsKeys: true,
+		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
+		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
+		CoversContent: true,
+		Keys:          s.keys.count(),
+	}
+}
+
+// signsTime reports whether the scheme signs a timestamp.
+func (s *Signature) signsTime() bool { return template.Mentions([]string{s.Signed}, "timestamp") }
+
+// carriesTime reports whether requests carry a timestamp, signed or not.
+func (s *Signature) carriesTime() bool {
+	return s.Timestamp.Given() || template.Mentions(s.Value, "timestamp")
+}
+
+// Headers implements Scheme.
+func (s *Signature) Headers() []string { return headersIn(s.From) }
+
+// Holds implements Scheme.
+func (s *Signature) Holds(r *template.Request) bool { return AnyHeader(r, s.Headers()) }
+
+// describe says what the signature of an algorithm is.
+func (s *Signature) describe(algorithm string) string {
+	own := *s
+	own.defaults()
+	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", algorithm, own.Encoding, template.Where(own.From), strings.Join(own.Value, " or "), own.Signed)
+}
+
+// read reads a scheme's block. Syntax:
+//
+//	{
+//		header     <name>
+//		from       <template>       # instead of header
+//		value      <template>...
+//		encoding   base64|base64url|hex
+//		signed     <template>
+//		timestamp  header <name> [unix|unix_ms|rfc3339]
+//		timestamp  value [unix|unix_ms|rfc3339]
+//	}
+//
+// Options of the keys may stand in the block as well.
+func (s *Signature) read(d *caddyfile.Dispenser, options, more syntax.Options) error {
+	own := syntax.Options{
+		"header":    readHeader(&s.From),
+		"from":      readFrom(&s.From),
+		"value":     syntax.Strings(&s.Value),
+		"encoding":  syntax.OneOf(&s.Encoding, template.Encodings...),
+		"timestamp": func(d *caddyfile.Dispenser) error { return readTimestamp(d, &s.Timestamp) },
+		"signed":    templates(func(text string) { s.Signed = text }, true),
+	}
+	maps.Copy(own, more)
+	return readBlock(d, options, own)
+}
+
+// maxVerified bounds how many signatures of a request are verified: it takes
+// much longer than to compare the hashes of HMAC.
+const maxVerified = 4
+
+// Verify reports whether any signature in the header was made with any key.
+func (s *Signature) Verify(r *template.Request, now time.Time) error {
+	e := template.NewEnv(r, s.external)
+	defer e.Free()
+	values := s.find(e)
+	switch at := s.Timestamp.Header(); {
+	case len(values) == 0:
+		return Missing
+	case len(values) > 1 || at != "" && len(r.Header[at]) > 1:
+		return Repeated
+	}
+	refusal := error(Missing)
+	var found []template.Candidate
+	for i := range s.values {
+		found = s.values[i].Parse(values[0], found)
+	}
+	for i := range found[:min(len(found), maxVerified)] {
+		if refusal = s.verifyOne(e, &found[i], now); refusal == nil || refusal == TooOld || refusal == TooNew {
+			return refusal
+		}
+	}
+	return refusal
+}
+
+// find returns the texts that must hold the signature.
+func (s *Signature) find(e *template.Env) []string {
+	if s.header != "" {
+		return e.Request.Header[s.header]
+	}
+	if text := s.from.Text(e); text != "" {
+		return []string{text}
+	}
+	return nil
+}
+
+func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.Time) error {
+	if e.Timestamp = c.Timestamp; e.Timestamp == "" {
+		e.Timestamp = s.Timestamp.Find(e)
+	}
+	if e.Timestamp == "" && (s.timed || s.tolerance > 0) {
+		return NoTime
+	}
+	// What is too old need not be verified, which costs more than this.
+	if err := checkTime(s.Timestamp, e.Timestamp, now, s.tolerance); err != nil {
+		return err
+	}
+	signature, err := decodeSignature(s.Encoding, c.Signature)
+	if err != nil {
+		return Wrong
+	}
+	complete := true
+	digest := s.algorithm.Digest(func(to io.Writer) { complete = s.signed.Write(to, e) })
+	if !complete {
+		return Missing
+	}
+	position, err := s.keys.verify(&s.algorithm, "", digest, signature)
+	if err == nil {
+		e.Request.Matched = position
+	}
+	return err
+}
+
+// Sign implements Scheme.
+func (s *Signature) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
+
+// Fetch implements Fetcher.
+func (s *Signature) Fetch(ctx context.Context, _ *template.Request) error {
+	return s.keys.fetch(ctx, "")
+}
+
+var errLineBreak = errors.New("a line break in a signature")
+
+// decodeSignature reads a signature, which must be written in one way only.
+func decodeSignature(encoding, text string) ([]byte, error) {
+	switch {
+	case strings.ContainsAny(text, "\r\n"): // which the decoders skip
+		return nil, errLineBreak
+	case encoding == "hex":
+		return hex.DecodeString(text)
+	case encoding == "base64url":
+		return base64.RawURLEncoding.Strict().DecodeString(template.Unpadded(text))
+	}
+	return base64.StdEncoding.Strict().DecodeString(text)
+}
+
+// Observe implements Scheme.
+func (s *Signature) Observe(r *template.Request, x *Reading) {
+	e := template.NewEnv(r, s.external)
+	defer e.Free()
+	x.headers(r, s.Headers()...)
+	var candidates []template.Candidate
+	for _, value := range s.find(e) {
+		for i := range s.values {
+			candidates = s.values[i].Parse(value, candidates)
+		}
+	}
+	for i := range candidates {
+		x.signature(s.Encoding, candidates[i].Signature)
+	}
+	if len(candidates) > 0 {
+		e.Timestamp = candidates[0].Timestamp
+	}
+	if e.Timestamp == "" {
+		e.Timestamp = s.Timestamp.Find(e)
+	}
+	x.timestamp(s.Timestamp, e.Timestamp)
+	var text bytes.Buffer
+	complete := s.signed.Write(&text, e)
+	x.signed(s.Signed, text.Bytes(), complete)
+}

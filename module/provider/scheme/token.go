@@ -1,0 +1,303 @@
+package scheme
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// Token is a fixed value that the sender passes along: a provider's own scheme,
+// or the gateway's guard for a provider that proves nothing. It covers nothing
+// of the content.
+type Token struct {
+	// The template that gives the token: {header.X-Name}, {query.name}, {form.name},
+	// {json.path}, or {path|last}, the last segment of the path. Where the query or
+	// the path of JSON gives several values, each must be the token.
+	From string `json:"from"`
+
+	// What stands before the token, such as Bearer and a space. Letters may be
+	// in either case.
+	Prefix string `json:"prefix,omitempty"`
+
+	// How the token is written: as it is (the default), or base64, as user and
+	// password of Basic authentication are.
+	Encoding string `json:"encoding,omitempty"`
+
+	// The tokens that are accepted, if they are not the provider's secrets.
+	// Placeholders are resolved when the configuration loads.
+	Secrets []string `json:"secrets,omitempty"`
+
+	part, name string // of a request, where From is no more than that
+	from       template.Template
+	tokens     [][]byte
+}
+
+// Provision implements Scheme.
+func (t *Token) Provision(c *Credentials) error {
+	if err := t.Compile(); err != nil {
+		return err
+	}
+	t.tokens = nil
+	for _, secret := range c.Secrets {
+		if t.Encoding == "base64" {
+			secret = base64.StdEncoding.EncodeToString([]byte(secret))
+		}
+		t.tokens = append(t.tokens, []byte(secret))
+	}
+	return nil
+}
+
+// Compile implements Scheme.
+func (t *Token) Compile() (err error) {
+	if t.Encoding != "" && t.Encoding != "base64" {
+		return fmt.Errorf("unknown encoding %q of a token: want base64, or none", t.Encoding)
+	}
+	if t.From == "" {
+		return errors.New("token needs what gives it: {header.X-Name}, {query.name}, {form.name}, {json.path} or {path|last}")
+	}
+	if t.from, err = template.Parse(t.From); err != nil {
+		return err
+	}
+	t.part, t.name = t.from.Place()
+	return nil
+}
+
+// Traits implements Scheme.
+func (t *Token) Traits() Traits {
+	return Traits{UsesSecret: true, NeedsSecret: true, Resigns: t.Headers() != nil, SecretHeaders: t.Headers(), Keys: len(t.tokens)}
+}
+
+// Headers implements Scheme.
+func (t *Token) Headers() []string { return headersIn(t.From) }
+
+// Holds implements Scheme.
+func (t *Token) Holds(r *template.Request) bool { return AnyHeader(r, t.Headers()) }
+
+// Describe implements Scheme.
+func (t *Token) Describe() string {
+	if t.Prefix == "Basic " {
+		return "Basic authentication"
+	}
+	return "fixed value in " + template.Words(t.From)
+}
+
+// Verify implements Scheme.
+func (t *Token) Verify(r *template.Request, _ time.Time) error {
+	r.Matched = 0
+	found := t.find(r)
+	switch {
+	case len(found) == 0:
+		return Missing
+	case len(found) > 1 && t.part == "header":
+		return Repeated
+	}
+	for _, text := range found {
+		token, ok := cutPrefixFold(text, t.Prefix)
+		if !ok || token == "" {
+			return Missing
+		}
+		position := 0
+		for i, secret := range slices.Backward(t.tokens) {
+			same := subtle.ConstantTimeCompare(secret, []byte(token))
+			position = subtle.ConstantTimeSelect(same, i+1, position)
+		}
+		if r.Matched = position; position == 0 {
+			return Wrong
+		}
+	}
+	return nil
+}
+
+func cutPrefixFold(s, prefix string) (after string, ok bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// find returns the texts that must hold the token.
+func (t *Token) find(r *template.Request) []string {
+	switch t.part {
+	case "header":
+		return r.Header[t.name]
+	case "path":
+		segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
+		if token, err := url.PathUnescape(segment); err == nil {
+			return []string{token}
+		}
+		return nil
+	case "json":
+		return t.findJSON(r)
+	case "query":
+		return t.findQuery(r)
+	}
+	e := template.NewEnv(r, nil)
+	defer e.Free()
+	return []string{t.from.Text(e)}
+}
+
+func (t *Token) findJSON(r *template.Request) (found []string) {
+	if !template.SoundJSON(r.Body) {
+		return nil
+	}
+	value := gjson.ParseBytes(r.Body)
+	if list, field, each := strings.Cut("."+t.name, ".#."); each { // gjson leaves out elements without the field
+		if list != "" {
+			value = value.Get(list[1:])
+		}
+		for _, item := range value.Array() {
+			found = append(found, template.TextOf(item.Get(field)))
+		}
+		return found
+	}
+	if value = value.Get(t.name); !value.IsArray() {
+		return []string{template.TextOf(value)}
+	}
+	for _, item := range value.Array() {
+		found = append(found, template.TextOf(item))
+	}
+	return found
+}
+
+func (t *Token) findQuery(r *template.Request) (found []string) {
+	for pair := range strings.SplitSeq(r.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if !t.named(name) {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			found = append(found, value)
+		}
+	}
+	return found
+}
+
+// Strip cuts the token from the URL and leaves the rest byte for byte.
+func (t *Token) Strip(r *template.Request) {
+	switch t.part {
+	case "path":
+		r.Path = r.Path[:max(1, strings.LastIndexByte(r.Path, '/'))]
+	case "query":
+		var kept []string
+		for pair := range strings.SplitSeq(r.RawQuery, "&") {
+			if name, _, _ := strings.Cut(pair, "="); !t.named(name) {
+				kept = append(kept, pair)
+			}
+		}
+		r.RawQuery = strings.Join(kept, "&")
+	}
+}
+
+func (t *Token) named(escaped string) bool {
+	name, err := url.QueryUnescape(escaped)
+	return err == nil && name == t.name
+}
+
+// Sign implements Scheme: it adds the first token to a request.
+func (t *Token) Sign(r *template.Request, _ time.Time) error {
+	token := string(t.tokens[0])
+	switch t.part {
+	case "path":
+		r.Path = strings.TrimSuffix(r.Path, "/") + "/" + url.PathEscape(token)
+		return nil
+	case "query":
+		pair := url.QueryEscape(t.name) + "=" + url.QueryEscape(t.Prefix+token)
+		if r.RawQuery != "" {
+			pair = r.RawQuery + "&" + pair
+		}
+		r.RawQuery = pair
+		return nil
+	}
+	e := template.NewEnv(r, nil)
+	defer e.Free()
+	return e.Put(t.from, t.Prefix+token)
+}
+
+// ReadGuard reads the line of a token that guards a source:
+//
+//	token header|query|json|form <name> <secret>...
+//	token path <secret>...
+func (t *Token) ReadGuard(d *caddyfile.Dispenser) error {
+	if err := t.readPlace(d); err != nil {
+		return err
+	}
+	if t.Secrets == nil {
+		part, _, named := strings.Cut(template.Words(t.From), " ")
+		return d.Errf("token %s needs %s", part, map[bool]string{false: "a secret", true: "a name and a secret"}[named])
+	}
+	return nil
+}
+
+// tokenParts are where a token can stand, in the words of a Caddyfile.
+var tokenParts = []string{"header", "query", "path", "json", "form"}
+
+// readPlace reads where a token stands, and its secrets if there are any.
+func (t *Token) readPlace(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 0:
+		return d.ArgErr()
+	case strings.HasPrefix(args[0], "{"):
+		t.From, args = template.Short(args[0]), args[1:]
+	case !slices.Contains(tokenParts, args[0]):
+		return d.Errf("token stands in header, query, path, json or form, not in %q", args[0])
+	case args[0] == "path":
+		t.From, args = template.Of("path", ""), args[1:]
+	case len(args) == 1:
+		return d.Errf("token %s needs a name", args[0])
+	default:
+		t.From, args = template.Of(args[0], args[1]), args[2:]
+	}
+	if len(args) > 0 {
+		t.Secrets = args
+	}
+	_, err := template.Parse(t.From)
+	return syntax.At(d, err)
+}
+
+// basicAuth is the token that user:password makes.
+func BasicAuth() *Token {
+	return &Token{From: "{header.Authorization}", Prefix: "Basic ", Encoding: "base64"}
+}
+
+// Observe implements Scheme.
+func (t *Token) Observe(r *template.Request, x *Reading) {
+	found := t.find(r)
+	for _, text := range found {
+		x.add("%s: %d characters", template.Words(t.From), len(text))
+	}
+	if len(found) == 0 {
+		x.add("%s: none", template.Words(t.From))
+	}
+}
+
+// Place says where the token stands.
+func (t *Token) Place() string { return template.Words(t.From) }
+
+// Read implements Scheme. Syntax:
+//
+//	token header|query|json|form <name> [<secret>...] {
+//		prefix   <text>
+//		encoding base64
+//	}
+//	token path [<secret>...] { … }
+func (t *Token) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	if err := t.readPlace(d); err != nil {
+		return err
+	}
+	return readBlock(d, options, syntax.Options{
+		"prefix":   syntax.String(&t.Prefix),
+		"encoding": syntax.OneOf(&t.Encoding, "base64"),
+	})
+}

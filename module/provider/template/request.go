@@ -1,0 +1,87 @@
+package template
+
+import (
+	"net/url"
+)
+
+// Request is a webhook as far as its proof is concerned. A provider must not hold
+// on to it, nor to Body, after it has returned.
+type Request struct {
+	Method   string
+	Path     string              // escaped, as the app will get it
+	RawQuery string              // without the question mark
+	Header   map[string][]string // canonical names
+	Body     []byte
+
+	// Public is the URL that the provider called. It is set where
+	// Profile.SignsURL says that it is needed.
+	Public *url.URL
+
+	// DeliveryID finds the delivery ID in the request, for schemes that sign
+	// it. It gives "" where there is none.
+	DeliveryID func() string
+
+	// Matched is set by Verify: the position of the configured secret that the
+	// proof was made with, from 1; 0 where no secret tells.
+	Matched int
+}
+
+// header returns the value of a header that is there once, and whose name is
+// canonical.
+func (r *Request) HeaderValue(name string) string { return Only(r.Header, name) }
+
+// publicURL returns the URL that the provider called, with what external says
+// in place of what this server saw.
+func (r *Request) PublicURL(external *url.URL) *url.URL {
+	if external == nil {
+		return r.Public
+	}
+	u := *external
+	if u.Path == "" || u.Path == "/" {
+		u.Path, u.RawPath = r.Public.Path, r.Public.RawPath
+	}
+	if u.RawQuery == "" {
+		u.RawQuery = r.Public.RawQuery
+	}
+	return &u
+}
+
+// Called says which URL the provider called. Where it names neither path nor
+// query, those of the request count.
+func (r *Request) Called(public *url.URL) {
+	r.Public = r.PublicURL(public)
+	r.Path, r.RawQuery = r.Public.EscapedPath(), r.Public.RawQuery
+}
+
+// moved has the URL that the provider calls follow the request's own path and
+// query.
+func (r *Request) Moved() {
+	if r.Public == nil {
+		return
+	}
+	public := *r.Public
+	public.RawPath, public.RawQuery = r.Path, r.RawQuery
+	if path, err := url.PathUnescape(r.Path); err == nil {
+		public.Path = path
+	}
+	r.Public = &public
+}
+
+// To addresses the request to a URL, whose query the request's own one follows.
+func (r *Request) To(target *url.URL) {
+	called := *target
+	called.RawQuery = joinPairs(append(splitPairs(target.RawQuery), splitPairs(r.RawQuery)...))
+	r.Path, r.RawQuery, r.Public = called.EscapedPath(), called.RawQuery, &called
+}
+
+// URL returns the target's URL with the request's own path and query, in which
+// Sign may have put a token.
+func (r *Request) URL(target *url.URL) string {
+	u := *target
+	u.RawPath = r.Path
+	if path, err := url.PathUnescape(r.Path); err == nil {
+		u.Path = path
+	}
+	u.RawQuery = r.RawQuery
+	return u.String()
+}

@@ -1,0 +1,75 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Timestamp says where a request carries the time of its signature.
+type Timestamp struct {
+	// The template that gives the time, such as {header.X-Time}, {query.name},
+	// {json.path} or {form.name}. Default: the time stands beside the signature.
+	From string `json:"from,omitempty"`
+
+	// How the time is written: unix (seconds, the default), unix_ms or rfc3339.
+	Unit string `json:"unit,omitempty"`
+
+	template Template
+}
+
+// Given reports whether the time stands elsewhere than beside the signature.
+func (t *Timestamp) Given() bool { return t != nil && t.From != "" }
+
+// Units are how a time can be written.
+var Units = []string{"unix", "unix_ms", "rfc3339"}
+
+// Compile checks what is configured.
+func (t *Timestamp) Compile() (err error) {
+	switch {
+	case !slices.Contains(Units, t.Unit):
+		return fmt.Errorf("unknown timestamp unit %q: want unix, unix_ms or rfc3339", t.Unit)
+	case t.From != "":
+		t.template, err = Parse(t.From)
+	}
+	return err
+}
+
+// Find returns the time that a request carries beside its signature.
+func (t *Timestamp) Find(e *Env) string {
+	if t.template == nil {
+		return ""
+	}
+	return t.template.Text(e)
+}
+
+// Header returns the header that carries the time; "" if none does.
+func (t *Timestamp) Header() string { return HeaderIn(t.From) }
+
+// Parse reads a time in the unit's form.
+func (t *Timestamp) Parse(text string) (time.Time, error) {
+	if t.Unit == "rfc3339" {
+		return time.Parse(time.RFC3339Nano, text)
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || strings.HasPrefix(text, "+") {
+		return time.Time{}, fmt.Errorf("not a timestamp")
+	}
+	if t.Unit == "unix_ms" {
+		return time.UnixMilli(n), nil
+	}
+	return time.Unix(n, 0), nil
+}
+
+// Format writes a time in the unit's form.
+func (t *Timestamp) Format(at time.Time) string {
+	switch t.Unit {
+	case "rfc3339":
+		return at.UTC().Format(time.RFC3339)
+	case "unix_ms":
+		return strconv.FormatInt(at.UnixMilli(), 10)
+	}
+	return strconv.FormatInt(at.Unix(), 10)
+}

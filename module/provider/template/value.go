@@ -1,0 +1,209 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// valueTemplate says how the text that carries a signature is made up: items
+// such as t={timestamp} and v1={signature}, each any number of times.
+type Value struct {
+	items      []valueItem
+	separators string     // "" = white space and commas, as far as no prefix has them
+	positional bool       // prefixes tell nothing, so the order does
+	separates  *[256]bool // the bytes of separators; nil if not all are ASCII
+}
+
+type valueItem struct {
+	prefix  string
+	name    string // signature, timestamp or value
+	capture int    // of {value.name}: its position among the captures
+}
+
+// parseValue compiles a template. The names of what it captures are added to
+// captured.
+func ParseValue(template, hash, separators string, captured *[]string) (Value, error) {
+	v := Value{separators: separators}
+	pieces, err := splitTemplate(strings.ReplaceAll(template, "{hash}", hash))
+	if err != nil {
+		return v, err
+	}
+	prefix, signatures := "", 0
+	for i, p := range pieces {
+		item := valueItem{name: p.name}
+		switch {
+		case p.name == "":
+			prefix = p.text
+			if i == len(pieces)-1 {
+				return v, fmt.Errorf("template %q: text after the last placeholder", template)
+			}
+			continue
+		case p.steps != nil:
+			return v, fmt.Errorf("template %q: a value takes no functions", template)
+		case p.name == "signature" && p.text == "":
+			signatures++
+		case p.name == "timestamp" && p.text == "":
+		case p.name == "value" && p.text != "":
+			item.capture = capturePosition(captured, p.text)
+			if item.capture >= len(captures{}) {
+				return v, fmt.Errorf("template %q: more than %d different {value.…}", template, len(captures{}))
+			}
+		default:
+			return v, fmt.Errorf("template %q: unknown placeholder %s; there are {signature}, {timestamp}, {hash} and {value.name}", template, p)
+		}
+		if len(v.items) > 0 {
+			if prefix == "" {
+				return v, fmt.Errorf("template %q: nothing stands between two placeholders", template)
+			}
+			_, n := utf8.DecodeRuneInString(prefix)
+			v.separators, prefix = prefix[:n], strings.TrimSpace(prefix[n:])
+		}
+		v.positional = v.positional || slices.ContainsFunc(v.items, func(other valueItem) bool { return other.prefix == prefix })
+		item.prefix = prefix
+		v.items = append(v.items, item)
+		prefix = ""
+	}
+	if signatures != 1 {
+		return v, fmt.Errorf("template %q: {signature} must stand in it once", template)
+	}
+	if v.separators == "" {
+		v.separators = v.defaultSeparators()
+	}
+	v.separates = bytesOf(v.separators)
+	return v, nil
+}
+
+// bytesOf returns which bytes there are in a text; nil if not all are ASCII.
+func bytesOf(text string) *[256]bool {
+	var set [256]bool
+	for _, c := range []byte(text) {
+		if c >= utf8.RuneSelf {
+			return nil
+		}
+		set[c] = true
+	}
+	return &set
+}
+
+func capturePosition(captured *[]string, name string) int {
+	if i := slices.Index(*captured, name); i >= 0 {
+		return i
+	}
+	*captured = append(*captured, name)
+	return len(*captured) - 1
+}
+
+// defaultSeparators are those that no prefix has.
+func (v *Value) defaultSeparators() string {
+	separators := ""
+	for _, set := range []string{" \t", ","} {
+		if !strings.ContainsAny(v.items[0].prefix, set) {
+			separators += set
+		}
+	}
+	return separators
+}
+
+// cut returns the text up to the first separator, and what is behind that.
+func (v *Value) cut(value string) (text, rest string) {
+	if v.separates == nil {
+		return v.cutRune(value)
+	}
+	for i := range len(value) {
+		if v.separates[value[i]] {
+			return value[:i], value[i+1:]
+		}
+	}
+	return value, ""
+}
+
+func (v *Value) cutRune(value string) (text, rest string) {
+	i := strings.IndexFunc(value, func(r rune) bool { return strings.ContainsRune(v.separators, r) })
+	if i < 0 {
+		return value, ""
+	}
+	_, n := utf8.DecodeRuneInString(value[i:])
+	return value[:i], value[i+n:]
+}
+
+// candidate is a signature with what came along with it.
+type Candidate struct {
+	Signature, Timestamp string
+	Captured             captures
+}
+
+const (
+	MaxSignatures = 16  // in one text
+	maxCandidates = 128 // in one request
+)
+
+// parse appends the signatures that stand in a text.
+func (v *Value) Parse(value string, to []Candidate) []Candidate {
+	first, position := len(to), 0
+	var common Candidate
+	for rest := value; rest != ""; {
+		var text string
+		if text, rest = v.cut(rest); text == "" {
+			continue
+		}
+		item, text := v.read(strings.TrimSpace(text), position)
+		position++
+		switch {
+		case text == "":
+		case item.name == "timestamp" && common.Timestamp == "":
+			common.Timestamp = text
+		case item.name == "value" && common.Captured[item.capture] == "":
+			common.Captured[item.capture] = text
+		case item.name == "signature" && len(to)-first < MaxSignatures && len(to) < maxCandidates:
+			to = append(to, Candidate{Signature: text})
+		}
+	}
+	for i := range to[first:] {
+		to[first+i].Timestamp, to[first+i].Captured = common.Timestamp, common.Captured
+	}
+	return to
+}
+
+// read tells which placeholder an item stands for and what it says. The longest
+// prefix decides; where they are the same, the position does, and the last
+// placeholder may come more than once.
+func (v *Value) read(text string, position int) (item valueItem, said string) {
+	if v.positional {
+		item = v.items[min(position, len(v.items)-1)]
+		said, ok := strings.CutPrefix(text, item.prefix)
+		if !ok {
+			return item, ""
+		}
+		return item, said
+	}
+	longest := -1
+	for i := range v.items {
+		rest, ok := strings.CutPrefix(text, v.items[i].prefix)
+		if ok && len(v.items[i].prefix) > longest {
+			longest, item, said = len(v.items[i].prefix), v.items[i], rest
+		}
+	}
+	return item, said
+}
+
+// format makes the text that carries a signature.
+func (v *Value) Format(c *Candidate) string {
+	var b strings.Builder
+	for i, item := range v.items {
+		if i > 0 {
+			b.WriteString(v.separators)
+		}
+		b.WriteString(item.prefix)
+		switch item.name {
+		case "timestamp":
+			b.WriteString(c.Timestamp)
+		case "value":
+			b.WriteString(c.Captured[item.capture])
+		default:
+			b.WriteString(c.Signature)
+		}
+	}
+	return b.String()
+}
