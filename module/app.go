@@ -205,7 +205,7 @@ func (a *App) Opened() *queue.Engine {
 
 // Start opens the queue, begins to deliver, and fetches what sources need.
 func (a *App) Start() error {
-	if err := checkPlaces(a.servers()); err != nil {
+	if err := checkSites(a.servers()); err != nil {
 		return err
 	}
 	if _, err := a.open(); err != nil {
@@ -214,7 +214,7 @@ func (a *App) Start() error {
 	for _, source := range a.sources {
 		source.handler.Guard.start()
 	}
-	for _, finding := range auditServers(a.servers()) {
+	for _, finding := range a.findings() {
 		a.logger.Warn("the configuration gives up a promise: "+finding.Problem, zap.String("source", finding.Source), zap.String("fix", finding.Fix))
 	}
 	return nil

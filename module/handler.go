@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -50,6 +51,7 @@ type Handler struct {
 
 	logger       *zap.Logger
 	app          *App
+	server       *caddyhttp.Server // which has the source; nil where nothing says which
 	providerName string
 	secrets      []string   // of the configuration
 	external     []*url.URL // at which the provider knows the source
@@ -65,6 +67,8 @@ type Handler struct {
 	window       time.Duration
 	copies       copies
 	requests     requestCounters
+	legacy       bool                    // a weaker scheme is asked for
+	untrusted    *atomic.Pointer[string] // the last peer that may be a proxy nobody named
 }
 
 // Dedup says how duplicates are recognized.
@@ -138,7 +142,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName = inlineName(h.ProviderRaw)
+	h.providerName, h.legacy, h.untrusted = inlineName(h.ProviderRaw), isLegacy(h.ProviderRaw), new(atomic.Pointer[string])
 	h.secrets, h.external = secretsIn(h.ProviderRaw), externalURLs(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName
@@ -197,9 +201,12 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.provisionEnrollment(); err != nil {
 		return err
 	}
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if err := h.checkServer(); err != nil {
+		return err
+	}
 	for _, route := range h.Routes {
-		if err := route.provision(ctx, server, h.Source, h.logger); err != nil {
+		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
 		if chain, ok := route.transport.(*chain); ok {

@@ -18,12 +18,13 @@ func init() { caddy.RegisterModule(Admin{}) }
 
 // Admin is the gateway's part of Caddy's admin API:
 //
+//	GET  /webhook_gateway/audit
 //	GET  /webhook_gateway/sources
 //	POST /webhook_gateway/sources/{source}/send?url=…&event=…&tamper=true[&count=…&rate=…&concurrency=…]
 //	POST /webhook_gateway/sources/{source}/rules           the body is a raw request
 //	POST /webhook_gateway/sources/{source}/pause?route=…
 //	POST /webhook_gateway/sources/{source}/resume?route=…
-//	POST /webhook_gateway/sources/{source}/enroll?for=…
+//	POST /webhook_gateway/sources/{source}/enroll?for=…    or ?forget=…, a fingerprint
 //	GET  /webhook_gateway/events?<filter>                  or ?id=…&id=…
 //	GET  /webhook_gateway/events/{id}
 //	GET  /webhook_gateway/events/{id}/raw                  the request as it came, secrets included
@@ -53,6 +54,7 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 
 // The paths of the endpoints.
 const (
+	auditPath   = "/webhook_gateway/audit"
 	sourcesPath = "/webhook_gateway/sources"
 	eventsPath  = "/webhook_gateway/events"
 	deadPath    = "/webhook_gateway/dead"
@@ -63,6 +65,7 @@ const (
 // Routes implements caddy.AdminRouter.
 func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
+		{Pattern: "GET " + auditPath, Handler: serve(auditRunning)},
 		{Pattern: "GET " + sourcesPath, Handler: serve(listSources)},
 		{Pattern: "POST " + sourcesPath + "/{source}/send", Handler: serve(sendSamples, "url", "event", "tamper", "count", "rate", "concurrency")},
 		{Pattern: "POST " + sourcesPath + "/{source}/rules", Handler: serve(askRules)},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -16,17 +17,17 @@ import (
 // shown such that somebody could send it again, and that its content is shown.
 func TestShownRequestsProveNothing(t *testing.T) {
 	tried := make(map[string]bool)
-	for _, v := range readVectors(t) {
+	for _, v := range providertest.ReadVectors(t) {
 		if v.Expected != "valid" || v.Type == "handshake" || v.NoKey || v.ConfigError || v.APIReply != nil {
 			continue
 		}
 		t.Run(v.ID, func(t *testing.T) {
-			flags, options := v.flags(t)
+			flags, options := flagsOf(t, v)
 			h, err := flags.newSource()
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, body, err := parseRaw([]byte(v.raw(t)))
+			r, body, err := parseRaw([]byte(rawOf(t, v)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,9 +61,9 @@ func TestShownRequestsProveNothing(t *testing.T) {
 	}
 }
 
-// flags returns the arguments of a vector as the command reads them.
-func (v *vector) flags(t *testing.T) (flags providerFlags, options module.EvaluateOptions) {
-	args := v.arguments(t)
+// flagsOf returns the arguments of a vector as the command reads them.
+func flagsOf(t *testing.T, v *providertest.Vector) (flags providerFlags, options module.EvaluateOptions) {
+	args := argumentsOf(t, v)
 	for i := 0; i < len(args); i += 2 {
 		switch value := args[i+1]; args[i] {
 		case "--provider":
