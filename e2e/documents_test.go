@@ -399,7 +399,7 @@ var varying = regexp.MustCompile(strings.Join([]string{
 	`(?P<part>[0-9a-f]{8}-[0-9a-f]{2}…)`,
 	`(?P<moment>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?|\d\d:\d\d:\d\d|\b1[67]\d{8}\b)`,
 	`(?P<figure>\b\d+(?:\.\d+)? (?:ms|s)\b|\b\d+\.\d+/s)`,
-	`(?P<age>  \d+s  )`,
+	`(?P<age>\b\d+s\s\s+)`,
 	`(?P<any>\s*…)`,
 	`(?P<space>\s+)`,
 }, "|"))
@@ -454,8 +454,8 @@ func varyingPattern(line string, known map[string]string, ids *[]string) string 
 			pattern.WriteString(`\s+`)
 		case strings.HasSuffix(text, "…"):
 			pattern.WriteString(`.*`)
-		case strings.HasPrefix(text, "  "):
-			pattern.WriteString(`\s+\d+s\s+`)
+		case strings.HasSuffix(text, "  "):
+			pattern.WriteString(`[\dhm]*\d+s\s+`)
 		default:
 			pattern.WriteString(regexp.MustCompile(`[\d.]+`).ReplaceAllString(regexp.MustCompile(`Z$`).ReplaceAllString(text, ``), `[\d.]+`) + `(?:Z|[+-]\d\d:\d\d)?`)
 		}
