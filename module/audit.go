@@ -127,9 +127,9 @@ func (h *Handler) audit() (findings []Finding) {
 			"remove insecure_unverified; where the provider proves nothing, add a line: allow_ips <ip|cidr>..., or token path <secret> (in the provider block)")
 	}
 	p, inspects := h.provider.(provider.Inspector)
-	if h.checker != nil && !h.guarded && inspects && !p.Guarded() {
-		add("anybody may fill the room for events that are still being checked",
-			"add a line: allow_ips <ip|cidr>..., or token path <secret> (in the provider block)")
+	if h.checker != nil && !h.guarded && !h.profile.HasToken {
+		add("events are held until a call has checked them, and anybody can post some that take places and calls",
+			"add allow_ips or allow_ips_from to the source, or a token line to its provider block")
 	}
 	if inspects {
 		if short := p.ShortSecrets(shortSecret); short != nil {

@@ -55,6 +55,7 @@ func (h *Handler) enroll(hook *webhook, secret string) error {
 	sender := clientIP(hook.Request)
 	isNew, err := h.enrollment.accept(secret, sender, hook.received)
 	if isNew {
+		h.app.secrets.forget()
 		h.logger.Info("a secret was delivered and is in use, and the enrollment is closed; to drop the secret: caddy webhook enroll "+
 			h.Source+" --forget <fingerprint>", zap.String("source", h.Source), zap.String("fingerprint", fingerprint(secret)),
 			zap.String("client_ip", sender))
@@ -236,6 +237,16 @@ func (e *enrollment) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.secrets)
+}
+
+// all returns the secrets.
+func (e *enrollment) all() []string {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.texts()
 }
 
 func (e *enrollment) has(secret string) bool {

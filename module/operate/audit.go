@@ -137,7 +137,7 @@ func (i *AuditInfo) print(w io.Writer) error {
 		return err
 	}
 	for _, finding := range i.Findings {
-		if _, err := fmt.Fprintln(w, inCell(finding.String())); err != nil {
+		if _, err := fmt.Fprintln(w, inLine(finding.String())); err != nil {
 			return err
 		}
 	}

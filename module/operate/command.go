@@ -76,7 +76,7 @@ func exit(cmd *cobra.Command, err error) error {
 		return nil
 	}
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", printable(err.Error()))
 	if !errors.As(err, new(usageError)) {
 		return err // exit status 1
 	}

@@ -25,9 +25,6 @@ type Inspector interface {
 	// ShortSecrets says which secrets have fewer bytes than that.
 	ShortSecrets(bytes int) []string
 
-	// Guarded reports whether a token of the gateway's own guards the source.
-	Guarded() bool
-
 	// TrustsHost reports whether a proof is held against the host that a request
 	// names: the proof covers it, and there is no external_url.
 	TrustsHost() bool
@@ -50,9 +47,6 @@ func (w *working) ReadHeaders() []string {
 	})
 	return slices.Sorted(maps.Keys(names))
 }
-
-// Guarded implements Inspector.
-func (w *working) Guarded() bool { return w.ready.common.Token != nil }
 
 // TrustsHost implements Inspector.
 func (w *working) TrustsHost() bool {
@@ -136,7 +130,7 @@ func (w *working) ShortSecrets(bytes int) (short []string) {
 		note("token", tokens)
 	}
 	for _, p := range w.ready.proofs.list {
-		own, _ := scheme.Resolve("secret", scheme.Given(p.Secrets)) // as Provision did
+		own, _ := scheme.Resolve("secret", scheme.NonEmpty(p.Secrets)) // as Provision did
 		note(p.describe()+": secret", own)
 	}
 	return short

@@ -38,6 +38,7 @@ var presetsESignature = []Preset{
 			Event:        `body.topic + "." + body.action`,
 			ID:           `body.verificationToken`,
 			NeverRetries: true,
+			MaxBody:      1 << 20,
 		},
 		Options: []Option{
 			{Name: "app_id", Help: "The ID of the application.", Required: true},
