@@ -207,6 +207,11 @@ func (s *suspicion) missing() string {
 			}
 		}
 	}
+	for _, p := range s.is.proofs.all {
+		if p.Legacy && !s.is.common.Legacy && p.made(s.r) {
+			return "the request has a proof that is weaker than others of the provider, which counts only with the line legacy in the provider's block: " + p.describe()
+		}
+	}
 	text := "the request has none of what proves who sent it"
 	if names := senders(s.r); len(names) > 0 {
 		text += "; by its headers it may be from " + strings.Join(names[:min(len(names), 5)], ", ")

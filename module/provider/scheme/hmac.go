@@ -38,7 +38,8 @@ type HMAC struct {
 
 	// How the value is made up, with {signature}, {timestamp}, {hash}, and
 	// {value.name} for what else stands in it. Items may come more than once in a
-	// value. With several templates any of them may match. Default: {signature}.
+	// value. With several templates any of them may match. Where {value.name} is
+	// signed, only one such value may be there. Default: {signature}.
 	Value []string `json:"value,omitempty"`
 
 	// The characters between the items of a value. Default: those that the
@@ -72,6 +73,7 @@ type HMAC struct {
 	values    []template.Value
 	signed    []template.Template
 	timed     bool // what is signed has a timestamp
+	once      bool // what is signed has a part of the value
 	keys      []*macPool
 	tolerance time.Duration
 	external  *url.URL
@@ -155,7 +157,7 @@ func (h *HMAC) Compile() (err error) {
 	if err := h.compileTemplates(); err != nil {
 		return err
 	}
-	h.timed = h.signsTime()
+	h.timed, h.once = h.signsTime(), template.Mentions(h.Signed, "value")
 	secret := template.Mentions(h.Signed, "secret")
 	switch {
 	case h.timed && !h.carriesTime():
@@ -219,10 +221,18 @@ func (h *HMAC) Traits() Traits {
 		CoversContent: true,
 		Resigns:       template.HeaderIn(h.From) != "",
 	}
+	signed := h.Signed
+	if len(signed) == 0 {
+		signed = []string{"{body}"}
+	}
 	if !h.plain {
-		if t.HMACOf = h.Signed; len(h.Signed) == 0 {
-			t.HMACOf = []string{"{body}"}
+		t.HMACOf = signed
+	}
+	for _, text := range signed {
+		if h.Each != "" {
+			text = strings.ReplaceAll(text, "{json.", "{json."+h.Each+".#.")
 		}
+		t.Covers = append(t.Covers, text)
 	}
 	return t
 }
@@ -339,6 +349,9 @@ func alike(candidates []template.Candidate) int {
 func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.Candidate {
 	for i := range h.values {
 		for _, name := range h.headers {
+			if h.once && len(e.Request.Header[name]) > 1 {
+				return nil // who reads that part must not read another one
+			}
 			for _, text := range e.Request.Header[name] {
 				to = h.values[i].Parse(text, to)
 			}
@@ -386,7 +399,7 @@ func (h *HMAC) trim(signature string) string {
 func (h *HMAC) sum(m *mac, e *template.Env, signed template.Template) ([]byte, bool) {
 	m.Reset()
 	e.Secret = m.key
-	if !signed.Write(m.Hash, e) {
+	if h.plain && extended(e, signed) || !signed.Write(m.Hash, e) {
 		return nil, false
 	}
 	m.sum = m.Hash.Sum(m.sum[:0])
