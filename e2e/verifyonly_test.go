@@ -72,8 +72,11 @@ func TestVerifyOnly(t *testing.T) {
 			t.Errorf("app got %s %q, want %q", name, got.header[name], values)
 		}
 	}
-	if status, answer := g.post(verifyOnlyPath, header, body); status != http.StatusAccepted || answer != "seen" {
-		t.Errorf("a duplicate was answered %d %q, want 202 seen", status, answer)
+	resp, err = g.do("POST", "https://"+g.https+verifyOnlyPath, header, bytes.NewReader(body))
+	if err != nil || resp.status != http.StatusAccepted || resp.body != "seen" {
+		t.Errorf("a duplicate was answered %+v, %v, want 202 seen", resp, err)
+	} else if resp.header.Get("Webhook-Gateway-Duplicate") != "true" || resp.header.Get("Webhook-Gateway-Event-Id") != "" {
+		t.Errorf("a duplicate of what is not stored was answered with %v", resp.header)
 	}
 	if status, answer := g.post(verifyOnlyPath, nil, body); status != 401 || answer != "Unauthorized\n" {
 		t.Errorf("a forgery was answered %d %q, want 401", status, answer)

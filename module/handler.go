@@ -61,6 +61,7 @@ type Handler struct {
 	idValue      *rules.Value // nil: the hash stands in
 	own          []finder     // of each proof, in place of those
 	window       time.Duration
+	copies       copies
 	requests     requestCounters
 }
 
@@ -75,6 +76,12 @@ type Dedup struct {
 
 	// How many delivery IDs are kept in memory. Default: 200000.
 	Entries int `json:"entries,omitempty"`
+
+	// What tells copies of an event from other events: id (the delivery ID alone) or
+	// id_and_body (a webhook with the ID of another one and another body is an event of
+	// its own). Default: id where the handler has an expression for the delivery ID, else
+	// what fits the provider.
+	By string `json:"by,omitempty"`
 }
 
 const (
@@ -213,7 +220,7 @@ func (h *Handler) provisionResponse() {
 }
 
 // provisionIdentity compiles the expressions that find event type and delivery ID,
-// and sets for how long duplicates are recognized.
+// and sets how duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
 		expression := override
@@ -258,7 +265,7 @@ func (h *Handler) provisionIdentity() (err error) {
 	case h.window == 0:
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
-	return nil
+	return h.provisionCopies()
 }
 
 // finder finds event type and delivery ID.
@@ -289,10 +296,9 @@ func (h *Handler) check(p provider.Provider) error {
 		return errors.New("allow_ips published has no meaning here: its provider publishes no addresses; name them instead")
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d: any other one would make the provider send again", h.Respond.Status)
-	case h.Dedup != nil && (h.Dedup.Window < 0 || h.Dedup.Entries < 0):
-		return errors.New("dedup takes a window and a number of entries that are greater than zero")
-	case h.Dedup != nil && h.Dedup.Off && (h.Dedup.Window != 0 || h.Dedup.Entries != 0):
-		return errors.New("dedup is either off or has a window")
+	}
+	if err := h.checkCopies(p); err != nil {
+		return err
 	}
 	if provider.CheckerOf(p) != nil && len(h.Routes) == 0 {
 		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")

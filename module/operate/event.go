@@ -24,8 +24,15 @@ type EventInfo struct {
 	State      string         `json:"state"`
 	Bytes      int64          `json:"bytes"`
 	Check      *CheckInfo     `json:"check,omitempty"`
+	Copies     *CopiesInfo    `json:"copies,omitempty"`
 	Deliveries []DeliveryInfo `json:"deliveries"`
 	Request    *RequestInfo   `json:"request,omitempty"`
+}
+
+// CopiesInfo says how often an event came again, and when it did the last ten times.
+type CopiesInfo struct {
+	Count int         `json:"count"`
+	Times []time.Time `json:"times"`
 }
 
 // CheckInfo says how the check of a held event stands.
@@ -84,6 +91,9 @@ func describe(engine *queue.Engine, e *queue.Event) *EventInfo {
 		if e.State == queue.Held {
 			info.Check.Due = &e.Check.Due
 		}
+	}
+	if copies := engine.Copies(e); copies.Count > 0 {
+		info.Copies = &CopiesInfo{Count: copies.Count, Times: copies.Last}
 	}
 	for i := range e.Deliveries {
 		info.Deliveries = append(info.Deliveries, describeDelivery(engine, e, &e.Deliveries[i]))

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -71,6 +72,9 @@ func printEvent(w io.Writer, e *EventInfo) error {
 	if e.Check != nil {
 		line("check", fmt.Sprintf("%d calls, last: %s", e.Check.Calls, e.Check.Reason))
 	}
+	if e.Copies != nil {
+		line("copies", e.Copies.summary())
+	}
 	for _, d := range e.Deliveries {
 		line("delivery", d.summary())
 		for _, a := range d.Log {
@@ -81,6 +85,23 @@ func printEvent(w io.Writer, e *EventInfo) error {
 		return err
 	}
 	return printRequest(w, e.Request)
+}
+
+// summary tells when copies of an event came, in a line.
+func (c *CopiesInfo) summary() string {
+	s := strconv.Itoa(c.Count)
+	for i, at := range c.Times {
+		switch {
+		case i > 0:
+			s += ", "
+		case c.Count > len(c.Times):
+			s += fmt.Sprintf(", the last %d: ", len(c.Times))
+		default:
+			s += ": "
+		}
+		s += at.Local().Format(time.DateTime)
+	}
+	return s
 }
 
 // summary tells how far a delivery has come, in a line.

@@ -326,7 +326,7 @@ func TestOptions(t *testing.T) {
 	if p.Proofs[0].HMAC.Value[0] != "{option.key}|{signature}" {
 		t.Error("the preset itself was changed")
 	}
-	if d, err = p.Fill(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(scheme.Given(d.Proofs[0].Secrets)) != 0 {
+	if d, err = p.Fill(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(scheme.NonEmpty(d.Proofs[0].Secrets)) != 0 {
 		t.Errorf("%v, and %d secrets of an option that is not given", err, len(d.Proofs[0].Secrets))
 	}
 }

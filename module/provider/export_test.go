@@ -22,8 +22,6 @@ var DecryptCBC = decryptCBC
 var ErrNoSecret = errNoSecret
 var ErrNotEnrolled = errNotEnrolled
 
-const MaxHandshake = maxHandshake
-
 var Reflectable = reflectable
 
 func (hs *handshakes) Answer(p verifier, r *template.Request, now time.Time) (*Reply, error) {

@@ -256,8 +256,8 @@ func TestNoSecret(t *testing.T) {
 				continue // another test's concern
 			}
 			text := p.Name + " " + secret
-			if _, block, ok := strings.Cut(config, "{\n"); ok {
-				text += " {\n" + block
+			if _, rest, ok := strings.Cut(config, "{\n"); ok {
+				text += " {\n" + rest
 			}
 			if _, err := providertest.Parse(text); err == nil {
 				t.Errorf("loads: %s", text)

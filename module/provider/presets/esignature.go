@@ -40,6 +40,7 @@ var presetsESignature = []Preset{
 			ID:           `body.verificationToken`,
 			Copies:       Copies{By: ByID, Why: "Ignisign's token can be used once, so another body must never be checked with a token that was already seen."},
 			NeverRetries: true,
+			MaxBody:      1 << 20,
 		},
 		Options: []Option{
 			{Name: "app_id", Help: "The ID of the application.", Required: true},

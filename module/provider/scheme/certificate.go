@@ -20,8 +20,8 @@ type certificates struct {
 	Genuine func(u *url.URL) bool // whether the provider keeps certificates there
 }
 
-// newCertificates returns the configured certificates, else what fetches them.
-// names returns those of which a certificate that comes from a URL must have one.
+// newCertificates returns the configured certificates, or a cache that fetches them.
+// A fetched certificate must be for one of the names that names returns for its URL.
 func newCertificates(c *Credentials, genuine func(*url.URL) bool, names func(*url.URL) []string) (*certificates, error) {
 	if err := c.checkSecrets(); err != nil {
 		return nil, err
@@ -79,10 +79,9 @@ func (c *certificates) verify(a *algorithm, address, message, signature string) 
 	return c.keyring.verify(a, address, h.Sum(nil), decoded)
 }
 
-// fetchCertificate returns the call that gets the certificate at a URL. Who
-// answers there is known by TLS. The certificate must be the provider's besides,
-// and its issuers, where they come with it, must lead to one that the system
-// trusts.
+// fetchCertificate returns the call that gets the certificate at a URL. TLS proves
+// the host. The certificate must also be for the provider's name, and a chain that
+// comes with it must lead to a root that the system trusts.
 func fetchCertificate(names func(*url.URL) []string) keyFetch {
 	return func(ctx context.Context, client *http.Client, address string) ([]publicKey, error) {
 		u, err := url.Parse(address)
@@ -104,8 +103,8 @@ func fetchCertificate(names func(*url.URL) []string) keyFetch {
 	}
 }
 
-// checkChain holds a certificate, and its issuers after it, against the names
-// and the time. Without roots those of the system are trusted.
+// checkChain checks the first certificate against the names and the time, and
+// against the issuers after it. Without roots, the roots of the system are trusted.
 func checkChain(chain []publicKey, names []string, now time.Time, roots *x509.CertPool) error {
 	leaf := chain[0].Certificate
 	switch {

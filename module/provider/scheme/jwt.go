@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/hmac"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,8 +22,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// JWT is a signed JSON Web Token in a header, or in the body. In a header it
-// says what the body's hash is; in the body it carries the payload.
+// JWT is a signed JSON Web Token in a header or in the body. A token in a header
+// claims the hash of the body; a token in the body carries the payload.
 type JWT struct {
 	// The template that gives the token, after Bearer or alone: {header.X-Name} or
 	// {json.field}. Default: {body}.
@@ -87,7 +85,7 @@ var jwtAlgorithms = map[string]algorithm{
 	"EdDSA": {Kind: "ed25519"},
 }
 
-// keyAPIs are what JWT.KeysFrom can be.
+// keyAPIs are the APIs that JWT.KeysFrom names.
 var keyAPIs = map[string]func(*Credentials) (keyFetch, error){"plaid": plaidKeys}
 
 // Provision checks the scheme and makes its keys.
@@ -199,6 +197,9 @@ func (j *JWT) Traits() Traits {
 // Headers implements Scheme.
 func (j *JWT) Headers() []string { return headersIn(j.From) }
 
+// Screen implements Scheme.
+func (j *JWT) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, j.Headers()) }
+
 // Holds implements Scheme.
 func (j *JWT) Holds(r *template.Request) bool { return AnyHeader(r, j.Headers()) }
 
@@ -290,11 +291,11 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var claims claims
-	if json.Unmarshal(token.Payload, &claims) != nil {
+	var said claims
+	if json.Unmarshal(token.Payload, &said) != nil {
 		return Malformed
 	}
-	if err := j.checkClaims(claims, r, now); err != nil {
+	if err := j.checkClaims(said, r, now); err != nil {
 		return err
 	}
 	r.Matched = position
@@ -317,24 +318,6 @@ func (j *JWT) match(token *jws) (position int, err error) {
 		return position, err
 	}
 	return matchMAC(a, j.secrets, token.signed, token.signature)
-}
-
-// matchMAC returns the position of the first secret that made an HMAC.
-func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
-	for i, secret := range slices.Backward(secrets) {
-		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
-		position = subtle.ConstantTimeSelect(same, i+1, position)
-	}
-	if position == 0 {
-		return 0, Wrong
-	}
-	return position, nil
-}
-
-func sumOf(a algorithm, secret, signed []byte) []byte {
-	m := hmac.New(a.Hash.New, secret)
-	m.Write(signed)
-	return m.Sum(nil)
 }
 
 // Fetch implements Fetcher.

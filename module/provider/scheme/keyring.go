@@ -29,9 +29,8 @@ func (k *keyring) name(id string) string {
 	return ""
 }
 
-// verify returns the position of the configured key that a signature was made
-// with, or 0 if it was a fetched one. id is the key ID that the request names,
-// or "".
+// verify returns the position of the configured key that made a signature, or 0 for
+// a fetched key. id is the key ID that the request names, or "".
 func (k *keyring) verify(a *algorithm, id string, digest, signature []byte) (position int, err error) {
 	keys := k.fixed
 	if k.fetched != nil {
@@ -68,8 +67,7 @@ func (k *keyring) fetch(ctx context.Context, id string) error {
 	return k.fetched.fetch(ctx, k.name(id))
 }
 
-// count returns how many keys come from the configuration. A keyring that is not
-// there yet has none.
+// count returns the number of configured keys. A nil keyring has none.
 func (k *keyring) count() int {
 	if k == nil {
 		return 0
@@ -110,7 +108,7 @@ type keyCache struct {
 	running map[string]*fetching
 }
 
-// keyCopy is what a call has got.
+// keyCopy is the result of a call.
 type keyCopy struct {
 	keys []publicKey
 	at   time.Time
@@ -140,8 +138,8 @@ func newKeyCache(call keyFetch) *keyCache {
 	}
 }
 
-// find returns the keys of a name. Those that are older than their life are
-// fetched again in the background. known is false if they must be fetched first.
+// find returns the keys of a name. Keys that are older than keyLife are fetched
+// again in the background. known is false if the keys must be fetched first.
 func (c *keyCache) find(name string) (keys []publicKey, known bool) {
 	if held, ok := c.copies.Get(name); ok {
 		if c.clock().Sub(held.at) > keyLife {
@@ -177,7 +175,8 @@ func (c *keyCache) fetch(ctx context.Context, name string) error {
 	}
 }
 
-// begin starts a call unless one runs. It returns nil when there were too many.
+// begin starts a call, or returns the one that runs. It returns nil after too many
+// calls.
 func (c *keyCache) begin(name string) *fetching {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +192,7 @@ func (c *keyCache) begin(name string) *fetching {
 	return f
 }
 
-// run makes a call. A copy that was good stays when it fails.
+// run makes a call. If the call fails, the keys of the last good call stay.
 func (c *keyCache) run(name string, f *fetching) {
 	// The request that waits may go away: the key will be there for the next.
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
@@ -213,7 +212,7 @@ func (c *keyCache) run(name string, f *fetching) {
 	close(f.done)
 }
 
-// get returns the call that gets keys from one address, whatever their name.
+// get returns the call that gets keys from one address, whatever name is asked for.
 func get(address string) keyFetch {
 	return func(ctx context.Context, client *http.Client, _ string) ([]publicKey, error) {
 		content, err := download(ctx, client, address, "")
@@ -224,7 +223,8 @@ func get(address string) keyFetch {
 	}
 }
 
-// download gets a document. It is nil if the server says that there is none.
+// download gets a document. The document is nil if the server says that there is
+// none.
 func download(ctx context.Context, client *http.Client, address, authorization string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
-// Keys is what can be configured where the provider signs with a key that only
-// it has. Each provider takes those of the options that its scheme knows.
+// Keys are the options for providers that sign with a private key. Each scheme uses
+// some of them.
 type Keys struct {
 	// The public keys that the provider may sign with; any may match, which
 	// allows rotation. As PEM, base64 DER, JWK or JWK set, X.509 certificate, or
@@ -60,8 +60,8 @@ func (k *Keys) ParsedKeys() (keys []publicKey, err error) {
 	return keys, nil
 }
 
-// keyring returns what verifies signatures of an algorithm: the configured
-// keys, else those at keys_url.
+// keyring returns the keys that verify the algorithms: the configured keys, or those
+// at keys_url.
 func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
 	keys, err := k.ParsedKeys()
 	if err != nil {
@@ -93,7 +93,7 @@ func fitsAny(algorithms []algorithm, key publicKey) bool {
 	return false
 }
 
-// given returns the names of the options that are set.
+// Given returns the names of the options that are set.
 func (k *Keys) Given() (names []string) {
 	for _, option := range []struct {
 		name string
@@ -113,7 +113,7 @@ func (k *Keys) Given() (names []string) {
 	return names
 }
 
-// readers returns the readers of the options.
+// Readers returns the readers of the options.
 func (k *Keys) Readers() syntax.Options {
 	return syntax.Options{
 		"public_key": func(d *caddyfile.Dispenser) error {
@@ -130,8 +130,8 @@ func (k *Keys) Readers() syntax.Options {
 	}
 }
 
-// client returns what a provider's API is asked for keys with. address is where
-// it is unless api_url says otherwise.
+// client returns the client credentials and the address of a provider's API. address
+// is the default of api_url.
 func (k *Keys) client(provider, address string) (id, secret string, api *url.URL, err error) {
 	if id, err = resolved("client_id", k.ClientID); err != nil {
 		return "", "", nil, err

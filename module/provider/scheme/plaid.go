@@ -8,7 +8,7 @@ import (
 	"net/url"
 )
 
-// plaidKeys returns what asks Plaid's API for the key of an ID.
+// plaidKeys returns the call that asks Plaid's API for the key of an ID.
 func plaidKeys(c *Credentials) (keyFetch, error) {
 	clientID, clientSecret, api, err := c.client("Plaid", "https://production.plaid.com")
 	if err != nil {
