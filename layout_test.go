@@ -21,6 +21,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		syntax   = self + "/module/internal/syntax"
 		durable  = self + "/module/internal/durable"
 		share    = self + "/module/internal/share"
+		mask     = self + "/module/internal/mask"
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
 		scheme   = provider + "/scheme"
@@ -34,7 +35,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, queue, disk, rules, payload}
+	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, mask, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -56,6 +57,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{syntax, nil, []string{caddyHTTP}},
 		{durable, nil, []string{caddy}},
 		{share, nil, []string{caddy, "net/http"}},
+		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy, "net/http"}},
 		{payload, nil, []string{caddy, "net/http", expr}},
 	} {

@@ -171,3 +171,28 @@ func TestVerifyOnlyCopiesWait(t *testing.T) {
 		t.Errorf("the app got %d requests, want 2", n)
 	}
 }
+
+// TestVerifyOnlyKeepsItsHeaders has a sender take the gateway's own headers away, and
+// put them behind the body.
+func TestVerifyOnlyKeepsItsHeaders(t *testing.T) {
+	t.Parallel()
+	trailers := make(chan http.Header, 2)
+	app := newApp(t, func(_ http.ResponseWriter, r *http.Request) { trailers <- r.Trailer })
+	g := start(t, fmt.Sprintf("{$HTTPS} {\nwebhook_gateway /hook {\nprovider fusesign s1\ndedup off\n}\nreverse_proxy %s\n}\n", app.address))
+	for i, rest := range []string{
+		"Transfer-Encoding: chunked\r\nTrailer: Webhook-Gateway-Source\r\nConnection: close\r\n\r\n7\r\n{\"a\":1}\r\n0\r\nWebhook-Gateway-Source: evil\r\n\r\n",
+		"Content-Length: 7\r\nConnection: close, Webhook-Gateway-Source, webhook-gateway-received-at\r\n\r\n{\"a\":1}",
+	} {
+		resp := g.raw(false, "POST /hook HTTP/1.1\r\nHost: "+g.https+"\r\nFuse-Signature: s1\r\n"+rest)
+		if resp.StatusCode != 200 {
+			t.Fatalf("request %d is answered %d", i, resp.StatusCode)
+		}
+		got := app.waitFor(t, i+1)[i]
+		if source := got.header.Values("Webhook-Gateway-Source"); !slices.Equal(source, []string{"fusesign"}) || got.header.Get("Webhook-Gateway-Received-At") == "" {
+			t.Errorf("request %d: the app got %v", i, got.header)
+		}
+		if trailer := <-trailers; len(trailer) > 0 || got.length != 7 || string(got.body) != `{"a":1}` {
+			t.Errorf("request %d: the app got %d bytes, %s, with the trailers %v", i, got.length, got.body, trailer)
+		}
+	}
+}

@@ -187,6 +187,7 @@ func setEnvironment(t *testing.T) {
 	t.Setenv("OLD_SECRET", "older")
 	t.Setenv("EMPTY", "")
 	t.Setenv("LIST", "https://example.com/ips.txt")
+	t.Setenv("NETWORKS", "2001:db8::/32 203.0.113.0/24,192.0.2.1")
 }
 
 func adapt(input string) ([]byte, []caddyconfig.Warning, error) {

@@ -165,8 +165,19 @@ func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
 	if err := syntax.Strings(&p.handler.AllowIPs)(d); err != nil {
 		return err
 	}
-	_, err := parseRanges(p.handler.AllowIPs, nil)
-	return syntax.At(d, err)
+	for _, text := range p.handler.AllowIPs {
+		if strings.Contains(text, "{") { // known when the configuration loads
+			continue
+		}
+		ranges, err := splitRanges([]string{text})
+		if err == nil {
+			_, err = parseRanges(ranges, nil)
+		}
+		if err != nil {
+			return syntax.At(d, err)
+		}
+	}
+	return nil
 }
 
 func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,7 +51,10 @@ type Handler struct {
 
 	logger       *zap.Logger
 	app          *App
+	server       *caddyhttp.Server // which has the source; nil where nothing says which
 	providerName string
+	secrets      []string   // of the configuration
+	external     []*url.URL // at which the provider knows the source
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
@@ -63,6 +68,8 @@ type Handler struct {
 	window       time.Duration
 	copies       copies
 	requests     requestCounters
+	legacy       bool                    // a weaker scheme is asked for
+	untrusted    *atomic.Pointer[string] // the last peer that may be a proxy nobody named
 }
 
 // Dedup says how duplicates are recognized.
@@ -118,7 +125,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.app, h.logger = app.(*App), ctx.Logger()
+	h.app = app.(*App)
+	h.logger = h.app.secrets.maskLog(ctx.Logger())
 	if err := h.provisionProvider(ctx); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
@@ -135,7 +143,8 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName = inlineName(h.ProviderRaw)
+	h.providerName, h.legacy, h.untrusted = inlineName(h.ProviderRaw), isLegacy(h.ProviderRaw), new(atomic.Pointer[string])
+	h.secrets, h.external = secretsIn(h.ProviderRaw), externalURLs(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
@@ -193,10 +202,16 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.provisionEnrollment(); err != nil {
 		return err
 	}
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if err := h.checkServer(); err != nil {
+		return err
+	}
 	for _, route := range h.Routes {
-		if err := route.provision(ctx, server, h.Source); err != nil {
+		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
+		}
+		if chain, ok := route.transport.(*chain); ok {
+			h.quiet(ctx, chain.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)

@@ -114,7 +114,10 @@ func (c requestCounters) match(position int) {
 }
 
 // observer counts and logs what the engine reports.
-type observer struct{ logger *zap.Logger }
+type observer struct {
+	logger *zap.Logger
+	mask   func(string) string // hides secrets in what goes elsewhere
+}
 
 func (observer) Attempted(source, route string, outcome queue.Outcome, took time.Duration) {
 	metrics.attempts.WithLabelValues(source, route, string(outcome)).Inc()
