@@ -111,7 +111,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.app, h.logger = app.(*App), ctx.Logger()
-	if err := h.provisionProvider(ctx); err != nil {
+	if err := h.provisionProvider(provider.WithDir(ctx, h.app.dir())); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
 	if err := h.provisionSource(ctx); err != nil {
@@ -269,6 +269,10 @@ func (h *Handler) check(p provider.Provider) error {
 		return errors.New("dedup takes a window and a number of entries that are greater than zero")
 	case h.Dedup != nil && h.Dedup.Off && (h.Dedup.Window != 0 || h.Dedup.Entries != 0):
 		return errors.New("dedup is either off or has a window")
+	}
+	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {
+		return fmt.Errorf("its provider signs for all of its customers alike, so anybody could send; say what is yours, in the provider block: %s; "+
+			"or accept webhooks from anybody, with the line insecure_unverified", b.Anybodys())
 	}
 	if provider.CheckerOf(p) != nil && len(h.Routes) == 0 {
 		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")
