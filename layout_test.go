@@ -21,6 +21,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		syntax   = self + "/module/internal/syntax"
 		durable  = self + "/module/internal/durable"
 		share    = self + "/module/internal/share"
+		public   = self + "/module/internal/public"
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
 		scheme   = provider + "/scheme"
@@ -34,7 +35,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, queue, disk, rules, payload}
+	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, public, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -44,9 +45,9 @@ func TestImportsRunOneWay(t *testing.T) {
 		{root, append([]string{operate, module}, leaves...), nil},
 		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
-		{presets, []string{provider, scheme, template, syntax, payload}, []string{caddyHTTP}},
-		{provider, []string{scheme, template, syntax, payload}, []string{caddyHTTP}},
-		{scheme, []string{template, syntax, payload}, []string{caddyHTTP}},
+		{presets, []string{provider, scheme, template, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{provider, []string{scheme, template, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{scheme, []string{template, syntax, durable, share, public, payload}, []string{caddyHTTP}},
 		{template, []string{payload}, []string{caddy}},
 		{queue, nil, []string{caddyHTTP}},
 		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
@@ -56,6 +57,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{syntax, nil, []string{caddyHTTP}},
 		{durable, nil, []string{caddy}},
 		{share, nil, []string{caddy, "net/http"}},
+		{public, nil, []string{caddy}},
 		{rules, []string{payload}, []string{caddy, "net/http"}},
 		{payload, nil, []string{caddy, "net/http", expr}},
 	} {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/public"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -72,8 +73,8 @@ func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, reply *p
 // the configuration names their host. The provider's preset says where such a URL may
 // lead, so no redirect is followed.
 var (
-	publicVisitor = httpclient.Public()
-	visitor       = &http.Client{CheckRedirect: httpclient.NoRedirect}
+	publicVisitor = public.Client()
+	visitor       = &http.Client{CheckRedirect: public.NoRedirect}
 )
 
 // visitTime is how long a visit may take.

@@ -286,7 +286,8 @@ func (h *Handshake) takes(challenge string) bool {
 // pins reports whether the pattern begins with the very scheme and host of a URL,
 // and not with something that several hosts match.
 func (h *Handshake) pins(target string) bool {
-	scheme, rest, found := strings.Cut(strings.ReplaceAll(h.Pattern, `\.`, "."), "://")
+	pattern := strings.TrimPrefix(strings.ReplaceAll(h.Pattern, `\.`, "."), "^")
+	scheme, rest, found := strings.Cut(pattern, "://")
 	host, _, slash := strings.Cut(rest, "/")
 	return found && slash && strings.HasPrefix(target, scheme+"://"+host+"/")
 }

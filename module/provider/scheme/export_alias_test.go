@@ -2,6 +2,8 @@ package scheme
 
 // What the tests of other packages of this directory see.
 const FetchBurst = fetchBurst
+const MaxAddresses = maxAddresses
+const StrangersBurst = strangersBurst
 const KeyLife = keyLife
 const MaxCertificateURL = maxCertificateURL
 const MaxComponents = maxComponents
@@ -31,10 +33,11 @@ var CheckStrength = checkStrength
 var CheckTime = checkTime
 var EbayAlgorithm = ebayAlgorithm
 var ErrManyKeys = errManyKeys
+var IsSNS = isSNS
+var SNSNames = snsNames
 var HashText = hashText
 var IsPayPal = isPayPal
 var JWTAlgorithms = jwtAlgorithms
-var NewKeyCache = newKeyCache
 var ParseJWS = parseJWS
 var ParsePublicKeys = parsePublicKeys
 var RsaSHA1 = rsaSHA1

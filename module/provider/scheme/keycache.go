@@ -11,7 +11,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/public"
 )
 
 // The times and sizes that bound the fetching of keys.
@@ -41,14 +41,14 @@ type keySource struct {
 }
 
 // publicClient fetches what requests name.
-var publicClient = httpclient.Public()
+var publicClient = public.Client()
 
 // client returns what makes the calls.
 func (s *keySource) client() *http.Client {
 	if s.namesURL {
 		return publicClient
 	}
-	return &http.Client{Transport: http.DefaultTransport, CheckRedirect: httpclient.NoRedirect}
+	return &http.Client{Transport: http.DefaultTransport, CheckRedirect: public.NoRedirect}
 }
 
 // keyCache keeps fetched keys by name: a URL, a key ID, or "" for a whole set, which

@@ -1,4 +1,4 @@
-package httpclient
+package public
 
 import (
 	"io"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestIsPublic(t *testing.T) {
+func TestIsAddress(t *testing.T) {
 	for text, want := range map[string]bool{
 		"8.8.8.8":                true,
 		"52.94.5.1":              true,
@@ -57,18 +57,18 @@ func TestIsPublic(t *testing.T) {
 		"4000::1":                false,
 		"2001:0:7f00:1::1":       false,
 	} {
-		if got := IsPublic(netip.MustParseAddr(text)); got != want {
+		if got := IsAddress(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
 }
 
-// TestPublicConnects has names and addresses lead to this machine: nobody is asked.
-func TestPublicConnects(t *testing.T) {
+// TestClientConnects has names and addresses lead to this machine: nobody is asked.
+func TestClientConnects(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
 	defer server.Close()
 	port := server.URL[strings.LastIndexByte(server.URL, ':'):]
-	client := Public()
+	client := Client()
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"} {
 		resp, err := client.Get("http://" + host + port)
 		if err == nil {
@@ -80,13 +80,13 @@ func TestPublicConnects(t *testing.T) {
 	}
 }
 
-// TestPublicBehindProxy has a proxy connect, wherever it is, but to no address that
+// TestClientBehindProxy has a proxy connect, wherever it is, but to no address that
 // stands in the URL and is not public.
-func TestPublicBehindProxy(t *testing.T) {
+func TestClientBehindProxy(t *testing.T) {
 	proxied := 0
-	client := Public()
+	client := Client()
 	client.Transport = &publicOnly{
-		direct: publicTransport.direct,
+		direct: shared.direct,
 		proxied: roundTripper(func(req *http.Request) (*http.Response, error) {
 			proxied++
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("")), Request: req}, nil
@@ -105,8 +105,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestPublicFollowsNoRedirect(t *testing.T) {
-	client := Public()
+func TestClientFollowsNoRedirect(t *testing.T) {
+	client := Client()
 	asked := 0
 	client.Transport = roundTripper(func(req *http.Request) (*http.Response, error) {
 		asked++

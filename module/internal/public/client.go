@@ -1,4 +1,5 @@
-package httpclient
+// Package public fetches what strangers name, from nowhere but the Internet.
+package public
 
 import (
 	"fmt"
@@ -9,32 +10,38 @@ import (
 	"time"
 )
 
-// Public returns a client for URLs that strangers name. The client connects to
+// Client returns a client for URLs that strangers name. The client connects to
 // public addresses only, which is checked when the name is resolved, and follows no
 // redirect. Where the environment names a proxy, the proxy resolves the name and
 // connects: then only addresses that stand in the URL itself can be refused.
-func Public() *http.Client {
-	return &http.Client{Transport: publicTransport, CheckRedirect: NoRedirect}
+func Client() *http.Client {
+	return &http.Client{Transport: shared, CheckRedirect: NoRedirect}
 }
 
 // NoRedirect has a client take a redirect for the answer. A redirect would lead
 // away from the host that is trusted.
 func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// publicOnly is the transport of Public.
+// publicOnly is the transport of Client.
 type publicOnly struct {
 	direct  http.RoundTripper
 	proxied http.RoundTripper
 	proxy   func(*http.Request) bool // whether a proxy is to connect
 }
 
-var publicTransport = &publicOnly{
+var shared = &publicOnly{
 	direct:  newTransport(&net.Dialer{Timeout: 10 * time.Second, Control: controlPublic}),
-	proxied: withProxy(newTransport(&net.Dialer{Timeout: 10 * time.Second})),
+	proxied: throughProxy(),
 	proxy: func(req *http.Request) bool {
 		proxy, err := http.ProxyFromEnvironment(req)
 		return proxy != nil || err != nil // which proxied reports
 	},
+}
+
+func throughProxy() *http.Transport {
+	t := newTransport(&net.Dialer{Timeout: 10 * time.Second})
+	t.Proxy = http.ProxyFromEnvironment
+	return t
 }
 
 func newTransport(dialer *net.Dialer) *http.Transport {
@@ -48,14 +55,9 @@ func newTransport(dialer *net.Dialer) *http.Transport {
 	}
 }
 
-func withProxy(t *http.Transport) *http.Transport {
-	t.Proxy = http.ProxyFromEnvironment
-	return t
-}
-
 // RoundTrip implements http.RoundTripper.
 func (t *publicOnly) RoundTrip(req *http.Request) (*http.Response, error) {
-	if ip, err := netip.ParseAddr(req.URL.Hostname()); err == nil && !IsPublic(ip) {
+	if ip, err := netip.ParseAddr(req.URL.Hostname()); err == nil && !IsAddress(ip) {
 		if req.Body != nil {
 			req.Body.Close()
 		}
@@ -74,7 +76,7 @@ func controlPublic(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("%s is no address", address)
 	}
-	if !IsPublic(to.Addr()) {
+	if !IsAddress(to.Addr()) {
 		return notPublic(to.Addr())
 	}
 	return nil
@@ -107,9 +109,9 @@ func prefixes(texts ...string) (list []netip.Prefix) {
 	return list
 }
 
-// IsPublic reports whether an address is one on the Internet. An IPv4 address that
+// IsAddress reports whether an IP address is one on the Internet. An IPv4 address that
 // is written as an IPv6 one, mapped or behind NAT64, counts as what it is.
-func IsPublic(ip netip.Addr) bool {
+func IsAddress(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if nat64.Contains(ip) {
 		bytes := ip.As16()
