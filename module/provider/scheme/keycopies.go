@@ -56,8 +56,9 @@ func (c *Credentials) keysFrom(source *keySource) *keyCache {
 	return cache
 }
 
-// keptKeys are the keys of a cache as they lie on disk: those that have verified a
-// request, so that no stranger can have anything written.
+// keptKeys are the keys of a cache as they lie on disk: the set that the
+// configuration names, or the keys that have verified a request. No stranger can
+// have anything written.
 type keptKeys struct {
 	From string    `json:"from"`
 	Keys []keptKey `json:"keys"` // those that were used last come last
