@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -78,6 +79,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := a.answer
 	a.mu.Unlock()
 	if answer != nil {
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		answer(w, r)
 	}
 }

@@ -105,3 +105,46 @@ func TestRules(t *testing.T) {
 		t.Errorf("%d events are unrouted, want 2", n)
 	}
 }
+
+// A rule that would take more work than one event may cost does not hold, and the
+// event is kept; small rules hold nevertheless.
+func TestRulesBeyondTheirBudget(t *testing.T) {
+	t.Parallel()
+	const greedy = "`any(body.items, any(body.items, # == -1))`"
+	app := newApp(t, nil)
+	to := " {\nto " + app.address + "\n}\n"
+	g := start(t, "{$HTTPS} {\n"+
+		"webhook_gateway /hook {\nprovider iusign secret\nroute greedy "+greedy+to+"route plain `event == \"plain\"`"+to+"otherwise"+to+"}\n"+
+		"webhook_gateway /strict {\nsource strict\nprovider iusign secret\nroute greedy "+greedy+to+"}\n}\n")
+	items := "[" + strings.Repeat("1,", 50_000) + "1]"
+	for _, test := range []struct {
+		source, path, body, state string
+		want                      []string
+	}{
+		{"iusign", "/hook", `{"event":"plain","items":` + items + `}`, "routed", []string{"plain"}},
+		{"iusign", "/hook", `{"event":"other","items":` + items + `}`, "routed", []string{"otherwise"}},
+		{"iusign", "/hook", `{"event":"few","items":[1,-1]}`, "routed", []string{"greedy"}},
+		{"strict", "/strict", `{"event":"other","items":` + items + `}`, "unrouted", nil},
+	} {
+		header := http.Header{"X-Iusign-Signature": {hmacHex("secret", []byte(test.body))}, "Content-Type": {"application/json"}}
+		if status, _ := g.post(test.path, header, []byte(test.body)); status != http.StatusOK {
+			t.Fatalf("answer %d to %.30s, want 200", status, test.body)
+		}
+		event := g.events(url.Values{"source": {test.source}})[0]
+		var routes []string
+		for _, d := range event.Deliveries {
+			routes = append(routes, d.Route)
+		}
+		if event.State != test.state || !slices.Equal(routes, test.want) {
+			t.Errorf("%.30s is %s, for %v; want %s, for %v", test.body, event.State, routes, test.state, test.want)
+		}
+	}
+	for source, want := range map[string]float64{"iusign": 2, "strict": 1} {
+		if n := g.metric(fmt.Sprintf(`caddy_webhook_gateway_rule_errors_total{route="greedy",source=%q}`, source)); n != want {
+			t.Errorf("%v errors of rules are counted for %s, want %v", n, source, want)
+		}
+	}
+	if log := g.log.String(); !strings.Contains(log, "the budget of work for the rules of one event is used up") {
+		t.Error("the log does not name the budget")
+	}
+}

@@ -34,6 +34,7 @@ func auditServers(servers map[string]*caddyhttp.Server) (findings []Finding) {
 			if !seen[h.Source] { // a site with two addresses has the source twice
 				seen[h.Source] = true
 				findings = append(findings, auditSiting(h, at)...)
+				findings = append(findings, auditHolding(h)...)
 			}
 		})
 	}
@@ -67,6 +68,17 @@ func auditSiting(h *Handler, at siting) (findings []Finding) {
 			"a webhook for another host is answered 200 and lost", "leave the host out of the site's address"})
 	}
 	return findings
+}
+
+// auditHolding looks for a source that stores what anybody posts, until a call has told
+// whether it is genuine.
+func auditHolding(h *Handler) []Finding {
+	if h.checker == nil || h.guarded || h.profile.HasToken {
+		return nil
+	}
+	return []Finding{{h.Source,
+		"events are held until a call has checked them, and anybody can post some that take places and calls",
+		"add allow_ips or allow_ips_from to the source, or a token line to its provider block"}}
 }
 
 // checkPlaces refuses two sources in one place: the second of them would never get

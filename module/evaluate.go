@@ -68,10 +68,12 @@ var errOffline = errors.New("this proof cannot be checked offline")
 // client's address and connection are not looked at.
 func (h *Handler) Evaluate(r *http.Request, content []byte, options EvaluateOptions) *Evaluation {
 	hook, err := h.receiveAgain(r, content, options)
+	if hook != nil {
+		defer hook.free()
+	}
 	if err != nil {
 		return h.invalid(hook, err)
 	}
-	defer hook.free()
 	if options.Genuine {
 		return h.valid(hook)
 	}
@@ -94,7 +96,8 @@ func (h *Handler) Evaluate(r *http.Request, content []byte, options EvaluateOpti
 	return e
 }
 
-// receiveAgain does what receive does, with a request whose body is read already.
+// receiveAgain does what receive does, with a request whose body is read already. With
+// a refusal of the provider it returns the webhook as well, to be diagnosed.
 func (h *Handler) receiveAgain(r *http.Request, content []byte, options EvaluateOptions) (hook *webhook, err error) {
 	if options.Genuine {
 		hook = webhooks.Get().(*webhook)
@@ -102,15 +105,19 @@ func (h *Handler) receiveAgain(r *http.Request, content []byte, options Evaluate
 	} else {
 		r = r.WithContext(r.Context()) // a copy
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
-		if hook, err = h.receive(nil, r); err != nil {
+		if hook, err = h.receive(nil, r); err != nil && !errors.As(err, new(provider.Refusal)) {
 			return nil, err
 		}
+	}
+	if hook == nil {
+		hook = webhooks.Get().(*webhook)
+		h.describe(hook, r, content, options.At)
 	}
 	hook.received, hook.offline = options.At, !options.Calls
 	hook.proof.Public = publicURL(r)
 	hook.proof.Public.Scheme = "https"
 	hook.proof.Called(options.Public)
-	return hook, nil
+	return hook, err
 }
 
 // vouched has the provider's API check the proof.

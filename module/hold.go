@@ -22,7 +22,7 @@ func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) 
 	case verdict.Finding == queue.Genuine:
 		return accepted, nil
 	}
-	h.logger.Warn("webhook held: its proof could not be checked", zap.String("source", h.Source),
+	h.logger.Warn("webhook held: its proof is not checked yet", zap.String("source", h.Source),
 		zap.Stringer("event", event.ID), zap.String("reason", verdict.Reason))
 	return held, nil
 }
@@ -46,7 +46,10 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 	if verdict.Outcome == provider.Genuine {
 		h.requests.match(verdict.Matched)
 	}
-	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
+	return queue.Verdict{
+		Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason,
+		Overloaded: verdict.Overloaded, RetryAfter: verdict.RetryAfter,
+	}
 }
 
 // RouteEvent names the routes that take a stored event.

@@ -79,7 +79,7 @@ func (h *Handler) text(value *rules.Value, hook *webhook) (string, error) {
 // found.
 func (h *Handler) unidentified(what string, err error) {
 	metrics.unidentified.WithLabelValues(h.Source, what).Inc()
-	if entry := h.logger.Check(zap.DebugLevel, "not found in webhook"); entry != nil {
+	if entry := h.logger.Check(levelOf(err), "not found in webhook"); entry != nil {
 		entry.Write(zap.String("source", h.Source), zap.String("what", what), zap.Error(err))
 	}
 }

@@ -52,7 +52,7 @@ func (r *Route) keyOf(view *rules.View) string {
 	switch {
 	case err != nil || key == "":
 		metrics.unordered.WithLabelValues(r.source, r.Name).Inc()
-		if entry := r.logger.Check(zap.DebugLevel, "no key to order a delivery by"); entry != nil {
+		if entry := r.logger.Check(levelOf(err), "no key to order a delivery by"); entry != nil {
 			entry.Write(zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
 		}
 		return ""

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -294,4 +295,13 @@ func (r *Route) ruleFailed(err error) {
 	metrics.ruleErrors.WithLabelValues(r.source, r.Name).Inc()
 	r.logger.Warn("rule failed, so its route does not take the event",
 		zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
+}
+
+// levelOf is the level at which to log that an expression yields nothing: a warning
+// if it wanted more work than one event may cost.
+func levelOf(err error) zapcore.Level {
+	if errors.Is(err, rules.ErrBudget) {
+		return zap.WarnLevel
+	}
+	return zap.DebugLevel
 }

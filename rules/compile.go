@@ -8,8 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/optimizer"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 )
@@ -19,6 +23,9 @@ const (
 	maxExpression = 64 << 10
 
 	maxMessage = 200
+
+	// What expr says where an expression makes more than a million elements.
+	memoryExceeded = "memory budget exceeded"
 )
 
 // names are the names of an expression and their types.
@@ -41,7 +48,7 @@ var names = types.Map{
 // Compile compiles a rule. It must be boolean, or of a type that only the
 // body tells.
 func Compile(expression string) (*Rule, error) {
-	program, err := compile(expression, names, expr.AsBool())
+	program, err := compile(expression, names, reflect.Bool)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +70,7 @@ func CompileValue(expression string) (*Value, error) {
 }
 
 func compileValue(expression string, known types.Map) (*Value, error) {
-	program, err := compile(expression, known)
+	program, err := compile(expression, known, reflect.Invalid)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +81,8 @@ func compileValue(expression string, known types.Map) (*Value, error) {
 	return &Value{expression, program}, nil
 }
 
-func compile(expression string, known types.Map, options ...expr.Option) (program *vm.Program, err error) {
+// compile does what expr.Compile does, and lets the meter in between.
+func compile(expression string, known types.Map, result reflect.Kind) (program *vm.Program, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("compiling: %v", r)
@@ -83,11 +91,28 @@ func compile(expression string, known types.Map, options ...expr.Option) (progra
 	if len(expression) > maxExpression {
 		return nil, fmt.Errorf("expression is longer than %d bytes", maxExpression)
 	}
-	p := newPatcher(known)
-	program, err = expr.Compile(expression, append(options, expr.Env(known), expr.Patch(p))...)
+	p, m := newPatcher(known), new(meter)
+	config := conf.New(known)
+	config.Visitors = []ast.Visitor{p}
+	config.Expect, config.ExpectAny = result, true
+	tree, err := checker.ParseCheck(expression, config)
 	if err == nil && p.err != nil {
-		err = p.err.Bind(file.NewSource(expression))
+		err = p.err.Bind(tree.Source)
 	}
+	if err == nil {
+		err = optimizer.Optimize(&tree.Node, config)
+		if at := (*file.Error)(nil); errors.As(err, &at) {
+			err = at.Bind(tree.Source)
+		}
+	}
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	if ast.Walk(&tree.Node, m); m.err != nil {
+		return nil, oneLine(m.err.Bind(tree.Source))
+	}
+	config.WithEnv(map[string]any{}) // which is what a View has: names are looked up without reflection
+	program, err = compiler.Compile(tree, config)
 	return program, oneLine(err)
 }
 
@@ -105,5 +130,12 @@ func oneLine(err error) error {
 	if len(message) > maxMessage {
 		message = strings.ToValidUTF8(message[:maxMessage], "") + "..."
 	}
-	return errors.New(strings.Join(strings.Fields(message), " ") + where)
+	message = strings.Join(strings.Fields(message), " ") + where
+	switch {
+	case errors.Is(err, ErrBudget):
+		return fmt.Errorf("%w%s", ErrBudget, where)
+	case strings.HasPrefix(message, memoryExceeded):
+		return fmt.Errorf("%w: %s", ErrBudget, message)
+	}
+	return errors.New(message)
 }

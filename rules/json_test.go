@@ -140,7 +140,7 @@ func run(program *vm.Program, document string) (any, error) {
 func compare(t *testing.T, expression string, documents ...string) {
 	t.Helper()
 	plain, plainErr := expr.Compile(expression, expr.Env(names))
-	lazy, lazyErr := compile(expression, names)
+	lazy, lazyErr := compile(expression, names, reflect.Invalid)
 	if (plainErr == nil) != (lazyErr == nil) {
 		t.Fatalf("%s\n got %v\nwant %v", expression, lazyErr, plainErr)
 	}
@@ -230,7 +230,7 @@ func TestDecodingIsBounded(t *testing.T) {
 
 func mustCompile(t *testing.T, expression string) *vm.Program {
 	t.Helper()
-	program, err := compile(expression, names)
+	program, err := compile(expression, names, reflect.Invalid)
 	if err != nil {
 		t.Fatal(err)
 	}

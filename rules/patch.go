@@ -151,11 +151,16 @@ var stringType = reflect.TypeFor[string]()
 // load is the call that fetches an operand; typ is nil if only the webhook
 // tells its type.
 func load(op *operand, typ reflect.Type) *ast.CallNode {
-	callee := &ast.IdentifierNode{Value: getter}
-	callee.SetType(reflect.TypeFor[func(any) any]())
-	call := &ast.CallNode{Callee: callee, Arguments: []ast.Node{&ast.ConstantNode{Value: op}}}
+	call := callOf(getter, reflect.TypeFor[func(any) any](), &ast.ConstantNode{Value: op})
 	if typ != nil {
 		call.SetType(typ)
 	}
 	return call
+}
+
+// callOf is a call of one of the View's own functions.
+func callOf(name string, typ reflect.Type, arguments ...ast.Node) *ast.CallNode {
+	callee := &ast.IdentifierNode{Value: name}
+	callee.SetType(typ)
+	return &ast.CallNode{Callee: callee, Arguments: arguments}
 }

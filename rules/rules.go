@@ -9,6 +9,17 @@
 // to it: a rule on event alone never looks at the body, and body.type is
 // looked up in the raw JSON without decoding the rest. A View remembers what
 // has been fetched, so that the next expression gets it for free.
+//
+// All expressions on one View share a budget of 20 million steps and 64 MiB. A
+// step is what takes five nanoseconds or less: to evaluate a part of a predicate
+// for one element, or to read a few bytes of a string. A loop costs its elements
+// times the parts of its predicate, and is counted before it begins; so is every
+// operator and builtin whose cost depends on the webhook. The bytes are those of
+// the strings, lists and maps that expressions make. Not counted are the parsing
+// of the webhook, which has bounds of its own, and what costs the same for any
+// webhook outside of loops. Where more is wanted, ErrBudget is the result; from
+// then on each expression may cost 10 thousand steps. A pattern
+// of matches must be a constant.
 package rules
 
 import (
@@ -26,7 +37,8 @@ type Rule struct {
 }
 
 // Match tells whether the rule holds. A rule that fails while it runs, say on
-// a member of a field that is not there, does not hold, and the error says why.
+// a member of a field that is not there, does not hold, and the error says why:
+// it is ErrBudget if the rule wanted more work than was left.
 func (r *Rule) Match(v *View) (bool, error) {
 	result, err := v.run(r.program)
 	if err != nil {

@@ -39,6 +39,8 @@ type View struct {
 	found map[operandID]any
 	env   map[string]any
 	vm    vm.VM
+
+	budget budget
 }
 
 var views = sync.Pool{New: func() any {
@@ -46,22 +48,32 @@ var views = sync.Pool{New: func() any {
 	v.env = map[string]any{
 		getter:   v.get,
 		"header": func(name string) string { return v.in.header(textproto.CanonicalMIMEHeaderKey(name)) },
+
+		looper: v.budget.loop, texter: v.budget.text, ranger: v.budget.ranged, adder: v.budget.add, equaler: v.budget.equal,
+		finder: v.budget.in, matcher: v.budget.matches, uniquer: v.budget.uniq, caller1: v.budget.call1, caller: v.budget.call,
 	}
 	return v
 }}
 
+// maxKeptStack is how long a stack may be that the next View gets.
+const maxKeptStack = 1 << 10
+
 // NewView prepares in for expressions. Free the View after use.
 func NewView(in *Input) *View {
 	v := views.Get().(*View)
-	v.in = in
+	v.in, v.budget = in, newBudget()
 	return v
 }
 
 // Free gives the View back. Neither it nor a copy may be used afterwards.
 func (v *View) Free() {
 	stack := v.vm.Stack[:cap(v.vm.Stack)]
+	if len(stack) > maxKeptStack {
+		stack = nil
+	}
 	clear(stack)
 	v.vm = vm.VM{Stack: stack[:0]}
+	v.budget = budget{}
 	clear(v.found)
 	v.body.json.Reset()
 	v.in, v.body = nil, document{json: v.body.json}
@@ -83,6 +95,7 @@ func (v *View) run(program *vm.Program) (result any, err error) {
 			err = fmt.Errorf("evaluating: %v", r)
 		}
 	}()
+	v.budget.begin()
 	result, err = v.vm.Run(program, v.env)
 	if err != nil {
 		return nil, oneLine(err)

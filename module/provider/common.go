@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Common is what can be configured for every provider.
+// Common are the options that every provider has.
 type Common struct {
 	// The secrets that the provider may sign with; any may match, which allows
 	// rotation. Placeholders such as {env.X} and {file./run/secrets/x} are
@@ -86,8 +86,8 @@ func (c *Common) checkTolerance(carriesTime bool) error {
 	return nil
 }
 
-// verifyToken checks the guarding token, if there is one. It matches for the
-// time being: the provider's own secrets come after it.
+// verifyToken checks the guarding token, if there is one. It sets Matched, which the
+// provider's own proof overwrites.
 func (c *Common) verifyToken(r *template.Request, now time.Time) error {
 	if c.Token == nil {
 		return nil
@@ -102,11 +102,12 @@ func (c *Common) stripToken(r *template.Request) {
 	}
 }
 
-// guard tells a profile what the guarding token means for it.
+// guard adds the secrets and the header of the guarding token to a profile.
 func (c *Common) guard(p *Profile) {
 	if c.Token == nil {
 		return
 	}
+	p.HasToken = true
 	p.Secrets = c.Token.Traits().Keys
 	p.SecretHeaders = append(p.SecretHeaders, c.Token.Traits().SecretHeaders...)
 }

@@ -102,8 +102,8 @@ func (c *Custom) Checks() bool { return c.checks() }
 // Publishes implements Provider.
 func (c *Custom) Publishes() bool { return c.Ranges != nil }
 
-// Resigns implements Resigner. A token of its own stays where it is, or was
-// cut from the URL.
+// Resigns implements Resigner. A guarding token is no part of the proof: it stays
+// where it is, or was cut from the URL.
 func (c *Custom) Resigns() bool { return c.resigns(&c.Keys) }
 
 // SignerWith implements Resigner.

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
-// Definition says how a provider sends webhooks and how it proves them. It is
-// what presets and the custom provider are made of.
+// Definition says how a provider sends webhooks and how it proves them. Presets and
+// the custom provider consist of a definition.
 type Definition struct {
 	// The ways in which the provider proves that it sent a request.
 	Proofs []Proof `json:"proofs,omitempty"`
@@ -77,9 +77,9 @@ type Answer struct {
 	Refused int `json:"refused,omitempty"`
 }
 
-// with returns a copy in which each {option.name} has its value; one that is a
-// whole element of a list has its list. What the definition does not share with
-// the copy, Provision may change.
+// with returns a copy in which each {option.name} has its value. A list that has
+// {option.name} as an element gets all values of the option instead. Provision may
+// change the copy, which shares nothing with the definition.
 func (d *Definition) with(values map[string]string, lists map[string][]string) (*Definition, error) {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -218,8 +218,8 @@ func (d *Definition) checkHandshakes() error {
 	return nil
 }
 
-// covers reports whether every HMAC covers the body as it is, or the field of a form
-// that is held against the challenges.
+// covers reports whether every HMAC covers the whole body, or the field of a form
+// that is checked against the challenges.
 func (d *Definition) covers(field string) bool {
 	whole := "{body}"
 	if field != "" {
@@ -230,7 +230,7 @@ func (d *Definition) covers(field string) bool {
 	})
 }
 
-// newProfile returns what the gateway must know about the provider.
+// newProfile returns the profile that the definition gives.
 func (d *Definition) newProfile() Profile {
 	p := Profile{
 		Methods:       d.Methods,

@@ -31,7 +31,7 @@ func (b *block) proof(p *provider.Proof) {
 	case p.Traits().UsesKeys:
 		b.keyed(p)
 	case p.Token != nil:
-		fmt.Fprintf(b, "token %s %s {\n", p.Token.In, p.Token.Name)
+		fmt.Fprintf(b, "token %s {\n", p.Token.From)
 		b.line("prefix", p.Token.Prefix)
 		b.line("encoding", p.Token.Encoding)
 	case p.Digest != nil:
@@ -44,8 +44,8 @@ func (b *block) proof(p *provider.Proof) {
 	}
 	b.line("secret", p.Secrets...)
 	b.line("secret_prefix", p.SecretPrefix)
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		b.line("when", place, p.When[place])
+	for _, c := range p.When {
+		b.line("when", append([]string{c.Of}, c.Is...)...)
 	}
 	b.WriteString("}\n")
 }
@@ -97,7 +97,7 @@ func (b *block) keyed(p *provider.Proof) {
 }
 
 func (b *block) signature(s *scheme.Signature) {
-	b.line("header", s.Header)
+	b.line("from", s.From)
 	b.line("value", s.Value...)
 	b.line("encoding", s.Encoding)
 	b.line("signed", s.Signed)
@@ -106,8 +106,7 @@ func (b *block) signature(s *scheme.Signature) {
 
 func (b *block) jwt(j *scheme.JWT) {
 	fmt.Fprintf(b, "jwt %s {\n", strings.Join(j.Algorithms, " "))
-	b.line("header", j.Header)
-	b.line("field", j.Field)
+	b.line("from", j.From)
 	b.line("key", j.Key)
 	b.line("issuer", j.Issuer)
 	b.line("audience", j.Audience)
@@ -126,7 +125,6 @@ func (b *block) jwt(j *scheme.JWT) {
 
 func (b *block) hmac(h *scheme.HMAC) {
 	b.WriteString(h.Hash + " {\n")
-	b.line("header", h.Header)
 	b.line("from", h.From)
 	b.line("value", h.Value...)
 	b.line("separators", h.Separators)
@@ -141,8 +139,6 @@ func (b *block) timestamp(t *template.Timestamp) {
 	if t != nil {
 		where := []string{"value"}
 		switch {
-		case t.Header != "":
-			where = []string{"header", t.Header}
 		case t.From != "":
 			where = []string{"from", t.From}
 		}
@@ -204,17 +200,17 @@ func (b *block) custom(d *provider.Definition) {
 }
 
 func (b *block) handshake(h *provider.Handshake) {
-	fmt.Fprintf(b, "handshake %s %s %s {\n", h.Kind, h.Challenge.In, h.Challenge.Name)
+	fmt.Fprintf(b, "handshake %s %s {\n", h.Kind, h.Challenge)
 	b.line("method", h.Method)
 	for _, c := range h.When {
-		b.line("when", append([]string{c.In, c.Name}, c.Values...)...)
+		b.line("when", append([]string{c.Of}, c.Is...)...)
 	}
 	b.line("encrypted", h.Encrypted)
 	b.line("pattern", h.Pattern)
 	for i := range h.Expect {
 		c := &h.Expect[i]
 		c.Optional = false // which only options can be
-		b.line("expect", append([]string{c.In, c.Name}, c.Values...)...)
+		b.line("expect", append([]string{c.Of}, c.Is...)...)
 	}
 	if h.Refuse != 0 {
 		b.line("refuse", fmt.Sprint(h.Refuse))
@@ -302,7 +298,7 @@ func asJSON(t *testing.T, v any) string {
 func TestOptions(t *testing.T) {
 	p := provider.Preset{
 		Definition: provider.Definition{Proofs: []provider.Proof{{
-			HMAC:    &scheme.HMAC{Header: "X", Value: []string{"{option.key}|{signature}"}},
+			HMAC:    &scheme.HMAC{From: "{header.X}", Value: []string{"{option.key}|{signature}"}},
 			Secrets: []string{"{option.ids}"},
 		}}},
 		Options: []provider.Option{{Name: "key"}, {Name: "ids", Several: true}},
@@ -317,7 +313,7 @@ func TestOptions(t *testing.T) {
 	if p.Proofs[0].HMAC.Value[0] != "{option.key}|{signature}" {
 		t.Error("the preset itself was changed")
 	}
-	if d, err = p.Fill(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(scheme.Given(d.Proofs[0].Secrets)) != 0 {
+	if d, err = p.Fill(map[string]string{"key": "", "ids": ""}, nil); err != nil || len(scheme.NonEmpty(d.Proofs[0].Secrets)) != 0 {
 		t.Errorf("%v, and %d secrets of an option that is not given", err, len(d.Proofs[0].Secrets))
 	}
 }
@@ -330,7 +326,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	preset := provider.Preset{
 		Name: "acme", Title: "Acme",
 		Definition: provider.Definition{Proofs: []provider.Proof{{
-			HMAC: &scheme.HMAC{Header: "X-{option.name}", Hash: "{option.hash}"},
+			HMAC: &scheme.HMAC{From: "{header.X-{option.name}}", Hash: "{option.hash}"},
 		}}},
 		Options: []provider.Option{
 			{Name: "name", Required: true},

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Description says for people what is known about a provider.
+// Description describes a provider for people.
 type Description struct {
 	Name       string   `json:"name"`
 	Title      string   `json:"title"`
@@ -29,7 +29,7 @@ type Description struct {
 	Confidence string   `json:"confidence"`
 }
 
-// Descriptions returns those of all providers but custom, by name.
+// Descriptions returns the descriptions of all presets, by name.
 func Descriptions() []Description {
 	var all []Description
 	for _, p := range presets {

@@ -1,11 +1,11 @@
 package provider
 
 import (
+	"time"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
-
-import "time"
 
 // What the tests of package provider_test see, which know the presets besides.
 
@@ -21,8 +21,6 @@ var CiphersOf = ciphersOf
 var DecryptCBC = decryptCBC
 var ErrNoSecret = errNoSecret
 var ErrNotEnrolled = errNotEnrolled
-
-const MaxHandshake = maxHandshake
 
 var Reflectable = reflectable
 

@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Handshaker is a Provider that asks an endpoint something before it sends
-// webhooks there: whether it is there, or meant to be.
+// Handshaker is a Provider that asks an endpoint a question before it sends webhooks
+// there: whether the endpoint exists, or expects them.
 type Handshaker interface {
 	Provider
 
@@ -28,7 +28,8 @@ type Handshaker interface {
 	Handshake(r *template.Request, now time.Time) (*Reply, error)
 }
 
-// Reply is what a handshake is answered, once what it asks for is done.
+// Reply is the answer to a handshake. The gateway sends it after it has kept Secret
+// and fetched Visit.
 type Reply struct {
 	Status int
 	Header http.Header
@@ -72,12 +73,14 @@ type Handshake struct {
 	// What a request must have to be this handshake.
 	When []Condition `json:"when,omitempty"`
 
-	// The field of a JSON body that may hold the whole body encrypted: AES-256-CBC
-	// whose key is the SHA-256 of a secret, in base64, behind its initial vector.
+	// The template that may give the whole body encrypted, such as {json.encrypt}:
+	// AES-256-CBC whose key is the SHA-256 of a secret, in base64, behind its initial
+	// vector.
 	Encrypted string `json:"encrypted,omitempty"`
 
-	// Where the challenge stands. A request without one is not this handshake.
-	Challenge template.Place `json:"challenge,omitzero"`
+	// The template that gives the challenge, such as {query.challenge} or {json.token}.
+	// A request without a challenge is not this handshake.
+	Challenge string `json:"challenge,omitempty"`
 
 	// What the whole challenge must look like, as a regular expression. It is
 	// never more than 1000 printable ASCII characters.
@@ -114,8 +117,10 @@ type Handshake struct {
 	// of strings.
 	JSON string `json:"json,omitempty"`
 
-	pattern *regexp.Regexp
-	ciphers []cipher.Block // of the secrets
+	challenge template.Template
+	encrypted template.Template
+	pattern   *regexp.Regexp
+	ciphers   []cipher.Block // of the secrets
 }
 
 var (
@@ -131,7 +136,7 @@ const (
 	Signable = `[A-Za-z0-9_=+/-]{1,256}`
 
 	// The largest body that a handshake has.
-	maxHandshake = 64 << 10
+	MaxHandshake = 64 << 10
 )
 
 // provision checks the handshake and takes the provider's secrets.
@@ -163,10 +168,13 @@ func (h *Handshake) provision(secrets []string) (err error) {
 }
 
 func (h *Handshake) defaults() {
-	body := func(c Condition) bool { return c.InBody() }
+	asked := []string{h.Challenge}
+	for _, c := range slices.Concat(h.When, h.Expect) {
+		asked = append(asked, c.Of)
+	}
 	switch {
 	case h.Method != "":
-	case h.Challenge.InBody() || slices.ContainsFunc(h.When, body) || slices.ContainsFunc(h.Expect, body):
+	case template.Mentions(asked, "json", "form", "body"):
 		h.Method = http.MethodPost
 	default:
 		h.Method = http.MethodGet
@@ -185,7 +193,6 @@ func (h *Handshake) defaults() {
 	h.Pattern = cmp.Or(h.Pattern, printable)
 	h.Status = cmp.Or(h.Status, http.StatusOK)
 	h.Refuse = cmp.Or(h.Refuse, http.StatusForbidden)
-	h.Challenge.Canonicalize()
 }
 
 // check holds the parts against each other.
@@ -193,9 +200,9 @@ func (h *Handshake) check() error {
 	switch {
 	case !slices.Contains(handshakeKinds, h.Kind):
 		return fmt.Errorf("unknown kind %q: want %s", h.Kind, strings.Join(handshakeKinds, ", "))
-	case h.Kind == "probe" && h.Challenge != template.Place{}:
+	case h.Kind == "probe" && h.Challenge != "":
 		return errors.New("probe has no challenge; the kind that sends one back is echo")
-	case h.Kind != "probe" && h.Challenge == template.Place{}:
+	case h.Kind != "probe" && h.Challenge == "":
 		return fmt.Errorf("%s needs the place of its challenge: header, query, form or body, and a name", h.Kind)
 	case h.Kind == "probe" && h.Method == http.MethodPost && len(h.When) == 0:
 		return errors.New("probe with POST needs a line: when header|query|form|body <name> [<value>...]; otherwise each webhook would be one")
@@ -211,18 +218,20 @@ func (h *Handshake) check() error {
 		return fmt.Errorf("a handshake is refused with a status from 400 to 499, not %d", h.Refuse)
 	}
 	for _, c := range slices.Concat(h.When, h.Expect) {
-		if err := c.Place.Check(); err != nil {
+		if err := c.compileOf(); err != nil {
 			return err
 		}
+	}
+	var err error
+	if h.challenge, err = parseAsked(h.Challenge); err != nil {
+		return err
+	}
+	if h.encrypted, err = parseAsked(h.Encrypted); err != nil {
+		return err
 	}
 	for name := range h.Header {
 		if textproto.TrimString(name) != name || name == "" {
 			return fmt.Errorf("%q is no name of a header", name)
-		}
-	}
-	if h.Kind != "probe" {
-		if err := h.Challenge.Check(); err != nil {
-			return err
 		}
 	}
 	if _, err := h.compile(); err != nil {
@@ -241,18 +250,28 @@ func (h *Handshake) compile() (*regexp.Regexp, error) {
 
 // asks reports whether a request is this handshake, and returns the challenge.
 func (h *Handshake) asks(r *template.Request) (challenge string, ok bool) {
-	if r.Method != h.Method || len(r.Body) > maxHandshake {
+	if r.Method != h.Method || len(r.Body) > MaxHandshake {
 		return "", false
 	}
 	for i := range h.When {
-		if h.When[i].ruledOut(r.Body) || !h.When[i].holds(r) {
+		if h.When[i].ruledOut(r) {
+			return "", false
+		}
+	}
+	if !h.challenge.MayHold(r) {
+		return "", false
+	}
+	e := template.NewOwnEnv(r)
+	defer e.Free()
+	for i := range h.When {
+		if !h.When[i].holds(e) {
 			return "", false
 		}
 	}
 	if h.Kind == "probe" {
 		return "", true
 	}
-	challenge, _ = h.Challenge.Find(r)
+	challenge = h.challenge.Text(e)
 	return challenge, challenge != ""
 }
 
@@ -261,8 +280,10 @@ func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error
 	if h.Kind != "probe" && !h.takes(challenge) {
 		return nil, Denial{scheme.Malformed, http.StatusBadRequest, h.Bare}
 	}
+	e := template.NewOwnEnv(r)
+	defer e.Free()
 	for i := range h.Expect {
-		if !h.Expect[i].holds(r) {
+		if !h.Expect[i].holds(e) {
 			return nil, Denial{scheme.Wrong, h.Refuse, h.Bare}
 		}
 	}
@@ -277,7 +298,7 @@ func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error
 	return a, nil
 }
 
-// takes reports whether a challenge looks as it must.
+// takes reports whether a challenge matches the pattern.
 func (h *Handshake) takes(challenge string) bool {
 	return h.pattern.MatchString(challenge) && reflectable.MatchString(challenge) &&
 		(h.Kind != "hmac" || unforgeable.MatchString(challenge))
@@ -297,7 +318,7 @@ type verifier interface {
 	Verify(r *template.Request, now time.Time) error
 }
 
-// handshakes are all those of one provider.
+// handshakes are the handshakes of one provider.
 type handshakes struct {
 	list    []Handshake
 	methods []string      // of webhooks
@@ -308,7 +329,7 @@ type handshakes struct {
 // those of its webhooks.
 func provisionHandshakes(d *Definition, guard *scheme.Token, secrets, methods []string) (handshakes, error) {
 	own := handshakes{list: d.Handshakes, methods: methods}
-	if guard != nil && guard.In != "header" { // it is part of the URL that the provider knows
+	if guard != nil && guard.Headers() == nil { // it is part of the URL that the provider knows
 		own.guard = guard
 	}
 	for i := range own.list {
@@ -317,6 +338,12 @@ func provisionHandshakes(d *Definition, guard *scheme.Token, secrets, methods []
 		}
 	}
 	return own, nil
+}
+
+// greet reports whether a request with a method of webhooks may be a handshake that
+// nothing proves.
+func (hs *handshakes) greet() bool {
+	return slices.ContainsFunc(hs.list, func(h Handshake) bool { return h.Signed != "always" && slices.Contains(hs.methods, h.Method) })
 }
 
 // answer answers the first handshake that a request is, and refuses a webhook
@@ -344,7 +371,7 @@ func (hs *handshakes) answer(p verifier, r *template.Request, now time.Time) (*R
 	return nil, nil
 }
 
-// prove checks what proves that the provider sent a handshake.
+// prove checks the proof of a handshake.
 func (hs *handshakes) prove(h *Handshake, p verifier, r *template.Request, now time.Time) error {
 	if hs.guard != nil {
 		if err := hs.guard.Verify(r, now); err != nil {
@@ -357,7 +384,7 @@ func (hs *handshakes) prove(h *Handshake, p verifier, r *template.Request, now t
 	err := p.Verify(r, now)
 	var refusal scheme.Refusal
 	switch {
-	case err == nil, err == scheme.Missing && h.Signed == "present":
+	case err == nil, errors.Is(err, scheme.Missing) && h.Signed == "present":
 		return nil
 	case h.Bare && errors.As(err, &refusal):
 		return Denial{refusal, http.StatusUnauthorized, true}
@@ -369,8 +396,8 @@ func (h *Handshake) describe() string {
 	own := *h
 	own.defaults()
 	text := fmt.Sprintf("%s by %s", own.Kind, own.Method)
-	if own.Challenge != (template.Place{}) {
-		text += fmt.Sprintf(", challenge in %s %s", own.Challenge.In, own.Challenge.Name)
+	if own.Challenge != "" {
+		text += ", challenge in " + template.Words(own.Challenge)
 	}
 	switch own.Signed {
 	case "always":

@@ -13,12 +13,14 @@ import (
 
 // readHandshake reads a handshake of the custom provider. Syntax:
 //
-//	handshake <kind> [header|query|form|body <name>] {
+//	handshake <kind> [header|query|form|body <name>|<template>] {
 //		method    GET|HEAD|POST|PUT|OPTIONS
-//		encrypted <field>
+//		encrypted <field>|<template>
 //		when      header|query|form|body <name> [<value>...]
+//		when      <template> [<value>...]
 //		pattern   <regular expression>
 //		expect    header|query|form|body <name> [<value>...]
+//		expect    <template> [<value>...]
 //		refuse    <status>
 //		bare
 //		signed    always|present
@@ -35,16 +37,20 @@ import (
 func readHandshake(to *[]Handshake) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		var h Handshake
+		const usage = "handshake wants a kind (%s) and, but for probe, where its challenge stands: header, query, form or body, and a name"
 		args := d.RemainingArgs()
-		switch len(args) {
-		case 3:
-			h.Challenge = template.Place{In: args[1], Name: args[2]}
-			fallthrough
-		case 1:
-			h.Kind = args[0]
-		default:
-			return d.Errf("handshake wants a kind (%s) and, but for probe, where its challenge stands: header, query, form or body, and a name",
-				strings.Join(handshakeKinds, ", "))
+		if len(args) == 0 {
+			return d.Errf(usage, strings.Join(handshakeKinds, ", "))
+		}
+		h.Kind = args[0]
+		if len(args) > 1 {
+			of, rest, err := readOf(args[1:])
+			if err == nil && (of == "" || len(rest) > 0) {
+				return d.Errf(usage, strings.Join(handshakeKinds, ", "))
+			}
+			if h.Challenge = of; err != nil {
+				return syntax.At(d, err)
+			}
 		}
 		if err := syntax.Block(d, h.readers(), "when", "expect", "header"); err != nil {
 			return err
@@ -60,7 +66,7 @@ func (h *Handshake) readers() syntax.Options {
 	options := syntax.Options{
 		"method":    syntax.OneOf(&h.Method, "GET", "HEAD", "POST", "PUT", "OPTIONS"),
 		"when":      readCondition(&h.When),
-		"encrypted": syntax.String(&h.Encrypted),
+		"encrypted": h.readEncrypted,
 		"pattern":   syntax.String(&h.Pattern),
 		"expect":    readCondition(&h.Expect),
 		"refuse":    readHandshakeStatus(&h.Refuse),
@@ -103,15 +109,16 @@ func readTemplate(to *string) func(*caddyfile.Dispenser) error {
 	}
 }
 
-func readCondition(to *[]Condition) func(*caddyfile.Dispenser) error {
-	return func(d *caddyfile.Dispenser) error {
-		args := d.RemainingArgs()
-		if len(args) < 2 {
-			return d.ArgErr()
-		}
-		*to = append(*to, Condition{Place: template.Place{In: args[0], Name: args[1]}, Values: args[2:]})
-		return nil
+// readEncrypted reads the field of a JSON body, or the template, that may give the
+// whole body encrypted.
+func (h *Handshake) readEncrypted(d *caddyfile.Dispenser) error {
+	if err := syntax.String(&h.Encrypted)(d); err != nil {
+		return err
 	}
+	if !strings.HasPrefix(h.Encrypted, "{") {
+		h.Encrypted = template.Of("json", h.Encrypted)
+	}
+	return nil
 }
 
 // readHandshakeStatus reads a status; which ones are good is checked with the rest.

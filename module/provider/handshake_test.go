@@ -55,7 +55,7 @@ func (v *handshakeVector) provider(t *testing.T) provider.Provider {
 		}}
 	case "xero", "line", "twitch", "slack", "aws_sns":
 		return proven{verify: func(r *template.Request) bool {
-			return r.HeaderValue("X-Signature") == providertest.MacHex(v.Secret, string(r.Body))
+			return r.HeaderValue("X-Signature") == providertest.MACHex(v.Secret, string(r.Body))
 		}}
 	case "zoom":
 		return providertest.MustParse(t, "zoom "+v.Secret)
@@ -93,7 +93,7 @@ const sharedSecret = "s3cret-0123456789"
 func TestHandshakes(t *testing.T) {
 	crc := hmac.New(sha256.New, []byte(sharedSecret))
 	crc.Write([]byte("9b4507b3-9040-4669-9ca3-6b94edb50553"))
-	signed := func(body string) []string { return []string{"X-Signature: " + providertest.MacHex(sharedSecret, body)} }
+	signed := func(body string) []string { return []string{"X-Signature: " + providertest.MACHex(sharedSecret, body)} }
 	form := "Content-Type: application/x-www-form-urlencoded"
 	sns := `{"Type":"SubscriptionConfirmation","TopicArn":"arn:1","SubscribeURL":"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=2"}`
 	for _, c := range []handshakeCase{
@@ -213,7 +213,7 @@ func TestSignsNoEventForStrangers(t *testing.T) {
 			t.Errorf("%s: %+v, %v", challenge, answer, err)
 		}
 		// The signature that is given away is no good for an event.
-		event := providertest.Hook(challenge, "X-Sig: "+providertest.MacHex("s", challenge))
+		event := providertest.Hook(challenge, "X-Sig: "+providertest.MACHex("s", challenge))
 		if _, err := p.Handshake(event, providertest.Now); (err == scheme.Wrong) != want {
 			t.Errorf("%s as an event: %v", challenge, err)
 		}
@@ -346,7 +346,7 @@ func TestConfirmAnywhere(t *testing.T) {
 	} {
 		p := providertest.MustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake confirm body url {\nsigned always\npattern `"+test.pattern+"`\n}\n}")
 		r := providertest.Hook(`{"url":"` + test.target + `"}`)
-		r.Header["X-Sig"] = []string{providertest.MacHex("s", string(r.Body))}
+		r.Header["X-Sig"] = []string{providertest.MACHex("s", string(r.Body))}
 		answer, err := p.(provider.Handshaker).Handshake(r, providertest.Now)
 		if err != nil || answer == nil || answer.Visit != test.target {
 			t.Errorf("%s: %+v, %v", test.target, answer, err)
@@ -369,7 +369,7 @@ func TestEnrolledProofKeepsItsNeeds(t *testing.T) {
 	r := providertest.Hook("{}")
 	r.RawQuery = "a=1&t=" + delivered
 	r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hook", RawQuery: r.RawQuery}
-	r.Header["X-Sig"] = []string{providertest.MacHex(delivered, r.Public.String()+"{}")}
+	r.Header["X-Sig"] = []string{providertest.MACHex(delivered, r.Public.String()+"{}")}
 	if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 		t.Errorf("before enrolment: %v", err)
 	}
@@ -395,7 +395,7 @@ func TestEnroll(t *testing.T) {
 		if !p.Enrolls() || !p.Proves() {
 			t.Errorf("%s enrolls nothing", config)
 		}
-		r := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MacHex(delivered, "{}"))
+		r := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MACHex(delivered, "{}"))
 		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 			t.Errorf("%s: before enrolment: %v", config, err)
 		}
@@ -411,7 +411,7 @@ func TestEnroll(t *testing.T) {
 		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 			t.Errorf("%s: after its removal: %v", config, err)
 		}
-		own := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MacHex("configured", "{}"))
+		own := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MACHex("configured", "{}"))
 		if err := p.Verify(own, providertest.Now); (err == nil) != (config == "asana configured") {
 			t.Errorf("%s: the configured one: %v", config, err)
 		}

@@ -38,11 +38,11 @@ func TestHostileChallenges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		places := challengePlaces(&hs, v.Request(t))
+		places := challengePlaces(t, &hs, v.Request(t))
 		for what, challenge := range hostileChallenges {
 			r := v.Request(t)
 			for _, place := range places {
-				setChallenge(t, &place, r, challenge)
+				setChallenge(t, place, r, challenge)
 				changed++
 			}
 			answer, err := hs.Answer(anybody, r, providertest.Now)
@@ -57,7 +57,7 @@ func TestHostileChallenges(t *testing.T) {
 		}
 		twice, doubled := v.Request(t), false
 		for _, place := range places {
-			doubled = doubleChallenge(&place, twice) || doubled
+			doubled = doubleChallenge(place, twice) || doubled
 		}
 		if answer, err := hs.Answer(anybody, twice, providertest.Now); doubled && err == nil && answer != nil && len(places) == 1 {
 			t.Errorf("%s: two challenges: answered %q", v.ID, answer.Body)
@@ -69,44 +69,51 @@ func TestHostileChallenges(t *testing.T) {
 }
 
 // challengePlaces are where a request has a challenge.
-func challengePlaces(hs *provider.Handshakes, r *template.Request) (places []template.Place) {
-	for i := range hs.List() {
-		place := hs.List()[i].Challenge
-		if place == (template.Place{}) {
+func challengePlaces(t *testing.T, hs *provider.Handshakes, r *template.Request) (places []template.Template) {
+	t.Helper()
+	for _, h := range hs.List() {
+		if h.Challenge == "" {
 			continue
 		}
-		if text, _ := place.Find(r); text != "" {
+		place, err := template.Parse(h.Challenge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := template.NewOwnEnv(r)
+		if place.Text(e) != "" {
 			places = append(places, place)
 		}
+		e.Free()
 	}
 	return places
 }
 
 // setChallenge puts a challenge in place of the one that is there.
-func setChallenge(t *testing.T, p *template.Place, r *template.Request, challenge string) {
+func setChallenge(t *testing.T, place template.Template, r *template.Request, challenge string) {
 	t.Helper()
-	switch p.In {
+	switch part, name := place.Place(); part {
 	case "header":
-		r.Header[p.Name] = []string{challenge}
+		r.Header[name] = []string{challenge}
 	case "query":
 		query, err := url.ParseQuery(r.RawQuery)
 		if err != nil {
 			t.Fatal(err)
 		}
-		query.Set(p.Name, challenge)
+		query.Set(name, challenge)
 		r.RawQuery = query.Encode()
-	case "body":
-		r.Body = providertest.SetJSONText(r.Body, p.Name, challenge)
+	case "json":
+		r.Body = providertest.SetJSONText(r.Body, name, challenge)
 	}
 }
 
 // doubleChallenge adds another challenge, except in JSON.
-func doubleChallenge(p *template.Place, r *template.Request) bool {
-	switch p.In {
+func doubleChallenge(place template.Template, r *template.Request) bool {
+	part, name := place.Place()
+	switch part {
 	case "header":
-		r.Header[p.Name] = append(r.Header[p.Name], "another")
+		r.Header[name] = append(r.Header[name], "another")
 	case "query":
-		r.RawQuery += "&" + url.QueryEscape(p.Name) + "=another"
+		r.RawQuery += "&" + url.QueryEscape(name) + "=another"
 	}
-	return p.In != "body"
+	return part != "json"
 }

@@ -157,7 +157,7 @@ func TestCase(t *testing.T) {
 	for _, g := range providertest.GenuineRequests(t) {
 		for _, p := range g.Provider.(*provider.Known).Counting() {
 			h := p.HMAC
-			if h == nil || h.Header == "" || p.VerifyAlone(g.Make(), g.At) != nil {
+			if h == nil || h.Headers() == nil || p.VerifyAlone(g.Make(), g.At) != nil {
 				continue
 			}
 			signature := ""
@@ -254,8 +254,8 @@ func TestNoSecret(t *testing.T) {
 				continue // another test's concern
 			}
 			text := p.Name + " " + secret
-			if _, block, ok := strings.Cut(config, "{\n"); ok {
-				text += " {\n" + block
+			if _, rest, ok := strings.Cut(config, "{\n"); ok {
+				text += " {\n" + rest
 			}
 			if _, err := providertest.Parse(text); err == nil {
 				t.Errorf("loads: %s", text)

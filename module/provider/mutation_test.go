@@ -136,8 +136,8 @@ func signedMutations(r *template.Request, signed string, at *template.Timestamp,
 			name := cmp.Or(text, "added")
 			add("another query", func(r *template.Request) { r.Public.RawQuery += "&" + name + "=1" })
 		case "timestamp":
-			if at.Header != "" {
-				add("another time", func(r *template.Request) { shift(r, textproto.CanonicalMIMEHeaderKey(at.Header)) })
+			if at.Header() != "" {
+				add("another time", func(r *template.Request) { shift(r, at.Header()) })
 			}
 		case "json":
 			path := text

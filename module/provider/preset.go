@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
-// Preset is what is known about a provider, as data.
+// Preset describes a known provider, as data.
 type Preset struct {
 	Name, Title, Category string
 	// Source says where the facts come from, Confidence how sure they are:
@@ -35,7 +35,7 @@ type Preset struct {
 	files fs.FS // with its samples
 }
 
-// presets are those that are registered, in the order in which they were.
+// presets are the registered presets, in the order of their registration.
 var presets []*Preset
 
 // Register makes presets known, and each of them a Caddy module. In files lie
@@ -162,7 +162,7 @@ func (p *Preset) with(values map[string]string, secrets []string) (*Definition, 
 	return p.Definition.with(values, lists)
 }
 
-// check holds the configuration against what the preset is made of.
+// check checks the configuration against the options and proofs of the preset.
 func (k *Known) check() error {
 	p, secret := k.preset, len(k.Secrets) > 0
 	switch {
@@ -221,7 +221,7 @@ func (k *Known) Anybodys() string {
 // Checks implements Checker.
 func (k *Known) Checks() bool { return k.preset.checks() }
 
-// SampleValues returns what fills the gaps of samples: the values of the options.
+// SampleValues implements SampleFiller: the values of the options fill the gaps.
 func (k *Known) SampleValues() map[string]string {
 	values, _ := k.resolveOptions() // which Provision has resolved before
 	return values

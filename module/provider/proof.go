@@ -3,10 +3,8 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +15,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Proof is one way in which a provider proves that it sent a request. Exactly
-// one scheme says how.
+// Proof is a way in which a provider proves that it sent a request. A proof has
+// exactly one scheme.
 type Proof struct {
 	// An HMAC, made with the secrets.
 	HMAC *scheme.HMAC `json:"hmac,omitempty"`
@@ -63,19 +61,17 @@ type Proof struct {
 	// What the provider's secrets for this proof begin with. Default: anything.
 	SecretPrefix string `json:"secret_prefix,omitempty"`
 
-	// The requests that are proved in this way: those in which each of these
-	// templates, such as {header.X-Version}, gives the same text as the other one.
-	When map[string]string `json:"when,omitempty"`
+	// What a request must have to be proved in this way.
+	When []Condition `json:"when,omitempty"`
 
 	scheme    scheme.Scheme
 	external  *url.URL
-	positions []int // of the secrets, among all that are configured
-	when      [][2]template.Template
+	positions []int    // of the secrets, among all that are configured
 	own       []string // the headers in which no other proof stands
 }
 
-// schemeNames are the names of the schemes, which are the fields of a proof, each
-// with the index of its field.
+// schemeNames are the indexes of the fields of a proof that are schemes, by the
+// names of the schemes.
 var schemeNames = func() map[string]int {
 	names := make(map[string]int)
 	proof := reflect.TypeFor[Proof]()
@@ -96,7 +92,8 @@ func newProof(name string) *Proof {
 	return p
 }
 
-// only returns the scheme of the proof and its name, if there is exactly one.
+// only returns the scheme of the proof and its name. ok is false if there is none,
+// or more than one.
 func (p *Proof) only() (name string, s scheme.Scheme, ok bool) {
 	value := reflect.ValueOf(p).Elem()
 	for each, i := range schemeNames {
@@ -117,7 +114,7 @@ func (p *Proof) checks() bool {
 	return ok
 }
 
-// traits returns those of the proof's scheme. A proof without one has none.
+// traits returns the traits of the scheme; none if the proof has no scheme.
 func (p *Proof) traits() scheme.Traits {
 	_, s, ok := p.only()
 	if !ok {
@@ -126,7 +123,7 @@ func (p *Proof) traits() scheme.Traits {
 	return s.Traits()
 }
 
-// compile checks what can be told without secrets.
+// compile checks everything that needs no secrets.
 func (p *Proof) compile() error {
 	_, s, ok := p.only()
 	if !ok {
@@ -139,20 +136,17 @@ func (p *Proof) compile() error {
 	if err := p.scheme.Compile(); err != nil {
 		return err
 	}
-	p.when = nil
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		pair, err := template.ParseAll([]string{place, p.When[place]})
-		if err != nil {
+	for i := range p.When {
+		if err := p.When[i].compileTemplates(); err != nil {
 			return fmt.Errorf("when: %v", err)
 		}
-		p.when = append(p.when, [2]template.Template(pair))
 	}
 	return nil
 }
 
-// provision gives the scheme the secrets that are its own, or those of the
-// provider, and reports whether the proof counts. own is the number of secrets and
-// keys that proofs before it had for themselves.
+// provision gives the proof's own secrets, or those of the provider, to the scheme.
+// counts is false for a proof without any. own counts the secrets and keys that
+// belong to one proof only.
 func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err error) {
 	mine, traits := c.resolved, p.scheme.Traits()
 	mine.Secrets, p.positions, p.external = nil, nil, c.resolved.External
@@ -168,7 +162,7 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 		return true, p.scheme.Provision(&mine)
 	}
 	if p.Secrets != nil && !c.oneSecret {
-		if mine.Secrets, err = scheme.Resolve("secret", scheme.Given(p.Secrets)); err != nil {
+		if mine.Secrets, err = scheme.Resolve("secret", scheme.NonEmpty(p.Secrets)); err != nil {
 			return false, err
 		}
 		for range mine.Secrets {
@@ -193,30 +187,30 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 	return true, p.scheme.Provision(&mine)
 }
 
-// complete tells a profile what Verify asks of a request.
+// complete adds the needs of the proof to a profile.
 func (p *Proof) complete(profile *Profile) {
 	traits := p.scheme.Traits()
 	profile.Secrets = max(profile.Secrets, traits.Keys)
 	profile.SignsID = profile.SignsID || traits.SignsID
 	profile.SignsURL = profile.SignsURL || traits.SignsURL
 	profile.SecretHeaders = append(profile.SecretHeaders, traits.SecretHeaders...)
-	for _, pair := range p.when {
-		for _, t := range pair {
+	for i := range p.When {
+		for _, t := range append(p.When[i].templates, p.When[i].of) {
 			profile.SignsID = profile.SignsID || t.Has("id")
 			profile.SignsURL = profile.SignsURL || t.Has(template.URLPlaceholders...)
 		}
 	}
 }
 
-// applies reports whether a request is one that is proved in this way.
+// applies reports whether a request meets the conditions of the proof.
 func (p *Proof) applies(r *template.Request) bool {
-	if p.when == nil {
+	if len(p.When) == 0 {
 		return true
 	}
 	e := template.NewEnv(r, p.external)
 	defer e.Free()
-	for _, pair := range p.when {
-		if pair[0].Text(e) != pair[1].Text(e) {
+	for i := range p.When {
+		if !p.When[i].holds(e) {
 			return false
 		}
 	}
@@ -237,13 +231,26 @@ func (p *Proof) verify(r *template.Request, now time.Time) error {
 	return nil
 }
 
-// sign makes the proof, and sets the headers that tell when it counts.
+// screen refuses a request that cannot be proved in this way whatever its body is.
+func (p *Proof) screen(r *template.Request, now time.Time) error {
+	for i := range p.When {
+		if p.When[i].readsBody() {
+			return nil
+		}
+	}
+	if !p.applies(r) {
+		return scheme.Missing
+	}
+	return p.scheme.Screen(r, now)
+}
+
+// sign makes the proof, and sets the headers that its conditions ask for.
 func (p *Proof) sign(r *template.Request, now time.Time) error {
 	e := template.NewEnv(r, p.external)
 	defer e.Free()
-	for _, pair := range p.when {
-		if place := pair[0]; place.IsHeader() {
-			if err := e.Put(place, pair[1].Text(e)); err != nil {
+	for i := range p.When {
+		if c := &p.When[i]; c.of.Header() != "" && len(c.templates) > 0 {
+			if err := e.Put(c.of, c.templates[0].Text(e)); err != nil {
 				return err
 			}
 		}
@@ -251,27 +258,26 @@ func (p *Proof) sign(r *template.Request, now time.Time) error {
 	return p.scheme.Sign(r, now)
 }
 
-// offered reports whether a request has something in a header of this proof
-// alone, whatever it is.
+// offered reports whether a request has a header in which no other proof stands.
 func (p *Proof) offered(r *template.Request) bool { return scheme.AnyHeader(r, p.own) }
 
 // made reports whether a request seems to hold the proof.
 func (p *Proof) made(r *template.Request) bool { return p.applies(r) && p.scheme.Holds(r) }
 
-// describe says what the proof is.
+// describe describes the proof.
 func (p *Proof) describe() string {
 	_, s, ok := p.only()
 	if !ok {
 		return ""
 	}
 	text := s.Describe()
-	for _, place := range slices.Sorted(maps.Keys(p.When)) {
-		text += fmt.Sprintf(", where %s is %q", place, p.When[place])
+	for i := range p.When {
+		text += ", where " + p.When[i].describe()
 	}
 	return text
 }
 
-// reading tells what the proof reads in a request.
+// reading returns the findings of the proof in a request.
 func (p *Proof) reading(r *template.Request, now time.Time) scheme.Reading {
 	x := scheme.Reading{Proof: p.describe()}
 	if !p.applies(r) {
@@ -283,10 +289,10 @@ func (p *Proof) reading(r *template.Request, now time.Time) scheme.Reading {
 	return x
 }
 
-// notMade is said of a proof that only other requests have.
+// notMade is the refusal of a proof whose conditions a request does not meet.
 const notMade = "not made for requests like this one"
 
-// options returns the readers of what every proof has.
+// options returns the readers of the subdirectives that every proof has.
 func (p *Proof) options() syntax.Options {
 	return syntax.Options{
 		"secret":        syntax.Strings(&p.Secrets),
@@ -295,17 +301,17 @@ func (p *Proof) options() syntax.Options {
 	}
 }
 
+// readWhen reads a condition whose texts are templates.
 func (p *Proof) readWhen(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) != 2 {
+	if err := readCondition(&p.When)(d); err != nil {
+		return err
+	}
+	c := &p.When[len(p.When)-1]
+	if len(c.Is) == 0 {
 		return d.Err("when takes two templates that must give the same text, as in: when {header.X-Version} v2")
 	}
-	if _, err := template.ParseAll(args); err != nil {
-		return syntax.At(d, err)
+	for i, text := range c.Is {
+		c.Is[i] = template.Short(text)
 	}
-	if p.When == nil {
-		p.When = make(map[string]string)
-	}
-	p.When[template.Short(args[0])] = template.Short(args[1])
-	return nil
+	return syntax.At(d, (&Condition{Of: c.Of, Is: c.Is}).compileTemplates())
 }

@@ -103,6 +103,11 @@ type Verdict struct {
 	Finding Finding
 	Sent    bool   // the call may have reached the provider, though it is undecided
 	Reason  string // an operator reads it
+
+	// Overloaded says that the provider asks for fewer calls, and RetryAfter for how
+	// long none is to be made; 0 when it does not say.
+	Overloaded bool
+	RetryAfter time.Duration
 }
 
 // Observer is told what happens, for metrics and events. Its methods must return at

@@ -133,6 +133,7 @@ func (e *Engine) workBy(cfg *Config) {
 	e.mu.Unlock()
 	signal(e.poke)
 	e.fillDedup(snap)
+	e.fillRooms(snap)
 	signal(e.sweep)
 }
 

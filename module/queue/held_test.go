@@ -336,33 +336,3 @@ func TestHeldPanics(t *testing.T) {
 		}
 	})
 }
-
-func TestHeldIsBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := newSetup(t, new(backend))
-		s.checked(&api{answers: []queue.Verdict{unheard}}, new(app), "app")
-		var held, refused atomic.Int32
-		var all sync.WaitGroup
-		for range 50 {
-			all.Go(func() {
-				for range queue.MaxHeld/50 + 2 {
-					switch _, err := s.Hold(context.Background(), newEvent(t, "sign")); {
-					case err == nil:
-						held.Add(1)
-					case errors.Is(err, queue.ErrFull):
-						refused.Add(1)
-					default:
-						t.Error(err)
-					}
-				}
-			})
-		}
-		all.Wait()
-		stored := s.Usage().Events["sign"][queue.Held].Count
-		if stored > queue.MaxHeld || stored < queue.MaxHeld-50 || int64(held.Load()) != stored || refused.Load() == 0 {
-			t.Errorf("%d events stored, %d held, %d refused", stored, held.Load(), refused.Load())
-		}
-		// Events that are not held have their own limits.
-		s.append(newEvent(t, "sign", "app"))
-	})
-}

@@ -23,16 +23,14 @@ type snapshot struct {
 // sourceState is what an engine keeps of a source for as long as the engine lives.
 type sourceState struct {
 	reserved atomic.Int64 // bytes of events that are being appended
-	holding  holding
+	room     *waitingRoom
+	pausing  complaint // about calls that check held events
 	dedup    dedupWindow
 	evicting complaint
 }
 
-// holding counts held events that are being appended.
-type holding struct{ events, bytes atomic.Int64 }
-
-func (e *Engine) newSourceState(source string) *sourceState {
-	a := new(sourceState)
+func (e *Engine) newSourceState(source string, maxSize int64) *sourceState {
+	a := &sourceState{room: newWaitingRoom(e.timing, maxSize)}
 	a.dedup.evicted = func(enough int) {
 		snap := e.snapshot.Load()
 		snap.observer.Evicted(source, enough)
@@ -65,7 +63,7 @@ func (e *Engine) newSnapshot(cfg *Config) *snapshot {
 	}
 	for name, src := range cfg.Sources {
 		if snap.sourceStates[name] == nil {
-			snap.sourceStates[name] = e.newSourceState(name)
+			snap.sourceStates[name] = e.newSourceState(name, snap.maxSize)
 		}
 		snap.sourceStates[name].dedup.configure(src)
 		for route, r := range src.Routes {
@@ -74,7 +72,8 @@ func (e *Engine) newSnapshot(cfg *Config) *snapshot {
 			}
 		}
 		if src.Check != nil {
-			snap.addQueue(&routeQueue{RouteKey: RouteKey{Source: name}, source: src, limit: maxChecks})
+			snap.addQueue(&routeQueue{RouteKey: RouteKey{Source: name}, source: src})
+			snap.room(name).hurry()
 		}
 	}
 	return snap

@@ -14,7 +14,7 @@ var presetsBilling = []Preset{
 		Notes:      "Paddle's own check allows a signature to be 5 s old, and so does this one; set tolerance where a clock or a proxy needs more. Paddle Classic, which signs with RSA, is another scheme. The addresses are those of the live environment.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "Paddle-Signature",
+				From:   "{header.Paddle-Signature}",
 				Value:  []string{"ts={timestamp};h1={signature}"},
 				Signed: []string{"{timestamp}:{body}"},
 			}}},
@@ -43,7 +43,7 @@ var presetsBilling = []Preset{
 		Notes:      "For JSON webhooks. Those in XML are not signed.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Recurly-Signature",
+				From:      "{header.Recurly-Signature}",
 				Value:     []string{"{timestamp},{signature}"},
 				Signed:    []string{"{timestamp}.{body}"},
 				Timestamp: &Timestamp{Unit: "unix_ms"},
@@ -60,7 +60,7 @@ var presetsBilling = []Preset{
 		Source:     "https://docs.lemonsqueezy.com/help/webhooks",
 		Confidence: "secondary",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			Event:  `body.meta?.event_name ?? header("X-Event-Name")`,
 			// Whether meta.webhook_id is new in each webhook is not documented.
 			Horizon: 3 * minute,

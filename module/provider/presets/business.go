@@ -26,16 +26,16 @@ var presetsBusiness = []Preset{
 	},
 }
 
-var boxVersion = map[string]string{
-	"{header.Box-Signature-Version}":   "1",
-	"{header.Box-Signature-Algorithm}": "HmacSHA256",
+var boxVersion = []Condition{
+	is("{header.Box-Signature-Algorithm}", "HmacSHA256"),
+	is("{header.Box-Signature-Version}", "1"),
 }
 
 func boxHMAC(key string) *HMAC {
 	return &HMAC{
-		Header:    "Box-Signature-" + key,
+		From:      "{header.Box-Signature-" + key + "}",
 		Encoding:  "base64",
 		Signed:    []string{"{body}{timestamp}"},
-		Timestamp: &Timestamp{Header: "Box-Delivery-Timestamp", Unit: "rfc3339"},
+		Timestamp: &Timestamp{From: "{header.Box-Delivery-Timestamp}", Unit: "rfc3339"},
 	}
 }

@@ -8,8 +8,8 @@ var presetsCommerce = []Preset{
 		Notes:      "The secret is the app's client secret; webhooks that were made in the admin share one of their own.",
 		Definition: Definition{
 			Proofs: []Proof{ // newer deliveries spell their headers without X-
-				{HMAC: &HMAC{Header: "X-Shopify-Hmac-Sha256", Encoding: "base64"}},
-				{HMAC: &HMAC{Header: "Shopify-Hmac-Sha256", Encoding: "base64"}},
+				{HMAC: &HMAC{From: "{header.X-Shopify-Hmac-Sha256}", Encoding: "base64"}},
+				{HMAC: &HMAC{From: "{header.Shopify-Hmac-Sha256}", Encoding: "base64"}},
 			},
 			Need:    NeedFirst,
 			Event:   eitherHeader(`nil`, "X-Shopify-Topic", "Shopify-Topic"),
@@ -40,14 +40,14 @@ var presetsCommerce = []Preset{
 		Confidence: "code",
 		Notes:      "The shop sends each event once, and disables the webhook after more than five failures in a row. Topic and delivery ID stand in headers that are not signed.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-WC-Webhook-Signature", Encoding: "base64"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-WC-Webhook-Signature}", Encoding: "base64"}}},
 			Event:  `header("X-WC-Webhook-Topic")`,
 			// What a webhook sends within a second has the same delivery ID.
 			ID:           `header("X-WC-Webhook-Delivery-ID") != "" ? header("X-WC-Webhook-Delivery-ID") + "." + toJSON(body.id ?? body.arg) : nil`,
 			NeverRetries: true,
 			Handshakes: []Handshake{{
 				Kind: "probe", // and not signed
-				When: []Condition{is(Place{In: "form", Name: "webhook_id"})},
+				When: []Condition{is("{form.webhook_id}")},
 			}},
 		},
 	},
@@ -57,9 +57,9 @@ var presetsCommerce = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-Hmac-Signature",
-				Value:  []string{"hmac-sha256-hex={signature}"},
-				Key:    "{secret|nfkd}",
+				From:  "{header.X-Hmac-Signature}",
+				Value: []string{"hmac-sha256-hex={signature}"},
+				Key:   "{secret|nfkd}",
 			}}},
 			Event: `body.description`,
 			ID:    `body.id`,
@@ -71,12 +71,12 @@ var presetsCommerce = []Preset{
 		Confidence: "secondary",
 		Notes:      "One webhook carries several events; the event type is that of the first. Xero takes an answer with a body for a failure.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "X-Xero-Signature", Encoding: "base64"}}},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Xero-Signature}", Encoding: "base64"}}},
 			Event:   `body.events[0].eventCategory + "." + body.events[0].eventType`,
 			ID:      `body.lastEventSequence != nil ? string(body.firstEventSequence) + "-" + string(body.lastEventSequence) : nil`,
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{{
-				Kind: "probe", Signed: "always", Bare: true, When: []Condition{is(Place{In: "body", Name: "events"}, "[]")},
+				Kind: "probe", Signed: "always", Bare: true, When: []Condition{is("{json.events}", "[]")},
 			}},
 		},
 	},

@@ -7,17 +7,17 @@ var presetsCommunication = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "X-Slack-Signature",
+				From:      "{header.X-Slack-Signature}",
 				Value:     []string{"v0={signature}"},
 				Signed:    []string{"v0:{timestamp}:{body}"},
-				Timestamp: &Timestamp{Header: "X-Slack-Request-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-Slack-Request-Timestamp}"},
 			}}},
 			Event:   `body.event?.type ?? body.type ?? body.command`,
 			ID:      `body.event_id ?? body.trigger_id`,
 			Horizon: 6 * minute,
 			Handshakes: []Handshake{{
-				Kind: "echo", Signed: "present", Challenge: Place{In: "body", Name: "challenge"}, Pattern: `[A-Za-z0-9_.-]{1,256}`,
-				When: []Condition{is(Place{In: "body", Name: "type"}, "url_verification")},
+				Kind: "echo", Signed: "present", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
+				When: []Condition{is("{json.type}", "url_verification")},
 			}},
 		},
 		Tolerance: fiveMinutes,
@@ -27,7 +27,7 @@ var presetsCommunication = []Preset{
 		Source:     "https://core.telegram.org/bots/api#setwebhook",
 		Confidence: "secondary",
 		Definition: Definition{
-			Proofs: []Proof{{Token: &Token{In: "header", Name: "X-Telegram-Bot-Api-Secret-Token"}}},
+			Proofs: []Proof{{Token: &Token{From: "{header.X-Telegram-Bot-Api-Secret-Token}"}}},
 			Event:  `filter(keys(body), # != "update_id")[0]`,
 			ID:     `string(body.update_id)`,
 			Ranges: &Ranges{List: []string{"149.154.160.0/20", "91.108.4.0/22"}},
@@ -39,9 +39,9 @@ var presetsCommunication = []Preset{
 		Confidence: "docs",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Podium-Signature",
+				From:      "{header.Podium-Signature}",
 				Signed:    []string{"{timestamp}.{body}"},
-				Timestamp: &Timestamp{Header: "Podium-Timestamp", Unit: "unix_ms"},
+				Timestamp: &Timestamp{From: "{header.Podium-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event: `body.metadata.event_type`,
 		},
@@ -53,16 +53,16 @@ var presetsCommunication = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "X-Zm-Signature",
+				From:      "{header.X-Zm-Signature}",
 				Value:     []string{"v0={signature}"},
 				Signed:    []string{"v0:{timestamp}:{body}"},
-				Timestamp: &Timestamp{Header: "X-Zm-Request-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-Zm-Request-Timestamp}"},
 			}}},
 			Event:   `body.event`,
 			Horizon: 125 * minute,
 			Handshakes: []Handshake{{
-				Kind: "hmac", Signed: "always", Challenge: Place{In: "body", Name: "payload.plainToken"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
-				When: []Condition{is(Place{In: "body", Name: "event"}, "endpoint.url_validation")},
+				Kind: "hmac", Signed: "always", Challenge: "{json.payload.plainToken}", Pattern: `[A-Za-z0-9_-]{1,256}`,
+				When: []Condition{is("{json.event}", "endpoint.url_validation")},
 				JSON: `{"plainToken":"{challenge}","encryptedToken":"{digest}"}`,
 			}},
 		},
@@ -77,10 +77,10 @@ var presetsCommunication = []Preset{
 			Proofs: []Proof{
 				{
 					HMAC: twilioHMAC("{form|sort|unique|concat}"),
-					When: map[string]string{"{header.Content-Type|type}": "application/x-www-form-urlencoded"},
+					When: []Condition{is("{header.Content-Type|type}", "application/x-www-form-urlencoded")},
 				},
-				{HMAC: twilioHMAC(""), When: map[string]string{"{body}": ""}},
-				{HMAC: twilioHMAC(""), When: map[string]string{"{query.bodySHA256|lower}": "{body|sha256|hex}"}},
+				{HMAC: twilioHMAC(""), When: []Condition{is("{body}", "")}},
+				{HMAC: twilioHMAC(""), When: []Condition{is("{query.bodySHA256|lower}", "{body|sha256|hex}")}},
 			},
 			Need:    NeedFirst,
 			Event:   `body.EventType ?? body.SmsStatus ?? body.CallStatus`,
@@ -118,12 +118,12 @@ var presetsCommunication = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the app's. Facebook, Instagram, Messenger and WhatsApp send in this way.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Hub-Signature-256", Value: []string{"sha256={signature}"}}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.object`,
 			Handshakes: []Handshake{{
-				Kind: "echo", Challenge: Place{In: "query", Name: "hub.challenge"}, Pattern: `[A-Za-z0-9_.-]{1,256}`,
-				When:   []Condition{is(Place{In: "query", Name: "hub.mode"}, "subscribe")},
-				Expect: []Condition{is(Place{In: "query", Name: "hub.verify_token"}, "{option.verify_token}")},
+				Kind: "echo", Challenge: "{query.hub.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
+				When:   []Condition{is("{query.hub.mode}", "subscribe")},
+				Expect: []Condition{is("{query.hub.verify_token}", "{option.verify_token}")},
 			}},
 		},
 		Options: []Option{verifyToken},
@@ -135,7 +135,7 @@ var presetsCommunication = []Preset{
 func twilioHMAC(more string) *HMAC {
 	return &HMAC{
 		Hash:     "sha1",
-		Header:   "X-Twilio-Signature",
+		From:     "{header.X-Twilio-Signature}",
 		Encoding: "base64",
 		Signed:   []string{"{url}" + more, "{url|no_port}" + more, "{url|port}" + more},
 	}

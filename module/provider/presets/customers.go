@@ -14,18 +14,18 @@ var presetsCustomers = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
-					Header:    "X-HubSpot-Signature-v3",
+					From:      "{header.X-HubSpot-Signature-v3}",
 					Encoding:  "base64",
 					Signed:    []string{"{method}{url|unescape :/?@!$'()*,;}{body}{timestamp}"},
-					Timestamp: &Timestamp{Header: "X-HubSpot-Request-Timestamp", Unit: "unix_ms"},
+					Timestamp: &Timestamp{From: "{header.X-HubSpot-Request-Timestamp}", Unit: "unix_ms"},
 				}},
 				{
-					Digest: &Digest{HMAC: HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{method}{url}{body}"}}},
-					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v2"},
+					Digest: &Digest{HMAC: HMAC{From: "{header.X-HubSpot-Signature}", Signed: []string{"{secret}{method}{url}{body}"}}},
+					When:   []Condition{is("{header.X-HubSpot-Signature-Version}", "v2")},
 				},
 				{
-					Digest: &Digest{HMAC: HMAC{Header: "X-HubSpot-Signature", Signed: []string{"{secret}{body}"}}},
-					When:   map[string]string{"{header.X-HubSpot-Signature-Version}": "v1"},
+					Digest: &Digest{HMAC: HMAC{From: "{header.X-HubSpot-Signature}", Signed: []string{"{secret}{body}"}}},
+					When:   []Condition{is("{header.X-HubSpot-Signature-Version}", "v1")},
 				},
 			},
 			Need:  NeedFirst,
@@ -43,8 +43,8 @@ var presetsCustomers = []Preset{
 		Notes:      "One webhook may carry several events; the event type is that of the first. The delivery ID stands in a header that is not signed.",
 		Definition: Definition{
 			Proofs: []Proof{ // the older name is sent as well
-				{HMAC: &HMAC{Header: "Attio-Signature"}},
-				{HMAC: &HMAC{Header: "X-Attio-Signature"}},
+				{HMAC: &HMAC{From: "{header.Attio-Signature}"}},
+				{HMAC: &HMAC{From: "{header.X-Attio-Signature}"}},
 			},
 			Need:  NeedFirst,
 			Event: `body.events[0].event_type`,
@@ -57,7 +57,7 @@ var presetsCustomers = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the app's client secret.",
 		Definition: Definition{
-			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Hub-Signature", Hash: "sha1", Value: []string{"sha1={signature}"}}}},
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature}", Hash: "sha1", Value: []string{"sha1={signature}"}}}},
 			Event:      `body.topic`,
 			ID:         `body.id`,
 			Horizon:    2 * minute,
@@ -72,10 +72,10 @@ var presetsCustomers = []Preset{
 			"and an event type only if that has a field type.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "X-Zendesk-Webhook-Signature",
+				From:      "{header.X-Zendesk-Webhook-Signature}",
 				Encoding:  "base64",
 				Signed:    []string{"{timestamp}{body}"},
-				Timestamp: &Timestamp{Header: "X-Zendesk-Webhook-Signature-Timestamp", Unit: "rfc3339"},
+				Timestamp: &Timestamp{From: "{header.X-Zendesk-Webhook-Signature-Timestamp}", Unit: "rfc3339"},
 			}}},
 			Event:   `body.type`,
 			ID:      `header("X-Zendesk-Webhook-Invocation-Id")`,

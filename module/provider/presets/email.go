@@ -27,7 +27,7 @@ var presetsEmail = []Preset{
 		Notes:      "Webhooks are signed only where that is switched on.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-Mailchimp-Signature",
+				From:   "{header.X-Mailchimp-Signature}",
 				Value:  []string{"t={timestamp},v1={signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
@@ -42,7 +42,7 @@ var presetsEmail = []Preset{
 		Notes:      "The URL is signed as it was registered: behind a proxy, set external_url. A body holds a batch, whose event type is that of its first event.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Hash: "sha1", Header: "X-Mandrill-Signature", Encoding: "base64",
+				Hash: "sha1", From: "{header.X-Mandrill-Signature}", Encoding: "base64",
 				Signed: []string{"{url}{form|sort|concat}"},
 			}}},
 			Event: `fromJSON(body.mandrill_events)[0].event`,
@@ -50,7 +50,7 @@ var presetsEmail = []Preset{
 				{Kind: "probe", Method: http.MethodHead},
 				{
 					Kind: "probe", // signed with a key that is no secret
-					When: []Condition{is(Place{In: "form", Name: "mandrill_events"}, "[]")},
+					When: []Condition{is("{form.mandrill_events}", "[]")},
 				},
 			},
 		},
@@ -73,9 +73,9 @@ var presetsEmail = []Preset{
 		Confidence: "secondary",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "X-CIO-Signature",
+				From:      "{header.X-CIO-Signature}",
 				Signed:    []string{"v0:{timestamp}:{body}"},
-				Timestamp: &Timestamp{Header: "X-CIO-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-CIO-Timestamp}"},
 			}}},
 			Event: `body.object_type + "_" + body.metric`,
 			ID:    `body.event_id`,
@@ -88,10 +88,10 @@ var presetsEmail = []Preset{
 		Notes:      "What is signed, and how, was not confirmed: look at a webhook, and say it with the options.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Klaviyo-Signature",
+				From:      "{header.Klaviyo-Signature}",
 				Encoding:  "{option.encoding}",
 				Signed:    []string{"{option.signed}"},
-				Timestamp: &Timestamp{Header: "Klaviyo-Timestamp", Unit: "{option.unit}"},
+				Timestamp: &Timestamp{From: "{header.Klaviyo-Timestamp}", Unit: "{option.unit}"},
 			}}},
 			Event: `body.data[0].topic ?? body.topic`,
 		},
@@ -107,10 +107,10 @@ var presetsEmail = []Preset{
 		Confidence: "secondary",
 		Notes:      "Nylas may compress bodies. The signature covers them as they are sent, and the app gets them so.",
 		Definition: Definition{
-			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Nylas-Signature"}}},
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Nylas-Signature}"}}},
 			Event:      `body.type`,
 			ID:         `body.id`,
-			Handshakes: []Handshake{{Kind: "echo", Challenge: Place{In: "query", Name: "challenge"}, Pattern: `[A-Za-z0-9_.-]{1,256}`}},
+			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`}},
 		},
 	},
 	{
@@ -120,7 +120,7 @@ var presetsEmail = []Preset{
 		Notes: "Whether the signature key is text or base64 is not documented: say it with key. How the callback is verified is not documented " +
 			"either: that message is an event like all others, whose verification key the app gets.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Sfmc-Ens-Signature", Encoding: "base64", Key: "{option.key}"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Sfmc-Ens-Signature}", Encoding: "base64", Key: "{option.key}"}}},
 			Event:  `body[0].eventCategoryType ?? body.eventCategoryType`,
 		},
 		Options: []Option{

@@ -15,7 +15,7 @@ var presetsESignature = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash:     "{option.hash}",
 				Encoding: "{option.encoding}",
-				Header:   "X-IUSign-Signature",
+				From:     "{header.X-IUSign-Signature}",
 				Value:    []string{"{hash}={signature}", "{signature}"},
 			}}},
 			Event:   `body.event ?? body.type`,
@@ -38,6 +38,7 @@ var presetsESignature = []Preset{
 			Event:        `body.topic + "." + body.action`,
 			ID:           `body.verificationToken`,
 			NeverRetries: true,
+			MaxBody:      1 << 20,
 		},
 		Options: []Option{
 			{Name: "app_id", Help: "The ID of the application.", Required: true},
@@ -62,7 +63,7 @@ var presetsESignature = []Preset{
 		Confidence: "docs",
 		Notes:      "The signature of the documents is a fixed value, which covers nothing of the body.",
 		Definition: Definition{
-			Proofs:  []Proof{{Token: &Token{In: "header", Name: "Fuse-Signature"}}},
+			Proofs:  []Proof{{Token: &Token{From: "{header.Fuse-Signature}"}}},
 			Event:   `body.EventType`,
 			ID:      `body.WebhookId`,
 			Horizon: 450 * minute,
@@ -75,11 +76,11 @@ var presetsESignature = []Preset{
 		Notes:      "The time is not signed and is that of the event: a tolerance refuses late retries, and does not stop replays.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-InSigner-Signature",
-				Value:  []string{"sha256={signature}"},
+				From:  "{header.X-InSigner-Signature}",
+				Value: []string{"sha256={signature}"},
 				// Unsigned, and the time of the event: a check that is on by
 				// default would refuse honest retries.
-				Timestamp: &Timestamp{Header: "X-InSigner-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-InSigner-Timestamp}"},
 			}}},
 			Event: `body.event ?? header("X-InSigner-Event")`,
 			ID:    `body.id`, // signed, unlike the header
@@ -92,7 +93,7 @@ var presetsESignature = []Preset{
 		Notes:      "The key is the text that the console shows. The body may be XML, which has no event field.",
 		Definition: Definition{
 			// One header for each key of the account.
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-DocuSign-Signature-{n}", Encoding: "base64"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-DocuSign-Signature-{n}}", Encoding: "base64"}}},
 			Event:  `body.event`,
 		},
 	},
@@ -103,7 +104,7 @@ var presetsESignature = []Preset{
 		Notes:      "The secret is the whole text, whsec_ included.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-Docuseal-Signature",
+				From:   "{header.X-Docuseal-Signature}",
 				Value:  []string{"{timestamp}.{signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
@@ -128,7 +129,7 @@ var presetsESignature = []Preset{
 		Notes:      "Only the transaction's ID and status are covered, not the rest of the body.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", Header: "Checksum", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
+				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{header.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 			},
 			Need:  NeedFirst,

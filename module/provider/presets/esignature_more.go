@@ -39,13 +39,13 @@ var presetsESignatureMore = []Preset{
 		Confidence: "docs",
 		Notes:      "Adobe signs nothing: the client ID shows what a webhook is meant for, and is no secret. It is given back with each answer.",
 		Definition: Definition{
-			Proofs: []Proof{{Token: &Token{In: "header", Name: "X-AdobeSign-ClientId"}}},
+			Proofs: []Proof{{Token: &Token{From: "{header.X-AdobeSign-ClientId}"}}},
 			Event:  `body.event`,
 			ID:     `body.webhookNotificationId`,
 			Echo:   []string{"X-AdobeSign-ClientId"},
 			Handshakes: []Handshake{{
-				Kind: "echo", Challenge: Place{In: "header", Name: "X-AdobeSign-ClientId"},
-				Expect: []Condition{is(Place{In: "header", Name: "X-AdobeSign-ClientId"}, "{option.client_ids}")},
+				Kind: "echo", Challenge: "{header.X-AdobeSign-ClientId}",
+				Expect: []Condition{is("{header.X-AdobeSign-ClientId}", "{option.client_ids}")},
 				Refuse: http.StatusBadRequest,
 				Header: map[string]string{"X-AdobeSign-ClientId": "{challenge}"},
 				JSON:   `{"xAdobeSignClientId":"{challenge}"}`,
@@ -62,7 +62,7 @@ var presetsESignatureMore = []Preset{
 		Notes: "The documents state neither header, hash nor encoding of the signature: look at a webhook and say which they are. " +
 			"The preset takes the body to be what is signed.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Hash: "{option.hash}", Header: "{option.header}", Encoding: "{option.encoding}"}}},
+			Proofs: []Proof{{HMAC: &HMAC{Hash: "{option.hash}", From: "{header.{option.header}}", Encoding: "{option.encoding}"}}},
 			Event:  `body.meta.event`,
 		},
 		Options: []Option{
@@ -77,7 +77,7 @@ var presetsESignatureMore = []Preset{
 		Confidence: "secondary",
 		Notes:      "There is a signature only where the webhook was given a secret key.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-ZS-WEBHOOK-SIGNATURE", Encoding: "base64"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-ZS-WEBHOOK-SIGNATURE}", Encoding: "base64"}}},
 			Event:  `body.notifications.operation_type`,
 		},
 	},
@@ -86,7 +86,7 @@ var presetsESignatureMore = []Preset{
 		Source:     "https://developers.yousign.com/docs/security",
 		Confidence: "docs",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Yousign-Signature-256", Value: []string{"sha256={signature}"}}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Yousign-Signature-256}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.event_name`,
 			ID:     `body.event_id`,
 		},
@@ -111,7 +111,7 @@ var presetsESignatureMore = []Preset{
 		Notes:      "While a secret is rolled, the old one signs as well.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-BoldSign-Signature",
+				From:   "{header.X-BoldSign-Signature}",
 				Value:  []string{"t={timestamp}, s0={signature}", "t={timestamp}, s1={signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
@@ -133,7 +133,7 @@ var presetsESignatureMore = []Preset{
 		Confidence: "code",
 		Notes:      "The secret itself is in a header, which is empty where the webhook has none. It covers nothing of the body.",
 		Definition: Definition{
-			Proofs: []Proof{{Token: &Token{In: "header", Name: "X-Documenso-Secret"}}},
+			Proofs: []Proof{{Token: &Token{From: "{header.X-Documenso-Secret}"}}},
 			Event:  `body.event`,
 		},
 	},
@@ -143,7 +143,7 @@ var presetsESignatureMore = []Preset{
 		Confidence: "docs",
 		Notes:      "The secret is the callback key. It stands behind the word Basic as it is, not as user and password, and covers nothing of the body.",
 		Definition: Definition{
-			Proofs: []Proof{{Token: &Token{In: "header", Name: "Authorization", Prefix: "Basic "}}},
+			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}", Prefix: "Basic "}}},
 			Event:  `body.name`,
 		},
 	},
@@ -164,9 +164,9 @@ var presetsESignatureMore = []Preset{
 		Notes:      "Signed webhooks are in early access. The secret is shown once, when the webhook is made. The header with the time is not signed.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Signature",
+				From:      "{header.Signature}",
 				Encoding:  "base64",
-				Timestamp: &Timestamp{Header: "X-Signable-Webhook"},
+				Timestamp: &Timestamp{From: "{header.X-Signable-Webhook}"},
 			}}},
 			Event: `nil`, // its documents leave it open
 		},
@@ -176,7 +176,7 @@ var presetsESignatureMore = []Preset{
 		Source:     "https://developers.clicksign.com",
 		Confidence: "secondary",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "Content-Hmac", Value: []string{"sha256={signature}"}}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Content-Hmac}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.event.name`,
 		},
 	},
@@ -189,7 +189,7 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash:     "{option.hash}",
-				Header:   "X-SignSecure-Signature",
+				From:     "{header.X-SignSecure-Signature}",
 				Value:    []string{"{hash}={signature}", "{signature}"},
 				Encoding: "{option.encoding}",
 				Key:      "{option.key}",

@@ -50,8 +50,8 @@ var presetsGeneric = []Preset{
 			"Without one the source must be guarded otherwise.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{Token: &Token{In: "header", Name: "Authorization", Prefix: "Bearer "}},
-				{Token: &Token{In: "query", Name: "access_token"}},
+				{Token: &Token{From: "{header.Authorization}", Prefix: "Bearer "}},
+				{Token: &Token{From: "{query.access_token}"}},
 			},
 			Need:  NeedFirst,
 			Event: eitherHeader(`body.type`, "Ce-Type"),
@@ -74,15 +74,15 @@ var presetsGeneric = []Preset{
 			Answer: &Answer{Refused: http.StatusOK},
 			Handshakes: []Handshake{
 				{
-					Kind: "echo", Challenge: Place{In: "query", Name: "hub.challenge"},
-					When: []Condition{is(Place{In: "query", Name: "hub.mode"}, "subscribe")},
+					Kind: "echo", Challenge: "{query.hub.challenge}",
+					When: []Condition{is("{query.hub.mode}", "subscribe")},
 					Expect: []Condition{
-						is(Place{In: "query", Name: "hub.topic"}, "{option.topic}"),
-						is(Place{In: "query", Name: "hub.lease_seconds"}),
+						is("{query.hub.topic}", "{option.topic}"),
+						is("{query.hub.lease_seconds}"),
 					},
 					Refuse: http.StatusNotFound,
 				},
-				{Kind: "probe", When: []Condition{is(Place{In: "query", Name: "hub.mode"}, "denied")}},
+				{Kind: "probe", When: []Condition{is("{query.hub.mode}", "denied")}},
 			},
 		},
 		Optional: true,
@@ -98,11 +98,11 @@ var presetsGeneric = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
-					Hash: "{option.hash}", Encoding: "{option.encoding}", Header: "{option.header}",
+					Hash: "{option.hash}", Encoding: "{option.encoding}", From: "{header.{option.header}}",
 					Value:  []string{"t={timestamp},v1={signature}"},
 					Signed: []string{"{timestamp},{body}"},
 				}},
-				{HMAC: &HMAC{Hash: "{option.hash}", Encoding: "{option.encoding}", Header: "{option.header}"}},
+				{HMAC: &HMAC{Hash: "{option.hash}", Encoding: "{option.encoding}", From: "{header.{option.header}}"}},
 			},
 			Need:  NeedAny,
 			Event: `body.event_type`,
@@ -136,22 +136,22 @@ const svixHorizon = 28 * hour
 // a prefix.
 func standardHMAC(prefix string) *HMAC {
 	return &HMAC{
-		Header:    prefix + "Signature",
+		From:      "{header." + prefix + "Signature}",
 		Value:     []string{"v1,{signature}"},
 		Encoding:  "base64",
 		Signed:    []string{"{header." + prefix + "Id}.{timestamp}.{body}"},
 		Key:       "base64",
-		Timestamp: &Timestamp{Header: prefix + "Timestamp"},
+		Timestamp: &Timestamp{From: "{header." + prefix + "Timestamp}"},
 	}
 }
 
 // standardEd25519 is that with a public key.
 func standardEd25519(prefix string) Proof {
 	return Proof{Ed25519: &Ed25519{Signature: Signature{
-		Header:    prefix + "Signature",
+		From:      "{header." + prefix + "Signature}",
 		Value:     []string{"v1a,{signature}"},
 		Signed:    "{header." + prefix + "Id}.{timestamp}.{body}",
-		Timestamp: &Timestamp{Header: prefix + "Timestamp"},
+		Timestamp: &Timestamp{From: "{header." + prefix + "Timestamp}"},
 	}}}
 }
 
@@ -160,12 +160,12 @@ func standardEd25519(prefix string) Proof {
 func hook0Proofs() []Proof {
 	return []Proof{
 		{HMAC: &HMAC{
-			Header: "X-Hook0-Signature",
+			From:   "{header.X-Hook0-Signature}",
 			Value:  []string{"t={timestamp},h={value.h},v1={signature}"},
 			Signed: []string{"{timestamp}.{value.h}.{value.h|headers .}.{body}"},
 		}},
 		{HMAC: &HMAC{
-			Header: "X-Hook0-Signature",
+			From:   "{header.X-Hook0-Signature}",
 			Value:  []string{"t={timestamp},v0={signature}"},
 			Signed: []string{"{timestamp}.{body}"},
 		}},

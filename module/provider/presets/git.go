@@ -13,7 +13,7 @@ var presetsGit = []Preset{
 			"Of a form, the JSON is in the field payload; JSON is the content type to choose.",
 		Definition: Definition{
 			Proofs: append(
-				[]Proof{{HMAC: &HMAC{Header: "X-Hub-Signature-256", Value: []string{"sha256={signature}"}}}},
+				[]Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
 				// Old GitHub Enterprise Servers send SHA-1 only. As an HMAC it is not
 				// broken: who has not got the secret cannot make one.
 				hubProofs("sha512", "sha256", "sha1")...,
@@ -35,7 +35,7 @@ var presetsGit = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: standardHMAC("Webhook-"), SecretPrefix: "whsec_"},
-				{Token: &Token{In: "header", Name: "X-Gitlab-Token"}},
+				{Token: &Token{From: "{header.X-Gitlab-Token}"}},
 			},
 			Need:  NeedFirst,
 			Event: eitherHeader(`body.object_kind`, "X-Gitlab-Event"),
@@ -66,7 +66,7 @@ var presetsGit = []Preset{
 			ID:     `header("X-Request-Id")`,
 			Handshakes: []Handshake{{
 				Kind: "probe", Method: http.MethodPost, // and not signed
-				When: []Condition{is(Place{In: "header", Name: "X-Event-Key"}, "diagnostics:ping")},
+				When: []Condition{is("{header.X-Event-Key}", "diagnostics:ping")},
 			}},
 		},
 	},
@@ -77,7 +77,7 @@ var presetsGit = []Preset{
 		Notes: "Forgejo sends the same headers. Of the signatures that come with a webhook, X-Gitea-Signature is the one that is checked. " +
 			"Without a secret it is empty, and the webhook is refused.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Gitea-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Gitea-Signature}"}}},
 			Event:  `header("X-Gitea-Event")`,
 			ID:     `header("X-Gitea-Delivery")`,
 			Masked: []string{"Authorization"},
@@ -88,7 +88,7 @@ var presetsGit = []Preset{
 		Source:     "https://github.com/go-playground/webhooks",
 		Confidence: "secondary",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Gogs-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Gogs-Signature}"}}},
 			Event:  `header("X-Gogs-Event")`,
 			ID:     `header("X-Gogs-Delivery")`,
 		},
@@ -99,7 +99,7 @@ var presetsGit = []Preset{
 // hash they are made.
 func hubProofs(hashes ...string) (proofs []Proof) {
 	for _, hash := range hashes {
-		proofs = append(proofs, Proof{HMAC: &HMAC{Header: "X-Hub-Signature", Hash: hash, Value: []string{"{hash}={signature}"}}})
+		proofs = append(proofs, Proof{HMAC: &HMAC{From: "{header.X-Hub-Signature}", Hash: hash, Value: []string{"{hash}={signature}"}}})
 	}
 	return proofs
 }

@@ -24,7 +24,7 @@ var presetsIdentity = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "WorkOS-Signature",
+				From:      "{header.WorkOS-Signature}",
 				Value:     []string{"t={timestamp}, v1={signature}"},
 				Signed:    []string{"{timestamp}.{body}"},
 				Timestamp: &Timestamp{Unit: "unix_ms"},
@@ -46,11 +46,11 @@ var presetsIdentity = []Preset{
 		Notes: "The secret is the whole value of the authentication field, such as Bearer abc. It covers nothing of the content. " +
 			"Several events may come at once; the event type is that of the first. Okta tries once more.",
 		Definition: Definition{
-			Proofs: []Proof{{Token: &Token{In: "header", Name: "{option.header}"}}},
+			Proofs: []Proof{{Token: &Token{From: "{header.{option.header}}"}}},
 			Event:  `body.data.events[0].eventType`,
 			ID:     `body.eventId`,
 			Handshakes: []Handshake{{
-				Kind: "echo", Challenge: Place{In: "header", Name: "X-Okta-Verification-Challenge"},
+				Kind: "echo", Challenge: "{header.X-Okta-Verification-Challenge}",
 				JSON: `{"verification":"{challenge}"}`,
 			}},
 		},
@@ -66,7 +66,7 @@ var presetsIdentity = []Preset{
 			"Choose the content format JSON Object: of JSON Array the event type is that of the first log, and JSON Lines have none. " +
 			"Auth0 lists its addresses in its documents.",
 		Definition: Definition{
-			Proofs: []Proof{{Token: &Token{In: "header", Name: "Authorization"}}},
+			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}"}}},
 			Event:  onlyOne(`body.data.type`, `body[0].data.type`),
 			ID:     onlyOne(`body.log_id`, `nil`), // another batch may begin with the same log
 		},
@@ -76,7 +76,7 @@ var presetsIdentity = []Preset{
 		Source:     "https://github.com/onfido/onfido-node",
 		Confidence: "code",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-SHA2-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-SHA2-Signature}"}}},
 			Event:  `body.payload.action`,
 			// No ID: that of the object is the same in all events about it.
 		},

@@ -19,20 +19,20 @@ var presetsKeys = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
-				Header:    "X-Signature-Ed25519",
+				From:      "{header.X-Signature-Ed25519}",
 				Encoding:  "hex",
 				Signed:    "{timestamp}{body}",
-				Timestamp: &Timestamp{Header: "X-Signature-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-Signature-Timestamp}"},
 			}}}},
 			Event: `body.event?.type ?? string(body.type)`,
 			ID:    `body.id`,
 			Handshakes: []Handshake{
 				{
-					Kind: "probe", Signed: "always", When: []Condition{is(Place{In: "body", Name: "type"}, "1")},
+					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}", "1")},
 					JSON: `{"type":1}`,
 				},
 				{
-					Kind: "probe", Signed: "always", When: []Condition{is(Place{In: "body", Name: "type"}, "0")},
+					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}", "0")},
 					Status: http.StatusNoContent,
 				},
 			},
@@ -45,9 +45,9 @@ var presetsKeys = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
-				Header:    "Telnyx-Signature-Ed25519",
+				From:      "{header.Telnyx-Signature-Ed25519}",
 				Signed:    "{timestamp}|{body}",
-				Timestamp: &Timestamp{Header: "Telnyx-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.Telnyx-Timestamp}"},
 			}}}},
 			Event: `body.data.event_type`,
 			ID:    `body.data.id`,
@@ -61,9 +61,9 @@ var presetsKeys = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{ECDSA: &ECDSA{Signature: Signature{
-				Header:    "X-Twilio-Email-Event-Webhook-Signature",
+				From:      "{header.X-Twilio-Email-Event-Webhook-Signature}",
 				Signed:    "{timestamp}{body}",
-				Timestamp: &Timestamp{Header: "X-Twilio-Email-Event-Webhook-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-Twilio-Email-Event-Webhook-Timestamp}"},
 			}}}},
 			Event: `body[0].event`, // of a batch
 		},
@@ -75,7 +75,7 @@ var presetsKeys = []Preset{
 		Confidence: "docs",
 		Definition: Definition{
 			Proofs: []Proof{{JWT: &JWT{
-				Header: "Plaid-Verification", Algorithms: []string{"ES256"},
+				From: "{header.Plaid-Verification}", Algorithms: []string{"ES256"},
 				BodyHash: "request_body_sha256",
 				KeysFrom: "plaid",
 			}}},
@@ -90,7 +90,7 @@ var presetsKeys = []Preset{
 		Confidence: "docs",
 		Definition: Definition{
 			Proofs: []Proof{{JWT: &JWT{
-				Header: "Authorization", Algorithms: []string{"HS256"}, Issuer: "Vonage",
+				From: "{header.Authorization}", Algorithms: []string{"HS256"}, Issuer: "Vonage",
 				BodyHash: "payload_hash", HashOptional: true,
 			}}},
 			Event: `body.status ?? body.message_type`,
@@ -103,7 +103,7 @@ var presetsKeys = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{JWT: &JWT{
-				Header: "MessageBird-Signature-JWT", Algorithms: []string{"HS256", "HS384", "HS512"}, Issuer: "MessageBird",
+				From: "{header.MessageBird-Signature-JWT}", Algorithms: []string{"HS256", "HS384", "HS512"}, Issuer: "MessageBird",
 				BodyHash: "payload_hash", HashOptional: true, URLHash: "url_hash",
 			}}},
 			Event:   `body?.type ?? body?.status ?? query.status`,
@@ -117,7 +117,7 @@ var presetsKeys = []Preset{
 		Confidence: "docs",
 		Definition: Definition{
 			Proofs: []Proof{{JWT: &JWT{
-				Header: "X-FusionAuth-Signature-JWT",
+				From: "{header.X-FusionAuth-Signature-JWT}",
 				Algorithms: []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
 					"ES256", "ES384", "ES512", "EdDSA"},
 				BodyHash: "request_body_sha256", HashEncoding: "base64",
@@ -133,7 +133,7 @@ var presetsKeys = []Preset{
 		Confidence: "docs",
 		Definition: Definition{
 			Proofs: []Proof{{JWT: &JWT{
-				Header: "X-Webhook-Signature", Algorithms: []string{"HS256"}, Issuer: "netlify",
+				From: "{header.X-Webhook-Signature}", Algorithms: []string{"HS256"}, Issuer: "netlify",
 				BodyHash: "sha256",
 			}}},
 			Event: `header("X-Netlify-Event") ?? body.state`,
@@ -149,9 +149,9 @@ var presetsKeys = []Preset{
 			Event:  `body.Type`,
 			ID:     `body.MessageId`, // signed, unlike the header
 			Handshakes: []Handshake{{
-				Kind: "confirm", Signed: "always", Challenge: Place{In: "body", Name: "SubscribeURL"},
-				When:    []Condition{is(Place{In: "header", Name: "X-Amz-Sns-Message-Type"}, "SubscriptionConfirmation")},
-				Expect:  []Condition{is(Place{In: "body", Name: "Type"}, "SubscriptionConfirmation"), is(Place{In: "body", Name: "TopicArn"}, "{option.topic}")},
+				Kind: "confirm", Signed: "always", Challenge: "{json.SubscribeURL}",
+				When:    []Condition{is("{header.X-Amz-Sns-Message-Type}", "SubscriptionConfirmation")},
+				Expect:  []Condition{is("{json.Type}", "SubscriptionConfirmation"), is("{json.TopicArn}", "{option.topic}")},
 				Pattern: `https://` + scheme.SNSHost + `/[\x21-\x7e]{1,1000}`,
 			}},
 		},
@@ -183,7 +183,7 @@ var presetsKeys = []Preset{
 			Event:  `body.metadata.topic`,
 			ID:     `body.notification.notificationId`,
 			Handshakes: []Handshake{{
-				Kind: "hash", Challenge: Place{In: "query", Name: "challenge_code"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Kind: "hash", Challenge: "{query.challenge_code}", Pattern: `[A-Za-z0-9_-]{1,256}`,
 				Digest: &HandshakeDigest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
 				JSON:   `{"challengeResponse":"{digest}"}`,
 			}},

@@ -38,7 +38,7 @@ var presetsMedia = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "ElevenLabs-Signature",
+				From:   "{header.ElevenLabs-Signature}",
 				Value:  []string{"t={timestamp},v0={signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
@@ -53,9 +53,9 @@ var presetsMedia = []Preset{
 		Notes:      "Path and query are signed as Contentful calls them, and so are the headers that it lists: a proxy in front must not change either.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "X-Contentful-Signature",
+				From:      "{header.X-Contentful-Signature}",
 				Signed:    []string{"{method}\n{path}{query|escape|escape|wrap ?}\n{header.X-Contentful-Signed-Headers|headers ; :}\n{body}"},
-				Timestamp: &Timestamp{Header: "X-Contentful-Timestamp", Unit: "unix_ms"},
+				Timestamp: &Timestamp{From: "{header.X-Contentful-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event: `header("X-Contentful-Topic")`,
 			ID:    `header("X-Contentful-Idempotency-Key")`,
@@ -69,7 +69,7 @@ var presetsMedia = []Preset{
 		Notes:      "What the body holds is up to the webhook's projection: where it has no _type, say with an event line what the event type is.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Sanity-Webhook-Signature",
+				From:      "{header.Sanity-Webhook-Signature}",
 				Value:     []string{"t={timestamp},v1={signature}"},
 				Encoding:  "base64url",
 				Signed:    []string{"{timestamp}.{body}"},
@@ -85,7 +85,7 @@ var presetsMedia = []Preset{
 		Confidence: "secondary",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Gcms-Signature",
+				From:      "{header.Gcms-Signature}",
 				Value:     []string{"sign={signature}, env={value.env}, t={timestamp}"},
 				Encoding:  "base64",
 				Signed:    []string{`{{"Body":{body|quote},"EnvironmentName":{value.env|quote},"TimeStamp":{timestamp}}`},
@@ -101,9 +101,9 @@ var presetsMedia = []Preset{
 		Notes:      "Webhooks that were made in the dashboard are not signed; those made through the API are.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "X-Webflow-Signature",
+				From:      "{header.X-Webflow-Signature}",
 				Signed:    []string{"{timestamp}:{body}"},
-				Timestamp: &Timestamp{Header: "X-Webflow-Timestamp", Unit: "unix_ms"},
+				Timestamp: &Timestamp{From: "{header.X-Webflow-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event: `body.triggerType`,
 		},
@@ -115,7 +115,7 @@ var presetsMedia = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "Mux-Signature",
+				From:   "{header.Mux-Signature}",
 				Value:  []string{"t={timestamp},v1={signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
@@ -132,16 +132,16 @@ var presetsMedia = []Preset{
 		Notes:      "That a subscription was revoked comes as an event, too, whose header Twitch-Eventsub-Message-Type says revocation.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Twitch-Eventsub-Message-Signature",
+				From:      "{header.Twitch-Eventsub-Message-Signature}",
 				Value:     []string{"sha256={signature}"},
 				Signed:    []string{"{header.Twitch-Eventsub-Message-Id}{timestamp}{body}"},
-				Timestamp: &Timestamp{Header: "Twitch-Eventsub-Message-Timestamp", Unit: "rfc3339"},
+				Timestamp: &Timestamp{From: "{header.Twitch-Eventsub-Message-Timestamp}", Unit: "rfc3339"},
 			}}},
 			Event: `header("Twitch-Eventsub-Subscription-Type")`,
 			ID:    `header("Twitch-Eventsub-Message-Id")`,
 			Handshakes: []Handshake{{
-				Kind: "echo", Signed: "always", Challenge: Place{In: "body", Name: "challenge"},
-				When: []Condition{is(Place{In: "header", Name: "Twitch-Eventsub-Message-Type"}, "webhook_callback_verification")},
+				Kind: "echo", Signed: "always", Challenge: "{json.challenge}",
+				When: []Condition{is("{header.Twitch-Eventsub-Message-Type}", "webhook_callback_verification")},
 			}},
 		},
 		Tolerance: 10 * time.Minute,
@@ -153,13 +153,13 @@ var presetsMedia = []Preset{
 		Notes:      "The secret is the app's consumer secret.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:   "X-Twitter-Webhooks-Signature",
+				From:     "{header.X-Twitter-Webhooks-Signature}",
 				Value:    []string{"sha256={signature}"},
 				Encoding: "base64",
 			}}},
 			Event: `filter(keys(body), # endsWith "_events")[0]`,
 			Handshakes: []Handshake{{
-				Kind: "hmac", Challenge: Place{In: "query", Name: "crc_token"}, Pattern: provider.Signable,
+				Kind: "hmac", Challenge: "{query.crc_token}", Pattern: provider.Signable,
 				Digest: &HandshakeDigest{Encoding: "base64"},
 				JSON:   `{"response_token":"sha256={digest}"}`,
 			}},

@@ -11,11 +11,11 @@ var presetsMessaging = []Preset{
 		Confidence: "code",
 		Notes:      "The secret is the channel's. Of a batch the event type is that of its first event.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Line-Signature", Encoding: "base64"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Line-Signature}", Encoding: "base64"}}},
 			Event:  `body.events[0].type`,
 			ID:     `len(body.events) == 1 ? body.events[0].webhookEventId : nil`,
 			Handshakes: []Handshake{{
-				Kind: "probe", Signed: "always", When: []Condition{is(Place{In: "body", Name: "events"}, "[]")},
+				Kind: "probe", Signed: "always", When: []Condition{is("{json.events}", "[]")},
 			}},
 		},
 	},
@@ -25,7 +25,7 @@ var presetsMessaging = []Preset{
 		Confidence: "code",
 		Notes:      "The secret is the bot's auth token.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Viber-Content-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Viber-Content-Signature}"}}},
 			Event:  `body.event`,
 			// What became of a message comes with the message's own token.
 			ID: `body.event + "." + string(body.message_token) + "." + (body.user_id ?? "")`,
@@ -38,18 +38,18 @@ var presetsMessaging = []Preset{
 		Notes:      "The secret is the encrypt key. With one, Lark may encrypt the body: then neither event type nor delivery ID can be read, and the app gets it as it is.",
 		Definition: Definition{
 			Proofs: []Proof{{Digest: &Digest{HMAC: HMAC{
-				Header:    "X-Lark-Signature",
+				From:      "{header.X-Lark-Signature}",
 				Signed:    []string{"{timestamp}{header.X-Lark-Request-Nonce}{secret}{body}"},
-				Timestamp: &Timestamp{Header: "X-Lark-Request-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-Lark-Request-Timestamp}"},
 			}}}},
 			Event:   `body.header?.event_type ?? body.event?.type`,
 			ID:      `body.header?.event_id ?? body.uuid`,
 			Horizon: 8 * hour,
 			Handshakes: []Handshake{{
-				Kind: "echo", Challenge: Place{In: "body", Name: "challenge"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
-				Encrypted: "encrypt",
-				When:      []Condition{is(Place{In: "body", Name: "type"}, "url_verification")},
-				Expect:    []Condition{optional(Place{In: "body", Name: "token"}, "{option.verify_token}")},
+				Kind: "echo", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Encrypted: "{json.encrypt}",
+				When:      []Condition{is("{json.type}", "url_verification")},
+				Expect:    []Condition{optional("{json.token}", "{option.verify_token}")},
 				JSON:      `{"challenge":"{challenge}"}`,
 			}},
 		},
@@ -62,7 +62,7 @@ var presetsMessaging = []Preset{
 		Notes:      "Teams shows what it is answered: say it with respond.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "Authorization", Value: []string{"HMAC {signature}"}, Key: "base64", Encoding: "base64",
+				From: "{header.Authorization}", Value: []string{"HMAC {signature}"}, Key: "base64", Encoding: "base64",
 			}}},
 			Event:        `body.type`,
 			ID:           `body.id`,
@@ -77,16 +77,16 @@ var presetsMessaging = []Preset{
 		Notes:      "The URL is signed as Plivo calls it: behind a proxy, set external_url. The secret is the auth token.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort}"), When: map[string]string{"{method}": "GET"}},
-				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort|then .}{body|sort|concat}"), When: map[string]string{"{method}": "POST"}},
-				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort}"), When: map[string]string{"{method}": "GET"}},
-				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort|then .}{body|sort|concat}"), When: map[string]string{"{method}": "POST"}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
+				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
 				{HMAC: &HMAC{
-					Header: "X-Plivo-Signature-V2", Encoding: "base64",
+					From: "{header.X-Plivo-Signature-V2}", Encoding: "base64",
 					Signed: []string{"{url|no_query}{header.X-Plivo-Signature-V2-Nonce}"},
 				}},
 				{HMAC: &HMAC{
-					Header: "X-Plivo-Signature", Hash: "sha1", Encoding: "base64",
+					From: "{header.X-Plivo-Signature}", Hash: "sha1", Encoding: "base64",
 					Signed: []string{"{url}{body|sort|concat}"},
 				}},
 			},
@@ -101,9 +101,9 @@ var presetsMessaging = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "MessageBird-Signature", Encoding: "base64",
+				From: "{header.MessageBird-Signature}", Encoding: "base64",
 				Signed:    []string{"{timestamp}\n{query|sort}\n{body|sha256}"},
-				Timestamp: &Timestamp{Header: "MessageBird-Request-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.MessageBird-Request-Timestamp}"},
 			}}},
 			Event:   `body?.type ?? body?.status ?? query.status`,
 			Methods: []string{"GET", "POST"},
@@ -116,9 +116,9 @@ var presetsMessaging = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-Sinch-Webhook-Signature", Encoding: "base64",
+				From: "{header.X-Sinch-Webhook-Signature}", Encoding: "base64",
 				Signed:    []string{"{body}.{header.X-Sinch-Webhook-Signature-Nonce}.{timestamp}"},
-				Timestamp: &Timestamp{Header: "X-Sinch-Webhook-Signature-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.X-Sinch-Webhook-Signature-Timestamp}"},
 			}}},
 			Event: `filter(keys(body), !(# in ["app_id", "project_id", "accepted_time", "event_time", "message_metadata", "correlation_id"]))[0]`,
 			ID:    `header("X-Sinch-Webhook-Signature-Nonce")`,
@@ -131,7 +131,7 @@ var presetsMessaging = []Preset{
 		Notes:      "Path and Content-Type are signed: a proxy in front must not change either, or set external_url.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "Authorization", Value: []string{"Application {option.app_key}:{signature}"},
+				From: "{header.Authorization}", Value: []string{"Application {option.app_key}:{signature}"},
 				Key: "{secret|unbase64}", Encoding: "base64",
 				Signed: []string{"{method}\n{body|md5|base64}\n{header.Content-Type}\nx-timestamp:{header.X-Timestamp}\n{path}"},
 			}}},
@@ -148,7 +148,7 @@ var presetsMessaging = []Preset{
 // is made with its auth token.
 func plivoHMAC(header, params string) *HMAC {
 	return &HMAC{
-		Header: header, Encoding: "base64",
+		From: "{header." + header + "}", Encoding: "base64",
 		Signed: []string{"{url|no_query}?" + params + ".{header.X-Plivo-Signature-V3-Nonce}"},
 	}
 }

@@ -6,7 +6,7 @@ var presetsOperations = []Preset{
 		Source:     "https://circleci.com/docs/guides/integration/outbound-webhooks/",
 		Confidence: "docs",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "Circleci-Signature", Value: []string{"v1={signature}"}}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Circleci-Signature}", Value: []string{"v1={signature}"}}}},
 			Event:  `body.type ?? header("Circleci-Event-Type")`,
 			ID:     `body.id`,
 		},
@@ -17,7 +17,7 @@ var presetsOperations = []Preset{
 		Confidence: "code",
 		Notes:      "The secret is used as it stands, though it looks like base64. What is refused is not sent again.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "X-PagerDuty-Signature", Value: []string{"v1={signature}"}}}},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-PagerDuty-Signature}", Value: []string{"v1={signature}"}}}},
 			Event:   `body.event.event_type`,
 			ID:      `body.event.id`, // signed, unlike the header
 			MaxBody: 2 << 20,
@@ -51,11 +51,11 @@ var presetsOperations = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
-					Header:    "{option.header}",
+					From:      "{header.{option.header}}",
 					Signed:    []string{"{timestamp}:{body}"},
-					Timestamp: &Timestamp{Header: "{option.timestamp_header}"},
+					Timestamp: &Timestamp{From: "{header.{option.timestamp_header}}"},
 				}},
-				{HMAC: &HMAC{Header: "{option.header}"}},
+				{HMAC: &HMAC{From: "{header.{option.header}}"}},
 			},
 			Need:    NeedAny,
 			Event:   `body.status`,
@@ -74,7 +74,7 @@ var presetsOperations = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret of an integration's webhooks is its client secret; a webhook of an account has one of its own.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Hash: "sha1", Header: "X-Vercel-Signature"}}},
+			Proofs:  []Proof{{HMAC: &HMAC{Hash: "sha1", From: "{header.X-Vercel-Signature}"}}},
 			Event:   `body.type`,
 			ID:      `body.id`,
 			Horizon: 24 * hour,
@@ -86,7 +86,7 @@ var presetsOperations = []Preset{
 		Confidence: "secondary",
 		Notes:      "Retries last for 72 hours where the webhook has the level sync.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "Heroku-Webhook-Hmac-SHA256", Encoding: "base64"}}},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Heroku-Webhook-Hmac-SHA256}", Encoding: "base64"}}},
 			Event:   `body.webhook_metadata.event.include`,
 			ID:      `body.webhook_metadata.delivery.id`,
 			Horizon: 72 * hour,
@@ -106,8 +106,8 @@ var presetsOperations = []Preset{
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{
 				{
-					Kind: "echo", Challenge: Place{In: "body", Name: "0.data.validationCode"}, Pattern: `[A-Za-z0-9_.-]{1,256}`,
-					When: []Condition{is(Place{In: "header", Name: "Aeg-Event-Type"}, "SubscriptionValidation")},
+					Kind: "echo", Challenge: "{json.0.data.validationCode}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
+					When: []Condition{is("{header.Aeg-Event-Type}", "SubscriptionValidation")},
 					JSON: `{"validationResponse":"{challenge}"}`,
 				},
 				cloudEvents,
@@ -118,9 +118,9 @@ var presetsOperations = []Preset{
 
 func sentryHMAC(header string) *HMAC {
 	return &HMAC{
-		Header: header,
+		From: "{header." + header + "}",
 		// Unsigned: a check that is on by default would refuse honest retries.
-		Timestamp: &Timestamp{Header: "Sentry-Hook-Timestamp"},
+		Timestamp: &Timestamp{From: "{header.Sentry-Hook-Timestamp}"},
 	}
 }
 

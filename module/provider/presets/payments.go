@@ -13,7 +13,7 @@ var presetsPayments = []Preset{
 		Confidence: "code",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "Stripe-Signature",
+				From:   "{header.Stripe-Signature}",
 				Value:  []string{"t={timestamp},v1={signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
@@ -31,7 +31,7 @@ var presetsPayments = []Preset{
 		Notes:      "The URL that is signed is the one registered with Square: behind a proxy, set external_url.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:   "X-Square-Hmacsha256-Signature",
+				From:     "{header.X-Square-Hmacsha256-Signature}",
 				Encoding: "base64",
 				Signed:   []string{"{url}{body}"},
 			}}},
@@ -71,7 +71,7 @@ var presetsPayments = []Preset{
 		Notes: "For the webhooks of platforms, banking and management, which sign the body; payments are those of the preset adyen. " +
 			"An ID in the body names the object that changed and not the change, so the hash of the body is the delivery ID.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "HmacSignature", Encoding: "base64", Key: "hex"}}},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.HmacSignature}", Encoding: "base64", Key: "hex"}}},
 			Event:   `body.type`,
 			Horizon: 30 * 24 * hour,
 		},
@@ -82,7 +82,7 @@ var presetsPayments = []Preset{
 		Confidence: "code",
 		Notes:      "One webhook may carry several events; the event type is that of the first.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "Webhook-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Webhook-Signature}"}}},
 			Event:  `body.events[0].resource_type + "." + body.events[0].action`,
 			ID:     `body.meta?.webhook_id`,
 			Answer: &Answer{Status: 204, Refused: 498},
@@ -93,7 +93,7 @@ var presetsPayments = []Preset{
 		Source:     "https://github.com/coinbase/coinbase-commerce-node",
 		Confidence: "code",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-CC-Webhook-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-CC-Webhook-Signature}"}}},
 			Event:  `body.event?.type`,
 			ID:     `body.event?.id`,
 		},
@@ -117,7 +117,7 @@ var presetsPayments = []Preset{
 		Confidence: "code",
 		Notes:      "The secret is the webhook's own, not the API key's. The delivery ID stands in a header that is not signed.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "X-Razorpay-Signature"}}},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Razorpay-Signature}"}}},
 			Event:   `body.event`,
 			ID:      `header("X-Razorpay-Event-Id")`,
 			Horizon: 24 * hour,
@@ -140,7 +140,7 @@ var presetsPayments = []Preset{
 			Event:   `split(split(fromBase64(body.bt_payload), "<kind>")[1], "</kind>")[0]`,
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{{
-				Kind: "hmac", Challenge: Place{In: "query", Name: "bt_challenge"}, Pattern: `[a-f0-9]{20,32}`,
+				Kind: "hmac", Challenge: "{query.bt_challenge}", Pattern: `[a-f0-9]{20,32}`,
 				Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
 				Text:   "{option.public_key}|{digest}",
 			}},
@@ -156,7 +156,7 @@ var presetsPayments = []Preset{
 		Notes: "Only next-gen webhooks are signed. Classic ones are a form with no more than the ID of an object, which proves nothing: " +
 			"take them in with custom and none, and have the app ask Mollie's API.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Mollie-Signature", Value: []string{"sha256={signature}", "{signature}"}}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Mollie-Signature}", Value: []string{"sha256={signature}", "{signature}"}}}},
 			Event:  `body.type`,
 			ID:     `body.id`,
 			Ranges: &Ranges{URL: "https://ip-ranges.mollie.com/ips.txt"},
@@ -168,7 +168,7 @@ var presetsPayments = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the API's secret key.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Paystack-Signature", Hash: "sha512"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Paystack-Signature}", Hash: "sha512"}}},
 			Event:  `body.event`,
 			// data.id names the object: a transfer that is reversed keeps it.
 			ID:      `body.data?.id != nil ? body.event + "." + string(body.data.id) : nil`,
@@ -184,8 +184,8 @@ var presetsPayments = []Preset{
 			"where a signature of version 4 is there, that one decides.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{HMAC: &HMAC{Header: "Flutterwave-Signature", Encoding: "base64"}},
-				{Token: &Token{In: "header", Name: "Verif-Hash"}},
+				{HMAC: &HMAC{From: "{header.Flutterwave-Signature}", Encoding: "base64"}},
+				{Token: &Token{From: "{header.Verif-Hash}"}},
 			},
 			Need:  NeedFirst,
 			Event: `body.event ?? body.type`,
@@ -198,10 +198,10 @@ var presetsPayments = []Preset{
 		Confidence: "docs",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Revolut-Signature",
+				From:      "{header.Revolut-Signature}",
 				Value:     []string{"v1={signature}"},
 				Signed:    []string{"v1.{timestamp}.{body}"},
-				Timestamp: &Timestamp{Header: "Revolut-Request-Timestamp", Unit: "unix_ms"},
+				Timestamp: &Timestamp{From: "{header.Revolut-Request-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event: `body.event`,
 		},
@@ -215,8 +215,8 @@ var presetsPayments = []Preset{
 			"Notifications of QR codes are not signed at all.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-Signature",
-				Value:  []string{"ts={timestamp},v1={signature}"},
+				From:  "{header.X-Signature}",
+				Value: []string{"ts={timestamp},v1={signature}"},
 				Signed: []string{ // the documentation wants the ID in lower case, the SDK as it is
 					"{query.data.id|wrap id: ;}{header.X-Request-Id|wrap request-id: ;}ts:{timestamp};",
 					"{query.data.id|lower|wrap id: ;}{header.X-Request-Id|wrap request-id: ;}ts:{timestamp};",
@@ -233,7 +233,7 @@ var presetsPayments = []Preset{
 		Confidence: "secondary",
 		Notes:      "The addresses are those of the live environment.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "Cko-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Cko-Signature}"}}},
 			Event:  `body.type`,
 			ID:     `body.id`,
 			Ranges: &Ranges{URL: "https://www.checkout.com/docs/public/files/ip-lists/webhooks-live.txt"},
@@ -245,7 +245,7 @@ var presetsPayments = []Preset{
 		Confidence: "code",
 		Notes:      "Topic and delivery ID stand in headers that are not signed.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			Event:  `header("X-Topic") != "" && body.event != nil ? header("X-Topic") + "." + body.event : (body.event ?? header("X-Topic"))`,
 			ID:     `header("X-Event-Id")`,
 		},

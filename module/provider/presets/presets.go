@@ -64,7 +64,7 @@ const deliveredSecret = `[\x21-\x7e]{16,256}`
 
 // cloudEvents is the handshake of the CloudEvents webhook specification.
 var cloudEvents = Handshake{
-	Kind: "echo", Method: http.MethodOptions, Challenge: Place{In: "header", Name: "WebHook-Request-Origin"}, Pattern: `[A-Za-z0-9.:_-]{1,255}|\*`,
+	Kind: "echo", Method: http.MethodOptions, Challenge: "{header.WebHook-Request-Origin}", Pattern: `[A-Za-z0-9.:_-]{1,255}|\*`,
 	Header: map[string]string{
 		"WebHook-Allowed-Origin": "{challenge}",
 		"WebHook-Allowed-Rate":   "{header.WebHook-Request-Rate}",
@@ -72,7 +72,7 @@ var cloudEvents = Handshake{
 	},
 }
 
-func smartsheet(challenge Place) Handshake {
+func smartsheet(challenge string) Handshake {
 	return Handshake{
 		Kind: "echo", Method: http.MethodPost, Challenge: challenge, Pattern: `[A-Za-z0-9_-]{1,256}`,
 		Header: map[string]string{"Smartsheet-Hook-Response": "{challenge}"},
@@ -80,11 +80,11 @@ func smartsheet(challenge Place) Handshake {
 	}
 }
 
-func is(place Place, values ...string) Condition {
-	return Condition{Place: place, Values: values}
-}
+// is is the condition that a template gives one of the texts, or anything where there
+// are none.
+func is(of string, texts ...string) Condition { return Condition{Of: of, Is: texts} }
 
 // optional is a condition on an option that need not be configured.
-func optional(place Place, value string) Condition {
-	return Condition{Place: place, Values: []string{value}, Optional: true}
+func optional(of, text string) Condition {
+	return Condition{Of: of, Is: []string{text}, Optional: true}
 }

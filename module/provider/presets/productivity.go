@@ -13,9 +13,9 @@ var presetsProductivity = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the app secret. A webhook says whose files changed, not which: ask the API.",
 		Definition: Definition{
-			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Dropbox-Signature"}}},
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Dropbox-Signature}"}}},
 			Event:      `nil`, // there is one kind
-			Handshakes: []Handshake{{Kind: "echo", Challenge: Place{In: "query", Name: "challenge"}}},
+			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}"}},
 		},
 	},
 	{
@@ -25,12 +25,12 @@ var presetsProductivity = []Preset{
 		Notes:      "The secret is in base64, without whsec_.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Finch-Signature",
+				From:      "{header.Finch-Signature}",
 				Value:     []string{"v1,{signature}"},
 				Encoding:  "base64",
 				Signed:    []string{"{header.Finch-Event-Id}.{timestamp}.{body}"},
 				Key:       "base64",
-				Timestamp: &Timestamp{Header: "Finch-Timestamp"},
+				Timestamp: &Timestamp{From: "{header.Finch-Timestamp}"},
 			}}},
 			Event: `body.event_type`,
 			ID:    `header("Finch-Event-Id")`,
@@ -54,7 +54,7 @@ var presetsProductivity = []Preset{
 		Confidence: "secondary",
 		Notes:      "Without a secret, Cal.com sends the text no-secret-provided in place of a signature, which is refused.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Cal-Signature-256"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Cal-Signature-256}"}}},
 			Event:  `body.triggerEvent`,
 			// payload.uid is the booking's: all of its events have the same.
 		},
@@ -65,7 +65,7 @@ var presetsProductivity = []Preset{
 		Confidence: "secondary",
 		Notes:      "Typeform disables a webhook that is answered with 404 or 410.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "Typeform-Signature", Value: []string{"sha256={signature}"}, Encoding: "base64"}}},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Typeform-Signature}", Value: []string{"sha256={signature}"}, Encoding: "base64"}}},
 			Event:   `body.event_type`,
 			ID:      `body.event_id`,
 			Horizon: 10 * hour,
@@ -78,9 +78,9 @@ var presetsProductivity = []Preset{
 		Notes:      "The secret is macSecretBase64. A webhook only says that there are changes: fetch them from the API. It ends after 7 days unless it is refreshed.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header: "X-Airtable-Content-MAC",
-				Value:  []string{"hmac-sha256={signature}"},
-				Key:    "base64",
+				From:  "{header.X-Airtable-Content-MAC}",
+				Value: []string{"hmac-sha256={signature}"},
+				Key:   "base64",
 			}}},
 			Event: `nil`, // there is one kind
 		},
@@ -92,12 +92,12 @@ var presetsProductivity = []Preset{
 		Notes: "The secret is the clientState of the subscription, which every notification of a webhook must have. It covers nothing of the content, " +
 			"and the validationTokens of notifications with resource data are not checked.",
 		Definition: Definition{
-			Proofs:     []Proof{{Token: &Token{In: "json", Name: "value.#.clientState"}}},
+			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
 			Event:      `body.value[0].changeType`,
 			ID:         `body.value[0].id`,
 			Answer:     &Answer{Status: http.StatusAccepted},
 			Horizon:    4 * hour,
-			Handshakes: []Handshake{{Kind: "echo", Method: http.MethodPost, Challenge: Place{In: "query", Name: "validationToken"}}},
+			Handshakes: []Handshake{{Kind: "echo", Method: http.MethodPost, Challenge: "{query.validationToken}"}},
 		},
 	},
 	{
@@ -118,8 +118,8 @@ var presetsProductivity = []Preset{
 		Notes:      "The secret is that of the app key. A webhook may hold several events; the event type is that of the first.",
 		Definition: Definition{
 			Proofs: []Proof{{
-				HMAC: &HMAC{Header: "X-Pusher-Signature"},
-				When: map[string]string{"{header.X-Pusher-Key}": "{option.app_key}"},
+				HMAC: &HMAC{From: "{header.X-Pusher-Signature}"},
+				When: []Condition{is("{header.X-Pusher-Key}", "{option.app_key}")},
 			}},
 			Event:   `body.events[0].name`,
 			Horizon: 5 * minute,
@@ -131,7 +131,7 @@ var presetsProductivity = []Preset{
 // timedHMAC is the signature of those who write t=, v1=.
 func timedHMAC(header string) *HMAC {
 	return &HMAC{
-		Header: header,
+		From:   "{header." + header + "}",
 		Value:  []string{"t={timestamp},v1={signature}"},
 		Signed: []string{"{timestamp}.{body}"},
 	}

@@ -28,7 +28,7 @@ var presetsProject = []Preset{
 			"Linear allows a minute: the clock must be right.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				Header:    "Linear-Signature",
+				From:      "{header.Linear-Signature}",
 				Timestamp: &Timestamp{From: "{json.webhookTimestamp|or header.Linear-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event:   `body.type ?? header("Linear-Event")`,
@@ -46,11 +46,11 @@ var presetsProject = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the verification token that Notion sends when the webhook is made.",
 		Definition: Definition{
-			Proofs:     []Proof{{HMAC: &HMAC{Header: "X-Notion-Signature", Value: []string{"sha256={signature}"}}}},
+			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Notion-Signature}", Value: []string{"sha256={signature}"}}}},
 			Event:      `body.type`,
 			ID:         `body.id`,
 			Horizon:    24 * hour,
-			Handshakes: []Handshake{{Kind: "enroll", Challenge: Place{In: "body", Name: "verification_token"}, Pattern: deliveredSecret}},
+			Handshakes: []Handshake{{Kind: "enroll", Challenge: "{json.verification_token}", Pattern: deliveredSecret}},
 		},
 	},
 	{
@@ -60,12 +60,12 @@ var presetsProject = []Preset{
 		Notes: "The secret is the X-Hook-Secret that Asana sends when the webhook is made: each webhook has one of its own. " +
 			"Several events may come at once; the event type is that of the first. Heartbeats have none.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{Header: "X-Hook-Signature"}}},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Hook-Signature}"}}},
 			Event:   `len(body.events) > 0 ? body.events[0].resource.resource_type + "." + body.events[0].action : nil`,
 			Horizon: 24 * hour,
 			Masked:  []string{"X-Hook-Secret"},
 			Handshakes: []Handshake{{
-				Kind: "enroll", Method: http.MethodPost, Challenge: Place{In: "header", Name: "X-Hook-Secret"}, Pattern: deliveredSecret,
+				Kind: "enroll", Method: http.MethodPost, Challenge: "{header.X-Hook-Secret}", Pattern: deliveredSecret,
 				Header: map[string]string{"X-Hook-Secret": "{challenge}"},
 			}},
 		},
@@ -79,7 +79,7 @@ var presetsProject = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash:     "sha1",
-				Header:   "X-Trello-Webhook",
+				From:     "{header.X-Trello-Webhook}",
 				Encoding: "base64",
 				Signed:   []string{"{body}{url}"},
 			}}},
@@ -102,7 +102,7 @@ var presetsProject = []Preset{
 			Horizon: 30 * minute,
 			Masked:  []string{"Authorization"},
 			Handshakes: []Handshake{{
-				Kind: "echo", Challenge: Place{In: "body", Name: "challenge"}, Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Kind: "echo", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_-]{1,256}`,
 				JSON: `{"challenge":"{challenge}"}`,
 			}},
 		},
@@ -114,12 +114,12 @@ var presetsProject = []Preset{
 		Notes: "The secret is the sharedSecret of the webhook. Several events may come at once; the event type is that of the first. " +
 			"A change of the webhook's status has none.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "Smartsheet-Hmac-SHA256"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Smartsheet-Hmac-SHA256}"}}},
 			Event:  `body.events[0].eventType`,
 			ID:     `body.nonce`,
 			Handshakes: []Handshake{
-				smartsheet(Place{In: "header", Name: "Smartsheet-Hook-Challenge"}),
-				smartsheet(Place{In: "body", Name: "challenge"}),
+				smartsheet("{header.Smartsheet-Hook-Challenge}"),
+				smartsheet("{json.challenge}"),
 			},
 		},
 	},
@@ -129,7 +129,7 @@ var presetsProject = []Preset{
 		Confidence: "docs",
 		Notes:      "The secret comes in the answer to the API call that makes the webhook.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{Header: "X-Signature"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			Event:  `body.event`,
 		},
 	},

@@ -18,7 +18,6 @@ type (
 	HandshakeDigest = provider.HandshakeDigest
 	Condition       = provider.Condition
 	Timestamp       = template.Timestamp
-	Place           = template.Place
 
 	HMAC             = scheme.HMAC
 	Digest           = scheme.Digest

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// rsaKey is made once: that takes a while.
-var RsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+// RSAKey is made once: that takes a while.
+var RSAKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
@@ -25,7 +25,8 @@ var RsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-func EcKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
+// ECKey makes an ECDSA key of a curve.
+func ECKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
@@ -34,7 +35,8 @@ func EcKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	return key
 }
 
-func PemOf(t testing.TB, public any) string {
+// PEMOf writes a public key as PEM.
+func PEMOf(t testing.TB, public any) string {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
@@ -43,7 +45,7 @@ func PemOf(t testing.TB, public any) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-// edKey returns the key pair that a seed makes.
+// EdKey returns the key pair that a seed makes.
 func EdKey(seed byte) (ed25519.PublicKey, ed25519.PrivateKey) {
 	private := ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune(seed)), ed25519.SeedSize)))
 	return private.Public().(ed25519.PublicKey), private
@@ -89,7 +91,7 @@ func newAuthority(name string, by *Authority) *Authority {
 // Authority makes a CA that this one vouches for.
 func (a *Authority) Authority(name string) *Authority { return newAuthority(name, a) }
 
-// Issue makes a certificate of RsaKey for names, as PEM. It says that its issuer is at
+// Issue makes a certificate of RSAKey for names, as PEM. It says that its issuer is at
 // a URL, unless that is "".
 func (a *Authority) Issue(t testing.TB, from, to time.Time, issuerURL string, names ...string) string {
 	t.Helper()
@@ -100,20 +102,20 @@ func (a *Authority) Issue(t testing.TB, from, to time.Time, issuerURL string, na
 	if issuerURL != "" {
 		template.IssuingCertificateURL = []string{issuerURL}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, RsaKey().Public(), a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, RSAKey().Public(), a.key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-// CertificateFor makes a certificate of RsaKey for a name, which Root vouches for.
+// CertificateFor makes a certificate of RSAKey for a name, which Root vouches for.
 func CertificateFor(t testing.TB, name string, from, to time.Time) string {
 	t.Helper()
 	return Root().Issue(t, from, to, "", name)
 }
 
-// validCertificate makes one that is valid at this very time: what fetches one
+// ValidCertificate makes one that is valid at this very time: what fetches one
 // goes by the real clock.
 func ValidCertificate(t testing.TB, name string) string {
 	return CertificateFor(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))

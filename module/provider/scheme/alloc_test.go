@@ -3,10 +3,10 @@
 package scheme_test
 
 import (
+	"testing"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
-
-import "testing"
 
 // TestPlainHMACAllocates holds what verifying on the request path may allocate.
 // The race detector has pools drop what they hold.
@@ -16,6 +16,7 @@ func TestPlainHMACAllocates(t *testing.T) {
 		"github s":   0,
 		"stripe s":   0,
 		"telegram s": 0,
+		"standardwebhooks whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": 0,
 	} {
 		p := providertest.MustParse(t, config)
 		r := providertest.Hook(`{"id":1}`)

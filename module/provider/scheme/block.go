@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// templates reads one template or more, in the spelling that the user wrote.
+// templates reads one template or several, as the user spelled them.
 func templates(take func(string), one bool) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		var texts []string
@@ -38,7 +38,7 @@ func readTimestamp(d *caddyfile.Dispenser, to **template.Timestamp) error {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) >= 2 && args[0] == "header":
-		t.Header, args = args[1], args[2:]
+		t.From, args = template.Of("header", args[1]), args[2:]
 	case len(args) >= 2 && args[0] == "from":
 		t.From, args = template.Short(args[1]), args[2:]
 	case len(args) >= 1 && args[0] == "value":
@@ -66,4 +66,29 @@ func readBlock(d *caddyfile.Dispenser, options, own syntax.Options) error {
 	options = maps.Clone(options)
 	maps.Copy(options, own)
 	return syntax.Block(d, options, "when")
+}
+
+// readHeader reads the name of the header that carries a proof.
+func readHeader(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if *to != "" {
+			return d.Errf("the proof is already read from %s", *to)
+		}
+		var name string
+		if err := syntax.String(&name)(d); err != nil {
+			return err
+		}
+		*to = template.Of("header", name)
+		return nil
+	}
+}
+
+// readFrom reads the template that gives a proof.
+func readFrom(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if *to != "" {
+			return d.Errf("the proof is already read from %s", *to)
+		}
+		return templates(func(text string) { *to = text }, true)(d)
+	}
 }

@@ -45,8 +45,8 @@ func snsBody(t testing.TB, version, certURL string, change map[string]any) strin
 			fmt.Fprintf(&text, "%s\n%s\n", name, value)
 		}
 	}
-	a := map[string]scheme.Algorithm{"1": scheme.RsaSHA1, "2": scheme.RsaSHA256}[version]
-	fields["Signature"] = base64.StdEncoding.EncodeToString(signWithKey(t, a, providertest.RsaKey(), text.String()))
+	a := map[string]scheme.Algorithm{"1": scheme.RSASHA1, "2": scheme.RSASHA256}[version]
+	fields["Signature"] = base64.StdEncoding.EncodeToString(signWithKey(t, a, providertest.RSAKey(), text.String()))
 	body, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestCertificateURLs(t *testing.T) {
 // TestFetchedCertificates holds what a certificate must be besides served.
 func TestFetchedCertificates(t *testing.T) {
 	server := newKeyServer(t, nil)
-	ec, strangers := providertest.EcKey(t, elliptic.P256()), providertest.NewAuthority("root")
+	ec, strangers := providertest.ECKey(t, elliptic.P256()), providertest.NewAuthority("root")
 	for name, test := range map[string]struct {
 		text string
 		good bool
@@ -157,8 +157,8 @@ func TestFetchedCertificates(t *testing.T) {
 		"for another name":  {providertest.ValidCertificate(t, "evil.com"), false},
 		"expired":           {providertest.CertificateFor(t, "sns.amazonaws.com", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)), false},
 		"not yet valid":     {providertest.CertificateFor(t, "sns.amazonaws.com", time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)), false},
-		"a bare key":        {providertest.PemOf(t, providertest.RsaKey().Public()), false},
-		"a key of ECDSA":    {providertest.PemOf(t, ec.Public()), false},
+		"a bare key":        {providertest.PEMOf(t, providertest.RSAKey().Public()), false},
+		"a key of ECDSA":    {providertest.PEMOf(t, ec.Public()), false},
 		"of a stranger":     {strangers.Issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "", "sns.amazonaws.com"), false},
 		"issuers of nobody": {strangers.Issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "", "sns.amazonaws.com") + pemOf(strangers.Certificate), false},
 		"not a certificate": {"<html>", false},
@@ -181,8 +181,8 @@ func TestChains(t *testing.T) {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotAfter: providertest.Now.Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	issue := func(template, parent *x509.Certificate, public, private any) *x509.Certificate {
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, public, private)
+	issue := func(draft, parent *x509.Certificate, public, private any) *x509.Certificate {
+		der, err := x509.CreateCertificate(rand.Reader, draft, parent, public, private)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,13 +192,13 @@ func TestChains(t *testing.T) {
 		}
 		return c
 	}
-	rootKey, middleKey := providertest.EcKey(t, elliptic.P256()), providertest.EcKey(t, elliptic.P256())
+	rootKey, middleKey := providertest.ECKey(t, elliptic.P256()), providertest.ECKey(t, elliptic.P256())
 	rootCert := issue(root, root, rootKey.Public(), rootKey)
 	middle := *root
 	middle.SerialNumber, middle.Subject = big.NewInt(2), pkix.Name{CommonName: "middle"}
 	middleCert := issue(&middle, rootCert, middleKey.Public(), rootKey)
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "leaf"}, DNSNames: []string{"example.com"}, NotAfter: providertest.Now.Add(time.Hour)}
-	leafCert := issue(leaf, middleCert, providertest.RsaKey().Public(), middleKey)
+	leafCert := issue(leaf, middleCert, providertest.RSAKey().Public(), middleKey)
 	trusted, strangers := x509.NewCertPool(), x509.NewCertPool()
 	trusted.AddCert(rootCert)
 	strangers.AddCert(issue(root, root, middleKey.Public(), middleKey))
@@ -366,7 +366,7 @@ func TestPayPal(t *testing.T) {
 	const address = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42"
 	at := providertest.Now.UTC().Format(time.RFC3339)
 	sign := func(text string) string {
-		return base64.StdEncoding.EncodeToString(signWithKey(t, scheme.RsaSHA256, providertest.RsaKey(), text))
+		return base64.StdEncoding.EncodeToString(signWithKey(t, scheme.RSASHA256, providertest.RSAKey(), text))
 	}
 	good := sign(fmt.Sprintf("%s|%s|%s|%d", id, at, webhook, crc32.ChecksumIEEE([]byte(body))))
 	request := func() *template.Request {
@@ -428,7 +428,7 @@ func TestPayPal(t *testing.T) {
 // ebaySignature makes the header of a body.
 func ebaySignature(t testing.TB, kid, digest, body string, key crypto.Signer) string {
 	t.Helper()
-	text, err := json.Marshal(map[string]any{"alg": "ecdsa", "kid": kid, "digest": digest, "signature": signWithKey(t, scheme.EbayAlgorithm, key, body)})
+	text, err := json.Marshal(map[string]any{"alg": "ecdsa", "kid": kid, "digest": digest, "signature": signWithKey(t, scheme.EBayAlgorithm, key, body)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,7 +436,7 @@ func ebaySignature(t testing.TB, kid, digest, body string, key crypto.Signer) st
 }
 
 func TestEBayAsksForKeys(t *testing.T) {
-	key := providertest.EcKey(t, elliptic.P256())
+	key := providertest.ECKey(t, elliptic.P256())
 	tokens := 0
 	server := newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -451,7 +451,7 @@ func TestEBayAsksForKeys(t *testing.T) {
 			if got := r.Header.Get("Authorization"); got != "Bearer app-token" {
 				t.Errorf("asked for the key with %q", got)
 			}
-			text, _ := json.Marshal(map[string]string{"key": strings.ReplaceAll(providertest.PemOf(t, key.Public()), "\n", ""), "algorithm": "ECDSA", "digest": "SHA1"})
+			text, _ := json.Marshal(map[string]string{"key": strings.ReplaceAll(providertest.PEMOf(t, key.Public()), "\n", ""), "algorithm": "ECDSA", "digest": "SHA1"})
 			w.Write(text)
 		case "/commerce/notification/v1/public_key/down":
 			w.WriteHeader(500)
@@ -497,7 +497,7 @@ func TestEBayAsksForKeys(t *testing.T) {
 }
 
 func TestPlaidAsksForKeys(t *testing.T) {
-	key := providertest.EcKey(t, elliptic.P256())
+	key := providertest.ECKey(t, elliptic.P256())
 	server := newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
 		var asked map[string]string
 		body, _ := io.ReadAll(r.Body)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Credentials are what a scheme is made ready with. Placeholders in the secrets are
-// resolved.
+// Credentials are the secrets and keys that Provision gives to a scheme.
+// Placeholders in the secrets are resolved.
 type Credentials struct {
 	Secrets   []string
 	Tolerance time.Duration // of a timestamp; 0: it is not checked

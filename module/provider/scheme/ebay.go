@@ -50,7 +50,7 @@ func (e *EBay) Provision(c *Credentials) (err error) {
 	return nil
 }
 
-// ebayProof is what the header says.
+// ebayProof is the JSON in the header.
 type ebayProof struct {
 	Algorithm string `json:"alg"`
 	KeyID     string `json:"kid"`
@@ -80,7 +80,7 @@ func (e *EBay) find(r *template.Request) (*ebayProof, error) {
 	return proof, nil
 }
 
-// isKeyID reports whether an ID may be put into a call: it comes from anybody.
+// isKeyID reports whether a key ID may be part of a call. Anybody can send a key ID.
 func isKeyID(id string) bool {
 	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_')
@@ -111,8 +111,8 @@ func (e *EBay) Fetch(ctx context.Context, r *template.Request) error {
 // Sign implements Scheme.
 func (e *EBay) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
 
-// ebayAPI asks eBay for public keys, with a token that it gets for the client's
-// credentials.
+// ebayAPI asks eBay for public keys. It authorizes with a token that it gets for the
+// client's credentials.
 type ebayAPI struct {
 	address              *url.URL
 	clientID, clientPass string
@@ -150,7 +150,8 @@ func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]by
 	return []byte(answer.Key), nil
 }
 
-// authorize returns the token, getting one if need be.
+// authorize returns the token. It gets a new token if there is none or the old one
+// has expired.
 func (a *ebayAPI) authorize(ctx context.Context, client *http.Client) (string, error) {
 	a.mu.Lock()
 	token, good := a.token, time.Now().Before(a.expires)
@@ -198,6 +199,9 @@ func (e *EBay) Traits() Traits {
 
 // Headers implements Scheme.
 func (e *EBay) Headers() []string { return []string{ebayHeader} }
+
+// Screen implements Scheme.
+func (e *EBay) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, e.Headers()) }
 
 // Holds implements Scheme.
 func (e *EBay) Holds(r *template.Request) bool { return AnyHeader(r, e.Headers()) }

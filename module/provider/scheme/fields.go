@@ -3,12 +3,13 @@ package scheme
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 )
 
-// stringFields returns the fields of a JSON object that are strings, under
-// their exact names. An object that has one twice is refused: of two, the app
-// may take the one that was not signed.
+// stringFields returns the strings of a JSON object under their exact names. An
+// object that has a name twice is refused: the app may take the value that was not
+// signed.
 func stringFields(body []byte) (map[string]string, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if token, err := d.Token(); err != nil || token != json.Delim('{') {
@@ -31,7 +32,7 @@ func stringFields(body []byte) (map[string]string, error) {
 	if _, err := d.Token(); err != nil { // the closing brace
 		return nil, Malformed
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, Malformed
 	}
 	return fields, nil

@@ -2,14 +2,13 @@ package scheme
 
 import (
 	"errors"
-	"net/textproto"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Sign implements Scheme: it makes the signature with the first key and in the
-// form that is there already.
+// Sign implements Scheme: it signs with the first key, in the form of the signature
+// that the request has already.
 func (h *HMAC) Sign(r *template.Request, now time.Time) error {
 	if h.Each == "" {
 		return h.signOne(r, now, "", 0)
@@ -35,8 +34,8 @@ func (h *HMAC) signOne(r *template.Request, now time.Time, each string, i int) e
 	form, made := h.form(e)
 	made.Timestamp = h.Timestamp.Format(now)
 	switch t := h.Timestamp; {
-	case t.Header != "":
-		r.Header[textproto.CanonicalMIMEHeaderKey(t.Header)] = []string{made.Timestamp}
+	case t.Header() != "":
+		r.Header[t.Header()] = []string{made.Timestamp}
 	case t.From != "":
 		// The time is part of the content, which is not ours to change.
 		made.Timestamp = t.Find(e)
@@ -52,8 +51,8 @@ func (h *HMAC) signOne(r *template.Request, now time.Time, each string, i int) e
 	return h.put(e, form.Format(&made))
 }
 
-// form returns the template that a signature is written in, with what came
-// along with it; the first template where there is none.
+// form returns the form of the signature that the request has, with the values that
+// came along with it; the first form if there is no signature.
 func (h *HMAC) form(e *template.Env) (*template.Value, template.Candidate) {
 	for i := range h.values {
 		for _, name := range h.headers {
@@ -67,16 +66,9 @@ func (h *HMAC) form(e *template.Env) (*template.Value, template.Candidate) {
 	return &h.values[0], template.Candidate{}
 }
 
-// fits reports whether a signature is written as the scheme's are. What another
-// template takes for the signature may be one with a time before it.
-func (h *HMAC) fits(c template.Candidate) bool {
-	_, err := decodeSignature(h.Encoding, c.Signature)
-	return err == nil
-}
-
-// put writes the signature's text where it belongs.
+// put writes the text that carries the signature.
 func (h *HMAC) put(e *template.Env, text string) error {
-	if h.Header == "" {
+	if h.headers == nil {
 		return e.Put(h.from, text)
 	}
 	for _, name := range h.headers {

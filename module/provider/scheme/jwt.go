@@ -5,15 +5,12 @@ import (
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/hmac"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,16 +22,12 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// JWT is a signed JSON Web Token in a header, or in the body. In a header it
-// says what the body's hash is; in the body it carries the payload.
+// JWT is a signed JSON Web Token in a header or in the body. A token in a header
+// claims the hash of the body; a token in the body carries the payload.
 type JWT struct {
-	// The header that carries the token, after Bearer or alone. Default: the
-	// token is the body.
-	Header string `json:"header,omitempty"`
-
-	// The field of a JSON body that carries the token. Default: the body is
-	// nothing else.
-	Field string `json:"field,omitempty"`
+	// The template that gives the token, after Bearer or alone: {header.X-Name} or
+	// {json.field}. Default: {body}.
+	From string `json:"from,omitempty"`
 
 	// The algorithms that the token may be signed with, such as HS256. With HS…
 	// the secrets are the keys, with all others the public keys. What the token
@@ -67,7 +60,8 @@ type JWT struct {
 	// public keys are configured, or come from keys_url.
 	KeysFrom string `json:"keys_from,omitempty"`
 
-	header    string
+	header    string // that carries the token; "" if none does
+	field     string // of the body, that carries the token; "" if none does
 	secrets   [][]byte
 	keys      *keyring
 	tolerance time.Duration
@@ -110,7 +104,20 @@ func (j *JWT) Provision(c *Credentials) (err error) {
 func (j *JWT) Compile() error {
 	j.Key = cmp.Or(j.Key, "raw")
 	j.HashEncoding = cmp.Or(j.HashEncoding, "hex")
-	j.header = textproto.CanonicalMIMEHeaderKey(j.Header)
+	j.From = cmp.Or(j.From, "{body}")
+	from, err := template.Parse(j.From)
+	if err != nil {
+		return err
+	}
+	j.header, j.field = "", ""
+	switch part, name := from.Place(); {
+	case part == "header":
+		j.header = name
+	case part == "json":
+		j.field = name
+	case part != "body":
+		return fmt.Errorf("jwt stands in {header.X-Name}, {json.field} or {body}, not in %s", j.From)
+	}
 	for _, name := range j.Algorithms {
 		if _, known := jwtAlgorithms[name]; !known {
 			return fmt.Errorf("unknown algorithm %q: want %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
@@ -119,10 +126,8 @@ func (j *JWT) Compile() error {
 	switch {
 	case len(j.Algorithms) == 0:
 		return errors.New("jwt needs the algorithms that tokens may be signed with")
-	case j.Header != "" && j.BodyHash == "":
+	case j.header != "" && j.BodyHash == "":
 		return errors.New("jwt in a header needs the claim with the body's hash; without one the token says nothing about the body")
-	case j.Header != "" && j.Field != "":
-		return errors.New("jwt stands in a header or in a field of the body, not in both")
 	case j.KeysFrom != "" && keyAPIs[j.KeysFrom] == nil:
 		return fmt.Errorf("no API %q to ask for keys is known; there is plaid", j.KeysFrom)
 	case !slices.Contains(template.Encodings, j.HashEncoding):
@@ -173,7 +178,7 @@ func (j *JWT) Traits() Traits {
 		SignsURL:      j.URLHash != "",
 		CoversContent: true,
 		Keys:          len(j.secrets) + j.keys.count(),
-		Resigns:       j.Header != "" && symmetric,
+		Resigns:       template.HeaderIn(j.From) != "" && symmetric,
 	}
 	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
 		t.SecretHeaders = headers
@@ -182,14 +187,17 @@ func (j *JWT) Traits() Traits {
 }
 
 // Headers implements Scheme.
-func (j *JWT) Headers() []string { return headersNamed(j.Header) }
+func (j *JWT) Headers() []string { return headersIn(j.From) }
+
+// Screen implements Scheme.
+func (j *JWT) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, j.Headers()) }
 
 // Holds implements Scheme.
 func (j *JWT) Holds(r *template.Request) bool { return AnyHeader(r, j.Headers()) }
 
 // Describe implements Scheme.
 func (j *JWT) Describe() string {
-	return fmt.Sprintf("JWT (%s) in %s", strings.Join(j.Algorithms, ", "), j.Header)
+	return fmt.Sprintf("JWT (%s) in %s", strings.Join(j.Algorithms, ", "), template.Where(cmp.Or(j.From, "{body}")))
 }
 
 // jws is a token in parts.
@@ -207,14 +215,14 @@ const maxToken = 16 << 10
 func (j *JWT) find(r *template.Request) (*jws, error) {
 	var text string
 	switch values := r.Header[j.header]; {
-	case j.Header == "" && j.Field == "":
-		text = string(bytes.TrimSpace(r.Body))
-	case j.Header == "":
+	case j.field != "":
 		fields, err := stringFields(r.Body)
 		if err != nil {
 			return nil, err
 		}
-		text = fields[j.Field]
+		text = fields[j.field]
+	case j.header == "":
+		text = string(bytes.TrimSpace(r.Body))
 	case len(values) > 1:
 		return nil, Repeated
 	case len(values) == 1 && len(values[0]) > maxToken:
@@ -275,11 +283,11 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var claims claims
-	if json.Unmarshal(token.Payload, &claims) != nil {
+	var said claims
+	if json.Unmarshal(token.Payload, &said) != nil {
 		return Malformed
 	}
-	if err := j.checkClaims(claims, r, now); err != nil {
+	if err := j.checkClaims(said, r, now); err != nil {
 		return err
 	}
 	r.Matched = position
@@ -304,24 +312,6 @@ func (j *JWT) match(token *jws) (position int, err error) {
 	return matchMAC(a, j.secrets, token.signed, token.signature)
 }
 
-// matchMAC returns the position of the first secret that made an HMAC.
-func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
-	for i, secret := range slices.Backward(secrets) {
-		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
-		position = subtle.ConstantTimeSelect(same, i+1, position)
-	}
-	if position == 0 {
-		return 0, Wrong
-	}
-	return position, nil
-}
-
-func sumOf(a algorithm, secret, signed []byte) []byte {
-	m := hmac.New(a.Hash.New, secret)
-	m.Write(signed)
-	return m.Sum(nil)
-}
-
 // Fetch implements Fetcher.
 func (j *JWT) Fetch(ctx context.Context, r *template.Request) error {
 	token, err := j.find(r)
@@ -333,9 +323,7 @@ func (j *JWT) Fetch(ctx context.Context, r *template.Request) error {
 
 // Observe implements Scheme.
 func (j *JWT) Observe(r *template.Request, x *Reading) {
-	if j.Header != "" {
-		x.headers(r, j.header)
-	}
+	x.headers(r, j.Headers()...)
 	token, err := j.find(r)
 	if err != nil {
 		return
@@ -377,7 +365,8 @@ func (j *JWT) readBodyHash(d *caddyfile.Dispenser) error {
 //
 //	jwt <algorithm>... {
 //		header    <name>
-//		field     <name>
+//		field     <name>            # of a JSON body, instead of header
+//		from      <template>        # instead of either
 //		key       raw|hex|base64
 //		issuer    <iss>
 //		audience  <aud>
@@ -388,8 +377,9 @@ func (j *JWT) readBodyHash(d *caddyfile.Dispenser) error {
 func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 	j.Algorithms = d.RemainingArgs()
 	return readBlock(d, options, syntax.Options{
-		"header":    syntax.String(&j.Header),
-		"field":     syntax.String(&j.Field),
+		"header":    readHeader(&j.From),
+		"field":     j.readField,
+		"from":      readFrom(&j.From),
 		"key":       syntax.OneOf(&j.Key, "raw", "hex", "base64"),
 		"issuer":    syntax.String(&j.Issuer),
 		"audience":  syntax.String(&j.Audience),
@@ -397,4 +387,17 @@ func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 		"body_hash": j.readBodyHash,
 		"keys_from": syntax.String(&j.KeysFrom),
 	})
+}
+
+// readField reads the field of a JSON body that carries the token.
+func (j *JWT) readField(d *caddyfile.Dispenser) error {
+	if j.From != "" {
+		return d.Err("jwt stands in a header or in a field of the body, not in both")
+	}
+	var name string
+	if err := syntax.String(&name)(d); err != nil {
+		return err
+	}
+	j.From = template.Of("json", name)
+	return nil
 }

@@ -33,7 +33,7 @@ func snsIn(t testing.TB, dir string) *scheme.SNS {
 // directory.
 func jwksIn(t testing.TB, dir, address string) *scheme.JWT {
 	t.Helper()
-	j := &scheme.JWT{Header: "X-Token", Algorithms: []string{"EdDSA"}, BodyHash: "sha256"}
+	j := &scheme.JWT{From: "{header.X-Token}", Algorithms: []string{"EdDSA"}, BodyHash: "sha256"}
 	if err := j.Provision(&scheme.Credentials{Keys: scheme.Keys{KeysURL: address}, Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestCopiesAreHeldToTheRules(t *testing.T) {
 		"a stranger's":          {file(snsCert, stranger, hour(0)), false},
 		"expired":               {file(snsCert, providertest.CertificateFor(t, "sns.amazonaws.com", hour(-2), hour(-1)), hour(-3)), false},
 		"for another name":      {file(snsCert, providertest.ValidCertificate(t, "evil.com"), hour(0)), false},
-		"a bare key":            {file(snsCert, providertest.PemOf(t, providertest.RsaKey().Public()), hour(0)), false},
+		"a bare key":            {file(snsCert, providertest.PEMOf(t, providertest.RSAKey().Public()), hour(0)), false},
 		"of no URL":             {file("", valid, hour(0)), false},
 		"cut off":               {string(content[:len(content)/2]), false},
 		"empty":                 {"", false},

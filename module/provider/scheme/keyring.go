@@ -17,9 +17,8 @@ func (k *keyring) name(id string) string {
 	return ""
 }
 
-// verify returns the position of the configured key that a signature was made
-// with, or 0 if it was a fetched one. id is the key ID that the request names,
-// or "".
+// verify returns the position of the configured key that made a signature, or 0 for
+// a fetched key. id is the key ID that the request names, or "".
 func (k *keyring) verify(a *algorithm, id string, digest, signature []byte) (position int, err error) {
 	keys := k.fixed
 	if k.fetched != nil {
@@ -57,8 +56,7 @@ func (k *keyring) fetch(ctx context.Context, id, client string) error {
 	return k.fetched.fetch(ctx, k.name(id), client)
 }
 
-// count returns how many keys come from the configuration. A keyring that is not
-// there yet has none.
+// count returns the number of configured keys. A nil keyring has none.
 func (k *keyring) count() int {
 	if k == nil {
 		return 0

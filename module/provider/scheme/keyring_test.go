@@ -102,7 +102,7 @@ type verifies interface {
 // jwksToken is the token of jwksConfig, with a cache of keys whose clock can be set.
 func jwksToken(t *testing.T) *scheme.JWT {
 	t.Helper()
-	j := &scheme.JWT{Header: "X-Token", Algorithms: []string{"EdDSA"}, BodyHash: "sha256"}
+	j := &scheme.JWT{From: "{header.X-Token}", Algorithms: []string{"EdDSA"}, BodyHash: "sha256"}
 	if err := j.Provision(&scheme.Credentials{Keys: scheme.Keys{KeysURL: "https://keys.example.com/jwks"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
-// Keys is what can be configured where the provider signs with a key that only
-// it has. Each provider takes those of the options that its scheme knows.
+// Keys are the options for providers that sign with a private key. Each scheme uses
+// some of them.
 type Keys struct {
 	// The public keys that the provider may sign with; any may match, which
 	// allows rotation. As PEM, base64 DER, JWK or JWK set, X.509 certificate, or
@@ -104,7 +104,7 @@ func fitsAny(algorithms []algorithm, key publicKey) bool {
 	return false
 }
 
-// given returns the names of the options that are set.
+// Given returns the names of the options that are set.
 func (k *Keys) Given() (names []string) {
 	for _, option := range []struct {
 		name string
@@ -124,7 +124,7 @@ func (k *Keys) Given() (names []string) {
 	return names
 }
 
-// readers returns the readers of the options.
+// Readers returns the readers of the options.
 func (k *Keys) Readers() syntax.Options {
 	return syntax.Options{
 		"public_key": func(d *caddyfile.Dispenser) error {
@@ -141,8 +141,8 @@ func (k *Keys) Readers() syntax.Options {
 	}
 }
 
-// client returns what a provider's API is asked for keys with. address is where
-// it is unless api_url says otherwise.
+// client returns the client credentials and the address of a provider's API. address
+// is the default of api_url.
 func (k *Keys) client(provider, address string) (id, secret string, api *url.URL, err error) {
 	if id, err = resolved("client_id", k.ClientID); err != nil {
 		return "", "", nil, err

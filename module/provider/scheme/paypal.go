@@ -110,6 +110,9 @@ func (p *PayPal) Headers() []string {
 	return []string{paypalSignature, paypalID, paypalTime, paypalCertURL, paypalAlgorithm}
 }
 
+// Screen implements Scheme.
+func (p *PayPal) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, p.Headers()) }
+
 // Holds implements Scheme.
 func (p *PayPal) Holds(r *template.Request) bool { return AnyHeader(r, p.Headers()) }
 

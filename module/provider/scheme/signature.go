@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,11 +21,12 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Signature is what the public-key schemes have in common: where the signature
+// Signature is the common part of the public-key schemes: where the signature
 // stands, and what it covers.
 type Signature struct {
-	// The header that carries the signature.
-	Header string `json:"header,omitempty"`
+	// The template that gives the signature: {header.X-Name}, {query.name},
+	// {json.path} or {form.name}.
+	From string `json:"from,omitempty"`
 
 	// How the header's value is made up, with {signature} and {timestamp}.
 	// Items may come more than once in a value. With several templates any of
@@ -42,7 +42,8 @@ type Signature struct {
 	// Where the timestamp stands if not in the value.
 	Timestamp *template.Timestamp `json:"timestamp,omitempty"`
 
-	header    string
+	header    string            // that carries the signature; "" if none does
+	from      template.Template // what gives the signature then
 	values    []template.Value
 	signed    template.Template
 	timed     bool // what is signed has a timestamp
@@ -74,7 +75,7 @@ func (s *Signature) provisionKeys(c *Credentials, a algorithm) (err error) {
 func (s *Signature) Compile() (err error) {
 	s.defaults()
 	switch {
-	case s.Header == "":
+	case s.From == "":
 		return errors.New("the header that carries the signature is missing")
 	case !slices.Contains(template.Encodings, s.Encoding):
 		return fmt.Errorf("unknown encoding %q: want base64, base64url or hex", s.Encoding)
@@ -82,7 +83,11 @@ func (s *Signature) Compile() (err error) {
 	if err := s.Timestamp.Compile(); err != nil {
 		return err
 	}
-	s.header = textproto.CanonicalMIMEHeaderKey(s.Header)
+	if s.header = template.HeaderIn(s.From); s.header == "" {
+		if s.from, err = template.Parse(s.From); err != nil {
+			return err
+		}
+	}
 	s.values = make([]template.Value, len(s.Value))
 	for i, text := range s.Value {
 		if s.values[i], err = template.ParseValue(text, "", "", new([]string)); err != nil {
@@ -99,7 +104,8 @@ func (s *Signature) Compile() (err error) {
 	return nil
 }
 
-// defaults fills what is not configured, without touching what copies share.
+// defaults fills empty fields. It does not change values that copies of the
+// Signature share.
 func (s *Signature) defaults() {
 	s.Encoding = cmp.Or(s.Encoding, "base64")
 	s.Signed = cmp.Or(s.Signed, "{body}")
@@ -138,22 +144,28 @@ func (s *Signature) carriesTime() bool {
 }
 
 // Headers implements Scheme.
-func (s *Signature) Headers() []string { return headersNamed(s.Header) }
+func (s *Signature) Headers() []string { return headersIn(s.From) }
+
+// Screen implements Scheme.
+func (s *Signature) Screen(r *template.Request, _ time.Time) error {
+	return screenHeaders(r, s.Headers())
+}
 
 // Holds implements Scheme.
 func (s *Signature) Holds(r *template.Request) bool { return AnyHeader(r, s.Headers()) }
 
-// describe says what the signature of an algorithm is.
-func (s *Signature) describe(algorithm string) string {
+// describe describes the signature of an algorithm.
+func (s *Signature) describe(name string) string {
 	own := *s
 	own.defaults()
-	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", algorithm, own.Encoding, own.Header, strings.Join(own.Value, " or "), own.Signed)
+	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", name, own.Encoding, template.Where(own.From), strings.Join(own.Value, " or "), own.Signed)
 }
 
 // read reads a scheme's block. Syntax:
 //
 //	{
 //		header     <name>
+//		from       <template>       # instead of header
 //		value      <template>...
 //		encoding   base64|base64url|hex
 //		signed     <template>
@@ -164,7 +176,8 @@ func (s *Signature) describe(algorithm string) string {
 // Options of the keys may stand in the block as well.
 func (s *Signature) read(d *caddyfile.Dispenser, options, more syntax.Options) error {
 	own := syntax.Options{
-		"header":    syntax.String(&s.Header),
+		"header":    readHeader(&s.From),
+		"from":      readFrom(&s.From),
 		"value":     syntax.Strings(&s.Value),
 		"encoding":  syntax.OneOf(&s.Encoding, template.Encodings...),
 		"timestamp": func(d *caddyfile.Dispenser) error { return readTimestamp(d, &s.Timestamp) },
@@ -174,32 +187,43 @@ func (s *Signature) read(d *caddyfile.Dispenser, options, more syntax.Options) e
 	return readBlock(d, options, own)
 }
 
-// maxVerified bounds how many signatures of a request are verified: it takes
-// much longer than to compare the hashes of HMAC.
+// maxVerified is how many signatures of a request are verified. Verifying takes much
+// longer than comparing the hashes of HMAC.
 const maxVerified = 4
 
 // Verify reports whether any signature in the header was made with any key.
 func (s *Signature) Verify(r *template.Request, now time.Time) error {
-	header := r.Header[s.header]
-	switch {
-	case len(header) == 0:
-		return Missing
-	case len(header) > 1 || s.Timestamp.Header != "" && len(r.Header[textproto.CanonicalMIMEHeaderKey(s.Timestamp.Header)]) > 1:
-		return Repeated
-	}
 	e := template.NewEnv(r, s.external)
 	defer e.Free()
+	values := s.find(e)
+	switch at := s.Timestamp.Header(); {
+	case len(values) == 0:
+		return Missing
+	case len(values) > 1 || at != "" && len(r.Header[at]) > 1:
+		return Repeated
+	}
 	refusal := error(Missing)
 	var found []template.Candidate
 	for i := range s.values {
-		found = s.values[i].Parse(header[0], found)
+		found = s.values[i].Parse(values[0], found)
 	}
 	for i := range found[:min(len(found), maxVerified)] {
-		if refusal = s.verifyOne(e, &found[i], now); refusal == nil || refusal == TooOld || refusal == TooNew {
+		if refusal = s.verifyOne(e, &found[i], now); refusal == nil || errors.Is(refusal, TooOld) || errors.Is(refusal, TooNew) {
 			return refusal
 		}
 	}
 	return refusal
+}
+
+// find returns the texts that must hold the signature.
+func (s *Signature) find(e *template.Env) []string {
+	if s.header != "" {
+		return e.Request.Header[s.header]
+	}
+	if text := s.from.Text(e); text != "" {
+		return []string{text}
+	}
+	return nil
 }
 
 func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.Time) error {
@@ -239,7 +263,8 @@ func (s *Signature) Fetch(ctx context.Context, r *template.Request) error {
 
 var errLineBreak = errors.New("a line break in a signature")
 
-// decodeSignature reads a signature, which must be written in one way only.
+// decodeSignature decodes a signature strictly: each signature has exactly one
+// spelling.
 func decodeSignature(encoding, text string) ([]byte, error) {
 	switch {
 	case strings.ContainsAny(text, "\r\n"): // which the decoders skip
@@ -256,9 +281,9 @@ func decodeSignature(encoding, text string) ([]byte, error) {
 func (s *Signature) Observe(r *template.Request, x *Reading) {
 	e := template.NewEnv(r, s.external)
 	defer e.Free()
-	x.headers(r, s.header)
+	x.headers(r, s.Headers()...)
 	var candidates []template.Candidate
-	for _, value := range r.Header[s.header] {
+	for _, value := range s.find(e) {
 		for i := range s.values {
 			candidates = s.values[i].Parse(value, candidates)
 		}

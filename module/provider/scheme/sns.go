@@ -30,7 +30,7 @@ type SNS struct {
 // Provision takes the certificates and the topics.
 func (s *SNS) Provision(c *Credentials) (err error) {
 	s.tolerance = c.Tolerance
-	s.Topics = Given(s.Topics)
+	s.Topics = NonEmpty(s.Topics)
 	s.certificates, err = newCertificates(c, "Amazon SNS", isSNS, snsNames)
 	return err
 }
@@ -114,7 +114,7 @@ func (s *SNS) find(r *template.Request) (*snsMessage, error) {
 	return m, s.certificates.Check(m.certificate)
 }
 
-// text returns what is signed of a message.
+// text returns the text that SNS signs of a message.
 func (m *snsMessage) text() (string, error) {
 	names, known := snsSigned[m.fields["Type"]]
 	if !known {
@@ -173,7 +173,7 @@ func (s *SNS) Compile() error { return nil }
 // Traits implements Scheme.
 func (s *SNS) Traits() Traits {
 	t := Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: s.certificates.count()}
-	if len(Given(s.Topics)) == 0 {
+	if len(NonEmpty(s.Topics)) == 0 {
 		t.Anybodys = "topic <arn>..."
 	}
 	return t
@@ -181,6 +181,9 @@ func (s *SNS) Traits() Traits {
 
 // Headers implements Scheme.
 func (s *SNS) Headers() []string { return nil }
+
+// Screen implements Scheme: the signature stands in the body.
+func (s *SNS) Screen(*template.Request, time.Time) error { return nil }
 
 // Holds implements Scheme.
 func (s *SNS) Holds(*template.Request) bool { return false }

@@ -3,8 +3,8 @@ package scheme
 import (
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,18 +17,14 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Token is a fixed value that the sender passes along: a provider's own scheme,
-// or the gateway's guard for a provider that proves nothing. It covers nothing
-// of the content.
+// Token is a fixed value that the sender passes along: a provider's own scheme, or
+// the gateway's guard for a provider that proves nothing. A token covers nothing of
+// the content.
 type Token struct {
-	// Where the token stands: header, query, path (the last segment), json, or
-	// form.
-	In string `json:"in"`
-
-	// The name of the header, query parameter or form field, or the path of the
-	// JSON value. Where that path, or the query, gives several values, each must be
-	// the token.
-	Name string `json:"name,omitempty"`
+	// The template that gives the token: {header.X-Name}, {query.name}, {form.name},
+	// {json.path}, or {path|last}, the last segment of the path. Where the query or
+	// the path of JSON gives several values, each must be the token.
+	From string `json:"from"`
 
 	// What stands before the token, such as Bearer and a space. Letters may be
 	// in either case.
@@ -42,11 +38,10 @@ type Token struct {
 	// Placeholders are resolved when the configuration loads.
 	Secrets []string `json:"secrets,omitempty"`
 
-	tokens [][]byte
+	part, name string // of a request, where From is no more than that
+	from       template.Template
+	tokens     [][]byte
 }
-
-// tokenPlaces are where a token can stand.
-var tokenPlaces = []string{"header", "query", "path", "json", "form"}
 
 // Provision implements Scheme.
 func (t *Token) Provision(c *Credentials) error {
@@ -64,34 +59,34 @@ func (t *Token) Provision(c *Credentials) error {
 }
 
 // Compile implements Scheme.
-func (t *Token) Compile() error {
-	switch {
-	case !slices.Contains(tokenPlaces, t.In):
-		return fmt.Errorf("token stands in header, query, path, json or form, not in %q", t.In)
-	case t.In == "path" && t.Name != "":
-		return fmt.Errorf("token path takes no name")
-	case t.In != "path" && t.Name == "":
-		return fmt.Errorf("token %s needs a name", t.In)
-	case t.Encoding != "" && t.Encoding != "base64":
+func (t *Token) Compile() (err error) {
+	if t.Encoding != "" && t.Encoding != "base64" {
 		return fmt.Errorf("unknown encoding %q of a token: want base64, or none", t.Encoding)
 	}
-	if t.In == "header" {
-		t.Name = textproto.CanonicalMIMEHeaderKey(t.Name)
+	if t.From == "" {
+		return errors.New("token needs what gives it: {header.X-Name}, {query.name}, {form.name}, {json.path} or {path|last}")
 	}
+	if t.from, err = template.Parse(t.From); err != nil {
+		return err
+	}
+	t.part, t.name = t.from.Place()
 	return nil
 }
 
 // Traits implements Scheme.
 func (t *Token) Traits() Traits {
-	return Traits{UsesSecret: true, NeedsSecret: true, Resigns: t.In == "header", SecretHeaders: t.Headers(), Keys: len(t.tokens)}
+	return Traits{UsesSecret: true, NeedsSecret: true, Resigns: t.Headers() != nil, SecretHeaders: t.Headers(), Keys: len(t.tokens)}
 }
 
 // Headers implements Scheme.
-func (t *Token) Headers() []string {
-	if t.In == "header" {
-		return []string{textproto.CanonicalMIMEHeaderKey(t.Name)}
+func (t *Token) Headers() []string { return headersIn(t.From) }
+
+// Screen implements Scheme: a token outside of the body is checked at once.
+func (t *Token) Screen(r *template.Request, now time.Time) error {
+	if t.from.ReadsBody() {
+		return nil
 	}
-	return nil
+	return t.Verify(r, now)
 }
 
 // Holds implements Scheme.
@@ -102,7 +97,7 @@ func (t *Token) Describe() string {
 	if t.Prefix == "Basic " {
 		return "Basic authentication"
 	}
-	return strings.TrimSpace(fmt.Sprintf("fixed value in %s %s", t.In, t.Name))
+	return "fixed value in " + template.Words(t.From)
 }
 
 // Verify implements Scheme.
@@ -112,7 +107,7 @@ func (t *Token) Verify(r *template.Request, _ time.Time) error {
 	switch {
 	case len(found) == 0:
 		return Missing
-	case len(found) > 1 && t.In == "header":
+	case len(found) > 1 && t.part == "header":
 		return Repeated
 	}
 	for _, text := range found {
@@ -141,25 +136,23 @@ func cutPrefixFold(s, prefix string) (after string, ok bool) {
 
 // find returns the texts that must hold the token.
 func (t *Token) find(r *template.Request) []string {
-	switch t.In {
+	switch t.part {
 	case "header":
-		return r.Header[t.Name]
+		return r.Header[t.name]
 	case "path":
 		segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
 		if token, err := url.PathUnescape(segment); err == nil {
 			return []string{token}
 		}
+		return nil
 	case "json":
 		return t.findJSON(r)
-	case "form":
-		e := template.NewEnv(r, nil)
-		defer e.Free()
-		fields, _ := e.FormValues()
-		return []string{template.Only(fields, t.Name)}
 	case "query":
 		return t.findQuery(r)
 	}
-	return nil
+	e := template.NewEnv(r, nil)
+	defer e.Free()
+	return []string{t.from.Text(e)}
 }
 
 func (t *Token) findJSON(r *template.Request) (found []string) {
@@ -167,7 +160,7 @@ func (t *Token) findJSON(r *template.Request) (found []string) {
 		return nil
 	}
 	value := gjson.ParseBytes(r.Body)
-	if list, field, each := strings.Cut("."+t.Name, ".#."); each { // gjson leaves out elements without the field
+	if list, field, each := strings.Cut("."+t.name, ".#."); each { // gjson leaves out elements without the field
 		if list != "" {
 			value = value.Get(list[1:])
 		}
@@ -176,7 +169,7 @@ func (t *Token) findJSON(r *template.Request) (found []string) {
 		}
 		return found
 	}
-	if value = value.Get(t.Name); !value.IsArray() {
+	if value = value.Get(t.name); !value.IsArray() {
 		return []string{template.TextOf(value)}
 	}
 	for _, item := range value.Array() {
@@ -200,7 +193,7 @@ func (t *Token) findQuery(r *template.Request) (found []string) {
 
 // Strip cuts the token from the URL and leaves the rest byte for byte.
 func (t *Token) Strip(r *template.Request) {
-	switch t.In {
+	switch t.part {
 	case "path":
 		r.Path = r.Path[:max(1, strings.LastIndexByte(r.Path, '/'))]
 	case "query":
@@ -216,18 +209,18 @@ func (t *Token) Strip(r *template.Request) {
 
 func (t *Token) named(escaped string) bool {
 	name, err := url.QueryUnescape(escaped)
-	return err == nil && name == t.Name
+	return err == nil && name == t.name
 }
 
 // Sign implements Scheme: it adds the first token to a request.
 func (t *Token) Sign(r *template.Request, _ time.Time) error {
 	token := string(t.tokens[0])
-	switch t.In {
+	switch t.part {
 	case "path":
 		r.Path = strings.TrimSuffix(r.Path, "/") + "/" + url.PathEscape(token)
 		return nil
 	case "query":
-		pair := url.QueryEscape(t.Name) + "=" + url.QueryEscape(t.Prefix+token)
+		pair := url.QueryEscape(t.name) + "=" + url.QueryEscape(t.Prefix+token)
 		if r.RawQuery != "" {
 			pair = r.RawQuery + "&" + pair
 		}
@@ -236,7 +229,7 @@ func (t *Token) Sign(r *template.Request, _ time.Time) error {
 	}
 	e := template.NewEnv(r, nil)
 	defer e.Free()
-	return e.Put(template.At(t.In, t.Name), t.Prefix+token)
+	return e.Put(t.from, t.Prefix+token)
 }
 
 // ReadGuard reads the line of a token that guards a source:
@@ -248,50 +241,57 @@ func (t *Token) ReadGuard(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if t.Secrets == nil {
-		return d.Errf("token %s needs %s", t.In, map[bool]string{true: "a secret", false: "a name and a secret"}[t.In == "path"])
+		part, _, named := strings.Cut(template.Words(t.From), " ")
+		return d.Errf("token %s needs %s", part, map[bool]string{false: "a secret", true: "a name and a secret"}[named])
 	}
 	return nil
 }
+
+// tokenParts are where a token can stand, in the words of a Caddyfile.
+var tokenParts = []string{"header", "query", "path", "json", "form"}
 
 // readPlace reads where a token stands, and its secrets if there are any.
 func (t *Token) readPlace(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
-	t.In, args = args[0], args[1:]
 	switch {
-	case !slices.Contains(tokenPlaces, t.In):
-		return d.Errf("token stands in header, query, path, json or form, not in %q", t.In)
-	case t.In != "path" && len(args) == 0:
-		return d.Errf("token %s needs a name", t.In)
-	case t.In != "path":
-		t.Name, args = args[0], args[1:]
+	case len(args) == 0:
+		return d.ArgErr()
+	case strings.HasPrefix(args[0], "{"):
+		t.From, args = template.Short(args[0]), args[1:]
+	case !slices.Contains(tokenParts, args[0]):
+		return d.Errf("token stands in header, query, path, json or form, not in %q", args[0])
+	case args[0] == "path":
+		t.From, args = template.Of("path", ""), args[1:]
+	case len(args) == 1:
+		return d.Errf("token %s needs a name", args[0])
+	default:
+		t.From, args = template.Of(args[0], args[1]), args[2:]
 	}
 	if len(args) > 0 {
 		t.Secrets = args
 	}
-	return nil
+	_, err := template.Parse(t.From)
+	return syntax.At(d, err)
 }
 
-// basicAuth is the token that user:password makes.
+// BasicAuth is the token that user:password makes.
 func BasicAuth() *Token {
-	return &Token{In: "header", Name: "Authorization", Prefix: "Basic ", Encoding: "base64"}
+	return &Token{From: "{header.Authorization}", Prefix: "Basic ", Encoding: "base64"}
 }
 
 // Observe implements Scheme.
 func (t *Token) Observe(r *template.Request, x *Reading) {
 	found := t.find(r)
 	for _, text := range found {
-		x.add("%s %s: %d characters", t.In, t.Name, len(text))
+		x.add("%s: %d characters", template.Words(t.From), len(text))
 	}
 	if len(found) == 0 {
-		x.add("%s %s: none", t.In, t.Name)
+		x.add("%s: none", template.Words(t.From))
 	}
 }
 
-// place says where the token stands.
-func (t *Token) Place() string { return strings.TrimSpace(t.In + " " + t.Name) }
+// Place says where the token stands.
+func (t *Token) Place() string { return template.Words(t.From) }
 
 // Read implements Scheme. Syntax:
 //

@@ -22,19 +22,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// step is something that is done to the text of a placeholder: {body|sha256}.
+// step is a function that a placeholder applies to its text, as in {body|sha256}.
 type step struct {
 	name string
 	do   stepFunc
 	args []string
 }
 
-// stepFunc returns what becomes of a text, and whether it could be done.
+// stepFunc returns the changed text, and whether the text could be changed.
 type stepFunc func(e *Env, text []byte, args []string) ([]byte, bool)
 
 func (s *step) apply(e *Env, text []byte) ([]byte, bool) { return s.do(e, text, s.args) }
 
-// steps are what there is, with the number of arguments.
+// steps are the functions by name, with their least and largest number of arguments.
 var steps = map[string]struct {
 	least, most int
 	do          stepFunc
@@ -90,6 +90,12 @@ var steps = map[string]struct {
 	// unescape decodes the escapes of some characters.
 	"unescape": {1, 1, textual(func(s string, args []string) string { return unescape(s, args[0]) })},
 
+	// The last segment of a path, without its escapes.
+	"last": {0, 0, func(_ *Env, b []byte, _ []string) ([]byte, bool) {
+		segment, err := url.PathUnescape(string(b[bytes.LastIndexByte(b, '/')+1:]))
+		return []byte(segment), err == nil
+	}},
+
 	// These are for URLs.
 	"port":     {0, 0, textual(withPort)},
 	"no_port":  {0, 0, textual(func(s string, _ []string) string { return changeURL(s, func(u *url.URL) { u.Host = bareHost(u) }) })},
@@ -120,7 +126,7 @@ func textual(do func(string, []string) string) stepFunc {
 	return func(_ *Env, text []byte, args []string) ([]byte, bool) { return []byte(do(string(text), args)), true }
 }
 
-// maxPairs bounds the work that a query or form can ask for.
+// maxPairs is how many pairs of a query or form the functions take.
 const maxPairs = 10_000
 
 func pairwise(do func(pairs, args []string) string) stepFunc {
@@ -183,7 +189,8 @@ func splitPairs(s string) []string {
 
 func joinPairs(pairs []string) string { return strings.Join(pairs, "&") }
 
-// decodePair returns name and value of a pair; what cannot be decoded stays.
+// decodePair returns the name and the value of a pair. A part that cannot be decoded
+// stays as it is written.
 func decodePair(pair string) (name, value string) {
 	name, value, _ = strings.Cut(pair, "=")
 	if decoded, err := url.QueryUnescape(name); err == nil {
@@ -195,7 +202,7 @@ func decodePair(pair string) (name, value string) {
 	return name, value
 }
 
-// sortPairs sorts by name, then by value, both decoded.
+// sortPairs sorts pairs by their decoded names, then by their decoded values.
 func sortPairs(pairs []string) string {
 	type decoded struct{ name, value, pair string }
 	list := make([]decoded, len(pairs))
@@ -251,7 +258,7 @@ func or(e *Env, text []byte, args []string) ([]byte, bool) {
 	return (&piece{name: name, text: of}).append(nil, e)
 }
 
-// maxSignedHeaders bounds how many headers a request can have looked up.
+// maxSignedHeaders is how many headers one request can have looked up.
 const maxSignedHeaders = 64
 
 func headers(e *Env, text []byte, args []string) ([]byte, bool) {

@@ -70,7 +70,7 @@ func FuzzRead(f *testing.F) {
 		defer view.Free()
 		seen, err := read.Text(view)
 		for _, part := range []string{"json", "form"} {
-			signed, sound := template.At(part, name).AppendTo(nil, e)
+			signed, sound := compiled(t, template.Of(part, name)).AppendTo(nil, e)
 			if sound && err == nil && seen != "" && len(signed) > 0 && string(signed) != seen {
 				t.Errorf("{%s.%s} of %q, declared as %q: %q is signed, rules read %q", part, name, body, contentType, signed, seen)
 			}
@@ -85,9 +85,12 @@ func FuzzForm(f *testing.F) {
 	f.Add("a=1&a=2", "a")
 	f.Add("%zz&a=", "a")
 	f.Fuzz(func(t *testing.T, body, name string) {
+		if strings.ContainsAny(name, "{}|") {
+			return
+		}
 		e := template.NewEnv(providertest.Hook(body, "Content-Type: "+providertest.FormType), nil)
 		defer e.Free()
-		text, sound := template.At("form", name).AppendTo(nil, e)
+		text, sound := compiled(t, formOf(name)).AppendTo(nil, e)
 		values, err := url.ParseQuery(body)
 		if name != "" && sound && (err != nil || string(text) != template.Only(values, name) || len(values[name]) > 1) {
 			t.Errorf("%q in %q is %q", name, body, text)
@@ -97,4 +100,22 @@ func FuzzForm(f *testing.F) {
 			t.Errorf("%q sorted is %q", body, sorted)
 		}
 	})
+}
+
+// compiled compiles a template that must be one.
+func compiled(t *testing.T, text string) template.Template {
+	t.Helper()
+	c, err := template.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// formOf is the template of a form's field, or of the whole form where it has no name.
+func formOf(name string) string {
+	if name == "" {
+		return "{form}"
+	}
+	return template.Of("form", name)
 }

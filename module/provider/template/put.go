@@ -8,10 +8,10 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// errPlace is for places in which the gateway cannot put a proof.
+// errPlace is returned for a template that the gateway cannot write to.
 var errPlace = errors.New("the request has no place for the proof")
 
-// items returns the elements of the JSON array at a path of the body.
+// Items returns the elements of the JSON array at a path of the body.
 func (e *Env) Items(path string) [][]byte {
 	if !e.soundJSON() {
 		return nil
@@ -27,7 +27,7 @@ func (e *Env) Items(path string) [][]byte {
 	return items
 }
 
-// put writes a text where a placeholder reads it.
+// Put writes a text to the place that a template reads.
 func (e *Env) Put(place Template, text string) error {
 	if len(place) != 1 || place[0].text == "" {
 		return errPlace
@@ -71,8 +71,8 @@ func (e *Env) putQuery(name, value string) {
 	}
 }
 
-// putJSON puts a string in place of the value at a path of the body, or of the
-// element that is signed by itself.
+// putJSON replaces the value at a path of the body, or of the array element that is
+// signed by itself, by a string.
 func (e *Env) putJSON(path, text string) (err error) {
 	if e.Item == nil {
 		e.Request.Body, err = setJSON(e.Request.Body, path, text)
@@ -85,9 +85,9 @@ func (e *Env) putJSON(path, text string) (err error) {
 	return err
 }
 
-// setJSON returns a copy of a JSON text with a string in place of the value at a
-// path, or of each value where the path gives several. The rest stays byte for
-// byte.
+// setJSON returns a copy of a JSON text in which a string replaces the value at a
+// path. A path with several values has each of them replaced. The rest stays byte
+// for byte.
 func setJSON(in []byte, path, text string) (out []byte, err error) {
 	value := gjson.GetBytes(in, path)
 	values, places := []gjson.Result{value}, []int{value.Index}
@@ -105,8 +105,8 @@ func setJSON(in []byte, path, text string) (out []byte, err error) {
 	return append(out, in[after:]...), nil
 }
 
-// withPair sets a name=value pair in a query or form, and leaves the rest byte
-// for byte.
+// withPair sets a name=value pair in a query or form. The other pairs stay byte for
+// byte.
 func withPair(pairs, name, value string) string {
 	var kept []string
 	for _, pair := range splitPairs(pairs) {

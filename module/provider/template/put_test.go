@@ -1,13 +1,13 @@
 package template_test
 
 import (
+	"testing"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
-
-import "testing"
 
 // TestPut signs where the proof stands in the content, and changes nothing else.
 func TestPut(t *testing.T) {

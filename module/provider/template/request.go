@@ -4,8 +4,8 @@ import (
 	"net/url"
 )
 
-// Request is a webhook as far as its proof is concerned. A provider must not hold
-// on to it, nor to Body, after it has returned.
+// Request is the part of a webhook that proofs read. A provider must not keep a
+// Request or its Body after it has returned.
 type Request struct {
 	Method   string
 	Path     string              // escaped, as the app will get it
@@ -30,12 +30,12 @@ type Request struct {
 	Matched int
 }
 
-// header returns the value of a header that is there once, and whose name is
-// canonical.
+// HeaderValue returns the value of a header that is there exactly once. The name
+// must be canonical.
 func (r *Request) HeaderValue(name string) string { return Only(r.Header, name) }
 
-// publicURL returns the URL that the provider called, with what external says
-// in place of what this server saw.
+// PublicURL returns the URL that the provider called. The parts that an external URL
+// has replace those that this server saw.
 func (r *Request) PublicURL(external *url.URL) *url.URL {
 	if external == nil {
 		return r.Public
@@ -50,15 +50,15 @@ func (r *Request) PublicURL(external *url.URL) *url.URL {
 	return &u
 }
 
-// Called says which URL the provider called. Where it names neither path nor
-// query, those of the request count.
+// Called sets the URL that the provider called. A URL without path or query takes
+// those of the request.
 func (r *Request) Called(public *url.URL) {
 	r.Public = r.PublicURL(public)
 	r.Path, r.RawQuery = r.Public.EscapedPath(), r.Public.RawQuery
 }
 
-// moved has the URL that the provider calls follow the request's own path and
-// query.
+// Moved updates the URL that the provider calls after the request's own path or
+// query has changed.
 func (r *Request) Moved() {
 	if r.Public == nil {
 		return
@@ -71,15 +71,16 @@ func (r *Request) Moved() {
 	r.Public = &public
 }
 
-// To addresses the request to a URL, whose query the request's own one follows.
+// To addresses the request to a URL. The request's own query follows that of the
+// URL.
 func (r *Request) To(target *url.URL) {
 	called := *target
 	called.RawQuery = joinPairs(append(splitPairs(target.RawQuery), splitPairs(r.RawQuery)...))
 	r.Path, r.RawQuery, r.Public = called.EscapedPath(), called.RawQuery, &called
 }
 
-// URL returns the target's URL with the request's own path and query, in which
-// Sign may have put a token.
+// URL returns the target's URL with the request's own path and query, which may hold
+// a token that Sign has put there.
 func (r *Request) URL(target *url.URL) string {
 	u := *target
 	u.RawPath = r.Path

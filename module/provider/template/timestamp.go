@@ -2,7 +2,6 @@ package template
 
 import (
 	"fmt"
-	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,11 +10,8 @@ import (
 
 // Timestamp says where a request carries the time of its signature.
 type Timestamp struct {
-	// The header that carries the time. Empty if it stands elsewhere.
-	Header string `json:"header,omitempty"`
-
-	// What gives the time if it is neither in a header nor beside the signature:
-	// {query.name}, {json.path} or {form.name}.
+	// The template that gives the time, such as {header.X-Time}, {query.name},
+	// {json.path} or {form.name}. Default: the time stands beside the signature.
 	From string `json:"from,omitempty"`
 
 	// How the time is written: unix (seconds, the default), unix_ms or rfc3339.
@@ -24,26 +20,24 @@ type Timestamp struct {
 	template Template
 }
 
-// given reports whether the time stands beside the signature.
-func (t *Timestamp) Given() bool { return t != nil && (t.Header != "" || t.From != "") }
+// Given reports whether the time stands elsewhere than beside the signature.
+func (t *Timestamp) Given() bool { return t != nil && t.From != "" }
 
+// Units are how a time can be written.
 var Units = []string{"unix", "unix_ms", "rfc3339"}
 
+// Compile checks what is configured.
 func (t *Timestamp) Compile() (err error) {
 	switch {
 	case !slices.Contains(Units, t.Unit):
 		return fmt.Errorf("unknown timestamp unit %q: want unix, unix_ms or rfc3339", t.Unit)
-	case t.Header != "" && t.From != "":
-		return fmt.Errorf("the timestamp is either in a header or from %s", t.From)
-	case t.Header != "":
-		t.template = Template{{name: "header", text: textproto.CanonicalMIMEHeaderKey(t.Header)}}
 	case t.From != "":
 		t.template, err = Parse(t.From)
 	}
 	return err
 }
 
-// find returns the time that a request carries beside its signature.
+// Find returns the time that a request carries beside its signature.
 func (t *Timestamp) Find(e *Env) string {
 	if t.template == nil {
 		return ""
@@ -51,7 +45,10 @@ func (t *Timestamp) Find(e *Env) string {
 	return t.template.Text(e)
 }
 
-// parse reads a time in the unit's form.
+// Header returns the header that carries the time; "" if none does.
+func (t *Timestamp) Header() string { return HeaderIn(t.From) }
+
+// Parse reads a time in the unit's form.
 func (t *Timestamp) Parse(text string) (time.Time, error) {
 	if t.Unit == "rfc3339" {
 		return time.Parse(time.RFC3339Nano, text)
@@ -66,7 +63,7 @@ func (t *Timestamp) Parse(text string) (time.Time, error) {
 	return time.Unix(n, 0), nil
 }
 
-// format writes a time in the unit's form.
+// Format writes a time in the unit's form.
 func (t *Timestamp) Format(at time.Time) string {
 	switch t.Unit {
 	case "rfc3339":

@@ -1,6 +1,6 @@
 package template
 
-// What the tests of other packages of this directory see.
+// What the tests outside of the package see.
 const MaxCandidates = maxCandidates
 const MaxDepth = maxDepth
 const MaxPairs = maxPairs
@@ -8,7 +8,6 @@ const MaxParts = maxParts
 const MaxSignedHeaders = maxSignedHeaders
 
 var ErrPlace = errPlace
-var PairValue = pairValue
 var ParseMultipart = parseMultipart
 var PlainName = plainName
 var SortPairs = sortPairs
