@@ -22,6 +22,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		durable  = self + "/module/internal/durable"
 		share    = self + "/module/internal/share"
 		public   = self + "/module/internal/public"
+		mask     = self + "/module/internal/mask"
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
 		scheme   = provider + "/scheme"
@@ -35,7 +36,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, public, queue, disk, rules, payload}
+	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -58,6 +59,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{durable, nil, []string{caddy}},
 		{share, nil, []string{caddy, "net/http"}},
 		{public, nil, []string{caddy}},
+		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy, "net/http"}},
 		{payload, nil, []string{caddy, "net/http", expr}},
 	} {

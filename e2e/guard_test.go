@@ -218,6 +218,7 @@ func TestTrustedProxy(t *testing.T) {
 		{name: "nothing said", target: "http:/tls", header: jsonHeader(), status: 403, outcome: "plain_http"},
 		{name: "the nearest proxy counts", target: "http:/tls", header: via("https, http", "198.51.100.9"), status: 403, outcome: "plain_http"},
 		{name: "client allowed", target: "http:/others", header: via("https", "192.0.2.7"), status: 200, outcome: "accepted"},
+		{name: "what the client says of itself", target: "http:/others", header: via("https", "192.0.2.7, 198.51.100.9"), status: 403, outcome: "address"},
 		{name: "IPv6 client allowed", target: "http:/others", header: via("https", "2001:db8::5"), status: 200, outcome: "accepted"},
 		{name: "IPv4 client as IPv6", target: "http:/others", header: via("https", "::ffff:192.0.2.7"), status: 200, outcome: "accepted"},
 		{name: "client not allowed", target: "http:/others", header: via("https", "198.51.100.9"), status: 403, outcome: "address"},

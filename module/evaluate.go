@@ -65,8 +65,19 @@ var errOffline = errors.New("this proof cannot be checked offline")
 
 // Evaluate takes a request through the steps of ServeHTTP. It stores, counts,
 // logs and delivers nothing, keeps no secret, and confirms no subscription. The
-// client's address and connection are not looked at.
+// client's address and connection are not looked at. Headers that the source's
+// server would drop are dropped.
 func (h *Handler) Evaluate(r *http.Request, content []byte, options EvaluateOptions) *Evaluation {
+	r = r.Clone(r.Context())
+	causes := h.dropHeaders(r.Header)
+	e := h.evaluate(r, content, options)
+	if e.Verdict == Invalid {
+		e.Diagnosis.Causes = append(causes, e.Diagnosis.Causes...)
+	}
+	return e
+}
+
+func (h *Handler) evaluate(r *http.Request, content []byte, options EvaluateOptions) *Evaluation {
 	hook, err := h.receiveAgain(r, content, options)
 	if hook != nil {
 		defer hook.free()
@@ -103,7 +114,6 @@ func (h *Handler) receiveAgain(r *http.Request, content []byte, options Evaluate
 		hook = webhooks.Get().(*webhook)
 		h.describe(hook, r, content, options.At)
 	} else {
-		r = r.WithContext(r.Context()) // a copy
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
 		if hook, err = h.receive(nil, r); err != nil && !errors.As(err, new(provider.Refusal)) {
 			return nil, err

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,7 +51,10 @@ type Handler struct {
 
 	logger       *zap.Logger
 	app          *App
+	server       *caddyhttp.Server // which has the source; nil where nothing says which
 	providerName string
+	secrets      []string   // of the configuration
+	external     []*url.URL // at which the provider knows the source
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
@@ -60,7 +65,10 @@ type Handler struct {
 	eventValue   *rules.Value // nil: no event type
 	idValue      *rules.Value // nil: the hash stands in
 	window       time.Duration
+	copies       copies
 	requests     requestCounters
+	legacy       bool                    // a weaker scheme is asked for
+	untrusted    *atomic.Pointer[string] // the last peer that may be a proxy nobody named
 }
 
 // Dedup says how duplicates are recognized.
@@ -74,6 +82,12 @@ type Dedup struct {
 
 	// How many delivery IDs are kept in memory. Default: 200000.
 	Entries int `json:"entries,omitempty"`
+
+	// What tells copies of an event from other events: id (the delivery ID alone) or
+	// id_and_body (a webhook with the ID of another one and another body is an event of
+	// its own). Default: id where the handler has an expression for the delivery ID, else
+	// what fits the provider.
+	By string `json:"by,omitempty"`
 }
 
 const (
@@ -110,7 +124,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.app, h.logger = app.(*App), ctx.Logger()
+	h.app = app.(*App)
+	h.logger = h.app.secrets.maskLog(ctx.Logger())
 	if err := h.provisionProvider(provider.WithDir(ctx, h.app.dir())); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
@@ -127,7 +142,8 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName = inlineName(h.ProviderRaw)
+	h.providerName, h.legacy, h.untrusted = inlineName(h.ProviderRaw), isLegacy(h.ProviderRaw), new(atomic.Pointer[string])
+	h.secrets, h.external = secretsIn(h.ProviderRaw), externalURLs(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
@@ -185,10 +201,16 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.provisionEnrollment(); err != nil {
 		return err
 	}
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if err := h.checkServer(); err != nil {
+		return err
+	}
 	for _, route := range h.Routes {
-		if err := route.provision(ctx, server, h.Source); err != nil {
+		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
+		}
+		if chain, ok := route.transport.(*chain); ok {
+			h.quiet(ctx, chain.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
@@ -212,7 +234,7 @@ func (h *Handler) provisionResponse() {
 }
 
 // provisionIdentity compiles the expressions that find event type and delivery ID,
-// and sets for how long duplicates are recognized.
+// and sets how duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
 		expression := override
@@ -247,7 +269,7 @@ func (h *Handler) provisionIdentity() (err error) {
 	case h.window == 0:
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
-	return nil
+	return h.provisionCopies()
 }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
@@ -265,10 +287,9 @@ func (h *Handler) check(p provider.Provider) error {
 		return errors.New("allow_ips published has no meaning here: its provider publishes no addresses; name them instead")
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d: any other one would make the provider send again", h.Respond.Status)
-	case h.Dedup != nil && (h.Dedup.Window < 0 || h.Dedup.Entries < 0):
-		return errors.New("dedup takes a window and a number of entries that are greater than zero")
-	case h.Dedup != nil && h.Dedup.Off && (h.Dedup.Window != 0 || h.Dedup.Entries != 0):
-		return errors.New("dedup is either off or has a window")
+	}
+	if err := h.checkCopies(p); err != nil {
+		return err
 	}
 	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {
 		return fmt.Errorf("its provider signs for all of its customers alike, so anybody could send; say what is yours, in the provider block: %s; "+

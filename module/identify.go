@@ -1,16 +1,11 @@
 package module
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
@@ -46,15 +41,7 @@ func (h *Handler) find(hook *webhook) (noEvent, noID error) {
 	if len(event) > maxIdentity {
 		event = strings.ToValidUTF8(event[:maxIdentity], "")
 	}
-	if id == "" {
-		digest := h.digest(hook)
-		id = hex.EncodeToString(digest[:])
-		hook.key = digest
-	} else {
-		digest := sha256.Sum256([]byte(id))
-		hook.key = queue.DedupKey(digest[:])
-	}
-	hook.bodyHash = xxhash.Sum64(hook.proof.Body)
+	hook.identity, id = h.identity(hook, id)
 	h.viewOf(hook).SetIdentity(event, id)
 	return noEvent, noID
 }
@@ -82,18 +69,6 @@ func (h *Handler) unidentified(what string, err error) {
 	if entry := h.logger.Check(levelOf(err), "not found in webhook"); entry != nil {
 		entry.Write(zap.String("source", h.Source), zap.String("what", what), zap.Error(err))
 	}
-}
-
-// digest returns a hash that stands in for the delivery ID of a webhook without
-// one.
-func (h *Handler) digest(hook *webhook) queue.DedupKey {
-	sum := sha256.New()
-	for _, part := range []string{h.Source, hook.proof.Path, hook.proof.RawQuery} {
-		io.WriteString(sum, part)
-		sum.Write([]byte{0})
-	}
-	sum.Write(hook.proof.Body)
-	return queue.DedupKey(sum.Sum(nil))
 }
 
 // signedID finds the delivery ID of a request that is not verified yet, for

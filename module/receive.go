@@ -23,8 +23,7 @@ type webhook struct {
 	proof    provider.Request // with the path and the query that the app gets
 	input    rules.Input
 	view     *rules.View
-	key      queue.DedupKey
-	bodyHash uint64
+	identity queue.Identity
 	offline  bool // nothing may be fetched and nobody called
 }
 

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 )
 
@@ -116,7 +118,7 @@ func readList[T any](c *client, path string, query url.Values, row func(*T) erro
 // apiMessage finds the message of the admin API in the error that Caddy makes of
 // its answer.
 func apiMessage(address string, err error) error {
-	if errors.As(err, new(*net.OpError)) {
+	if !strings.Contains(err.Error(), "HTTP ") && !answers(address) {
 		return fmt.Errorf("nothing answers at the admin address %s; is Caddy running there? (--address, --config)", address)
 	}
 	_, after, found := bytes.Cut([]byte(err.Error()), []byte(`{"error":`))
@@ -131,6 +133,21 @@ func apiMessage(address string, err error) error {
 		return usageError{errors.New(message)}
 	}
 	return errors.New(message)
+}
+
+// answers reports whether anybody listens at an admin address. The errors of Caddy's
+// client do not tell.
+func answers(address string) bool {
+	parsed, err := caddy.ParseNetworkAddress(address)
+	if err != nil {
+		return true // the error says what is wrong with it
+	}
+	conn, err := net.DialTimeout(parsed.Network, parsed.JoinHostPort(0), time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // eventPath returns the path of an event, or of a verb that is done with it.

@@ -172,7 +172,7 @@ func TestVerifyCauses(t *testing.T) {
 		says             string
 	}{
 		"white space":     {"github", text, nil, []string{"--secret", text + " \n"}, "white space"},
-		"quotes":          {"github", text, nil, []string{"--secret", `"` + text + `"`}, "quotes"},
+		"quotes":          {"github", text, nil, []string{"--secret", `"` + text}, "quotes"},
 		"line break":      {"github", text + "\n", nil, []string{"--secret", text}, "ends in a line break"},
 		"other case":      {"github", "abc0", nil, []string{"--secret", "ABC0"}, "the other case"},
 		"not decoded":     {"github", text, nil, []string{"--secret", key}, "base64, but it was not decoded"},

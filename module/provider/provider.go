@@ -81,6 +81,8 @@ type Profile struct {
 	// Event and ID are expressions for the event type and the delivery ID; ""
 	// where the provider gives none.
 	Event, ID string
+	// Copies says what tells copies of an event from other events.
+	Copies Copies
 	// Horizon is how long the provider goes on sending an event again.
 	Horizon time.Duration
 	// NeverRetries says that the provider sends each event once.

@@ -129,8 +129,9 @@ type Observer interface {
 	// Evicted is called when a delivery ID was forgotten before its window
 	// ended, with the number of entries that would have kept it.
 	Evicted(source string, enough int)
-	// Conflicted is called when a copy of an event had another body.
-	Conflicted(source string, id ID)
+	// Conflicted is called when an event had the delivery ID of another one, and
+	// another body.
+	Conflicted(source string)
 }
 
 // nobody is the Observer of a configuration without one.
@@ -142,4 +143,4 @@ func (nobody) Failing(string, string, string)                   {}
 func (nobody) Recovered(string, string)                         {}
 func (nobody) Died(*Event, *Delivery)                           {}
 func (nobody) Evicted(string, int)                              {}
-func (nobody) Conflicted(string, ID)                            {}
+func (nobody) Conflicted(string)                                {}

@@ -22,11 +22,12 @@ type snapshot struct {
 
 // sourceState is what an engine keeps of a source for as long as the engine lives.
 type sourceState struct {
-	reserved atomic.Int64 // bytes of events that are being appended
-	room     *waitingRoom
-	pausing  complaint // about calls that check held events
-	dedup    dedupWindow
-	evicting complaint
+	reserved    atomic.Int64 // bytes of events that are being appended
+	room        *waitingRoom
+	pausing     complaint // about calls that check held events
+	dedup       dedupWindow
+	evicting    complaint
+	conflicting complaint
 }
 
 func (e *Engine) newSourceState(source string, maxSize int64) *sourceState {
@@ -38,6 +39,21 @@ func (e *Engine) newSourceState(source string, maxSize int64) *sourceState {
 			snap.logger.Warn("dedup window is too small: forgot delivery IDs before their time",
 				zap.String("source", source), zap.Int("enough_entries", enough))
 		}
+	}
+	a.dedup.conflict = func(first, second ID) {
+		snap := e.snapshot.Load()
+		snap.observer.Conflicted(source)
+		if !a.conflicting.due() {
+			return
+		}
+		fields := []zap.Field{zap.String("source", source)}
+		if second != (ID{}) {
+			fields = append(fields, zap.Stringer("event", second))
+		}
+		if first != (ID{}) {
+			fields = append(fields, zap.Stringer("first", first))
+		}
+		snap.logger.Warn("an event has the delivery ID of another one, and another body: both are kept", fields...)
 	}
 	return a
 }

@@ -3,7 +3,6 @@ package scheme
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,20 +19,16 @@ func Resolve(what string, configured []string) ([]string, error) {
 	for i, text := range configured {
 		var err error
 		secrets[i], err = repl.ReplaceOrErr(text, true, false)
-		switch {
-		case err != nil || strings.TrimSpace(secrets[i]) == "":
+		if err != nil || strings.TrimSpace(secrets[i]) == "" {
 			// A part that resolves to nothing leaves what anybody can guess.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
-		case secrets[i] == text && unknownPlaceholder.MatchString(text):
-			return nil, fmt.Errorf("%s %d: there is no placeholder %s", what, i+1, text)
+		}
+		if secrets[i], err = checkShape(what, text, secrets[i]); err != nil {
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
 	}
 	return secrets, nil
 }
-
-// unknownPlaceholder matches a placeholder that Caddy does not know and leaves as it
-// is. As a secret, anybody could guess it.
-var unknownPlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]+\}$`)
 
 // ParseURL reads an absolute http or https URL, in which placeholders are resolved.
 func ParseURL(text string) (*url.URL, error) {
