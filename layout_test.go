@@ -21,6 +21,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		syntax   = self + "/module/internal/syntax"
 		durable  = self + "/module/internal/durable"
 		share    = self + "/module/internal/share"
+		public   = self + "/module/internal/public"
 		mask     = self + "/module/internal/mask"
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
@@ -35,7 +36,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, mask, queue, disk, rules, payload}
+	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -45,9 +46,9 @@ func TestImportsRunOneWay(t *testing.T) {
 		{root, append([]string{operate, module}, leaves...), nil},
 		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
-		{presets, []string{provider, scheme, template, client, syntax, payload}, []string{caddyHTTP}},
-		{provider, []string{scheme, template, client, syntax, payload}, []string{caddyHTTP}},
-		{scheme, []string{template, client, syntax, payload}, []string{caddyHTTP}},
+		{presets, []string{provider, scheme, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{provider, []string{scheme, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{scheme, []string{template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
 		{template, []string{payload}, []string{caddy}},
 		{queue, []string{share}, []string{caddyHTTP}},
 		{disk, []string{queue, share, syntax, durable}, []string{caddyHTTP}},
@@ -57,6 +58,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{syntax, nil, []string{caddyHTTP}},
 		{durable, nil, []string{caddy}},
 		{share, nil, []string{caddy, "net/http"}},
+		{public, nil, []string{caddy}},
 		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy, "net/http"}},
 		{payload, nil, []string{caddy, "net/http", expr}},

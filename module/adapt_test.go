@@ -166,7 +166,11 @@ func TestStrictJSON(t *testing.T) {
 		"sign standard":           {github(`, "routes": [{"name": "x", "sign": {"scheme": "standard"}, "forward": {"handler": "vars"}}]`), `route x: sign standard needs a secret`},
 		"sign what proves nothing": {handler(`, "provider": {"name": "insertsign"}, "insecure_unverified": true,
 			"routes": [{"name": "x", "sign": {"scheme": "provider"}, "forward": {"handler": "vars"}}]`), `route x: sign provider is not possible`},
-		"negative retry": {github(`, "routes": [{"name": "x", "retry": {"for": -1}, "forward": {"handler": "vars"}}]`), `must be greater than zero`},
+		"SNS without a topic":       {handler(`, "provider": {"name": "aws_sns"}`), `topic <arn>...; or accept webhooks from anybody, with the line insecure_unverified`},
+		"SNS with a topic of space": {handler(`, "provider": {"name": "aws_sns", "options": {"topic": "  "}}`), `topic 1 is empty`},
+		"SNS with a topic":          {handler(`, "provider": {"name": "aws_sns", "options": {"topic": "arn:aws:sns:us-east-2:1:t"}}`), ``},
+		"SNS of anybody":            {handler(`, "provider": {"name": "aws_sns"}, "insecure_unverified": true`), ``},
+		"negative retry":            {github(`, "routes": [{"name": "x", "retry": {"for": -1}, "forward": {"handler": "vars"}}]`), `must be greater than zero`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := validate([]byte(test.config))

@@ -127,7 +127,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.app = app.(*App)
 	h.logger = h.app.secrets.maskLog(ctx.Logger())
-	if err := h.provisionProvider(ctx); err != nil {
+	if err := h.provisionProvider(provider.WithDir(ctx, h.app.dir())); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
 	if err := h.provisionSource(ctx); err != nil {
@@ -314,6 +314,10 @@ func (h *Handler) check(p provider.Provider) error {
 	}
 	if err := h.checkCopies(p); err != nil {
 		return err
+	}
+	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {
+		return fmt.Errorf("its provider signs for all of its customers alike, so anybody could send; say what is yours, in the provider block: %s; "+
+			"or accept webhooks from anybody, with the line insecure_unverified", b.Anybodys())
 	}
 	if provider.CheckerOf(p) != nil && len(h.Routes) == 0 {
 		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")

@@ -75,6 +75,7 @@ func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, recei
 		RawQuery: r.URL.RawQuery,
 		Header:   r.Header,
 		Body:     content,
+		Client:   clientIP(r),
 	}
 	if h.profile.SignsURL {
 		hook.proof.Public = publicURL(r)

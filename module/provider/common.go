@@ -40,9 +40,20 @@ type Common struct {
 	oneSecret bool // the first secret makes all proofs
 }
 
+// dirKey is the key of a context's value: where the gateway keeps its files.
+type dirKey struct{}
+
+// WithDir returns a context whose providers keep the keys that they fetch in a
+// directory, and share them with those of other configurations. Without it a
+// provider keeps its keys in memory, for itself.
+func WithDir(ctx caddy.Context, dir string) caddy.Context { return ctx.WithValue(dirKey{}, dir) }
+
 // provision resolves secrets and URL.
-func (c *Common) provision(defaultTolerance time.Duration) (err error) {
+func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (err error) {
 	c.resolved = scheme.Credentials{Keys: c.Keys}
+	if ctx.Context != nil {
+		c.resolved.Dir, _ = ctx.Value(dirKey{}).(string)
+	}
 	if c.resolved.Secrets, err = scheme.Resolve("secret", c.Secrets); err != nil {
 		return err
 	}

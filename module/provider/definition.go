@@ -174,6 +174,17 @@ func (d *Definition) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return has(p.traits()) })
 }
 
+// anybodys returns the line that is missing where any customer of the provider can
+// have a proof; "" if none can.
+func (d *Definition) anybodys() string {
+	for i := range d.Proofs {
+		if line := d.Proofs[i].traits().Anybodys; line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
 // check holds the parts against each other, as far as they can be told without
 // secrets and options.
 func (d *Definition) check() error {

@@ -43,6 +43,10 @@ type Reply struct {
 	// Visit is a URL of the provider's that must be fetched, with GET, before
 	// the answer is sent.
 	Visit string
+
+	// Anywhere says that the configuration names the host of Visit, which may then
+	// lie anywhere. Else it must have a public address.
+	Anywhere bool
 }
 
 // Denial is a Refusal with a status of its own.
@@ -288,7 +292,7 @@ func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error
 	case "enroll":
 		a.Secret = challenge
 	case "confirm":
-		a.Visit = challenge
+		a.Visit, a.Anywhere = challenge, h.pins(challenge)
 	}
 	h.write(a, r, challenge)
 	return a, nil
@@ -298,6 +302,15 @@ func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error
 func (h *Handshake) takes(challenge string) bool {
 	return h.pattern.MatchString(challenge) && reflectable.MatchString(challenge) &&
 		(h.Kind != "hmac" || unforgeable.MatchString(challenge))
+}
+
+// pins reports whether the pattern begins with the very scheme and host of a URL,
+// and not with something that several hosts match.
+func (h *Handshake) pins(target string) bool {
+	pattern := strings.TrimPrefix(strings.ReplaceAll(h.Pattern, `\.`, "."), "^")
+	scheme, rest, found := strings.Cut(pattern, "://")
+	host, _, slash := strings.Cut(rest, "/")
+	return found && slash && strings.HasPrefix(target, scheme+"://"+host+"/")
 }
 
 // verifier is asked where a handshake is to be signed.

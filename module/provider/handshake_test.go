@@ -313,6 +313,9 @@ func TestConfirm(t *testing.T) {
 		"https://s3.us-east-1.amazonaws.com/?Token=1":                             false,
 		"https://sns.us-east-1.amazonaws.com:8443/?Token=1":                       false,
 		"https://169.254.169.254/latest/meta-data/":                               false,
+		"https://sns.us-gov-west-1.amazonaws.com/?Token=1":                        true,
+		"https://sns.s3-us-west-2.amazonaws.com/?Token=1":                         false,
+		"https://sns.elasticbeanstalk.amazonaws.com/?Token=1":                     false,
 	} {
 		if got := visit(target); (got == target) != want {
 			t.Errorf("%s: visits %q", target, got)
@@ -321,6 +324,35 @@ func TestConfirm(t *testing.T) {
 	genuine = false
 	if got := visit("https://sns.us-east-1.amazonaws.com/?Token=1"); got != "" {
 		t.Errorf("an unsigned message makes it visit %s", got)
+	}
+}
+
+// TestConfirmAnywhere holds which URLs may lead to private addresses: those of a host
+// that the pattern spells out.
+func TestConfirmAnywhere(t *testing.T) {
+	for _, test := range []struct {
+		pattern, target string
+		anywhere        bool
+	}{
+		{`http://127\.0\.0\.1:8080/[a-z]+`, "http://127.0.0.1:8080/a", true},
+		{`http://127.0.0.1:8080/[a-z]+`, "http://127.0.0.1:8080/a", true},
+		{`^https://hooks.internal/[a-z]+`, "https://hooks.internal/a", true},
+		{`http://10.0.0.1/[a-z]+`, "http://10a0.0.1/a", false},
+		{`https://[a-z.]+\.example\.com/[a-z]+`, "https://a.example.com/a", false},
+		{`https?://app\.internal/[a-z]+`, "https://app.internal/a", false},
+		{`https://app\.internal/[a-z]+|http://[0-9.]+/[a-z]+`, "http://169.254.169.254/a", false},
+		{`https://app\.internal(:[0-9]+)?/[a-z]+`, "https://app.internal/a", false},
+		{`https://app\.internal[/a-z@.]+`, "https://app.internal@evil.example/a", false},
+	} {
+		p := providertest.MustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake confirm body url {\nsigned always\npattern `"+test.pattern+"`\n}\n}")
+		r := providertest.Hook(`{"url":"` + test.target + `"}`)
+		r.Header["X-Sig"] = []string{providertest.MACHex("s", string(r.Body))}
+		answer, err := p.(provider.Handshaker).Handshake(r, providertest.Now)
+		if err != nil || answer == nil || answer.Visit != test.target {
+			t.Errorf("%s: %+v, %v", test.target, answer, err)
+		} else if answer.Anywhere != test.anywhere {
+			t.Errorf("%s by %s: anywhere is %v", test.target, test.pattern, answer.Anywhere)
+		}
 	}
 }
 

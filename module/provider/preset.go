@@ -92,9 +92,9 @@ func (k Known) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision resolves secrets and options and makes the proofs ready.
-func (k *Known) Provision(caddy.Context) error {
+func (k *Known) Provision(ctx caddy.Context) error {
 	p := k.preset
-	if err := k.Common.provision(p.Tolerance); err != nil {
+	if err := k.Common.provision(ctx, p.Tolerance); err != nil {
 		return err
 	}
 	if err := k.check(); err != nil {
@@ -212,6 +212,22 @@ func (k *Known) proves() bool {
 // Proves implements Provider.
 func (k *Known) Proves() bool { return k.proves() || k.Token != nil }
 
+// Anybodys implements Binder.
+func (k *Known) Anybodys() string {
+	if k.ready != nil {
+		return k.ready.proofs.anybodys()
+	}
+	values := make(map[string]string)
+	for _, o := range k.preset.Options {
+		values[o.Name] = k.Options[o.Name]
+	}
+	d, err := k.preset.with(values, k.Secrets)
+	if err != nil {
+		return "" // which Provision reports
+	}
+	return d.anybodys()
+}
+
 // Checks implements Checker.
 func (k *Known) Checks() bool { return k.preset.checks() }
 
@@ -302,6 +318,7 @@ var (
 	_ Enroller              = (*Known)(nil)
 	_ Fetcher               = (*Known)(nil)
 	_ Checker               = (*Known)(nil)
+	_ Binder                = (*Known)(nil)
 	_ caddy.Provisioner     = (*Known)(nil)
 	_ caddyfile.Unmarshaler = (*Known)(nil)
 )

@@ -186,6 +186,17 @@ func (ps *proofs) fetch(ctx context.Context, r *template.Request) error {
 	return refusal
 }
 
+// anybodys returns the line that is missing where any customer of the provider can
+// have a proof; "" if none can.
+func (ps *proofs) anybodys() string {
+	for _, p := range ps.list {
+		if line := p.traits().Anybodys; line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
 // check makes the call that checks the proof.
 func (ps *proofs) check(ctx context.Context, r *template.Request) scheme.Verdict {
 	for _, p := range ps.list {

@@ -158,6 +158,17 @@ type Fetcher interface {
 	Fetch(ctx context.Context, r *template.Request) error
 }
 
+// Binder is a Provider that may sign for all of its customers alike, so that a
+// proof says nothing about whose a webhook is.
+type Binder interface {
+	Provider
+
+	// Anybodys returns the line of the provider's block that is missing where any
+	// customer can have a proof; "" if none can. It may be asked before the provider
+	// is provisioned.
+	Anybodys() string
+}
+
 // SampleFiller is a Provider whose samples have gaps that its configuration fills.
 type SampleFiller interface {
 	Provider

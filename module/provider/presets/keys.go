@@ -151,6 +151,7 @@ var presetsKeys = []Preset{
 		Name: "aws_sns", Title: "Amazon SNS", Category: "cloud",
 		Source:     "https://github.com/aws/aws-sdk-ruby",
 		Confidence: "code",
+		Notes:      "The certificate is fetched from sns.<region>.amazonaws.com (or the host of another partition of AWS), and its issuer from where the certificate says that it is, for Amazon http://crt.*.amazontrust.com; they must lead to a root that this machine trusts. Both are fetched from public addresses only, and so is the URL that confirms a subscription. Where that cannot be, as behind a VPC endpoint, give the certificate with a certificate line, and confirm with aws sns confirm-subscription.",
 		Definition: Definition{
 			Proofs: []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
 			Event:  `body.Type`,
@@ -160,12 +161,12 @@ var presetsKeys = []Preset{
 				Kind: "confirm", Signed: "always", Challenge: "{json.SubscribeURL}",
 				When:    []Condition{is("{header.X-Amz-Sns-Message-Type}", "SubscriptionConfirmation")},
 				Expect:  []Condition{is("{json.Type}", "SubscriptionConfirmation"), is("{json.TopicArn}", "{option.topic}")},
-				Pattern: `https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?/[\x21-\x7e]{1,1000}`,
+				Pattern: `https://` + scheme.SNSHost + `/[\x21-\x7e]{1,1000}`,
 			}},
 		},
 		Options: append(provider.KeyOptions("certificate"), Option{
 			Name: "topic", Several: true,
-			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Without one, messages of any topic are accepted, which can be anybody's, and no subscription is confirmed.",
+			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Required unless the source says insecure_unverified: then messages of any topic are accepted, which can be anybody's, and no subscription is confirmed.",
 		}),
 	},
 	{

@@ -51,18 +51,68 @@ func EdKey(seed byte) (ed25519.PublicKey, ed25519.PrivateKey) {
 	return private.Public().(ed25519.PublicKey), private
 }
 
-// CertificateFor makes a certificate of rsaKey for a name, signed by itself.
-func CertificateFor(t testing.TB, name string, from, to time.Time) string {
+// Authority is a CA for tests.
+type Authority struct {
+	Certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+// Root is the CA that tests trust.
+var Root = sync.OnceValue(func() *Authority { return newAuthority("root", nil) })
+
+// NewAuthority makes a CA that nobody vouches for.
+func NewAuthority(name string) *Authority { return newAuthority(name, nil) }
+
+// newAuthority makes a CA that another one vouches for; nil: nobody does.
+func newAuthority(name string, by *Authority) *Authority {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	parent, signer := template, key
+	if by != nil {
+		parent, signer = by.Certificate, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		panic(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return &Authority{certificate, key}
+}
+
+// Authority makes a CA that this one vouches for.
+func (a *Authority) Authority(name string) *Authority { return newAuthority(name, a) }
+
+// Issue makes a certificate of RSAKey for names, as PEM. It says that its issuer is at
+// a URL, unless that is "".
+func (a *Authority) Issue(t testing.TB, from, to time.Time, issuerURL string, names ...string) string {
 	t.Helper()
-	draft := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: from, NotAfter: to,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, draft, draft, RSAKey().Public(), RSAKey())
+	if issuerURL != "" {
+		template.IssuingCertificateURL = []string{issuerURL}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, RSAKey().Public(), a.key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// CertificateFor makes a certificate of RSAKey for a name, which Root vouches for.
+func CertificateFor(t testing.TB, name string, from, to time.Time) string {
+	t.Helper()
+	return Root().Issue(t, from, to, "", name)
 }
 
 // ValidCertificate makes one that is valid at this very time: what fetches one

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -16,6 +17,8 @@ import (
 	"maps"
 	"math/big"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +147,7 @@ func TestCertificateURLs(t *testing.T) {
 // TestFetchedCertificates holds what a certificate must be besides served.
 func TestFetchedCertificates(t *testing.T) {
 	server := newKeyServer(t, nil)
-	ec := providertest.ECKey(t, elliptic.P256())
+	ec, strangers := providertest.ECKey(t, elliptic.P256()), providertest.NewAuthority("root")
 	for name, test := range map[string]struct {
 		text string
 		good bool
@@ -156,7 +159,8 @@ func TestFetchedCertificates(t *testing.T) {
 		"not yet valid":     {providertest.CertificateFor(t, "sns.amazonaws.com", time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)), false},
 		"a bare key":        {providertest.PEMOf(t, providertest.RSAKey().Public()), false},
 		"a key of ECDSA":    {providertest.PEMOf(t, ec.Public()), false},
-		"issuers of nobody": {providertest.ValidCertificate(t, "sns.amazonaws.com") + providertest.ValidCertificate(t, "An issuer"), false},
+		"of a stranger":     {strangers.Issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "", "sns.amazonaws.com"), false},
+		"issuers of nobody": {strangers.Issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "", "sns.amazonaws.com") + pemOf(strangers.Certificate), false},
 		"not a certificate": {"<html>", false},
 	} {
 		server.serve(200, test.text)
@@ -165,6 +169,10 @@ func TestFetchedCertificates(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func pemOf(c *x509.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
 }
 
 // TestChains holds that issuers must lead to one that is trusted.
@@ -211,6 +219,114 @@ func TestChains(t *testing.T) {
 		t.Error("an expired chain was taken")
 	}
 }
+
+// TestIssuersAreFetched has certificates that come alone, as Amazon's do: their issuer
+// is where they say, and counts only where it leads to a trusted root.
+func TestIssuersAreFetched(t *testing.T) {
+	root, stranger := providertest.Root(), providertest.NewAuthority("root")
+	middle := root.Authority("middle")
+	issuer := middle.Certificate.Raw
+	leaf := ""
+	server := newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, ".pem"):
+			fmt.Fprint(w, leaf)
+		case r.Host == "crt.example.com" && r.URL.Path == "/middle.cer":
+			w.Write(issuer)
+		default:
+			w.WriteHeader(404)
+		}
+	})
+	const name, at = "sns.amazonaws.com", "https://crt.example.com/middle.cer"
+	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	for what, test := range map[string]struct {
+		leaf   string
+		issuer []byte
+		calls  int32
+		good   bool
+	}{
+		"as DER":                              {middle.Issue(t, from, to, at, name), middle.Certificate.Raw, 2, true},
+		"as PEM":                              {middle.Issue(t, from, to, at, name), []byte(pemOf(middle.Certificate)), 2, true},
+		"with it":                             {middle.Issue(t, from, to, at, name) + pemOf(middle.Certificate), nil, 1, true},
+		"nowhere":                             {middle.Issue(t, from, to, "", name), nil, 1, false},
+		"not there":                           {middle.Issue(t, from, to, at, name), nil, 2, false},
+		"not at a web address":                {middle.Issue(t, from, to, "ldap://crt.example.com/middle.cer", name), nil, 1, false},
+		"at another port":                     {middle.Issue(t, from, to, "https://crt.example.com:8443/middle.cer", name), nil, 1, false},
+		"another one":                         {middle.Issue(t, from, to, at, name), root.Certificate.Raw, 2, false},
+		"a stranger":                          {stranger.Issue(t, from, to, at, name), stranger.Certificate.Raw, 2, false},
+		"a genuine one that did not issue it": {stranger.Issue(t, from, to, at, name), middle.Certificate.Raw, 2, false},
+	} {
+		leaf, issuer = test.leaf, test.issuer
+		before := server.calls.Load()
+		err := deliver(snsIn(t, ""), providertest.Hook(snsBody(t, "2", snsCert, nil)), providertest.Now)
+		if (err == nil) != test.good || err != nil && errors.As(err, new(scheme.Refusal)) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if calls := server.calls.Load() - before; calls != test.calls {
+			t.Errorf("%s: %d calls, want %d", what, calls, test.calls)
+		}
+	}
+}
+
+// TestSNSHosts holds that only hosts of SNS are asked, in all partitions of AWS, and
+// what their certificates are called.
+func TestSNSHosts(t *testing.T) {
+	for host, names := range map[string]string{
+		"sns.us-east-1.amazonaws.com":        "sns.amazonaws.com",
+		"sns.af-south-1.amazonaws.com":       "sns-signing.af-south-1.amazonaws.com sns.af-south-1.amazonaws.com",
+		"sns.ap-southeast-7.amazonaws.com":   "sns-signing.ap-southeast-7.amazonaws.com",
+		"sns.us-gov-west-1.amazonaws.com":    "sns-us-gov-west-1.amazonaws.com",
+		"sns.us-gov-east-1.amazonaws.com":    "sns-us-gov-west-1.amazonaws.com",
+		"sns.cn-north-1.amazonaws.com.cn":    "sns-cn-north-1.amazonaws.com.cn",
+		"sns.eusc-de-east-1.amazonaws.eu":    "sns-signing.eusc-de-east-1.amazonaws.eu",
+		"sns.us-iso-east-1.c2s.ic.gov":       "sns-us-iso-east-1.c2s.ic.gov",
+		"sns.us-isob-east-1.sc2s.sgov.gov":   "sns-us-isob-east-1.sc2s.sgov.gov",
+		"sns.eu-isoe-west-1.cloud.adc-e.uk":  "sns-signing.eu-isoe-west-1.cloud.adc-e.uk",
+		"sns.us-isof-south-1.csp.hci.ic.gov": "sns-signing.us-isof-south-1.csp.hci.ic.gov",
+	} {
+		u := &url.URL{Scheme: "https", Host: host, Path: "/a.pem"}
+		if !scheme.IsSNS(u) {
+			t.Errorf("%s is not of SNS", host)
+		}
+		for name := range strings.FieldsSeq(names) {
+			if !slices.Contains(scheme.SNSNames(u), name) {
+				t.Errorf("%s: a certificate cannot be for %s", host, name)
+			}
+		}
+	}
+	for _, host := range []string{
+		"sns.s3-us-west-2.amazonaws.com", "sns.s3-accelerate.amazonaws.com", "sns.s3-website-us-east-1.amazonaws.com",
+		"sns.s3-external-1.amazonaws.com", "sns.elasticbeanstalk.amazonaws.com", "sns.us-east-1.elasticbeanstalk.com",
+		"sns.us-east-1.amazonaws.com.evil.com", "sns.us-east-1.amazonaws.com.cn", "sns.cn-north-1.amazonaws.com",
+		"sns.us-east-1.amazonaws.eu", "evil.sns.us-east-1.amazonaws.com", "sns.us-east-1.amazonaws.com.", "sns.amazonaws.com",
+		"sns.xx-east-1.amazonaws.com", "snsxus-east-1.amazonaws.com", "sns.us-east-1xamazonaws.com", "sns-us-east-1.amazonaws.com",
+	} {
+		if scheme.IsSNS(&url.URL{Scheme: "https", Host: host, Path: "/a.pem"}) {
+			t.Errorf("%s is taken for SNS", host)
+		}
+	}
+}
+
+// TestWhatRequestsNameIsPublic holds that the URLs of requests are fetched with a
+// client of their own, which does not ask this machine.
+func TestWhatRequestsNameIsPublic(t *testing.T) {
+	server := newKeyServer(t, func(http.ResponseWriter, *http.Request) {})
+	http.DefaultTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+		t.Error("the certificate is fetched as if the configuration named it")
+		return nil, errors.New("no")
+	})
+	server.serve(200, providertest.ValidCertificate(t, "sns.amazonaws.com"))
+	if err := deliver(snsIn(t, ""), providertest.Hook(snsBody(t, "2", snsCert, nil)), providertest.Now); err != nil {
+		t.Error(err)
+	}
+	if err := scheme.AskPublic(server.URL); err == nil || !strings.Contains(err.Error(), "not a public address") {
+		t.Errorf("this machine is asked: %v", err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestSNSRefusals(t *testing.T) {
 	config := "aws_sns {\ncertificate `" + providertest.ValidCertificate(t, "sns.amazonaws.com") + "`\n"

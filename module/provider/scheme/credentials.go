@@ -12,6 +12,7 @@ type Credentials struct {
 	Secrets   []string
 	Tolerance time.Duration // of a timestamp; 0: it is not checked
 	External  *url.URL      // that the provider calls; nil: the one that the request came to
+	Dir       string        // where fetched keys are kept, in keys/; "": in memory only, for this provider alone
 	Keys
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -40,7 +39,14 @@ func (e *EBay) Provision(c *Credentials) (err error) {
 	if err != nil {
 		return err
 	}
-	e.keys.fetched, e.keys.byName = newKeyCache(api.key), true
+	e.keys.byName = true
+	e.keys.fetched = c.keysFrom(&keySource{
+		place:  api.address.String() + " as " + api.clientID,
+		secret: api.clientPass,
+		byName: true,
+		fetch:  api.key,
+		read:   readKeys,
+	})
 	return nil
 }
 
@@ -99,7 +105,7 @@ func (e *EBay) Fetch(ctx context.Context, r *template.Request) error {
 	if err != nil {
 		return err
 	}
-	return e.keys.fetch(ctx, proof.KeyID)
+	return e.keys.fetch(ctx, proof.KeyID, r.Client)
 }
 
 // Sign implements Scheme.
@@ -122,7 +128,7 @@ func newEBayAPI(c *Credentials) (*ebayAPI, error) {
 }
 
 // key gets the key of an ID.
-func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]publicKey, error) {
+func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]byte, error) {
 	token, err := a.authorize(ctx, client)
 	if err != nil {
 		return nil, err
@@ -141,11 +147,7 @@ func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]pu
 	if json.Unmarshal(content, &answer) != nil {
 		return nil, errors.New("the API of eBay answered with something that is no key")
 	}
-	keys, err := parsePublicKeys(answer.Key)
-	if err != nil {
-		return nil, fmt.Errorf("the key of eBay: %v", err)
-	}
-	return keys, nil
+	return []byte(answer.Key), nil
 }
 
 // authorize returns the token. It gets a new token if there is none or the old one

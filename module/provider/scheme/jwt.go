@@ -85,8 +85,8 @@ var jwtAlgorithms = map[string]algorithm{
 	"EdDSA": {Kind: "ed25519"},
 }
 
-// keyAPIs are the APIs that JWT.KeysFrom names.
-var keyAPIs = map[string]func(*Credentials) (keyFetch, error){"plaid": plaidKeys}
+// keyAPIs are what JWT.KeysFrom can be.
+var keyAPIs = map[string]func(*Credentials) (*keySource, error){"plaid": plaidKeys}
 
 // Provision checks the scheme and makes its keys.
 func (j *JWT) Provision(c *Credentials) (err error) {
@@ -154,11 +154,11 @@ func (j *JWT) provisionKeys(c *Credentials) (err error) {
 		return err
 	}
 	if ask := keyAPIs[j.KeysFrom]; j.keys.empty() && ask != nil && len(j.secrets) == 0 {
-		call, err := ask(c)
+		source, err := ask(c)
 		if err != nil {
 			return err
 		}
-		j.keys.fetched, j.keys.byName = newKeyCache(call), true
+		j.keys.fetched, j.keys.byName = c.keysFrom(source), true
 	}
 	if j.keys.empty() && len(j.secrets) == 0 {
 		return errors.New("jwt needs a secret or a public key")
@@ -326,7 +326,7 @@ func (j *JWT) Fetch(ctx context.Context, r *template.Request) error {
 	if err != nil {
 		return err
 	}
-	return j.keys.fetch(ctx, token.id)
+	return j.keys.fetch(ctx, token.id, r.Client)
 }
 
 // Observe implements Scheme.

@@ -1,7 +1,9 @@
 package scheme
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -60,10 +62,10 @@ func (k *Keys) ParsedKeys() (keys []publicKey, err error) {
 	return keys, nil
 }
 
-// keyring returns the keys that verify the algorithms: the configured keys, or those
-// at keys_url.
-func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
-	keys, err := k.ParsedKeys()
+// keyring returns what verifies signatures of an algorithm: the configured
+// keys, else those at keys_url.
+func (c *Credentials) keyring(algorithms ...algorithm) (*keyring, error) {
+	keys, err := c.ParsedKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -73,16 +75,25 @@ func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
 		}
 	}
 	ring := &keyring{fixed: keys}
-	if len(keys) > 0 || k.KeysURL == "" {
+	if len(keys) > 0 || c.KeysURL == "" {
 		return ring, nil
 	}
-	address, err := ParseHTTPS("keys_url", k.KeysURL)
+	address, err := ParseHTTPS("keys_url", c.KeysURL)
 	if err != nil {
 		return nil, err
 	}
-	ring.fetched = newKeyCache(get(address.String()))
+	ring.fetched = c.keysFrom(&keySource{
+		place: address.String(),
+		fetch: func(ctx context.Context, client *http.Client, _ string) ([]byte, error) {
+			return download(ctx, client, address.String(), "")
+		},
+		read: readKeys,
+	})
 	return ring, nil
 }
+
+// readKeys reads keys that were fetched.
+func readKeys(_ string, text []byte) ([]publicKey, error) { return parsePublicKeys(string(text)) }
 
 func fitsAny(algorithms []algorithm, key publicKey) bool {
 	for i := range algorithms {

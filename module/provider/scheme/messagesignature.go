@@ -273,7 +273,7 @@ func (m *MessageSignature) Fetch(ctx context.Context, r *template.Request) error
 	if err != nil {
 		return err
 	}
-	return m.keys.fetch(ctx, keyID(proof.input.Params))
+	return m.keys.fetch(ctx, keyID(proof.input.Params), r.Client)
 }
 
 // checkParameters refuses a signature that is not for this time or purpose.

@@ -43,7 +43,7 @@ func (p *PayPal) Provision(c *Credentials) (err error) {
 	if p.WebhookID == "" {
 		return errors.New("the webhook's ID is signed and stands in no request: webhook_id <id>")
 	}
-	p.certificates, err = newCertificates(c, isPayPal, func(u *url.URL) []string {
+	p.certificates, err = newCertificates(c, "PayPal", isPayPal, func(u *url.URL) []string {
 		if strings.Contains(u.Hostname(), ".sandbox.") {
 			return []string{"messageverificationcerts.sandbox.paypal.com"}
 		}
@@ -91,7 +91,7 @@ func (p *PayPal) Fetch(ctx context.Context, r *template.Request) error {
 	if err := p.check(r); err != nil {
 		return err
 	}
-	return p.certificates.fetch(ctx, r.HeaderValue(paypalCertURL))
+	return p.certificates.fetch(ctx, r.HeaderValue(paypalCertURL), r.Client)
 }
 
 // Sign implements Scheme.

@@ -100,6 +100,10 @@ type Traits struct {
 
 	// SecretHeaders are the headers that carry a credential.
 	SecretHeaders []string
+
+	// Anybodys is the line that is missing where the proof can be had by any of the
+	// provider's customers; "" where it cannot.
+	Anybodys string
 }
 
 // Fetcher is a scheme that may have to fetch the key that a request names.

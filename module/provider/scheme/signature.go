@@ -257,8 +257,8 @@ func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.T
 func (s *Signature) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
 
 // Fetch implements Fetcher.
-func (s *Signature) Fetch(ctx context.Context, _ *template.Request) error {
-	return s.keys.fetch(ctx, "")
+func (s *Signature) Fetch(ctx context.Context, r *template.Request) error {
+	return s.keys.fetch(ctx, "", r.Client)
 }
 
 var errLineBreak = errors.New("a line break in a signature")

@@ -13,6 +13,10 @@ type Request struct {
 	Header   map[string][]string // canonical names
 	Body     []byte
 
+	// Client is the IP address of the client, as the server knows it; "" where
+	// nobody knows.
+	Client string
+
 	// Public is the URL that the provider called. It is set where
 	// Profile.SignsURL says that it is needed.
 	Public *url.URL
