@@ -21,6 +21,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		syntax   = self + "/module/internal/syntax"
 		durable  = self + "/module/internal/durable"
 		share    = self + "/module/internal/share"
+		public   = self + "/module/internal/public"
+		mask     = self + "/module/internal/mask"
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
 		scheme   = provider + "/scheme"
@@ -34,7 +36,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, queue, disk, rules, payload}
+	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
 	for _, test := range []struct {
 		pkg    string
 		may    []string // of this project, below it
@@ -44,18 +46,20 @@ func TestImportsRunOneWay(t *testing.T) {
 		{root, append([]string{operate, module}, leaves...), nil},
 		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
-		{presets, []string{provider, scheme, template, syntax, payload}, []string{caddyHTTP}},
-		{provider, []string{scheme, template, syntax, payload}, []string{caddyHTTP}},
-		{scheme, []string{template, syntax, payload}, []string{caddyHTTP}},
+		{presets, []string{provider, scheme, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{provider, []string{scheme, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{scheme, []string{template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
 		{template, []string{payload}, []string{caddy}},
-		{queue, nil, []string{caddyHTTP}},
-		{disk, []string{queue, syntax, durable}, []string{caddyHTTP}},
+		{queue, []string{share}, []string{caddyHTTP}},
+		{disk, []string{queue, share, syntax, durable}, []string{caddyHTTP}},
 		{client, nil, []string{caddyHTTP}},
-		{queue + "/memory", []string{queue}, []string{caddyHTTP}},
-		{queue + "/queuetest", []string{queue, queue + "/memory"}, []string{caddyHTTP}},
+		{queue + "/memory", []string{queue, share}, []string{caddyHTTP}},
+		{queue + "/queuetest", []string{queue, queue + "/memory", share}, []string{caddyHTTP}},
 		{syntax, nil, []string{caddyHTTP}},
 		{durable, nil, []string{caddy}},
 		{share, nil, []string{caddy, "net/http"}},
+		{public, nil, []string{caddy}},
+		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy, "net/http"}},
 		{payload, nil, []string{caddy, "net/http", expr}},
 	} {

@@ -1,8 +1,14 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // TestUnfencedSourcesWarn loads sites whose other paths are answered 200, or go
@@ -67,5 +73,157 @@ func TestTwoSourcesAtOnePlace(t *testing.T) {
 		} else if err != nil && !strings.Contains(err.Error(), "sources a and b") {
 			t.Errorf("the error does not name the sources: %v", err)
 		}
+	}
+}
+
+// long is a secret that cannot be guessed.
+const long = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+// TestAudit looks at configurations with one slip each, before they run and while
+// they run.
+func TestAudit(t *testing.T) {
+	site := func(address, lines string) string {
+		return address + " {\nhandle /hook {\nwebhook_gateway {\nsource hook\nroute app 127.0.0.1:1\n" + lines + "\n}\n}\nrespond 404\n}"
+	}
+	const ignisign = "provider ignisign {\napp_id a\napp_env TEST\napi_key " + long + "\napi_url http://127.0.0.1:1\n%s\n}\n"
+	for name, test := range map[string]struct{ sites, want string }{
+		"nothing":            {site("{$HTTPS}", "provider github "+long), ""},
+		"a path":             {"{$HTTPS} {\nwebhook_gateway /hook {\nsource hook\nprovider github " + long + "\n}\n}", "respond 404"},
+		"unverified":         {site("{$HTTPS}", "provider insertsign\ninsecure_unverified"), "insecure_unverified"},
+		"plain HTTP":         {site("http://:{$PORT}", "provider github "+long+"\ninsecure_http\n}\n}\nbind 0.0.0.0\nhandle /x {\nroute {"), "remove insecure_http"},
+		"HTTP on loopback":   {site("http://:{$PORT}", "provider github "+long+"\ninsecure_http"), ""},
+		"a short secret":     {site("{$HTTPS}", "provider github "+long+" 0123456789abcde"), "secret 2 has fewer than 16 bytes"},
+		"a short token":      {site("{$HTTPS}", "provider insertsign {\ntoken query t 0123\n}"), "token 1 has fewer than 16 bytes"},
+		"a short own secret": {site("{$HTTPS}", "provider custom {\nhmac {\nheader X-A\nsecret 0123\n}\n}"), "secret 1 has fewer than 16 bytes"},
+		"held from anybody":  {site("{$HTTPS}", fmt.Sprintf(ignisign, "")), "allow_ips <ip|cidr>..."},
+		"held behind tokens": {site("{$HTTPS}", fmt.Sprintf(ignisign, "token query t "+long)), ""},
+		"held from some":     {site("{$HTTPS}", fmt.Sprintf(ignisign, "")+"allow_ips private_ranges"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, port, _ := strings.Cut(freeAddress(t), ":")
+			g := start(t, test.sites, "PORT="+port)
+			fromFile, _, before := g.command("webhook", "audit", "--config", g.config)
+			running, _, during := g.webhook("audit")
+			if fromFile != running || before != during {
+				t.Errorf("before it runs: exit %d, %s\nwhile it runs: exit %d, %s", before, fromFile, during, running)
+			}
+			if test.want == "" {
+				if running != "nothing found\n" || during != 0 || strings.Contains(g.log.String(), "gives up") {
+					t.Errorf("exit %d, %s", during, running)
+				}
+				return
+			}
+			if during != 1 || !strings.HasPrefix(running, "source hook: ") || strings.Count(running, "\n") != 1 || !strings.Contains(running, test.want) {
+				t.Errorf("exit %d, %s, want a line with %q", during, running, test.want)
+			}
+			if !strings.Contains(g.log.String(), "gives up a promise") {
+				t.Error("the log has no warning")
+			}
+			var info operate.AuditInfo
+			if out, _, _ := g.webhook("audit", "--json"); json.Unmarshal([]byte(out), &info) != nil || len(info.Findings) != 1 || info.Findings[0].Fix == "" {
+				t.Errorf("as JSON: %s", out)
+			}
+		})
+	}
+}
+
+// TestAuditOfWhatDoesNotLoad names in one line what keeps a configuration from loading.
+func TestAuditOfWhatDoesNotLoad(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		sites, want string
+		status      int
+	}{
+		"two sources": {"{$HTTPS} {\nwebhook_gateway {\nsource a\nprovider github " + long + "\n}\nwebhook_gateway {\nsource b\nprovider github " + long + "\n}\n}", "sources a and b", 1},
+		"any host":    {"https://:{$PORT} {\nwebhook_gateway /tw {\nprovider twilio " + long + "\n}\nrespond 404\n}", "external_url https://<host>/tw", 1},
+		"no secret":   {"{$HTTPS} {\nwebhook_gateway {\nprovider github {env.NOT_SET}\n}\n}", "does not load: source github: secret 1 is empty", 1},
+		"no grammar":  {"{$HTTPS} {\nwebhook_gateway {\nprovider nobody\n}\n}", "", 2},
+	} {
+		g := newGateway(t)
+		_, port, _ := strings.Cut(freeAddress(t), ":")
+		g.env = append(g.env, "PORT="+port)
+		g.write(queueIn, test.sites)
+		out, stderr, status := g.command("webhook", "audit", "--config", g.config)
+		if status != test.status || test.want != "" && !strings.Contains(out, test.want) {
+			t.Errorf("%s: exit %d, %s%s", name, status, out, stderr)
+		}
+	}
+}
+
+// TestHostOfTheSendersChoosing has a stranger replay what Twilio signed for another
+// host.
+func TestHostOfTheSendersChoosing(t *testing.T) {
+	t.Parallel()
+	source := func(more string) string {
+		return "webhook_gateway /tw {\nsource tw\nprovider twilio " + long + " {\n" + more + "\n}\nroute app 127.0.0.1:1\n}\nrespond 404\n"
+	}
+	_, port, _ := strings.Cut(freeAddress(t), ":")
+	g := start(t, "{$HTTPS} {\nrespond 404\n}", "PORT="+port)
+	for _, test := range []struct {
+		sites string
+		loads bool
+	}{
+		{"https://:{$PORT} {\n" + source("") + "}", false},
+		{"https://:{$PORT} {\nhandle /tw {\n" + source("") + "}\n}", false},
+		{"https://:{$PORT} {\n" + source("external_url https://hooks.example.com") + "}", true},
+		{"https://:{$PORT} {\n@ours host hooks.example.com\nhandle @ours {\n" + source("") + "}\n}", true},
+		{"{$HTTPS} {\n" + source("") + "}", true},
+		{"https://:{$PORT} {\n" + strings.Replace(source(""), "twilio", "github", 1) + "}", true},
+	} {
+		g.write(queueIn, test.sites+"\n{$HTTPS}/unused {\nrespond 404\n}")
+		if strings.HasPrefix(test.sites, "{$HTTPS}") {
+			g.write(queueIn, test.sites)
+		}
+		if err := g.reload(); (err == nil) != test.loads || err != nil && !strings.Contains(err.Error(), "external_url https://") {
+			t.Errorf("%s\n%v, want it to load: %v", test.sites, err, test.loads)
+		}
+	}
+}
+
+// TestDroppedHeaders holds that verify treats a captured request as the server treats
+// one that arrives.
+func TestDroppedHeaders(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	const source = "webhook_gateway {\nsource u\nprovider custom {\ntoken header api_key " + long + "\n}\ndedup off\nroute app 127.0.0.1:1\n}\n}"
+	g.write(queueIn+"\n}\nservers {\nexpected_underscore_headers api_*\n", "{$HTTPS} {\n"+source)
+	g.run()
+	request := func(headers string) string {
+		return "POST / HTTP/1.1\r\nHost: " + g.https + "\r\nConnection: close\r\nContent-Length: 2\r\n" + headers + "\r\n{}"
+	}
+	file := filepath.Join(g.dir, "request")
+	verify := func(raw string, args ...string) (string, int) {
+		if err := os.WriteFile(file, []byte(raw), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _, status := g.command(append(append([]string{"webhook", "verify"}, args...), file)...)
+		return out, status
+	}
+	for headers, want := range map[string]int{
+		"api_key: " + long + "\r\n":                                 200,
+		"API_KEY: " + long + "\r\n":                                 200,
+		"api_key: " + long + "\r\napi_key: " + long + "\r\n":        401,
+		"api-key: " + long + "\r\n":                                 401,
+		"api.key: " + long + "\r\n":                                 401,
+		"api_key: " + long + "\r\napi-key: x\r\napi_k.ey: x\r\n":    200,
+		"api_key: " + long + "\r\nother_key: x\r\nother.key: x\r\n": 200,
+	} {
+		resp := g.raw(false, request(headers))
+		out, status := verify(request(headers), "--config", g.config, "--source", "u")
+		if resp.StatusCode != want || (status == 0) != (want == 200) {
+			t.Errorf("%q is answered %d, want %d; verify says %s", headers, resp.StatusCode, want, out)
+		}
+	}
+	genuine := request("api_key: " + long + "\r\n")
+	if out, _ := verify(request("api_key: "+long+"\r\napi_key: x\r\n"), "--config", g.config, "--source", "u"); !strings.Contains(out, "api_key, which is there more than once") {
+		t.Errorf("a repeated header: %s", out)
+	}
+	g.write(queueIn, "{$HTTPS} {\n"+source)
+	if out, status := verify(genuine, "--config", g.config, "--source", "u"); status != 1 || !strings.Contains(out, "likely cause") || !strings.Contains(out, "expected_underscore_headers api_key") {
+		t.Errorf("with a server that drops it: exit %d, %s", status, out)
+	}
+	if err := g.reload(); err == nil || !strings.Contains(err.Error(), "expected_underscore_headers api_key") {
+		t.Errorf("a server that drops it: %v", err)
 	}
 }

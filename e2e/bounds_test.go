@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -67,4 +68,40 @@ func TestDeadLetterIsLogged(t *testing.T) {
 	eventually(t, "the dead letter is logged", func() bool {
 		return strings.Contains(g.log.String(), `"msg":"dead letter"`) && strings.Contains(g.log.String(), "410 Gone")
 	})
+}
+
+// TestUnprovenBodiesAreNotRead announces bodies that never come. A request that
+// lacks what its proof needs is refused all the same, and one that may be a
+// handshake has no more read than a handshake has.
+func TestUnprovenBodiesAreNotRead(t *testing.T) {
+	t.Parallel()
+	source := func(path, provider string) string {
+		return "webhook_gateway " + path + " {\n source " + strings.Trim(path, "/*") + "\n provider " + provider + "\n insecure_http\n route app 127.0.0.1:1\n}\n"
+	}
+	g := start(t, "{$HTTP} {\n"+source("/header", "github secret")+source("/token", "fusesign secret")+
+		source("/query", "custom {\ntoken query t secret\n}")+source("/path/*", "custom {\ntoken path secret\n}")+
+		source("/either", "gitlab secret whsec_c2VjcmV0")+source("/jwt", "custom {\njwt HS256 {\nheader Authorization\nbody_hash b\nsecret s\n}\n}")+
+		source("/rfc", "rfc9421 {\nalgorithm hmac-sha256\nsecret c2VjcmV0\n}")+source("/slack", "slack secret")+source("/asana", "asana")+"respond 404\n}\n")
+	for _, test := range []struct {
+		path   string
+		body   string // that does come
+		length int
+	}{
+		{"/header", "", 20 << 20}, {"/token", "", 1 << 20}, {"/query?t=wrong", "", 1 << 20}, {"/path/wrong", "", 1 << 20}, {"/either", "", 1 << 20},
+		{"/jwt", "", 1 << 20}, {"/rfc", "", 1 << 20},
+		{"/slack", strings.Repeat(" ", 65<<10), 1 << 20}, {"/asana", strings.Repeat(" ", 65<<10), 1 << 20},
+	} {
+		t.Run(test.path[1:], func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", g.http)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", test.path, g.http, test.length, test.body)
+			if status := answerOn(conn); status != http.StatusUnauthorized {
+				t.Errorf("answered %d, want 401", status)
+			}
+		})
+	}
 }

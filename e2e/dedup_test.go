@@ -2,8 +2,13 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -92,6 +97,8 @@ func TestDedupSurvivesRestart(t *testing.T) {
 	}
 }
 
+// TestConflict posts other bodies with an ID that was there: they are events of their
+// own, unless the operator says that the ID alone decides.
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
@@ -99,35 +106,155 @@ func TestConflict(t *testing.T) {
 	webhook_gateway /one {
 		source one
 		provider github secret
+		dedup by id_and_body
 		route app %[1]s
 	}
 	webhook_gateway /two {
 		source two
 		provider github secret
+		dedup 1h by id
 		route app %[1]s
 	}
 }
 `, app.address))
 	send := func(path, body string) {
+		t.Helper()
 		if status, _ := g.post(path, github("secret", "d1", "push", []byte(body)), []byte(body)); status != 200 {
 			t.Errorf("answer %d, want 200", status)
 		}
 	}
-	conflicts := func() float64 { return g.metric(`caddy_webhook_gateway_conflicts_total{source="one"}`) }
+	conflicts := func(source string) float64 {
+		return g.metric(fmt.Sprintf(`caddy_webhook_gateway_conflicts_total{source=%q}`, source))
+	}
 	send("/one", "{}")
 	send("/one", "{}")
-	if n := conflicts(); n != 0 {
+	if n := conflicts("one"); n != 0 {
 		t.Errorf("%v conflicts after the same body, want 0", n)
 	}
-	send("/one", "{ }")
-	if n := conflicts(); n != 1 {
+	for range 2 { // the second time they are copies
+		send("/one", "{ }")
+		send("/one", "{}")
+	}
+	if n := conflicts("one"); n != 1 {
 		t.Errorf("%v conflicts after another body, want 1", n)
 	}
-	g.settled("one", 1)
-	send("/two", "{ }") // another source has IDs of its own
+	g.settled("one", 2)
+	g.stop()
+	g.run()
+	send("/one", "{ }")
+	send("/one", "{}")
+	g.settled("one", 2)
+	send("/two", "{}") // another source has IDs of its own
+	send("/two", "{ }")
 	g.settled("two", 1)
-	if got := app.waitFor(t, 2); string(got[0].body) != "{}" || len(got) != 2 {
-		t.Errorf("app got %d deliveries, the first with body %s", len(got), got[0].body)
+	if n := conflicts("two"); n != 0 {
+		t.Errorf("%v conflicts by the ID alone, want 0", n)
+	}
+	bodies := make(map[string]int)
+	for _, d := range app.waitFor(t, 3) {
+		bodies[string(d.body)]++
+	}
+	if bodies["{}"] != 2 || bodies["{ }"] != 1 {
+		t.Errorf("the app got %v", bodies)
+	}
+}
+
+// TestStatesOfOneMessage posts what Twilio does: the ID is that of the message, and each
+// state is an event.
+func TestStatesOfOneMessage(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	const public = "https://hooks.example.com/hook"
+	g := start(t, fmt.Sprintf(`{$HTTPS} {
+	webhook_gateway /hook {
+		provider twilio secret {
+			external_url %s
+		}
+		route app %s
+	}
+}
+`, public, app.address))
+	states := []string{"queued", "sent", "delivered"}
+	for range 2 { // the second time they are copies
+		for _, state := range states {
+			mac := hmac.New(sha1.New, []byte("secret"))
+			fmt.Fprintf(mac, "%sMessageSidSM1MessageStatus%s", public, state)
+			header := http.Header{
+				"Content-Type":       {"application/x-www-form-urlencoded"},
+				"X-Twilio-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))},
+			}
+			if status, _ := g.post("/hook", header, []byte("MessageSid=SM1&MessageStatus="+state)); status != 200 {
+				t.Errorf("answer %d, want 200", status)
+			}
+		}
+	}
+	g.settled("twilio", len(states))
+	if n := len(app.waitFor(t, len(states))); n != len(states) {
+		t.Errorf("the app got %d deliveries, want %d", n, len(states))
+	}
+}
+
+// TestHashIsNoID sends an event whose ID is what the hash of another one, which has no
+// ID, was made of once.
+func TestHashIsNoID(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, insignerSite(app.address, ""))
+	without := []byte(`{"event":"document.completed","n":7}`)
+	with, err := json.Marshal(map[string]string{"event": "document.completed", "id": "insigner\x00/hook\x00\x00" + string(without)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range [][]byte{with, without} {
+		if status, _ := g.post("/hook", jsonHeader("X-InSigner-Signature", "sha256="+hmacHex(insignerSecret, body)), body); status != 200 {
+			t.Errorf("answer %d, want 200", status)
+		}
+	}
+	g.settled("insigner", 2)
+	app.waitFor(t, 2)
+}
+
+// TestAnswerToCopies also looks for the copies in what an operator sees.
+func TestAnswerToCopies(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, insignerSite(app.address, ""))
+	header, body := insigner("d1")
+	send := func() http.Header {
+		t.Helper()
+		resp, err := g.do("POST", "https://"+g.https+"/hook", header, bytes.NewReader(body))
+		if err != nil || resp.status != 200 {
+			t.Fatalf("answer %+v, %v", resp, err)
+		}
+		return resp.header
+	}
+	if h := send(); h.Get("Webhook-Gateway-Duplicate") != "" || h.Get("Webhook-Gateway-Event-Id") != "" {
+		t.Errorf("the first answer has %v", h)
+	}
+	g.settled("insigner", 1)
+	id := g.events(nil)[0].ID
+	if c := g.events(nil)[0].Copies; c != nil {
+		t.Errorf("before any copy: %+v", c)
+	}
+	for range 2 {
+		if h := send(); h.Get("Webhook-Gateway-Duplicate") != "true" || h.Get("Webhook-Gateway-Event-Id") != id {
+			t.Errorf("the answer to a copy of %s has %v", id, h)
+		}
+	}
+	if c := g.events(nil)[0].Copies; c == nil || c.Count != 2 || len(c.Times) != 2 || time.Since(c.Times[1]) > patience {
+		t.Errorf("copies in the list: %+v", c)
+	}
+	if out := g.must(t, "show", id); !strings.Contains(out, "copies       2: ") {
+		t.Errorf("show printed\n%s", out)
+	}
+	// The copies are stored with what becomes of the event.
+	g.must(t, "replay", "--route", "app", id)
+	app.waitFor(t, 2)
+	g.settled("insigner", 1)
+	g.stop()
+	g.run()
+	if c := g.events(nil)[0].Copies; c == nil || c.Count != 2 {
+		t.Errorf("copies after a restart: %+v", c)
 	}
 }
 

@@ -20,6 +20,7 @@ const trusting = queueIn + `
 }
 servers {
 	trusted_proxies static 127.0.0.1
+	trusted_proxies_strict
 `
 
 // besideProxy has a source and a plain reverse_proxy to the same app, which a

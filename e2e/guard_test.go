@@ -172,14 +172,15 @@ func TestGuard(t *testing.T) {
 		{name: "as large as may be, in chunks", target: "tls:/tls", header: signed(999), body: chunks(999), status: 200, outcome: "accepted"},
 		{name: "one byte too large", target: "tls:/tls", header: signed(1001), body: sized(1001), status: 413, outcome: "size"},
 		{name: "one byte too large, in chunks", target: "tls:/tls", header: signed(1001), body: chunks(1001), status: 413, outcome: "size"},
-		{name: "far too large, in chunks", target: "tls:/tls", body: chunks(3 << 20), status: 413, outcome: "size"},
+		{name: "far too large, in chunks", target: "tls:/tls", header: jsonHeader("X-IUSign-Signature", "00"), body: chunks(3 << 20), status: 413, outcome: "size"},
 		{name: "wrong signature", target: "tls:/tls", header: jsonHeader("X-IUSign-Signature", "00"), status: 401, outcome: "unverified"},
 
 		// Which answer comes first.
 		{name: "plain HTTP and all the rest", method: "GET", target: "http:/tls", body: sized(1001), status: 403, outcome: "plain_http"},
 		{name: "address and method", method: "GET", target: "tls:/others", status: 403, outcome: "address"},
 		{name: "method and size", method: "PUT", target: "tls:/tls", body: sized(1001), status: 405, outcome: "method"},
-		{name: "size and signature", target: "tls:/tls", body: sized(1001), status: 413, outcome: "size"},
+		{name: "no signature and size", target: "tls:/tls", body: sized(1001), status: 401, outcome: "unverified"},
+		{name: "size and wrong signature", target: "tls:/tls", header: jsonHeader("X-IUSign-Signature", "00"), body: sized(1001), status: 413, outcome: "size"},
 	}
 	g := start(t, "{$HTTPS} "+guardSites+"{$HTTP} "+guardSites)
 	runGuardCases(t, g, tests)
@@ -217,6 +218,7 @@ func TestTrustedProxy(t *testing.T) {
 		{name: "nothing said", target: "http:/tls", header: jsonHeader(), status: 403, outcome: "plain_http"},
 		{name: "the nearest proxy counts", target: "http:/tls", header: via("https, http", "198.51.100.9"), status: 403, outcome: "plain_http"},
 		{name: "client allowed", target: "http:/others", header: via("https", "192.0.2.7"), status: 200, outcome: "accepted"},
+		{name: "what the client says of itself", target: "http:/others", header: via("https", "192.0.2.7, 198.51.100.9"), status: 403, outcome: "address"},
 		{name: "IPv6 client allowed", target: "http:/others", header: via("https", "2001:db8::5"), status: 200, outcome: "accepted"},
 		{name: "IPv4 client as IPv6", target: "http:/others", header: via("https", "::ffff:192.0.2.7"), status: 200, outcome: "accepted"},
 		{name: "client not allowed", target: "http:/others", header: via("https", "198.51.100.9"), status: 403, outcome: "address"},

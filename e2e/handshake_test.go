@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -252,13 +253,16 @@ func TestEnroll(t *testing.T) {
 	wantSends("before enrollment", map[string]int{first: 401, "": 401})
 
 	out := g.must(t, "enroll", "asana", "--for", "1m")
-	if !strings.Contains(out, "asana accepts secrets until ") || !strings.Contains(out, "0 so far") {
+	if !strings.Contains(out, "asana accepts one secret until ") || !strings.Contains(out, "0 so far") {
 		t.Errorf("enroll says %q", out)
 	}
 	if resp := deliver(first); resp.status != 200 || resp.header.Get("X-Hook-Secret") != first || resp.body != "" {
 		t.Errorf("in the open window: %+v", resp)
 	}
 	wantSends("enrolled", map[string]int{first: 200, second: 401})
+	if resp := deliver(second); resp.status != 401 {
+		t.Errorf("the window is open after the first secret: %+v", resp)
+	}
 	file := filepath.Join(g.dir, "queue", "secrets", "asana.json")
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v: want a file that only its owner can read", info, err)
@@ -305,12 +309,19 @@ func TestEnroll(t *testing.T) {
 	}
 	wantSends("one removed", map[string]int{first: 401, second: 200})
 
-	g.must(t, "enroll", "asana")
+	open := func() {
+		t.Helper()
+		if resp, err := g.do("POST", "http://"+g.admin+"/webhook_gateway/sources/asana/enroll", nil, nil); err != nil || resp.status != 200 {
+			t.Fatalf("enroll: %+v, %v", resp, err)
+		}
+	}
 	for i := range 99 {
+		open()
 		if resp := deliver(fmt.Sprintf("one-of-too-many-secrets-%d", i)); resp.status != 200 {
 			t.Fatalf("secret %d of many: %+v", i, resp)
 		}
 	}
+	open()
 	if resp := deliver("one-too-many-secrets"); resp.status != 401 {
 		t.Errorf("more secrets than a source takes: %+v", resp)
 	}
@@ -325,6 +336,50 @@ func TestEnroll(t *testing.T) {
 		if strings.Contains(g.log.String(), secret) || strings.Contains(out, secret) {
 			t.Errorf("%s… was printed", secret[:4])
 		}
+	}
+}
+
+// TestForget drops a secret that a stranger delivered.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	const genuine, strange = "b537207f20cbfa02357cf448134da559", "0dd0a9a0e4b41c2f96a6a5d0d7d2a3b1"
+	app := newApp(t, nil)
+	g := start(t, fmt.Sprintf(asanaSite, app.address))
+	prints := make(map[string]string)
+	for _, secret := range []string{strange, genuine} {
+		g.must(t, "enroll", "asana")
+		if status, _ := g.post("/asana", http.Header{"X-Hook-Secret": {secret}}, nil); status != 200 {
+			t.Fatalf("delivering a secret is answered %d", status)
+		}
+		sum := sha256.Sum256([]byte(secret))
+		prints[secret] = hex.EncodeToString(sum[:6])
+	}
+	send := func(secret string) int {
+		body := []byte(`{"events":["` + secret[:4] + `"]}`)
+		status, _ := g.post("/asana", http.Header{"X-Hook-Signature": {hmacHex(secret, body)}}, body)
+		return status
+	}
+	out := g.must(t, "enroll", "asana", "--for", "0")
+	for _, print := range prints {
+		if !strings.Contains(out, print+" from 127.0.0.1, ") || !strings.Contains(g.log.String(), print) {
+			t.Errorf("%s is not in %q, or not in the log", print, out)
+		}
+	}
+	if got := send(strange); got != 200 {
+		t.Errorf("a webhook signed with a secret to be forgotten is answered %d", got)
+	}
+	if _, stderr, status := g.webhook("enroll", "asana", "--forget", "012345abcdef"); status != 1 || !strings.Contains(stderr, "no delivered secret") {
+		t.Errorf("forgetting what is not there: exit %d, %s", status, stderr)
+	}
+	if out := g.must(t, "enroll", "asana", "--forget", prints[strange]); strings.Contains(out, prints[strange]) || !strings.Contains(out, prints[genuine]) {
+		t.Errorf("enroll --forget says %q", out)
+	}
+	for _, when := range []string{"forgotten", "after a restart"} {
+		if got := [2]int{send(strange), send(genuine)}; got != [2]int{401, 200} {
+			t.Errorf("%s: the stranger and the provider are answered %d", when, got)
+		}
+		g.stop()
+		g.run()
 	}
 }
 

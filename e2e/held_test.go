@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,8 +56,14 @@ func ignisignSource(name, upstream string, api *app, options string) string {
 // sendToken posts an Ignisign event to a source and returns the status.
 func (g *gateway) sendToken(source, token string) int {
 	g.t.Helper()
+	return g.sendPadded(source, token, 0)
+}
+
+// sendPadded posts an Ignisign event with that many bytes of content.
+func (g *gateway) sendPadded(source, token string, size int) int {
+	g.t.Helper()
 	status, _ := g.post("/"+source, jsonHeader(), fmt.Appendf(nil, `{"appId":"app-1","appEnv":"TEST","topic":"SIGNATURE",`+
-		`"action":"FINALIZED","msgNature":"SUCCESS","content":{},"verificationToken":%q}`, token))
+		`"action":"FINALIZED","msgNature":"SUCCESS","content":{"pad":"%0*d"},"verificationToken":%q}`, size, 0, token))
 	return status
 }
 
@@ -299,39 +306,111 @@ func TestIgnisignKeys(t *testing.T) {
 	}
 }
 
-// Nothing vouches for held events, so a source may have so many of them only.
-func TestHeldIsBounded(t *testing.T) {
-	t.Parallel()
-	app, good := newApp(t, nil), newApp(t, valid)
-	down := unstartedApp(t, freeAddress(t), nil)
-	g := start(t, "{$HTTPS} {\n"+ignisignSource("down", app.address, down, "")+ignisignSource("good", app.address, good, "")+"}\n")
+// fillHeld posts events of 8 KiB until one is refused, and returns how many were taken.
+func (g *gateway) fillHeld(source, name string) (taken int) {
 	var next atomic.Int64
 	send := func() (taken int) {
 		for {
-			if g.sendToken("down", fmt.Sprintf("token-%d", next.Add(1))) != http.StatusOK {
+			if g.sendPadded(source, fmt.Sprintf("%s-%d", name, next.Add(1)), 8<<10) != http.StatusOK {
 				return taken
 			}
 			taken++
 		}
 	}
-	total := 0
-	for _, taken := range crowd(16, send) {
-		total += taken
+	for _, n := range crowd(16, send) {
+		taken += n
 	}
+	return taken
+}
+
+// fewPlaces are options with which a source has 8 MiB for small held events.
+var fewPlaces = strings.Replace(queueIn, "path", "max_size 64MiB\n\tpath", 1)
+
+// Nothing vouches for held events, so an address may have so many of them only.
+func TestHeldIsBounded(t *testing.T) {
+	t.Parallel()
+	app, good := newApp(t, nil), newApp(t, valid)
+	down := unstartedApp(t, freeAddress(t), nil)
+	g := newGateway(t)
+	g.write(fewPlaces, "{$HTTPS} {\n"+ignisignSource("down", app.address, down, "")+ignisignSource("good", app.address, good, "")+"}\n")
+	g.run()
+	taken := g.fillHeld("down", "token")
 	held := int(g.metric(`caddy_webhook_gateway_queue_events{source="down",state="held"}`))
-	if total > 1000 || total < 980 || held != total { // those that come at the same time count already
-		t.Errorf("%d events were taken and %d are held, want about 1000", total, held)
+	if taken < 400 || taken > 600 || held != taken {
+		t.Errorf("%d events were taken and %d are held, want about 500", taken, held)
 	}
-	for total < 1000 && g.sendToken("down", fmt.Sprintf("token-%d", next.Add(1))) == http.StatusOK {
-		total++
+	if status := g.sendPadded("down", "one more", 8<<10); status != http.StatusServiceUnavailable {
+		t.Errorf("after %d events one more is answered with %d, want 503", taken, status)
 	}
-	if status := g.sendToken("down", "one more"); status != http.StatusServiceUnavailable || total != 1000 {
-		t.Errorf("after %d events one more is answered with %d, want 503 after 1000", total, status)
-	}
-	if status := g.sendToken("down", "token-1"); status != http.StatusOK {
+	if status := g.sendPadded("down", "token-1", 8<<10); status != http.StatusOK {
 		t.Errorf("a copy of a held event is answered with %d, want 200", status)
 	}
 	if status := g.sendToken("good", "other"); status != http.StatusOK {
 		t.Errorf("another source is answered with %d, want 200", status)
+	}
+}
+
+// judging vouches for tokens that begin with good-, and answers about others otherwise.
+func judging(others http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if body, _ := io.ReadAll(r.Body); bytes.Contains(body, []byte(`"good-`)) {
+			valid(w, r)
+			return
+		}
+		others(w, r)
+	}
+}
+
+// A stranger behind the same proxy as everybody else posts a lot, while the API asks for
+// fewer calls, or is slow. Genuine events are taken, and delivered when the API is well.
+func TestHeldBehindOneAddress(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"429": withHeader("Retry-After", "2", http.StatusTooManyRequests), "slow": after(4 * time.Second),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app, api := newApp(t, nil), newApp(t, answer)
+			g := start(t, "{$HTTPS} {\n"+ignisignSource("ignisign", app.address, api, "")+"}\n")
+			var next atomic.Int64
+			crowd(16, func() (none struct{}) {
+				for n := next.Add(1); n <= 1100; n = next.Add(1) {
+					if status := g.sendToken("ignisign", fmt.Sprintf("junk-%d", n)); status != http.StatusOK {
+						t.Errorf("a stranger's event is answered with %d, want 200", status)
+					}
+				}
+				return
+			})
+			for n := range 3 {
+				if status := g.sendToken("ignisign", fmt.Sprintf("good-%d", n)); status != http.StatusOK {
+					t.Errorf("a genuine event is answered with %d, want 200", status)
+				}
+			}
+			if calls := len(api.deliveries()); calls > 100 {
+				t.Errorf("the API got %d calls", calls)
+			}
+			api.setAnswer(judging(unknown))
+			app.waitFor(t, 3)
+			eventually(t, "nothing is held any more", func() bool { return len(g.events(url.Values{"state": {"held"}})) == 0 })
+		})
+	}
+}
+
+// TestHoldingWarns loads sources to which anybody can post what is held.
+func TestHoldingWarns(t *testing.T) {
+	t.Parallel()
+	site := func(name, inside, beside string) string {
+		return fmt.Sprintf("webhook_gateway /%[1]s {\nsource %[1]s\nprovider ignisign {\napp_id a\napp_env TEST\napi_key k\n%[2]s\n}\n%[3]s\nroute app 127.0.0.1:1\n}\n", name, inside, beside)
+	}
+	g := start(t, "{$HTTPS} {\n"+site("open", "", "")+site("token", "token header X-Guard a-token-for-the-source", "")+
+		site("addresses", "", "allow_ips 192.0.2.0/24")+site("ranges", "", "allow_ips_from static 192.0.2.0/24")+"respond 404\n}\n")
+	for name, want := range map[string]bool{"open": true, "token": false, "addresses": false, "ranges": false} {
+		warned := false
+		for line := range strings.Lines(g.log.String()) {
+			warned = warned || strings.Contains(line, "anybody can post") && strings.Contains(line, fmt.Sprintf(`"source":%q`, name))
+		}
+		if warned != want {
+			t.Errorf("source %s: warned %v, want %v", name, warned, want)
+		}
 	}
 }

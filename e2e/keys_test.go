@@ -63,6 +63,9 @@ func TestKeysAreFetched(t *testing.T) {
 	}
 	post("/stored", good, http.StatusServiceUnavailable)
 	post("/passed", good, http.StatusServiceUnavailable)
+	if got := calls.Load(); got != 2 {
+		t.Errorf("%d calls for keys that cannot be had, want 2", got)
+	}
 	if events, got := g.events(nil), app.deliveries(); len(events) != 0 || len(got) != 0 {
 		t.Errorf("stored %v, passed on %v", events, got)
 	}
@@ -78,9 +81,24 @@ func TestKeysAreFetched(t *testing.T) {
 	server.Close()
 	post("/stored", good, http.StatusOK)
 	post("/stored", foreign, http.StatusUnauthorized)
-	if got := calls.Load(); got != before || got != 4 {
-		t.Errorf("%d calls for keys, then %d; want 4", before, got)
+	if got := calls.Load(); got != before || got != 3 { // the sources share what is at one URL
+		t.Errorf("%d calls for keys, then %d; want 3", before, got)
 	}
+
+	// With the provider's server gone, neither a reload nor a start loses the keys.
+	if err := g.reload(); err != nil {
+		t.Fatal(err)
+	}
+	post("/stored", good, http.StatusOK)
+	eventually(t, "the keys lie on disk", func() bool {
+		files, _ := filepath.Glob(filepath.Join(g.dir, "*", "keys", "*.json"))
+		return len(files) == 1
+	})
+	g.kill()
+	g.run()
+	post("/stored", good, http.StatusOK)
+	post("/passed", good, http.StatusOK)
+	post("/stored", foreign, http.StatusUnauthorized)
 	if log := g.log.String(); strings.Contains(log, good) || strings.Contains(log, strings.Split(good, ".")[2]) {
 		t.Error("the log has the token")
 	}

@@ -55,7 +55,7 @@ func TestBodiesShareABudget(t *testing.T) {
 		conns[i] = conn
 		go func() { statuses <- answerOn(conn) }()
 		sent.Go(func() {
-			fmt.Fprintf(conn, "POST /hook HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", g.http, size)
+			fmt.Fprintf(conn, "POST /hook HTTP/1.1\r\nHost: %s\r\nX-InSigner-Signature: 00\r\nContent-Length: %d\r\n\r\n", g.http, size)
 			_, _ = io.CopyN(conn, zeros{}, size-1) // and then nothing
 		})
 	}
@@ -74,7 +74,7 @@ func TestBodiesShareABudget(t *testing.T) {
 		conn.Close()
 	}
 	eventually(t, "there is space again", func() bool {
-		resp, err := g.do(http.MethodPost, "http://"+g.http+"/hook", nil, io.LimitReader(zeros{}, size))
+		resp, err := g.do(http.MethodPost, "http://"+g.http+"/hook", http.Header{"X-Insigner-Signature": {"00"}}, io.LimitReader(zeros{}, size))
 		return err == nil && resp.status == http.StatusUnauthorized
 	})
 }

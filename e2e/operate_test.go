@@ -162,7 +162,7 @@ func TestReplayElsewhere(t *testing.T) {
 	a1, _ := g.event("a1")
 	b1, _ := g.event("b1")
 	g.exits(t, 1, "has no route nowhere", "replay", a1.ID, "--to", "nowhere")
-	g.exits(t, 0, "3 events, its source has no route nowhere", "replay", "--state", "dead", "--to", "nowhere", "--yes")
+	g.exits(t, 1, "no route is named nowhere", "replay", "--state", "dead", "--to", "nowhere", "--yes")
 	g.exits(t, 1, "no route takes it", "replay", b1.ID)
 	g.exits(t, 0, "1 delivery of 1 event", "replay", a1.ID, "--to", "spare")
 	if d := g.waitForState("a1", "spare", "delivered"); d.From != "app" || d.Replays != 1 {

@@ -72,8 +72,11 @@ func TestVerifyOnly(t *testing.T) {
 			t.Errorf("app got %s %q, want %q", name, got.header[name], values)
 		}
 	}
-	if status, answer := g.post(verifyOnlyPath, header, body); status != http.StatusAccepted || answer != "seen" {
-		t.Errorf("a duplicate was answered %d %q, want 202 seen", status, answer)
+	resp, err = g.do("POST", "https://"+g.https+verifyOnlyPath, header, bytes.NewReader(body))
+	if err != nil || resp.status != http.StatusAccepted || resp.body != "seen" {
+		t.Errorf("a duplicate was answered %+v, %v, want 202 seen", resp, err)
+	} else if resp.header.Get("Webhook-Gateway-Duplicate") != "true" || resp.header.Get("Webhook-Gateway-Event-Id") != "" {
+		t.Errorf("a duplicate of what is not stored was answered with %v", resp.header)
 	}
 	if status, answer := g.post(verifyOnlyPath, nil, body); status != 401 || answer != "Unauthorized\n" {
 		t.Errorf("a forgery was answered %d %q, want 401", status, answer)
@@ -166,5 +169,30 @@ func TestVerifyOnlyCopiesWait(t *testing.T) {
 	}
 	if n := len(app.deliveries()); n != 2 {
 		t.Errorf("the app got %d requests, want 2", n)
+	}
+}
+
+// TestVerifyOnlyKeepsItsHeaders has a sender take the gateway's own headers away, and
+// put them behind the body.
+func TestVerifyOnlyKeepsItsHeaders(t *testing.T) {
+	t.Parallel()
+	trailers := make(chan http.Header, 2)
+	app := newApp(t, func(_ http.ResponseWriter, r *http.Request) { trailers <- r.Trailer })
+	g := start(t, fmt.Sprintf("{$HTTPS} {\nwebhook_gateway /hook {\nprovider fusesign s1\ndedup off\n}\nreverse_proxy %s\n}\n", app.address))
+	for i, rest := range []string{
+		"Transfer-Encoding: chunked\r\nTrailer: Webhook-Gateway-Source\r\nConnection: close\r\n\r\n7\r\n{\"a\":1}\r\n0\r\nWebhook-Gateway-Source: evil\r\n\r\n",
+		"Content-Length: 7\r\nConnection: close, Webhook-Gateway-Source, webhook-gateway-received-at\r\n\r\n{\"a\":1}",
+	} {
+		resp := g.raw(false, "POST /hook HTTP/1.1\r\nHost: "+g.https+"\r\nFuse-Signature: s1\r\n"+rest)
+		if resp.StatusCode != 200 {
+			t.Fatalf("request %d is answered %d", i, resp.StatusCode)
+		}
+		got := app.waitFor(t, i+1)[i]
+		if source := got.header.Values("Webhook-Gateway-Source"); !slices.Equal(source, []string{"fusesign"}) || got.header.Get("Webhook-Gateway-Received-At") == "" {
+			t.Errorf("request %d: the app got %v", i, got.header)
+		}
+		if trailer := <-trailers; len(trailer) > 0 || got.length != 7 || string(got.body) != `{"a":1}` {
+			t.Errorf("request %d: the app got %d bytes, %s, with the trailers %v", i, got.length, got.body, trailer)
+		}
 	}
 }

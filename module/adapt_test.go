@@ -143,7 +143,9 @@ func TestStrictJSON(t *testing.T) {
 		"allow_ips":               {github(`, "allow_ips": ["10.0.0.0/33"]`), `allow_ips: "10.0.0.0/33" is neither`},
 		"negative max_body":       {github(`, "max_body": -1`), `max_body must be greater than zero`},
 		"respond 500":             {github(`, "respond": {"status": 500}`), `respond takes a status from 200 to 299, not 500`},
-		"dedup off with a window": {github(`, "dedup": {"off": true, "window": "1h"}`), `dedup is either off or has a window`},
+		"dedup off with a window": {github(`, "dedup": {"off": true, "window": "1h"}`), `dedup is either off or has a window, entries or by`},
+		"dedup off with by":       {github(`, "dedup": {"off": true, "by": "id"}`), `dedup is either off or has a window, entries or by`},
+		"dedup by what is none":   {github(`, "dedup": {"by": "body"}`), `dedup by "body": there are id and id_and_body`},
 		"negative dedup":          {github(`, "dedup": {"window": -1}`), `greater than zero`},
 		"event":                   {github(`, "event": "bod.type"`), `event: unknown name bod`},
 		"id":                      {github(`, "id": "body."`), `id: `},
@@ -164,7 +166,11 @@ func TestStrictJSON(t *testing.T) {
 		"sign standard":           {github(`, "routes": [{"name": "x", "sign": {"scheme": "standard"}, "forward": {"handler": "vars"}}]`), `route x: sign standard needs a secret`},
 		"sign what proves nothing": {handler(`, "provider": {"name": "insertsign"}, "insecure_unverified": true,
 			"routes": [{"name": "x", "sign": {"scheme": "provider"}, "forward": {"handler": "vars"}}]`), `route x: sign provider is not possible`},
-		"negative retry": {github(`, "routes": [{"name": "x", "retry": {"for": -1}, "forward": {"handler": "vars"}}]`), `must be greater than zero`},
+		"SNS without a topic":       {handler(`, "provider": {"name": "aws_sns"}`), `topic <arn>...; or accept webhooks from anybody, with the line insecure_unverified`},
+		"SNS with a topic of space": {handler(`, "provider": {"name": "aws_sns", "options": {"topic": "  "}}`), `topic 1 is empty`},
+		"SNS with a topic":          {handler(`, "provider": {"name": "aws_sns", "options": {"topic": "arn:aws:sns:us-east-2:1:t"}}`), ``},
+		"SNS of anybody":            {handler(`, "provider": {"name": "aws_sns"}, "insecure_unverified": true`), ``},
+		"negative retry":            {github(`, "routes": [{"name": "x", "retry": {"for": -1}, "forward": {"handler": "vars"}}]`), `must be greater than zero`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := validate([]byte(test.config))
@@ -185,6 +191,7 @@ func setEnvironment(t *testing.T) {
 	t.Setenv("OLD_SECRET", "older")
 	t.Setenv("EMPTY", "")
 	t.Setenv("LIST", "https://example.com/ips.txt")
+	t.Setenv("NETWORKS", "2001:db8::/32 203.0.113.0/24,192.0.2.1")
 }
 
 func adapt(input string) ([]byte, []caddyconfig.Warning, error) {

@@ -70,15 +70,15 @@ func (o observer) Died(e *queue.Event, d *queue.Delivery) {
 	o.logger.Warn("dead letter", zap.String("source", e.Source), zap.String("route", d.Route),
 		zap.Stringer("event", e.ID), zap.Int("attempts", d.Attempts), zap.String("reason", d.Reason))
 	o.alert(alertDeadLetter, map[string]any{
-		"source": e.Source, "route": d.Route, "event": e.ID.String(), "type": e.Type,
-		"attempts": d.Attempts, "status": d.Status, "reason": d.Reason,
+		"source": e.Source, "route": d.Route, "event": e.ID.String(), "type": o.mask(e.Type),
+		"attempts": d.Attempts, "status": d.Status, "reason": o.mask(d.Reason),
 	})
 }
 
 func (o observer) Failing(source, route, reason string) {
 	o.logger.Warn("route is failing: it gets one attempt at a time", zap.String("source", source),
 		zap.String("route", route), zap.String("reason", reason))
-	o.alert(alertFailing, map[string]any{"source": source, "route": route, "reason": reason})
+	o.alert(alertFailing, map[string]any{"source": source, "route": route, "reason": o.mask(reason)})
 }
 
 func (o observer) Recovered(source, route string) {

@@ -90,9 +90,10 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= 500 {
 		level = zap.WarnLevel
 	}
+	hint := h.noteUntrusted(r, answer)
 	if entry := h.logger.Check(level, "webhook refused"); entry != nil {
 		entry.Write(zap.String("source", h.Source), zap.Int("status", status),
-			zap.String("outcome", answer.outcome), zap.String("detail", answer.detail+proxyHint(r, answer)),
+			zap.String("outcome", answer.outcome), zap.String("detail", answer.detail+hint),
 			zap.String("client_ip", clientIP(r)), zap.String("method", r.Method))
 	}
 	switch status {
@@ -108,15 +109,6 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	io.WriteString(w, cmp.Or(http.StatusText(status), http.StatusText(answer.status))+"\n")
-}
-
-// proxyHint says what may be wrong where clients share an address that has its
-// share.
-func proxyHint(r *http.Request, answer *refusal) string {
-	if answer != refusedBusy || r.Header["X-Forwarded-For"] == nil || fromTrustedProxy(r) {
-		return ""
-	}
-	return "; the peer sends X-Forwarded-For: if it is your proxy, name it in trusted_proxies, or all clients behind it count as one"
 }
 
 // bare reports whether a refusal is answered without a body.

@@ -44,6 +44,7 @@ type App struct {
 	backend queue.Backend
 	config  *queue.Config
 	sources map[string]*registration
+	secrets secretKeeper
 
 	// open opens the engine and attaches this configuration to it, once. A request
 	// may call open before Start does: apps start in no order.
@@ -87,7 +88,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision reads the queue's configuration. It opens nothing, since a
 // configuration may be validated beside a running gateway.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.ctx, a.logger = ctx, ctx.Logger()
+	a.ctx, a.logger = ctx, a.secrets.maskLog(ctx.Logger())
 	if a.Retain == 0 {
 		a.Retain = caddy.Duration(defaultRetain)
 	}
@@ -102,7 +103,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		Backend:   a.backend,
 		Retention: queue.Retention{Done: time.Duration(a.Retain), Failed: time.Duration(a.RetainDead)},
 		Sources:   make(map[string]*queue.Source),
-		Observer:  observer{a.logger},
+		Observer:  observer{a.logger, a.Mask},
 		Logger:    a.logger,
 	}
 	a.open = sync.OnceValues(a.openEngine)
@@ -139,6 +140,7 @@ func (a *App) register(h *Handler, definition []byte) error {
 		return nil
 	}
 	a.sources[h.Source] = &registration{definition, h}
+	a.secrets.add(h)
 	a.config.Sources[h.Source] = h.engineSource()
 	return nil
 }
@@ -203,7 +205,7 @@ func (a *App) Opened() *queue.Engine {
 
 // Start opens the queue, begins to deliver, and fetches what sources need.
 func (a *App) Start() error {
-	if err := checkPlaces(a.servers()); err != nil {
+	if err := checkSites(a.servers()); err != nil {
 		return err
 	}
 	if _, err := a.open(); err != nil {
@@ -212,7 +214,7 @@ func (a *App) Start() error {
 	for _, source := range a.sources {
 		source.handler.Guard.start()
 	}
-	for _, finding := range auditServers(a.servers()) {
+	for _, finding := range a.findings() {
 		a.logger.Warn("the configuration gives up a promise: "+finding.Problem, zap.String("source", finding.Source), zap.String("fix", finding.Fix))
 	}
 	return nil

@@ -1,12 +1,18 @@
 package module
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
 // Finding is something in a configuration that gives up what the gateway could
@@ -23,6 +29,26 @@ func (f Finding) String() string {
 		return f.Problem + "; " + f.Fix
 	}
 	return "source " + f.Source + ": " + f.Problem + "; " + f.Fix
+}
+
+// Findings returns what the configuration gives up, and what is seen while it runs.
+// The errors say why the configuration would not start.
+func (a *App) Findings() ([]Finding, []error) {
+	var reasons []error
+	for _, err := range []error{checkPlaces(a.servers()), checkHosts(a.servers())} {
+		if err != nil {
+			reasons = append(reasons, err)
+		}
+	}
+	return a.findings(), reasons
+}
+
+func (a *App) findings() []Finding {
+	findings := auditServers(a.servers())
+	for _, h := range a.Sources() {
+		findings = append(findings, h.audit()...)
+	}
+	return findings
 }
 
 // auditServers looks for requests that the sources of servers miss, and for sources
@@ -66,7 +92,102 @@ func auditSiting(h *Handler, at siting) (findings []Finding) {
 		findings = append(findings, Finding{h.Source,
 			"a webhook for another host is answered 200 and lost", "leave the host out of the site's address"})
 	}
+	if h.InsecureHTTP && !at.secure() && !onLoopback(at.server) {
+		findings = append(findings, Finding{h.Source,
+			fmt.Sprintf("plain HTTP is accepted on %s, so whoever is on the way can read and change webhooks", strings.Join(at.server.Listen, ", ")),
+			"remove insecure_http, or add to the site: bind 127.0.0.1"})
+	}
 	return findings
+}
+
+// onLoopback reports whether a server is reached from this machine only.
+func onLoopback(server *caddyhttp.Server) bool {
+	for _, listen := range server.Listen {
+		address, err := caddy.ParseNetworkAddress(listen)
+		if err != nil {
+			return false
+		}
+		ip, _ := netip.ParseAddr(address.Host)
+		if !address.IsUnixNetwork() && address.Host != "localhost" && !ip.IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// shortSecret is how many bytes a secret has that cannot be guessed, at least.
+const shortSecret = 16
+
+// audit looks at the source's own configuration, and at what was seen of its
+// requests.
+func (h *Handler) audit() (findings []Finding) {
+	add := func(problem, fix string) { findings = append(findings, Finding{h.Source, problem, fix}) }
+	if h.InsecureUnverified {
+		add("anybody may send: its webhooks are not verified",
+			"remove insecure_unverified; where the provider proves nothing, add a line: allow_ips <ip|cidr>..., or token path <secret> (in the provider block)")
+	}
+	p, inspects := h.provider.(provider.Inspector)
+	if h.checker != nil && !h.guarded && !h.profile.HasToken {
+		add("events are held until a call has checked them, and anybody can post some that take places and calls",
+			"add allow_ips or allow_ips_from to the source, or a token line to its provider block")
+	}
+	if inspects {
+		if short := p.ShortSecrets(shortSecret); short != nil {
+			add(fmt.Sprintf("%s has fewer than %d bytes and could be guessed", strings.Join(short, ", "), shortSecret),
+				"have the provider make a longer one, or make one: openssl rand -hex 32")
+		}
+	}
+	if h.legacy {
+		add("a weaker scheme of the provider's is accepted as well", "remove legacy from the provider block once the provider uses the other one")
+	}
+	if peer := h.untrusted.Load(); peer != nil {
+		add(fmt.Sprintf("the peer %s sends X-Forwarded-For and has used up the share of one address, but is no trusted proxy", *peer),
+			"if it is your proxy, add to the server's global options: trusted_proxies static "+*peer+", and trusted_proxies_strict")
+	}
+	return findings
+}
+
+// noteUntrusted notes a peer that may be a proxy, and says so for the log.
+func (h *Handler) noteUntrusted(r *http.Request, answer *refusal) (hint string) {
+	if answer != refusedBusy || r.Header[forwardedFor] == nil || fromTrustedProxy(r) {
+		return ""
+	}
+	peer := clientIP(r)
+	h.untrusted.Store(&peer)
+	return "; the peer sends X-Forwarded-For: if it is your proxy, name it in trusted_proxies, or all clients behind it count as one"
+}
+
+// isLegacy reports whether a provider's configuration asks for a weaker scheme.
+func isLegacy(raw json.RawMessage) bool {
+	var config struct {
+		Legacy  any            `json:"legacy"`
+		Options map[string]any `json:"options"`
+	}
+	_ = json.Unmarshal(raw, &config) // what is wrong with it is said elsewhere
+	return config.Legacy != nil || config.Options["legacy"] != nil
+}
+
+// checkSites refuses what only the routes around sources show.
+func checkSites(servers map[string]*caddyhttp.Server) error {
+	if err := checkPlaces(servers); err != nil {
+		return err
+	}
+	return checkHosts(servers)
+}
+
+// checkHosts refuses a source whose provider signs the host where any host reaches the
+// source: what the provider signed for another receiver would be good there.
+func checkHosts(servers map[string]*caddyhttp.Server) (err error) {
+	for _, server := range servers {
+		sitings(server, func(h *Handler, at siting) {
+			p, ok := h.provider.(provider.Inspector)
+			if ok && p.TrustsHost() && at.host == "" && err == nil {
+				err = fmt.Errorf("source %s: its provider signs the URL, and its site is there for any host, so what was signed for another host would be good; "+
+					"name the host in the site's address, or add to the provider block: external_url https://<host>%s", h.Source, strings.TrimSuffix(at.path, "*"))
+			}
+		})
+	}
+	return err
 }
 
 // checkPlaces refuses two sources in one place: the second of them would never get

@@ -86,7 +86,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 //		max_body <size>
 //		event    <expression>
 //		id       <expression>
-//		dedup    <window> [<entries>] | off
+//		dedup    [<window> [<entries>]] [by id|id_and_body] | off
 //		respond  <status> [<body>]
 //		route <name> [<expression>] [<upstream>...] { … }
 //		otherwise [<upstream>...] { … }
@@ -165,8 +165,19 @@ func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
 	if err := syntax.Strings(&p.handler.AllowIPs)(d); err != nil {
 		return err
 	}
-	_, err := parseRanges(p.handler.AllowIPs, nil)
-	return syntax.At(d, err)
+	for _, text := range p.handler.AllowIPs {
+		if strings.Contains(text, "{") { // known when the configuration loads
+			continue
+		}
+		ranges, err := splitRanges([]string{text})
+		if err == nil {
+			_, err = parseRanges(ranges, nil)
+		}
+		if err != nil {
+			return syntax.At(d, err)
+		}
+	}
+	return nil
 }
 
 func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {
@@ -204,12 +215,20 @@ func (p *handlerParser) readDedup(d *caddyfile.Dispenser) (err error) {
 	if dedup.Off = d.Val() == "off"; dedup.Off {
 		return syntax.End(d)
 	}
-	if dedup.Window, err = syntax.ParseDuration(d); err != nil {
-		return err
-	}
-	if d.NextArg() {
-		if dedup.Entries, err = strconv.Atoi(d.Val()); err != nil || dedup.Entries < 1 {
-			return d.Errf("%q is not a number of entries", d.Val())
+	for more := true; more; more = d.NextArg() {
+		switch {
+		case d.Val() == "by":
+			return syntax.OneOf(&dedup.By, provider.ByID, provider.ByIDAndBody)(d)
+		case dedup.Window == 0:
+			if dedup.Window, err = syntax.ParseDuration(d); err != nil {
+				return err
+			}
+		case dedup.Entries == 0:
+			if dedup.Entries, err = strconv.Atoi(d.Val()); err != nil || dedup.Entries < 1 {
+				return d.Errf("%q is not a number of entries", d.Val())
+			}
+		default:
+			return d.ArgErr()
 		}
 	}
 	return syntax.End(d)

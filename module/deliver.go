@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -75,7 +76,7 @@ func (r *Route) judge(w *response) queue.Result {
 		result.Outcome = queue.Refused
 	}
 	if result.Outcome == queue.Retry {
-		result.RetryAfter = parseRetryAfter(w.header.Get("Retry-After"), time.Now())
+		result.RetryAfter = httpclient.RetryAfter(w.header, time.Now())
 	}
 	return result
 }
@@ -87,17 +88,6 @@ func matches(status int, codes []int) bool {
 		}
 	}
 	return false
-}
-
-// parseRetryAfter reads seconds or a date; 0 if it is neither or has passed.
-func parseRetryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }
 
 // logAttempt logs a failed attempt as a warning, and any other at the debug level.

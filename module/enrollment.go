@@ -1,7 +1,9 @@
 package module
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,10 +52,13 @@ func (h *Handler) enroll(hook *webhook, secret string) error {
 	if h.enrollment == nil {
 		return refusedEnrollment
 	}
-	isNew, err := h.enrollment.accept(secret, hook.received)
+	sender := clientIP(hook.Request)
+	isNew, err := h.enrollment.accept(secret, sender, hook.received)
 	if isNew {
-		h.logger.Info("a secret was delivered and is in use", zap.String("source", h.Source),
-			zap.String("client_ip", clientIP(hook.Request)))
+		h.app.secrets.forget()
+		h.logger.Info("a secret was delivered and is in use, and the enrollment is closed; to drop the secret: caddy webhook enroll "+
+			h.Source+" --forget <fingerprint>", zap.String("source", h.Source), zap.String("fingerprint", fingerprint(secret)),
+			zap.String("client_ip", sender))
 	}
 	return err
 }
@@ -67,10 +72,38 @@ func (h *Handler) deliveredPath() string {
 // handshake.
 func (h *Handler) Enrolls() bool { return h.enrollment != nil }
 
-// OpenEnrollment has the source accept secrets by handshake until a time. It returns
-// how many secrets there are, and their file. The source must be one that enrolls.
-func (h *Handler) OpenEnrollment(until time.Time) (secrets int, file string) {
+// OpenEnrollment has the source accept one secret by handshake until a time. It
+// returns the secrets that there are, and their file. The source must be one that
+// enrolls.
+func (h *Handler) OpenEnrollment(until time.Time) (secrets []DeliveredSecret, file string) {
 	return h.enrollment.open(until), h.enrollment.path
+}
+
+// Enrollment returns until when the source accepts a secret by handshake, the
+// secrets that there are, and their file. The source must be one that enrolls.
+func (h *Handler) Enrollment() (until time.Time, secrets []DeliveredSecret, file string) {
+	h.enrollment.mu.Lock()
+	defer h.enrollment.mu.Unlock()
+	return h.enrollment.until, h.enrollment.delivered(), h.enrollment.path
+}
+
+// ForgetSecret removes the delivered secret with a fingerprint, and reports whether
+// there was one. The source must be one that enrolls.
+func (h *Handler) ForgetSecret(fingerprint string) (found bool, err error) {
+	return h.enrollment.forget(fingerprint)
+}
+
+// DeliveredSecret tells a delivered secret from others, without telling the secret.
+type DeliveredSecret struct {
+	Fingerprint string    `json:"fingerprint"`    // the first digits of its SHA-256
+	From        string    `json:"from,omitempty"` // the client's address
+	Since       time.Time `json:"since"`
+}
+
+// fingerprint returns a few digits of a secret's hash.
+func fingerprint(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:6])
 }
 
 // enrollment keeps the secrets that handshakes delivered to one source, in a
@@ -88,6 +121,7 @@ type enrollment struct {
 type deliveredSecret struct {
 	Secret string    `json:"secret"`
 	Since  time.Time `json:"since"`
+	From   string    `json:"from,omitempty"` // the client's address
 }
 
 // maxDelivered is how many secrets a source takes by handshake. Each costs time
@@ -98,7 +132,7 @@ var (
 	refusedEnrollment = &refusal{status: 401, outcome: "unverified",
 		detail: "it delivers a secret, and no enrollment is open; see: caddy webhook enroll"}
 	refusedFull = &refusal{status: 401, outcome: "unverified",
-		detail: "it delivers a secret, and there are too many already; remove some from the source's file"}
+		detail: "it delivers a secret, and there are too many already; remove some with: caddy webhook enroll <source> --forget <fingerprint>"}
 )
 
 // enrollments holds one enrollment for each file.
@@ -126,17 +160,25 @@ func (e *enrollment) detach(p provider.Enroller) {
 	delete(e.users, p)
 }
 
-// open accepts secrets until some time, and returns how many there are.
-func (e *enrollment) open(until time.Time) int {
+// open accepts one secret until some time, and returns those that there are.
+func (e *enrollment) open(until time.Time) []DeliveredSecret {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.until = until
-	return len(e.secrets)
+	return e.delivered()
 }
 
-// accept keeps a secret, and reports whether the secret is new. A known secret is
-// accepted at any time, since the provider may repeat its handshake.
-func (e *enrollment) accept(secret string, now time.Time) (isNew bool, err error) {
+func (e *enrollment) delivered() []DeliveredSecret {
+	list := make([]DeliveredSecret, len(e.secrets))
+	for i, s := range e.secrets {
+		list[i] = DeliveredSecret{fingerprint(s.Secret), s.From, s.Since}
+	}
+	return list
+}
+
+// accept keeps a secret, closes the enrollment, and reports whether the secret is new.
+// A known secret is accepted at any time, since the provider may repeat its handshake.
+func (e *enrollment) accept(secret, sender string, now time.Time) (isNew bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -147,17 +189,44 @@ func (e *enrollment) accept(secret string, now time.Time) (isNew bool, err error
 	case len(e.secrets) >= maxDelivered:
 		return false, refusedFull
 	}
-	secrets := append(slices.Clone(e.secrets), deliveredSecret{secret, now.UTC()})
+	if err := e.keep(append(slices.Clone(e.secrets), deliveredSecret{secret, now.UTC(), sender})); err != nil {
+		return false, err
+	}
+	e.until = time.Time{} // a second one would be a stranger's
+	return true, e.use()
+}
+
+// forget removes the secret with a fingerprint.
+func (e *enrollment) forget(print string) (found bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(e.secrets), func(s deliveredSecret) bool { return fingerprint(s.Secret) == print })
+	if len(left) == len(e.secrets) {
+		return false, nil
+	}
+	if err := e.keep(left); err != nil {
+		return true, err
+	}
+	return true, e.use()
+}
+
+// keep writes secrets to the file, in place of those that are there.
+func (e *enrollment) keep(secrets []deliveredSecret) error {
 	if err := writeSecrets(e.path, secrets); err != nil {
-		return false, fmt.Errorf("keeping a delivered secret: %w", err)
+		return fmt.Errorf("keeping delivered secrets: %w", err)
 	}
 	e.secrets = secrets
+	return nil
+}
+
+// use gives the secrets to the providers.
+func (e *enrollment) use() error {
 	for p := range e.users {
 		if err := p.Enroll(e.texts()); err != nil {
-			return true, fmt.Errorf("using a delivered secret: %w", err)
+			return fmt.Errorf("using delivered secrets: %w", err)
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // count returns how many secrets there are.
@@ -168,6 +237,16 @@ func (e *enrollment) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.secrets)
+}
+
+// all returns the secrets.
+func (e *enrollment) all() []string {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.texts()
 }
 
 func (e *enrollment) has(secret string) bool {

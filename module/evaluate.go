@@ -65,13 +65,26 @@ var errOffline = errors.New("this proof cannot be checked offline")
 
 // Evaluate takes a request through the steps of ServeHTTP. It stores, counts,
 // logs and delivers nothing, keeps no secret, and confirms no subscription. The
-// client's address and connection are not looked at.
+// client's address and connection are not looked at. Headers that the source's
+// server would drop are dropped.
 func (h *Handler) Evaluate(r *http.Request, content []byte, options EvaluateOptions) *Evaluation {
+	r = r.Clone(r.Context())
+	causes := h.dropHeaders(r.Header)
+	e := h.evaluate(r, content, options)
+	if e.Verdict == Invalid {
+		e.Diagnosis.Causes = append(causes, e.Diagnosis.Causes...)
+	}
+	return e
+}
+
+func (h *Handler) evaluate(r *http.Request, content []byte, options EvaluateOptions) *Evaluation {
 	hook, err := h.receiveAgain(r, content, options)
+	if hook != nil {
+		defer hook.free()
+	}
 	if err != nil {
 		return h.invalid(hook, err)
 	}
-	defer hook.free()
 	if options.Genuine {
 		return h.valid(hook)
 	}
@@ -94,23 +107,27 @@ func (h *Handler) Evaluate(r *http.Request, content []byte, options EvaluateOpti
 	return e
 }
 
-// receiveAgain does what receive does, with a request whose body is read already.
+// receiveAgain does what receive does, with a request whose body is read already. With
+// a refusal of the provider it returns the webhook as well, to be diagnosed.
 func (h *Handler) receiveAgain(r *http.Request, content []byte, options EvaluateOptions) (hook *webhook, err error) {
 	if options.Genuine {
 		hook = webhooks.Get().(*webhook)
 		h.describe(hook, r, content, options.At)
 	} else {
-		r = r.WithContext(r.Context()) // a copy
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
-		if hook, err = h.receive(nil, r); err != nil {
+		if hook, err = h.receive(nil, r); err != nil && !errors.As(err, new(provider.Refusal)) {
 			return nil, err
 		}
+	}
+	if hook == nil {
+		hook = webhooks.Get().(*webhook)
+		h.describe(hook, r, content, options.At)
 	}
 	hook.received, hook.offline = options.At, !options.Calls
 	hook.proof.Public = publicURL(r)
 	hook.proof.Public.Scheme = "https"
 	hook.proof.Called(options.Public)
-	return hook, nil
+	return hook, err
 }
 
 // vouched has the provider's API check the proof.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -24,7 +25,8 @@ type Guard struct {
 
 	// The addresses and networks that may send: IP addresses, CIDR ranges,
 	// private_ranges, or published, which stands for those that the provider
-	// publishes.
+	// publishes. One text may hold several, with commas or white space between them.
+	// Placeholders are resolved when the configuration loads.
 	AllowIPs []string `json:"allow_ips,omitempty"`
 
 	// Further sources of addresses that may send.
@@ -79,7 +81,11 @@ func (g *Guard) provisionAllowed(dir string) error {
 	if ranges == nil {
 		ranges = new(provider.Ranges)
 	}
-	prefixes, err := parseRanges(g.AllowIPs, ranges.List)
+	allowed, err := splitRanges(g.AllowIPs)
+	if err != nil {
+		return err
+	}
+	prefixes, err := parseRanges(allowed, ranges.List)
 	if err != nil {
 		return err
 	}
@@ -90,7 +96,25 @@ func (g *Guard) provisionAllowed(dir string) error {
 	return err
 }
 
-func (g *Guard) allowsPublished() bool { return slices.Contains(g.AllowIPs, published) }
+func (g *Guard) allowsPublished() bool {
+	allowed, err := splitRanges(g.AllowIPs)
+	return err == nil && slices.Contains(allowed, published)
+}
+
+// splitRanges resolves placeholders and splits texts that hold several addresses or
+// networks, as a variable of the environment may.
+func splitRanges(texts []string) (ranges []string, err error) {
+	repl := caddy.NewReplacer()
+	for _, text := range texts {
+		resolved, err := repl.ReplaceOrErr(text, true, true)
+		several := strings.FieldsFunc(resolved, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+		if err != nil || len(several) == 0 {
+			return nil, fmt.Errorf("%q has no value", text)
+		}
+		ranges = append(ranges, several...)
+	}
+	return ranges, nil
+}
 
 // start begins to fetch addresses.
 func (g *Guard) start() {
@@ -136,7 +160,7 @@ func parseRanges(ranges, known []string) (prefixes []netip.Prefix, err error) {
 func (g *Guard) admit(r *http.Request) error {
 	switch {
 	case !g.InsecureHTTP && !isHTTPS(r):
-		return refusedPlainHTTP
+		return plainHTTP(r)
 	case !g.guarded || g.allows(r):
 		return nil
 	case g.published != nil && !g.published.known.Load():
@@ -144,6 +168,19 @@ func (g *Guard) admit(r *http.Request) error {
 	default:
 		return refusedAddress
 	}
+}
+
+// plainHTTP refuses a request that did not come over HTTPS, and says what the
+// server went by.
+func plainHTTP(r *http.Request) error {
+	refused := *refusedPlainHTTP
+	switch {
+	case fromTrustedProxy(r):
+		refused.detail += ": the proxy's X-Forwarded-Proto does not end with https"
+	case r.Header[forwardedProto] != nil:
+		refused.detail += "; the peer sends X-Forwarded-Proto: if it is your proxy, name it in trusted_proxies"
+	}
+	return &refused
 }
 
 // isHTTPS reports whether the client's connection is encrypted: the connection to

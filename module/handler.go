@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,7 +51,10 @@ type Handler struct {
 
 	logger       *zap.Logger
 	app          *App
+	server       *caddyhttp.Server // which has the source; nil where nothing says which
 	providerName string
+	secrets      []string   // of the configuration
+	external     []*url.URL // at which the provider knows the source
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
@@ -59,8 +64,12 @@ type Handler struct {
 	profile      *provider.Profile
 	eventValue   *rules.Value // nil: no event type
 	idValue      *rules.Value // nil: the hash stands in
+	own          []finder     // of each proof, in place of those
 	window       time.Duration
+	copies       copies
 	requests     requestCounters
+	legacy       bool                    // a weaker scheme is asked for
+	untrusted    *atomic.Pointer[string] // the last peer that may be a proxy nobody named
 }
 
 // Dedup says how duplicates are recognized.
@@ -74,6 +83,12 @@ type Dedup struct {
 
 	// How many delivery IDs are kept in memory. Default: 200000.
 	Entries int `json:"entries,omitempty"`
+
+	// What tells copies of an event from other events: id (the delivery ID alone) or
+	// id_and_body (a webhook with the ID of another one and another body is an event of
+	// its own). Default: id where the handler has an expression for the delivery ID, else
+	// what fits the provider.
+	By string `json:"by,omitempty"`
 }
 
 const (
@@ -110,8 +125,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.app, h.logger = app.(*App), ctx.Logger()
-	if err := h.provisionProvider(ctx); err != nil {
+	h.app = app.(*App)
+	h.logger = h.app.secrets.maskLog(ctx.Logger())
+	if err := h.provisionProvider(provider.WithDir(ctx, h.app.dir())); err != nil {
 		return fmt.Errorf("source %s: %w", h.Source, err)
 	}
 	if err := h.provisionSource(ctx); err != nil {
@@ -127,7 +143,8 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName = inlineName(h.ProviderRaw)
+	h.providerName, h.legacy, h.untrusted = inlineName(h.ProviderRaw), isLegacy(h.ProviderRaw), new(atomic.Pointer[string])
+	h.secrets, h.external = secretsIn(h.ProviderRaw), externalURLs(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
@@ -185,10 +202,16 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.provisionEnrollment(); err != nil {
 		return err
 	}
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if err := h.checkServer(); err != nil {
+		return err
+	}
 	for _, route := range h.Routes {
-		if err := route.provision(ctx, server, h.Source); err != nil {
+		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
+		}
+		if chain, ok := route.transport.(*chain); ok {
+			h.quiet(ctx, chain.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
@@ -212,7 +235,7 @@ func (h *Handler) provisionResponse() {
 }
 
 // provisionIdentity compiles the expressions that find event type and delivery ID,
-// and sets for how long duplicates are recognized.
+// and sets how duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
 		expression := override
@@ -234,6 +257,16 @@ func (h *Handler) provisionIdentity() (err error) {
 	if h.idValue, err = compile("id", h.ID, h.profile.ID); err != nil {
 		return err
 	}
+	h.own = make([]finder, len(h.profile.Own))
+	for i := range h.own {
+		identity, own := h.profile.IdentityOf(i+1), &h.own[i]
+		if own.event, err = compile("event", h.Event, identity.Event); err != nil {
+			return err
+		}
+		if own.id, err = compile("id", h.ID, identity.ID); err != nil {
+			return err
+		}
+	}
 	if h.Dedup == nil {
 		h.Dedup = new(Dedup)
 	}
@@ -247,7 +280,20 @@ func (h *Handler) provisionIdentity() (err error) {
 	case h.window == 0:
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
-	return nil
+	return h.provisionCopies()
+}
+
+// finder finds event type and delivery ID.
+type finder struct {
+	event, id *rules.Value // nil: there is none to be found
+}
+
+// finderFor returns what finds them in a webhook: what the proof that counted covers.
+func (h *Handler) finderFor(hook *webhook) finder {
+	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
+		return h.own[i-1]
+	}
+	return finder{h.eventValue, h.idValue}
 }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
@@ -265,10 +311,13 @@ func (h *Handler) check(p provider.Provider) error {
 		return errors.New("allow_ips published has no meaning here: its provider publishes no addresses; name them instead")
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d: any other one would make the provider send again", h.Respond.Status)
-	case h.Dedup != nil && (h.Dedup.Window < 0 || h.Dedup.Entries < 0):
-		return errors.New("dedup takes a window and a number of entries that are greater than zero")
-	case h.Dedup != nil && h.Dedup.Off && (h.Dedup.Window != 0 || h.Dedup.Entries != 0):
-		return errors.New("dedup is either off or has a window")
+	}
+	if err := h.checkCopies(p); err != nil {
+		return err
+	}
+	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {
+		return fmt.Errorf("its provider signs for all of its customers alike, so anybody could send; say what is yours, in the provider block: %s; "+
+			"or accept webhooks from anybody, with the line insecure_unverified", b.Anybodys())
 	}
 	if provider.CheckerOf(p) != nil && len(h.Routes) == 0 {
 		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")

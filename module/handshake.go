@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/public"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -50,7 +52,7 @@ func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, reply *p
 		}
 	}
 	if reply.Visit != "" {
-		if err := visit(hook.Context(), reply.Visit); err != nil {
+		if err := visit(hook.Context(), reply); err != nil {
 			return err
 		}
 	}
@@ -67,22 +69,33 @@ func (h *Handler) answerHandshake(w http.ResponseWriter, hook *webhook, reply *p
 	return nil
 }
 
-// visitor fetches the URLs that confirm a subscription. The provider's preset says
-// where such a URL may lead, so the visitor follows no redirect.
-var visitor = &http.Client{
-	Timeout:       10 * time.Second,
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
+// The URLs that confirm a subscription are fetched from public addresses only, unless
+// the configuration names their host. The provider's preset says where such a URL may
+// lead, so no redirect is followed.
+var (
+	publicVisitor = public.Client()
+	visitor       = &http.Client{CheckRedirect: public.NoRedirect}
+)
 
-// visit fetches a URL. The URL may carry a token, so errors do not quote it.
-func visit(ctx context.Context, target string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+// visitTime is how long a visit may take.
+const visitTime = 10 * time.Second
+
+// visit fetches the URL of a reply. The URL may carry a token, so errors do not
+// quote it.
+func visit(ctx context.Context, reply *provider.Reply) error {
+	ctx, cancel := context.WithTimeout(ctx, visitTime)
+	defer cancel()
+	client := publicVisitor
+	if reply.Anywhere {
+		client = visitor
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, reply.Visit, nil)
 	if err != nil {
 		return errors.New("the URL that confirms the subscription is malformed")
 	}
-	resp, err := visitor.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("confirming the subscription: %w", errors.Unwrap(err)) // without the URL
+		return fmt.Errorf("confirming the subscription: %w", httpclient.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)

@@ -22,7 +22,7 @@ func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) 
 	case verdict.Finding == queue.Genuine:
 		return accepted, nil
 	}
-	h.logger.Warn("webhook held: its proof could not be checked", zap.String("source", h.Source),
+	h.logger.Warn("webhook held: its proof is not checked yet", zap.String("source", h.Source),
 		zap.Stringer("event", event.ID), zap.String("reason", verdict.Reason))
 	return held, nil
 }
@@ -46,23 +46,36 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 	if verdict.Outcome == provider.Genuine {
 		h.requests.match(verdict.Matched)
 	}
-	return queue.Verdict{Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason}
+	return queue.Verdict{
+		Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason,
+		Overloaded: verdict.Overloaded, RetryAfter: verdict.RetryAfter,
+	}
 }
 
 // RouteEvent names the routes that take a stored event.
 func (h *Handler) RouteEvent(e *queue.Event) []string {
-	view := StoredView(e)
+	view := h.storedView(e)
 	defer view.Free()
 	return h.route(view)
 }
 
+// storedView returns a stored event of the source as its rules see it.
+func (h *Handler) storedView(e *queue.Event) *rules.View {
+	input := storedInput(e)
+	input.Forms = h.profile.Forms // a custom provider's as well
+	return rules.NewView(input)
+}
+
 // StoredView returns a stored event as expressions see it.
-func StoredView(e *queue.Event) *rules.View {
+func StoredView(e *queue.Event) *rules.View { return rules.NewView(storedInput(e)) }
+
+func storedInput(e *queue.Event) *rules.Input {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
-	return rules.NewView(&rules.Input{
+	return &rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
 		Method: e.Request.Method, Path: path, RawQuery: query,
 		Header: e.Request.Header, Body: e.Request.Body,
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,
-	})
+		Forms: provider.SendsForms(e.Provider),
+	}
 }

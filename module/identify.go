@@ -1,16 +1,11 @@
 package module
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
@@ -38,23 +33,16 @@ func (h *Handler) identify(hook *webhook) {
 // find finds event type and delivery ID, and returns why one of them is not
 // there. A webhook without them is good all the same.
 func (h *Handler) find(hook *webhook) (noEvent, noID error) {
-	event, noEvent := h.text(h.eventValue, hook)
-	id, noID := h.text(h.idValue, hook)
+	find := h.finderFor(hook)
+	event, noEvent := h.text(find.event, hook)
+	id, noID := h.text(find.id, hook)
 	if len(id) > maxIdentity {
 		id, noID = "", errTooLong
 	}
 	if len(event) > maxIdentity {
 		event = strings.ToValidUTF8(event[:maxIdentity], "")
 	}
-	if id == "" {
-		digest := h.digest(hook)
-		id = hex.EncodeToString(digest[:])
-		hook.key = digest
-	} else {
-		digest := sha256.Sum256([]byte(id))
-		hook.key = queue.DedupKey(digest[:])
-	}
-	hook.bodyHash = xxhash.Sum64(hook.proof.Body)
+	hook.identity, id = h.identity(hook, id)
 	h.viewOf(hook).SetIdentity(event, id)
 	return noEvent, noID
 }
@@ -84,18 +72,6 @@ func (h *Handler) unidentified(what string, err error) {
 	}
 }
 
-// digest returns a hash that stands in for the delivery ID of a webhook without
-// one.
-func (h *Handler) digest(hook *webhook) queue.DedupKey {
-	sum := sha256.New()
-	for _, part := range []string{h.Source, hook.proof.Path, hook.proof.RawQuery} {
-		io.WriteString(sum, part)
-		sum.Write([]byte{0})
-	}
-	sum.Write(hook.proof.Body)
-	return queue.DedupKey(sum.Sum(nil))
-}
-
 // signedID finds the delivery ID of a request that is not verified yet, for
 // schemes that sign it.
 func (h *Handler) signedID(hook *webhook) string {
@@ -117,6 +93,7 @@ func (h *Handler) viewOf(hook *webhook) *rules.View {
 			RawQuery:   hook.proof.RawQuery,
 			Header:     hook.Header,
 			Body:       hook.proof.Body,
+			Forms:      h.profile.Forms,
 			RemoteIP:   clientIP(hook.Request),
 			ReceivedAt: hook.received,
 		}

@@ -37,7 +37,7 @@ var metrics = struct {
 	unidentified: counter("unidentified_total", "Webhooks in which the event type or the delivery ID was not found.", "source", "what"),
 	ruleErrors:   counter("rule_errors_total", "Rules that failed while they ran.", "source", "route"),
 	unordered:    counter("unordered_total", "Deliveries without a key to order them by.", "source", "route"),
-	conflicts:    counter("conflicts_total", "Duplicates with another body than the event.", "source"),
+	conflicts:    counter("conflicts_total", "Events with the delivery ID of another one, and another body.", "source"),
 	evicted:      counter("dedup_evicted_total", "Delivery IDs that were forgotten before their window ended.", "source"),
 	attempts:     counter("attempts_total", "Delivery attempts by outcome.", "source", "route", "outcome"),
 	attempt: histogram("attempt_seconds", "Time that a delivery attempt took.",
@@ -114,7 +114,10 @@ func (c requestCounters) match(position int) {
 }
 
 // observer counts and logs what the engine reports.
-type observer struct{ logger *zap.Logger }
+type observer struct {
+	logger *zap.Logger
+	mask   func(string) string // hides secrets in what goes elsewhere
+}
 
 func (observer) Attempted(source, route string, outcome queue.Outcome, took time.Duration) {
 	metrics.attempts.WithLabelValues(source, route, string(outcome)).Inc()
@@ -127,7 +130,7 @@ func (observer) Delivered(source, route string, after time.Duration) {
 
 func (observer) Evicted(source string, _ int) { metrics.evicted.WithLabelValues(source).Inc() }
 
-func (observer) Conflicted(source string, _ queue.ID) {
+func (observer) Conflicted(source string) {
 	metrics.conflicts.WithLabelValues(source).Inc()
 }
 

@@ -20,7 +20,11 @@ func (h *Handler) pass(w http.ResponseWriter, hook *webhook, next caddyhttp.Hand
 	// A transport may read the body even after the handler has returned.
 	body := bytes.Clone(hook.proof.Body)
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-	r.Header.Del("Transfer-Encoding")
+	r.Trailer = nil
+	// What Connection names is the connection's own. A proxy would drop it later, and
+	// the gateway's headers with it.
+	removeHopByHop(r.Header)
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	r.URL.RawQuery = hook.proof.RawQuery
 	if path, err := url.PathUnescape(hook.proof.Path); err == nil && hook.proof.Path != r.URL.EscapedPath() {
 		r.URL.Path, r.URL.RawPath = path, hook.proof.Path

@@ -83,6 +83,9 @@ func findSource(configFile, adapter, name string) (*Handler, error) {
 		return nil, fmt.Errorf("the configuration has no source %s; it has %d others", name, len(sources))
 	}
 	h.Source = name
+	if h.server, err = findServer(config, name); err != nil {
+		return nil, err
+	}
 	h.app, err = readApp(config)
 	return h, err
 }

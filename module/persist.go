@@ -1,6 +1,7 @@
 package module
 
 import (
+	"net/http"
 	"net/url"
 	"time"
 
@@ -17,6 +18,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 	if err != nil {
 		return "", err
 	}
+	event.Dedup = flight.Entry(event.ReceivedAt.Add(h.window))
 	outcome = accepted
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
@@ -46,14 +48,13 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 	if hook.proof.RawQuery != "" || hook.URL.ForceQuery {
 		uri += "?" + hook.proof.RawQuery
 	}
-	now := queue.Now()
 	event := &queue.Event{
 		ID:         id,
 		Source:     h.Source,
 		Provider:   h.providerName,
 		Type:       hook.input.Event,
 		DeliveryID: hook.input.ID,
-		ReceivedAt: now,
+		ReceivedAt: queue.Now(),
 		Request: &queue.Request{
 			Method:     hook.Method,
 			Host:       hook.Host,
@@ -70,9 +71,6 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 	if h.profile.SignsURL {
 		event.Request.PublicURL = h.strippedURL(hook.proof.Public)
 	}
-	if h.window > 0 {
-		event.Dedup = queue.Dedup{Key: hook.key, Body: hook.bodyHash, Until: now.Add(h.window)}
-	}
 	return event, nil
 }
 
@@ -84,16 +82,27 @@ func (h *Handler) strippedURL(public *url.URL) string {
 	return r.URL(public)
 }
 
-// revive queues the dead deliveries of an event again, because the provider has
-// sent the event once more.
-func (h *Handler) revive(engine *queue.Engine, hook *webhook, seen queue.Seen) error {
-	if seen.ID == (queue.ID{}) {
-		return nil // the event was not stored
+// The headers of the answer to a copy.
+const (
+	duplicateHeader = "Webhook-Gateway-Duplicate"
+	eventIDHeader   = "Webhook-Gateway-Event-Id"
+)
+
+// repeat is what becomes of a copy of an event: the engine counts the copy and queues the
+// event's dead deliveries again, and the answer names the event. The zero ID stands for
+// an event that was not stored.
+func (h *Handler) repeat(w http.ResponseWriter, engine *queue.Engine, hook *webhook, event queue.ID) error {
+	if event != (queue.ID{}) {
+		revived, err := engine.Revive(hook.Context(), event)
+		if err != nil {
+			return err
+		}
+		if revived > 0 {
+			h.logger.Info("dead deliveries revived by a duplicate", zap.String("source", h.Source),
+				zap.Stringer("event", event), zap.Int("deliveries", revived))
+		}
+		w.Header().Set(eventIDHeader, event.String())
 	}
-	revived, err := engine.Revive(hook.Context(), seen.ID)
-	if revived > 0 {
-		h.logger.Info("dead deliveries revived by a duplicate", zap.String("source", h.Source),
-			zap.Stringer("event", seen.ID), zap.Int("deliveries", revived))
-	}
-	return err
+	w.Header().Set(duplicateHeader, "true")
+	return nil
 }

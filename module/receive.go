@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"sync"
@@ -22,8 +23,7 @@ type webhook struct {
 	proof    provider.Request // with the path and the query that the app gets
 	input    rules.Input
 	view     *rules.View
-	key      queue.DedupKey
-	bodyHash uint64
+	identity queue.Identity
 	offline  bool // nothing may be fetched and nobody called
 }
 
@@ -32,17 +32,38 @@ var webhooks = sync.Pool{New: func() any { return new(webhook) }}
 // receive reads the body of a request. A request whose method the provider does
 // not use for webhooks is a handshake at most, so its body is not read.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, error) {
-	received := time.Now()
 	hook := webhooks.Get().(*webhook)
+	h.describe(hook, r, nil, time.Now())
 	if h.profile.Sends(r.Method) {
-		hook.body.claim = share.Claim{Source: h.Source, Client: clientIP(r)}
-		if err := hook.body.read(w, r, h.MaxBody); err != nil {
+		if err := h.read(w, hook); err != nil {
 			hook.free()
 			return nil, err
 		}
 	}
-	h.describe(hook, r, hook.body.bytes, received)
 	return hook, nil
+}
+
+// read reads the body, unless it is clear by now that the request is not genuine.
+// Of what may be a handshake all the same, no more is read than a handshake has.
+func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
+	limit, refusal := h.MaxBody, h.provider.Screen(&hook.proof, hook.received)
+	if refusal != nil {
+		if !h.profile.Greets {
+			return refusal
+		}
+		limit = min(limit, provider.MaxHandshake)
+	}
+	hook.body.claim = share.Claim{Source: h.Source, Client: clientIP(hook.Request)}
+	err := hook.body.read(w, hook.Request, limit)
+	hook.proof.Body = hook.body.bytes
+	if hook.view != nil { // Screen may have asked for the delivery ID, without the body
+		hook.view.Free()
+		hook.view = nil
+	}
+	if refusal != nil && errors.Is(err, refusedSize) {
+		return refusal
+	}
+	return err
 }
 
 // describe fills in what the provider looks at.
@@ -54,6 +75,7 @@ func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, recei
 		RawQuery: r.URL.RawQuery,
 		Header:   r.Header,
 		Body:     content,
+		Client:   clientIP(r),
 	}
 	if h.profile.SignsURL {
 		hook.proof.Public = publicURL(r)

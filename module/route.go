@@ -99,8 +99,8 @@ const (
 	defaultAttempts   = 64
 )
 
-func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source string) error {
-	r.source, r.logger = source, ctx.Logger()
+func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source string, log *zap.Logger) error {
+	r.source, r.logger = source, log
 	if r.Retry == nil {
 		r.Retry = new(Retry)
 	}

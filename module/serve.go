@@ -40,12 +40,12 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err != nil {
 		return "", err
 	}
-	flight, seen, err := engine.Enter(r.Context(), h.Source, hook.key, hook.bodyHash)
+	flight, seen, err := engine.Enter(r.Context(), h.Source, hook.identity)
 	if err != nil {
 		return "", err
 	}
 	if flight == nil {
-		return duplicate, h.revive(engine, hook, seen)
+		return duplicate, h.repeat(w, engine, hook, seen)
 	}
 	defer flight.Release() // does nothing once the flight is kept
 	if len(h.Routes) == 0 {

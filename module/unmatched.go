@@ -32,7 +32,8 @@ const (
 type siting struct {
 	server     *caddyhttp.Server
 	host, path string
-	matchers   string // those of all routes around it, as text
+	hosts      []string // all those that the routes match
+	matchers   string   // those of all routes around it, as text
 }
 
 // sitings yields each source of a server with where it stands.
@@ -50,7 +51,7 @@ func walkSources(routes caddyhttp.RouteList, at siting, yield func(*Handler, sit
 			for _, matcher := range set {
 				switch m := matcher.(type) {
 				case *caddyhttp.MatchHost:
-					here.host = first(*m, here.host)
+					here.host, here.hosts = first(*m, here.host), *m
 				case *caddyhttp.MatchPath:
 					here.path = first(*m, here.path)
 				}

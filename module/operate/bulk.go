@@ -3,6 +3,7 @@ package operate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -37,11 +38,15 @@ type Done struct {
 	Next       string         `json:"next,omitempty"`   // what the next step comes after
 }
 
-// bulkEvent does the operation with one event.
-func (s *Service) bulkEvent(ctx context.Context, b *bulk, id string, dryRun bool) (*Done, error) {
+// bulkEvent does the operation with one event, on its way to a route unless route is
+// empty.
+func (s *Service) bulkEvent(ctx context.Context, b *bulk, id, route string, dryRun bool) (*Done, error) {
 	engine, event, err := s.event(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if route != "" && !s.hasRoute(event, route) {
+		return nil, NotFoundError{fmt.Errorf("no route is named %s, neither of the event nor of its source %s", route, event.Source)}
 	}
 	step := bulkStep{engine: engine, dryRun: dryRun}
 	ending := queue.Ending{}
@@ -64,7 +69,7 @@ func (s *Service) bulkEvent(ctx context.Context, b *bulk, id string, dryRun bool
 // bulkSelected does a step of the operation: with the first events that a filter
 // selects, the oldest first.
 func (s *Service) bulkSelected(ctx context.Context, b *bulk, f Filter, dryRun bool) (*Done, error) {
-	selected, err := f.selection()
+	selected, err := s.selection(f)
 	if err != nil {
 		return nil, err
 	}
@@ -158,9 +163,6 @@ func (step *bulkStep) note(ending queue.Ending) {
 		step.failed = err
 	}
 }
-
-// isDryRun reports whether a request asks only to count.
-func isDryRun(query url.Values) bool { return query.Get("dry_run") != "" }
 
 // bulkEvent asks for an operation on one event.
 func (c *client) bulkEvent(verb, id, route string, query url.Values, dryRun bool) (*Done, error) {

@@ -78,8 +78,8 @@ func (b *bulkCommand) named(ids []string, f Filter) error {
 
 // selected does the operation with the events that the filters select.
 func (b *bulkCommand) selected(f Filter) error {
-	if f == (Filter{Limit: f.Limit}) {
-		return usageError{fmt.Errorf("name events by their IDs, or what to select: --state, --source, --route, --event, --older, --newer, --where")}
+	if !f.selects() {
+		return usageError{errSelectsAll}
 	}
 	if b.dryRun || !b.yes {
 		found, err := b.steps(f, true)

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 )
 
@@ -116,8 +118,10 @@ func readList[T any](c *client, path string, query url.Values, row func(*T) erro
 // apiMessage finds the message of the admin API in the error that Caddy makes of
 // its answer.
 func apiMessage(address string, err error) error {
-	if errors.As(err, new(*net.OpError)) {
-		return fmt.Errorf("nothing answers at the admin address %s; is Caddy running there? (--address, --config)", address)
+	if !strings.Contains(err.Error(), "HTTP ") {
+		if failed := reach(address); failed != nil {
+			return fmt.Errorf("nothing answers at the admin address %s: %s; is Caddy running there? (--address, --config)", address, briefly(failed))
+		}
 	}
 	_, after, found := bytes.Cut([]byte(err.Error()), []byte(`{"error":`))
 	if !found {
@@ -131,6 +135,20 @@ func apiMessage(address string, err error) error {
 		return usageError{errors.New(message)}
 	}
 	return errors.New(message)
+}
+
+// reach tries to connect to an admin address, since the errors of Caddy's client do
+// not tell whether anybody listens there.
+func reach(address string) error {
+	parsed, err := caddy.ParseNetworkAddress(address)
+	if err != nil {
+		return nil // the error of the client says what is wrong with it
+	}
+	conn, err := net.DialTimeout(parsed.Network, parsed.JoinHostPort(0), time.Second)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // eventPath returns the path of an event, or of a verb that is done with it.

@@ -28,7 +28,7 @@ and with 2 on wrong usage or configuration.`,
 				}
 				return exit(cmd, usageError{fmt.Errorf("unknown command %q; see: caddy webhook --help", args[0])})
 			}
-			cmd.AddCommand(providersCommand(), verifyCommand(), sendCommand(), rulesCommand(), eventsCommand(), showCommand(), deadCommand(),
+			cmd.AddCommand(providersCommand(), verifyCommand(), sendCommand(), rulesCommand(), auditCommand(), eventsCommand(), showCommand(), deadCommand(),
 				replayCommand(), dropCommand(), pauseCommand(), resumeCommand(), enrollCommand())
 		},
 	})
@@ -76,7 +76,7 @@ func exit(cmd *cobra.Command, err error) error {
 		return nil
 	}
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", printable(err.Error()))
 	if !errors.As(err, new(usageError)) {
 		return err // exit status 1
 	}

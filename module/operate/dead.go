@@ -38,8 +38,8 @@ func (s *Service) DeadLetters(ctx context.Context, f Filter, each func(*DeadLett
 			}
 			n++
 			if err := each(&DeadLetter{
-				ID: e.ID.String(), Source: e.Source, Route: d.Route, Type: e.Type, ReceivedAt: e.ReceivedAt,
-				Ended: d.Ended, Attempts: d.Attempts, Status: d.Status, Reason: d.Reason, Replays: d.Replays,
+				ID: e.ID.String(), Source: e.Source, Route: d.Route, Type: s.app.Mask(e.Type), ReceivedAt: e.ReceivedAt,
+				Ended: d.Ended, Attempts: d.Attempts, Status: d.Status, Reason: s.app.Mask(d.Reason), Replays: d.Replays,
 			}); err != nil {
 				return n, err
 			}

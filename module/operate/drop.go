@@ -14,13 +14,16 @@ import (
 // DropEvent gives up what of an event waits, on its way to a route or, if route
 // is empty, to any. An event that is held or uncertain is removed.
 func (s *Service) DropEvent(ctx context.Context, id, route string, dryRun bool) (*Done, error) {
-	return s.bulkEvent(ctx, newDrop(Filter{Route: route}, true), id, dryRun)
+	return s.bulkEvent(ctx, newDrop(Filter{Route: route}, true), id, route, dryRun)
 }
 
 // DropSelected does a step of a drop: of what waits, and of dead letters that
 // stop others; of all dead letters if the filter names that state. Events that
 // are held or uncertain are removed if the filter names their state.
 func (s *Service) DropSelected(ctx context.Context, f Filter, dryRun bool) (*Done, error) {
+	if !f.selects() {
+		return nil, InvalidError{errSelectsAll}
+	}
 	switch queue.DeliveryState(f.State) {
 	case queue.Delivered, queue.DeliveryState(queue.Unrouted):
 		return nil, InvalidError{fmt.Errorf("what is %s waits for nothing; dropped can be what is pending, parked, dead, held or uncertain", f.State)}
@@ -52,7 +55,11 @@ func newDrop(f Filter, named bool) *bulk {
 
 func dropEvent(s *Service, r *http.Request) (any, error) {
 	query := r.URL.Query()
-	return s.DropEvent(r.Context(), r.PathValue("id"), query.Get("route"), isDryRun(query))
+	dryRun, err := readFlag(query, "dry_run")
+	if err != nil {
+		return nil, err
+	}
+	return s.DropEvent(r.Context(), r.PathValue("id"), query.Get("route"), dryRun)
 }
 
 func dropSelected(s *Service, r *http.Request) (any, error) {
@@ -61,7 +68,11 @@ func dropSelected(s *Service, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.DropSelected(r.Context(), f, isDryRun(query))
+	dryRun, err := readFlag(query, "dry_run")
+	if err != nil {
+		return nil, err
+	}
+	return s.DropSelected(r.Context(), f, dryRun)
 }
 
 func (c *client) dropEvent(id, route string, dryRun bool) (*Done, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -24,8 +25,15 @@ type EventInfo struct {
 	State      string         `json:"state"`
 	Bytes      int64          `json:"bytes"`
 	Check      *CheckInfo     `json:"check,omitempty"`
+	Copies     *CopiesInfo    `json:"copies,omitempty"`
 	Deliveries []DeliveryInfo `json:"deliveries"`
 	Request    *RequestInfo   `json:"request,omitempty"`
+}
+
+// CopiesInfo says how often an event came again, and when it did the last ten times.
+type CopiesInfo struct {
+	Count int         `json:"count"`
+	Times []time.Time `json:"times"`
 }
 
 // CheckInfo says how the check of a held event stands.
@@ -62,7 +70,7 @@ type AttemptInfo struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// RequestInfo is the request of an event, with credentials masked.
+// RequestInfo is the request of an event, with secrets and proofs masked.
 type RequestInfo struct {
 	Method   string      `json:"method"`
 	Host     string      `json:"host"`
@@ -74,27 +82,30 @@ type RequestInfo struct {
 }
 
 // describe shows an event without its request.
-func describe(engine *queue.Engine, e *queue.Event) *EventInfo {
+func (s *Service) describe(engine *queue.Engine, e *queue.Event) *EventInfo {
 	info := &EventInfo{
-		ID: e.ID.String(), Source: e.Source, Provider: e.Provider, Type: e.Type, DeliveryID: e.DeliveryID,
+		ID: e.ID.String(), Source: e.Source, Provider: e.Provider, Type: s.app.Mask(e.Type), DeliveryID: s.app.Mask(e.DeliveryID),
 		ReceivedAt: e.ReceivedAt, State: string(e.State), Bytes: e.Size, Deliveries: []DeliveryInfo{},
 	}
 	if e.State == queue.Held || e.State == queue.Uncertain {
-		info.Check = &CheckInfo{Calls: e.Check.Calls, Reason: e.Check.Reason}
+		info.Check = &CheckInfo{Calls: e.Check.Calls, Reason: s.app.Mask(e.Check.Reason)}
 		if e.State == queue.Held {
 			info.Check.Due = &e.Check.Due
 		}
 	}
+	if copies := engine.Copies(e); copies.Count > 0 {
+		info.Copies = &CopiesInfo{Count: copies.Count, Times: copies.Last}
+	}
 	for i := range e.Deliveries {
-		info.Deliveries = append(info.Deliveries, describeDelivery(engine, e, &e.Deliveries[i]))
+		info.Deliveries = append(info.Deliveries, s.describeDelivery(engine, e, &e.Deliveries[i]))
 	}
 	return info
 }
 
-func describeDelivery(engine *queue.Engine, e *queue.Event, d *queue.Delivery) DeliveryInfo {
+func (s *Service) describeDelivery(engine *queue.Engine, e *queue.Event, d *queue.Delivery) DeliveryInfo {
 	info := DeliveryInfo{
-		Route: d.Route, State: string(engine.State(e, d)), Attempts: d.Attempts, Status: d.Status, Reason: d.Reason,
-		Replays: d.Replays, From: d.From, Key: d.Key, Holds: d.Holds,
+		Route: d.Route, State: string(engine.State(e, d)), Attempts: d.Attempts, Status: d.Status,
+		Reason: s.app.Mask(d.Reason), Replays: d.Replays, From: d.From, Key: s.app.Mask(d.Key), Holds: d.Holds,
 	}
 	info.Paused = info.State == string(queue.Parked) && engine.IsPaused(queue.RouteKey{Source: e.Source, Route: d.Route})
 	if d.State == queue.Pending {
@@ -107,7 +118,7 @@ func describeDelivery(engine *queue.Engine, e *queue.Event, d *queue.Delivery) D
 	}
 	for _, a := range d.Log {
 		info.Log = append(info.Log, AttemptInfo{
-			At: a.At, Millis: float64(a.Took.Microseconds()) / 1000, Outcome: string(a.Outcome), Status: a.Status, Error: a.Reason,
+			At: a.At, Millis: float64(a.Took.Microseconds()) / 1000, Outcome: string(a.Outcome), Status: a.Status, Error: s.app.Mask(a.Reason),
 		})
 	}
 	return info
@@ -130,21 +141,10 @@ func (e *EventInfo) hasDelivery(route, state string) bool {
 	})
 }
 
-// credentials are headers whose values are never shown, whoever sends them.
-var credentials = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "X-Gitlab-Token",
-	"X-Telegram-Bot-Api-Secret-Token"}
-
-// mask stands for what is not shown.
-const mask = "[masked]"
-
-func describeRequest(r *queue.Request) *RequestInfo {
-	info := &RequestInfo{Method: r.Method, Host: r.Host, URI: r.URI, ClientIP: r.ClientIP, Header: make(http.Header)}
-	for name, values := range r.Header {
-		if slices.Contains(credentials, name) || slices.Contains(r.Secret, name) {
-			values = []string{mask}
-		}
-		info.Header[name] = values
-	}
+// describeRequest shows the request of an event.
+func (s *Service) describeRequest(e *queue.Event) *RequestInfo {
+	r := module.Shown(e, s.app.Source(e.Source), s.app.Mask)
+	info := &RequestInfo{Method: r.Method, Host: r.Host, URI: r.URI, ClientIP: r.ClientIP, Header: r.Header}
 	if utf8.Valid(r.Body) {
 		info.Body = string(r.Body)
 	} else {

@@ -14,7 +14,7 @@ import (
 // requests. next is what the next page begins before, "" for the last page.
 func (s *Service) Events(ctx context.Context, f Filter, each func(*EventInfo) error) (next string, err error) {
 	return s.page(ctx, f, func(engine *queue.Engine, e *queue.Event) (int, error) {
-		return 1, each(describe(engine, e))
+		return 1, each(s.describe(engine, e))
 	})
 }
 
@@ -30,7 +30,7 @@ func (s *Service) EventsByID(ctx context.Context, ids []string, each func(*Event
 			return InvalidError{err}
 		}
 		if e, err := engine.Get(ctx, id); err == nil {
-			if err := each(describe(engine, e)); err != nil {
+			if err := each(s.describe(engine, e)); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -39,6 +40,20 @@ func (f *Filter) texts() map[string]*string {
 		"newer": &f.Newer, "where": &f.Where, "before": &f.Before, "after": &f.After,
 	}
 }
+
+// filterNames returns the names of the fields in queries.
+func filterNames() []string {
+	return append(slices.Sorted(maps.Keys(new(Filter).texts())), "limit")
+}
+
+// selects reports whether the filter says what is selected, and not only how much.
+func (f Filter) selects() bool {
+	f.Limit, f.Before, f.After = 0, "", ""
+	return f != Filter{}
+}
+
+// errSelectsAll says that a filter is missing.
+var errSelectsAll = errors.New("name events by their IDs, or what to select: state, source, route, event, older, newer, where")
 
 // readFilter reads a filter by the names of its fields.
 func readFilter(get func(name string) string) (f Filter, err error) {

@@ -22,7 +22,7 @@ const defaultLimit = 50
 // and returns how many there are. next is what the next page begins before, ""
 // for the last one.
 func (s *Service) page(ctx context.Context, f Filter, rows func(*queue.Engine, *queue.Event) (int, error)) (next string, err error) {
-	selected, err := f.selection()
+	selected, err := s.selection(f)
 	if err != nil {
 		return "", err
 	}
@@ -115,9 +115,11 @@ func pageFlags(cmd *cobra.Command) {
 
 // endPage prints what is left of a table, and how to get to the next page.
 func (r *remote) endPage(t *table, next string, err error) error {
-	if flushed := t.Flush(); err == nil {
-		err = flushed
+	if err != nil {
+		_ = t.Flush() // the rows that came before it
+		return err
 	}
+	err = t.end()
 	if err == nil && next != "" {
 		_, err = fmt.Fprintf(r.OutOrStdout(), "There may be more: --before %s\n", next)
 	}

@@ -227,6 +227,6 @@ func (s *LoadSummary) print(w io.Writer) {
 		fmt.Fprintf(w, "  latency   p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, max %.1f ms\n", s.Millis.P50, s.Millis.P90, s.Millis.P99, s.Millis.Max)
 	}
 	for _, message := range slices.Sorted(maps.Keys(s.Errors)) {
-		fmt.Fprintf(w, "  error     %s: %d\n", printable(message), s.Errors[message])
+		fmt.Fprintf(w, "  error     %s: %d\n", inLine(message), s.Errors[message])
 	}
 }

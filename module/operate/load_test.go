@@ -62,7 +62,7 @@ func (to *testTarget) sampler(t *testing.T, tampered bool) *sampler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSampler(p.name, p.provider, SendOptions{URL: to.URL, Tamper: tampered}, p.secure)
+	s, err := newSampler(p.name, p.provider, SendOptions{URL: to.URL, Tamper: tampered}, p.secure, p.mask)
 	if err != nil {
 		t.Fatal(err)
 	}

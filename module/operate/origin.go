@@ -127,6 +127,7 @@ type localProvider struct {
 	name     string
 	provider provider.Provider
 	secure   *tls.Config
+	mask     func(string) string
 }
 
 // newLocalProvider makes the provider that flags describe.
@@ -138,13 +139,13 @@ func newLocalProvider(named providerFlags, insecure bool) (*localProvider, error
 	if err != nil {
 		return nil, err
 	}
-	return &localProvider{named.name, h.Provider(), &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}}, nil
+	return &localProvider{named.name, h.Provider(), &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}, h.Mask}, nil
 }
 
 func (p *localProvider) events() []string { return sampleEvents(p.provider) }
 
 func (p *localProvider) send(options SendOptions) (*Sent, *EventInfo, error) {
-	s, err := newSampler(p.name, p.provider, options, p.secure)
+	s, err := newSampler(p.name, p.provider, options, p.secure, p.mask)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,7 +161,7 @@ func (p *localProvider) send(options SendOptions) (*Sent, *EventInfo, error) {
 }
 
 func (p *localProvider) load(ctx context.Context, options SendOptions, l LoadOptions) (*Load, error) {
-	s, err := newSampler(p.name, p.provider, options, p.secure)
+	s, err := newSampler(p.name, p.provider, options, p.secure, p.mask)
 	if err != nil {
 		return newLoad("", ""), err
 	}

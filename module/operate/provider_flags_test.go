@@ -77,7 +77,7 @@ func TestProviderFlagsIsThatOfACaddyfile(t *testing.T) {
 	}{
 		{[]string{"old", `a "b"`}, []string{"token=header X-Guard x g"}, nil},
 		{[]string{`a "b"`}, []string{"token=header X-Guard x"}, provider.Wrong},
-		{[]string{"a", `"b"`}, nil, provider.Wrong},
+		{[]string{"a", `"b" c`}, nil, provider.Wrong},
 	} {
 		p, err := (&providerFlags{"insigner", test.secrets, test.options}).newSource()
 		if err != nil {

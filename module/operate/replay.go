@@ -29,12 +29,15 @@ func (s *Service) ReplayEvent(ctx context.Context, id, route string, to Destinat
 	if err != nil {
 		return nil, err
 	}
-	return s.bulkEvent(ctx, b, id, dryRun)
+	return s.bulkEvent(ctx, b, id, route, dryRun)
 }
 
 // ReplaySelected does a step of a replay: of the deliveries that a filter
 // selects, which are dead ones unless it names a state.
 func (s *Service) ReplaySelected(ctx context.Context, f Filter, to Destination, dryRun bool) (*Done, error) {
+	if !f.selects() {
+		return nil, InvalidError{errSelectsAll}
+	}
 	f.State = cmp.Or(f.State, string(queue.Dead))
 	want := queue.DeliveryState(f.State)
 	if slices.Contains(eventStates, f.State) {
@@ -44,6 +47,9 @@ func (s *Service) ReplaySelected(ctx context.Context, f Filter, to Destination, 
 		return state == want && (f.Route == "" || f.Route == d.Route)
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkTarget(f.Source, to.To); err != nil {
 		return nil, err
 	}
 	return s.bulkSelected(ctx, b, f, dryRun)
@@ -117,7 +123,11 @@ func loadRequest(ctx context.Context, engine *queue.Engine, e *queue.Event) erro
 
 func replayEvent(s *Service, r *http.Request) (any, error) {
 	query := r.URL.Query()
-	return s.ReplayEvent(r.Context(), r.PathValue("id"), query.Get("route"), readDestination(query), isDryRun(query))
+	to, dryRun, err := readReplay(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ReplayEvent(r.Context(), r.PathValue("id"), query.Get("route"), to, dryRun)
 }
 
 func replaySelected(s *Service, r *http.Request) (any, error) {
@@ -126,14 +136,24 @@ func replaySelected(s *Service, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.ReplaySelected(r.Context(), f, readDestination(query), isDryRun(query))
+	to, dryRun, err := readReplay(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ReplaySelected(r.Context(), f, to, dryRun)
 }
 
-func readDestination(query url.Values) Destination {
-	return Destination{To: query.Get("to"), Reroute: query.Get("reroute") != ""}
+// readReplay reads where a replay goes, and whether it is only tried.
+func readReplay(query url.Values) (to Destination, dryRun bool, err error) {
+	to.To = query.Get("to")
+	if to.Reroute, err = readFlag(query, "reroute"); err != nil {
+		return to, false, err
+	}
+	dryRun, err = readFlag(query, "dry_run")
+	return to, dryRun, err
 }
 
-// query writes the destination as readDestination reads it.
+// query writes the destination as readReplay reads it.
 func (to *Destination) query() url.Values {
 	query := url.Values{}
 	setOptional(query, "to", to.To)

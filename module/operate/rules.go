@@ -34,7 +34,12 @@ func (s *Service) Rules(source string, raw []byte) (*Explanation, error) {
 	if err != nil {
 		return nil, InvalidError{err}
 	}
-	return explain(h, request, body), nil
+	x := explain(h, request, body)
+	x.Type, x.ID = s.app.Mask(x.Type), s.app.Mask(x.ID)
+	for i := range x.Routes {
+		x.Routes[i].Rule, x.Routes[i].Error = s.app.Mask(x.Routes[i].Rule), s.app.Mask(x.Routes[i].Error)
+	}
+	return x, nil
 }
 
 // explain asks the rules of a source about a request as it comes from the
@@ -115,7 +120,7 @@ func explainFor(c *client, r *remote, source string, raw []byte) (x *Explanation
 }
 
 func printExplanation(w io.Writer, x *Explanation) error {
-	fmt.Fprintf(w, "event  %s\nid     %s\n\n", cmp.Or(printable(x.Type), "(none)"), printable(x.ID))
+	fmt.Fprintf(w, "event  %s\nid     %s\n\n", cmp.Or(inLine(x.Type), "(none)"), inLine(x.ID))
 	if len(x.Routes) == 0 {
 		_, err := fmt.Fprintln(w, "The source has no routes: the next handler of the site gets the request.")
 		return err
@@ -137,5 +142,5 @@ func printExplanation(w io.Writer, x *Explanation) error {
 			return err
 		}
 	}
-	return t.Flush()
+	return t.end()
 }

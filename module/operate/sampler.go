@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -31,9 +32,10 @@ type sampler struct {
 	target    *url.URL
 	tamper    bool
 	transport *http.Transport
+	mask      func(string) string // hides the secrets in answers
 }
 
-func newSampler(name string, p provider.Provider, options SendOptions, secure *tls.Config) (*sampler, error) {
+func newSampler(name string, p provider.Provider, options SendOptions, secure *tls.Config, mask func(string) string) (*sampler, error) {
 	target, ok := httpURL(options.URL)
 	if !ok {
 		return nil, InvalidError{fmt.Errorf("%q is no absolute http or https URL", options.URL)}
@@ -43,7 +45,7 @@ func newSampler(name string, p provider.Provider, options SendOptions, secure *t
 		return nil, err
 	}
 	transport := &http.Transport{TLSClientConfig: secure, MaxIdleConnsPerHost: maxLoadConcurrency}
-	return &sampler{name, p, sample, target, options.Tamper, transport}, nil
+	return &sampler{name, p, sample, target, options.Tamper, transport, mask}, nil
 }
 
 // httpURL reads an absolute http or https URL.
@@ -100,6 +102,15 @@ func sampleValues(p provider.Provider) map[string]string {
 type signedSample struct {
 	*provider.Request
 	tampered string // where a byte was changed
+}
+
+// text returns all that the sample tells whoever gets it at a URL.
+func (s *signedSample) text(target *url.URL) string {
+	var text strings.Builder
+	fmt.Fprintln(&text, s.URL(target))
+	_ = http.Header(s.Header).Write(&text) // a Builder takes everything
+	text.Write(s.Body)
+	return text.String()
 }
 
 // sign signs a fresh sample, and changes a byte of it if it is to be tampered with.
@@ -159,7 +170,7 @@ func (s *sampler) post(ctx context.Context, signed *signedSample) (*Sent, error)
 		return nil, err
 	}
 	return &Sent{Event: s.sample.Event, URL: s.target.Redacted(), Tampered: signed.tampered,
-		Status: resp.StatusCode, OK: s.expects(resp.StatusCode), Answer: string(body),
+		Status: resp.StatusCode, OK: s.expects(resp.StatusCode), Answer: s.mask(string(body)),
 		Millis: float64(time.Since(connected).Microseconds()) / 1000}, nil
 }
 

@@ -84,7 +84,7 @@ func checkSigned(t *testing.T, p *localProvider, event string) (where string) {
 	t.Helper()
 	for _, bad := range []bool{false, true} {
 		options := SendOptions{Event: event, URL: "https://hooks.example.com/in?a=b", Tamper: bad}
-		s, err := newSampler(p.name, p.provider, options, new(tls.Config))
+		s, err := newSampler(p.name, p.provider, options, new(tls.Config), p.mask)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestTamperChangesOneByte(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := newSampler(p.name, p.provider, SendOptions{URL: "https://example.com/in"}, new(tls.Config))
+		s, err := newSampler(p.name, p.provider, SendOptions{URL: "https://example.com/in"}, new(tls.Config), p.mask)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -75,9 +76,6 @@ func (s *Service) SendStep(ctx context.Context, source string, options SendOptio
 		return nil, InvalidError{err}
 	}
 	l.Count = min(l.Count, loadStepMost)
-	if _, err := from.sign(time.Now()); err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, loadStep)
 	defer cancel()
 	return l.run(ctx, from), nil
@@ -89,7 +87,27 @@ func (s *Service) sampler(source string, options SendOptions) (*sampler, error) 
 	if err != nil {
 		return nil, err
 	}
-	return newSampler(h.ProviderName(), h.Provider(), options, &tls.Config{RootCAs: httpclient.GatewayRoots()})
+	from, err := newSampler(h.ProviderName(), h.Provider(), options, &tls.Config{RootCAs: httpclient.GatewayRoots()}, s.app.Mask)
+	if err != nil {
+		return nil, err
+	}
+	return from, s.mayGet(h, from)
+}
+
+// mayGet refuses to send a secret elsewhere: where the sample is not signed with the
+// source's secret but has the secret in it, it goes to the source's own address only.
+func (s *Service) mayGet(h *module.Handler, from *sampler) error {
+	whole := *from
+	whole.tamper = false
+	signed, err := whole.sign(time.Now())
+	if err != nil {
+		return err
+	}
+	if h.GivesAway(signed.text(from.target)) && !s.app.IsOwn(h, from.target) {
+		return InvalidError{fmt.Errorf("a webhook of source %s has its secret in it, which goes only where the source listens or to its external_url, not to %s; "+
+			"to send it there, give the secret: caddy webhook send --provider %s --secret <secret> --url <url>", h.Source, from.target.Redacted(), h.ProviderName())}
+	}
+	return nil
 }
 
 // findSent returns the ID of the event that a sample became, "" if it became
@@ -114,7 +132,11 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 
 func sendSamples(s *Service, r *http.Request) (any, error) {
 	query, source := r.URL.Query(), r.PathValue("source")
-	options := SendOptions{Event: query.Get("event"), URL: query.Get("url"), Tamper: query.Get("tamper") != ""}
+	tampered, err := readFlag(query, "tamper")
+	if err != nil {
+		return nil, err
+	}
+	options := SendOptions{Event: query.Get("event"), URL: query.Get("url"), Tamper: tampered}
 	if !query.Has("count") {
 		return s.Send(r.Context(), source, options)
 	}
@@ -321,13 +343,13 @@ func printSent(w io.Writer, sent *Sent, stored *EventInfo) {
 	}
 	fmt.Fprintf(w, "  answer    %d %s in %.1f ms\n", sent.Status, http.StatusText(sent.Status), sent.Millis)
 	if text := strings.TrimSpace(sent.Answer); text != "" && text != http.StatusText(sent.Status) {
-		fmt.Fprintf(w, "            %s\n", printable(text))
+		fmt.Fprintf(w, "            %s\n", strings.ReplaceAll(printable(text), "\n", "\n            "))
 	}
 	if stored == nil {
 		return
 	}
 	fmt.Fprintf(w, "  event     %s, %s\n", stored.ID, stored.State)
 	for _, d := range stored.Deliveries {
-		fmt.Fprintf(w, "  delivery  %s\n", printable(d.summary()))
+		fmt.Fprintf(w, "  delivery  %s\n", inLine(d.summary()))
 	}
 }

@@ -7,11 +7,15 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -21,13 +25,40 @@ func (s *Service) Event(ctx context.Context, id string) (*EventInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := describe(engine, event)
-	info.Request = describeRequest(event.Request)
+	info := s.describe(engine, event)
+	info.Request = s.describeRequest(event)
 	return info, nil
 }
 
 func showEvent(s *Service, r *http.Request) (any, error) {
 	return s.Event(r.Context(), r.PathValue("id"))
+}
+
+// rawRequest is a request as it came, with all that is secret in it.
+type rawRequest []byte
+
+// Raw returns the request of an event as it came, given the event's ID.
+func (s *Service) Raw(ctx context.Context, id string) ([]byte, error) {
+	_, event, err := s.event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s.log("raw request read", zap.Stringer("event", event.ID), zap.String("source", event.Source))
+	return module.Raw(event.Request), nil
+}
+
+func showRaw(s *Service, r *http.Request) (any, error) {
+	raw, err := s.Raw(r.Context(), r.PathValue("id"))
+	return rawRequest(raw), err
+}
+
+func (c *client) raw(id string) ([]byte, error) {
+	resp, err := c.request(http.MethodGet, eventPath(id, "raw"), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
 }
 
 func (c *client) event(id string) (event *EventInfo, err error) {
@@ -36,12 +67,23 @@ func (c *client) event(id string) (event *EventInfo, err error) {
 }
 
 func showCommand() *cobra.Command {
-	return remoteCommand("show <id>", "Shows an event",
+	var file string
+	cmd := remoteCommand("show <id>", "Shows an event",
 		`Shows an event with its deliveries, the last ten attempts at each of them, and
-its request. Credentials are masked.`, 1, 1,
+its request. Secrets are masked, and so is what proves the request, since whoever
+sees that could send it again.
+
+With --raw the request is written into a file as it came, for caddy webhook verify.
+Only the file's owner can read it. A token that stood in the URL is not stored.
+
+  caddy webhook show <id> --raw request.txt
+  caddy webhook verify --config Caddyfile --source stripe request.txt`, 1, 1,
 		func(c *client, r *remote, args []string) error {
 			if _, err := parseID(args[0]); err != nil {
 				return usageError{err}
+			}
+			if r.Flags().Changed("raw") {
+				return saveRaw(c, r, args[0], file)
 			}
 			event, err := c.event(args[0])
 			if err != nil {
@@ -52,6 +94,24 @@ its request. Credentials are masked.`, 1, 1,
 			}
 			return printEvent(r.OutOrStdout(), event)
 		})
+	cmd.Flags().StringVar(&file, "raw", "", "Write the request as it came, with its secrets, into this file")
+	return cmd
+}
+
+// saveRaw writes the request of an event into a file.
+func saveRaw(c *client, r *remote, id, file string) error {
+	if err := checkOwnFile(file); err != nil {
+		return usageError{err}
+	}
+	raw, err := c.raw(id)
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(file, raw); err != nil {
+		return fmt.Errorf("writing the request: %v", err)
+	}
+	fmt.Fprintf(r.OutOrStdout(), "%d bytes, with all secrets in them, are in %s\n", len(raw), file)
+	return nil
 }
 
 // printEvent prints an event for a person.
@@ -59,7 +119,7 @@ func printEvent(w io.Writer, e *EventInfo) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t, "%s\t%s\n", name, printable(value))
+			fmt.Fprintf(t, "%s\t%s\n", name, inLine(value))
 		}
 	}
 	line("id", e.ID)
@@ -71,6 +131,9 @@ func printEvent(w io.Writer, e *EventInfo) error {
 	if e.Check != nil {
 		line("check", fmt.Sprintf("%d calls, last: %s", e.Check.Calls, e.Check.Reason))
 	}
+	if e.Copies != nil {
+		line("copies", e.Copies.summary())
+	}
 	for _, d := range e.Deliveries {
 		line("delivery", d.summary())
 		for _, a := range d.Log {
@@ -81,6 +144,23 @@ func printEvent(w io.Writer, e *EventInfo) error {
 		return err
 	}
 	return printRequest(w, e.Request)
+}
+
+// summary tells when copies of an event came, in a line.
+func (c *CopiesInfo) summary() string {
+	s := strconv.Itoa(c.Count)
+	for i, at := range c.Times {
+		switch {
+		case i > 0:
+			s += ", "
+		case c.Count > len(c.Times):
+			s += fmt.Sprintf(", the last %d: ", len(c.Times))
+		default:
+			s += ": "
+		}
+		s += at.Local().Format(time.DateTime)
+	}
+	return s
 }
 
 // summary tells how far a delivery has come, in a line.
@@ -130,10 +210,10 @@ func (a *AttemptInfo) summary() string {
 
 // printRequest prints a request as it would stand on the wire.
 func printRequest(w io.Writer, r *RequestInfo) error {
-	fmt.Fprintf(w, "\n%s %s HTTP/1.1\nHost: %s\n", r.Method, printable(r.URI), printable(r.Host))
+	fmt.Fprintf(w, "\n%s %s HTTP/1.1\nHost: %s\n", r.Method, inLine(r.URI), inLine(r.Host))
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		for _, value := range r.Header[name] {
-			fmt.Fprintf(w, "%s: %s\n", name, printable(value))
+			fmt.Fprintf(w, "%s: %s\n", name, inLine(value))
 		}
 	}
 	body := printable(r.Body)

@@ -16,19 +16,40 @@ const tableRows = 500
 // table prints rows as they come.
 type table struct {
 	*tabwriter.Writer
-	rows int
+	columns []string
+	rows    int
 }
 
 func newTable(w io.Writer, columns ...string) *table {
-	t := &table{Writer: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	fmt.Fprintln(t, strings.Join(columns, "\t"))
-	return t
+	return &table{Writer: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), columns: columns}
+}
+
+// begin prints the names of the columns, before the first row or where there is
+// none: an error comes without them.
+func (t *table) begin() error {
+	if t.columns == nil {
+		return nil
+	}
+	_, err := fmt.Fprintln(t, strings.Join(t.columns, "\t"))
+	t.columns = nil
+	return err
+}
+
+// end prints what is left.
+func (t *table) end() error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	return t.Flush()
 }
 
 // row adds a row.
 func (t *table) row(cells ...string) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
 	for i, cell := range cells {
-		cells[i] = inCell(cell)
+		cells[i] = inLine(cell)
 	}
 	if _, err := fmt.Fprintln(t, strings.Join(cells, "\t")); err != nil {
 		return err
@@ -54,7 +75,8 @@ func age(at time.Time) string {
 }
 
 // printable replaces characters that would steer the terminal: a sender may have
-// chosen them.
+// chosen them. Lines and tabs stay, for bodies; what stands in a line goes through
+// inLine.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
@@ -64,5 +86,5 @@ func printable(s string) string {
 	}, s)
 }
 
-// inCell makes a text printable in one cell of a table.
-func inCell(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s)) }
+// inLine makes a text printable within a line, or a cell of a table.
+func inLine(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s)) }

@@ -226,14 +226,14 @@ func printVerification(w io.Writer, x *Verification) error {
 	if x.Verdict == module.Handshake {
 		fmt.Fprintf(w, "handshake %d\n", x.Status)
 		for _, name := range slices.Sorted(maps.Keys(x.Header)) {
-			fmt.Fprintf(w, "%s: %s\n", name, printable(x.Header[name]))
+			fmt.Fprintf(w, "%s: %s\n", name, inLine(x.Header[name]))
 		}
 		_, err := fmt.Fprintf(w, "\n%s", x.Body)
 		return err
 	}
 	switch {
 	case x.Verdict == module.Invalid:
-		fmt.Fprintf(w, "invalid: %s\n", printable(x.Why))
+		fmt.Fprintf(w, "invalid: %s\n", inLine(x.Why))
 	case x.Secret > 0:
 		fmt.Fprintf(w, "valid, by secret or key %d\n", x.Secret)
 	case x.Unproven:
@@ -243,7 +243,7 @@ func printVerification(w io.Writer, x *Verification) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range verificationRows(x) {
-		fmt.Fprintf(t, "  %s\t%s\n", row[0], inCell(row[1]))
+		fmt.Fprintf(t, "  %s\t%s\n", row[0], inLine(row[1]))
 	}
 	return t.Flush()
 }

@@ -58,6 +58,9 @@ func argumentsOf(t *testing.T, v *providertest.Vector) (args []string) {
 	if v.Echo.VerifyToken != "" {
 		option("verify_token", v.Echo.VerifyToken)
 	}
+	if v.Legacy {
+		option("legacy", "")
+	}
 	if v.Tolerance > 0 {
 		option("tolerance", fmt.Sprintf("%ds", v.Tolerance))
 	}
@@ -172,7 +175,7 @@ func TestVerifyCauses(t *testing.T) {
 		says             string
 	}{
 		"white space":     {"github", text, nil, []string{"--secret", text + " \n"}, "white space"},
-		"quotes":          {"github", text, nil, []string{"--secret", `"` + text + `"`}, "quotes"},
+		"quotes":          {"github", text, nil, []string{"--secret", `"` + text}, "quotes"},
 		"line break":      {"github", text + "\n", nil, []string{"--secret", text}, "ends in a line break"},
 		"other case":      {"github", "abc0", nil, []string{"--secret", "ABC0"}, "the other case"},
 		"not decoded":     {"github", text, nil, []string{"--secret", key}, "base64, but it was not decoded"},

@@ -5,10 +5,10 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Request is a webhook as far as its proof is concerned.
+// Request is the part of a webhook that proofs read.
 type Request = template.Request
 
-// Refusal is the reason why a request was not taken for genuine.
+// Refusal is the reason why Verify did not accept a request.
 type Refusal = scheme.Refusal
 
 // The reasons that the gateway itself deals with.

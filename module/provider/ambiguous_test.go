@@ -58,7 +58,7 @@ func TestNamesThatStandTwice(t *testing.T) {
 // TestNamesThatStandTwiceElsewhere does the same with the JSON in a field of a form,
 // and where the proof itself may stand in JSON.
 func TestNamesThatStandTwiceElsewhere(t *testing.T) {
-	dropbox := `{"event":{"event_time":"1760000000","event_type":"signed","event_hash":"` + providertest.MacHex("key", "1760000000signed") + `"},"other":{"event":1}}`
+	dropbox := `{"event":{"event_time":"1760000000","event_type":"signed","event_hash":"` + providertest.MACHex("key", "1760000000signed") + `"},"other":{"event":1}}`
 	signhost := fmt.Sprintf(`{"Id":"t-1","Status":10,"Signers":[{"Id":"a"}],"Checksum":"%x"}`, sha1.Sum([]byte("t-1||10|key")))
 	for _, test := range []struct {
 		config, body, field string

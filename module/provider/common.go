@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Common is what can be configured for every provider.
+// Common are the options that every provider has.
 type Common struct {
 	// The secrets that the provider may sign with; any may match, which allows
 	// rotation. Placeholders such as {env.X} and {file./run/secrets/x} are
@@ -27,6 +27,10 @@ type Common struct {
 	// The public URL that the provider calls, for schemes that sign it.
 	ExternalURL string `json:"external_url,omitempty"`
 
+	// Weaker proofs of the provider, of which it sends or has sent a stronger one as well,
+	// count too.
+	Legacy bool `json:"legacy,omitempty"`
+
 	// A token that guards the source, on top of what the provider proves.
 	Token *scheme.Token `json:"token,omitempty"`
 
@@ -36,9 +40,20 @@ type Common struct {
 	oneSecret bool // the first secret makes all proofs
 }
 
+// dirKey is the key of a context's value: where the gateway keeps its files.
+type dirKey struct{}
+
+// WithDir returns a context whose providers keep the keys that they fetch in a
+// directory, and share them with those of other configurations. Without it a
+// provider keeps its keys in memory, for itself.
+func WithDir(ctx caddy.Context, dir string) caddy.Context { return ctx.WithValue(dirKey{}, dir) }
+
 // provision resolves secrets and URL.
-func (c *Common) provision(defaultTolerance time.Duration) (err error) {
+func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (err error) {
 	c.resolved = scheme.Credentials{Keys: c.Keys}
+	if ctx.Context != nil {
+		c.resolved.Dir, _ = ctx.Value(dirKey{}).(string)
+	}
 	if c.resolved.Secrets, err = scheme.Resolve("secret", c.Secrets); err != nil {
 		return err
 	}
@@ -75,8 +90,16 @@ func (c *Common) checkTolerance(carriesTime bool) error {
 	return nil
 }
 
-// verifyToken checks the guarding token, if there is one. It matches for the
-// time being: the provider's own secrets come after it.
+// checkLegacy refuses the line legacy where there is nothing for it.
+func (c *Common) checkLegacy(d *Definition) error {
+	if c.Legacy && !d.hasLegacy() {
+		return errors.New("legacy has no meaning here: the provider has no weaker proof")
+	}
+	return nil
+}
+
+// verifyToken checks the guarding token, if there is one. It sets Matched, which the
+// provider's own proof overwrites.
 func (c *Common) verifyToken(r *template.Request, now time.Time) error {
 	if c.Token == nil {
 		return nil
@@ -91,11 +114,12 @@ func (c *Common) stripToken(r *template.Request) {
 	}
 }
 
-// guard tells a profile what the guarding token means for it.
+// guard adds the secrets and the header of the guarding token to a profile.
 func (c *Common) guard(p *Profile) {
 	if c.Token == nil {
 		return
 	}
+	p.HasToken = true
 	p.Secrets = c.Token.Traits().Keys
 	p.SecretHeaders = append(p.SecretHeaders, c.Token.Traits().SecretHeaders...)
 }
@@ -110,6 +134,7 @@ func (c *Common) options() syntax.Options {
 			return syntax.Strings(&c.Secrets)(d)
 		},
 		"tolerance":    c.readTolerance,
+		"legacy":       syntax.Flag(&c.Legacy),
 		"external_url": scheme.ReadURL(&c.ExternalURL),
 		"token": func(d *caddyfile.Dispenser) error {
 			c.Token = new(scheme.Token)

@@ -47,6 +47,11 @@ func (c *Condition) compileTemplates() (err error) {
 	return err
 }
 
+// readsBody reports whether the condition depends on the body.
+func (c *Condition) readsBody() bool {
+	return c.of.ReadsBody() || slices.ContainsFunc(c.templates, template.Template.ReadsBody)
+}
+
 // compileOf compiles the template of a handshake's condition.
 func (c *Condition) compileOf() (err error) {
 	if c.Of == "" {
@@ -74,7 +79,7 @@ func resolvedConditions(conditions []Condition) ([]Condition, error) {
 			return nil, err
 		}
 		var err error
-		if c.texts, err = scheme.Resolve("value", scheme.Given(c.Is)); err != nil {
+		if c.texts, err = scheme.Resolve("value", scheme.NonEmpty(c.Is)); err != nil {
 			return nil, err
 		}
 		if len(c.texts) == 0 && len(c.Is) > 0 { // of options that are not set

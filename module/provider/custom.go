@@ -38,7 +38,7 @@ func (Custom) CaddyModule() caddy.ModuleInfo {
 const customTolerance = 5 * time.Minute
 
 // Provision resolves the secrets and makes the proofs ready.
-func (c *Custom) Provision(caddy.Context) error {
+func (c *Custom) Provision(ctx caddy.Context) error {
 	d, err := c.check()
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (c *Custom) Provision(caddy.Context) error {
 	if d.any(func(t scheme.Traits) bool { return t.SignsTime }) {
 		tolerance = customTolerance
 	}
-	if err := c.Common.provision(tolerance); err != nil {
+	if err := c.Common.provision(ctx, tolerance); err != nil {
 		return err
 	}
 	if err := c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() }); err != nil {
@@ -87,11 +87,17 @@ func (c *Custom) check() (*Definition, error) {
 	case d.any(func(t scheme.Traits) bool { return t.SignsID }) && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
 	}
+	if err := c.checkLegacy(d); err != nil {
+		return nil, err
+	}
 	return d, c.checkTolerance(d.any(func(t scheme.Traits) bool { return t.CarriesTime }))
 }
 
 // Proves implements Provider.
 func (c *Custom) Proves() bool { return c.proves() || c.Token != nil }
+
+// Anybodys implements Binder.
+func (c *Custom) Anybodys() string { return c.anybodys() }
 
 // Checks implements Checker.
 func (c *Custom) Checks() bool { return c.checks() }
@@ -99,8 +105,8 @@ func (c *Custom) Checks() bool { return c.checks() }
 // Publishes implements Provider.
 func (c *Custom) Publishes() bool { return c.Ranges != nil }
 
-// Resigns implements Resigner. A token of its own stays where it is, or was
-// cut from the URL.
+// Resigns implements Resigner. A guarding token is no part of the proof: it stays
+// where it is, or was cut from the URL.
 func (c *Custom) Resigns() bool { return c.resigns(&c.Keys) }
 
 // SignerWith implements Resigner.
@@ -118,6 +124,7 @@ var (
 	_ Enroller              = (*Custom)(nil)
 	_ Fetcher               = (*Custom)(nil)
 	_ Checker               = (*Custom)(nil)
+	_ Binder                = (*Custom)(nil)
 	_ caddy.Provisioner     = (*Custom)(nil)
 	_ caddyfile.Unmarshaler = (*Custom)(nil)
 )

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
-// Definition says how a provider sends webhooks and how it proves them. It is
-// what presets and the custom provider are made of.
+// Definition says how a provider sends webhooks and how it proves them. Presets and
+// the custom provider consist of a definition.
 type Definition struct {
 	// The ways in which the provider proves that it sent a request.
 	Proofs []Proof `json:"proofs,omitempty"`
@@ -30,6 +30,14 @@ type Definition struct {
 
 	// The expression for the delivery ID.
 	ID string `json:"id,omitempty"`
+
+	// What tells copies of an event from other events. Default: the delivery ID and the
+	// body, or a hash of the webhook where there is no expression for the ID.
+	Copies Copies `json:"copies,omitzero"`
+
+	// Bodies are JSON or forms, whatever the header Content-Type declares them to be. It
+	// is for providers that send forms and do not sign that header.
+	Forms bool `json:"forms,omitempty"`
 
 	// The HTTP methods that the provider uses. Default: POST.
 	Methods []string `json:"methods,omitempty"`
@@ -77,9 +85,9 @@ type Answer struct {
 	Refused int `json:"refused,omitempty"`
 }
 
-// with returns a copy in which each {option.name} has its value; one that is a
-// whole element of a list has its list. What the definition does not share with
-// the copy, Provision may change.
+// with returns a copy in which each {option.name} has its value. A list that has
+// {option.name} as an element gets all values of the option instead. Provision may
+// change the copy, which shares nothing with the definition.
 func (d *Definition) with(values map[string]string, lists map[string][]string) (*Definition, error) {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -151,9 +159,30 @@ func (d *Definition) resigns(k *scheme.Keys) bool {
 	return true
 }
 
+// identifies reports whether there is an expression for the delivery ID.
+func (d *Definition) identifies() bool {
+	return d.ID != "" || slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.ID != "" })
+}
+
+// hasLegacy reports whether there are proofs that count only where that is asked for.
+func (d *Definition) hasLegacy() bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.Legacy })
+}
+
 // any reports whether the scheme of any proof has a trait.
 func (d *Definition) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return has(p.traits()) })
+}
+
+// anybodys returns the line that is missing where any customer of the provider can
+// have a proof; "" if none can.
+func (d *Definition) anybodys() string {
+	for i := range d.Proofs {
+		if line := d.Proofs[i].traits().Anybodys; line != "" {
+			return line
+		}
+	}
+	return ""
 }
 
 // check holds the parts against each other, as far as they can be told without
@@ -182,10 +211,35 @@ func (d *Definition) check() error {
 			return fmt.Errorf("the status for what is refused is from 200 to 499, not %d", a.Refused)
 		}
 	}
+	if err := d.checkSeveral(); err != nil {
+		return err
+	}
+	if err := d.Copies.Check(d.identifies()); err != nil {
+		return err
+	}
 	if err := d.checkHandshakes(); err != nil {
 		return err
 	}
 	return d.Ranges.compile()
+}
+
+// checkSeveral holds what proofs have for themselves against what several of them mean.
+func (d *Definition) checkSeveral() error {
+	one := d.Need == NeedFirst || d.Need == NeedAny
+	for i := range d.Proofs {
+		switch p := &d.Proofs[i]; {
+		case p.Legacy && !one:
+			return errors.New("a legacy proof stands beside others, with need first or any")
+		case len(d.Proofs) > 1 && !one && (p.ID != "" || p.Event != ""):
+			return errors.New("event and id of a proof are for need first or any: where all proofs count, those of the provider hold")
+		case p.ID != "" && p.traits().SignsID:
+			return errors.New("a proof that covers {id} has no id of its own")
+		}
+	}
+	if d.proves() && !slices.ContainsFunc(d.Proofs, func(p Proof) bool { return !p.Legacy }) {
+		return errors.New("all proofs are legacy; the best of them must not be")
+	}
+	return nil
 }
 
 // checkHandshakes holds the handshakes against the proofs.
@@ -207,8 +261,8 @@ func (d *Definition) checkHandshakes() error {
 	return nil
 }
 
-// covers reports whether every HMAC covers the body as it is, or the field of a form
-// that is held against the challenges.
+// covers reports whether every HMAC covers the whole body, or the field of a form
+// that is checked against the challenges.
 func (d *Definition) covers(field string) bool {
 	whole := "{body}"
 	if field != "" {
@@ -219,19 +273,24 @@ func (d *Definition) covers(field string) bool {
 	})
 }
 
-// newProfile returns what the gateway must know about the provider.
+// newProfile returns the profile that the definition gives.
 func (d *Definition) newProfile() Profile {
 	p := Profile{
 		Methods:       d.Methods,
 		MaxBody:       d.MaxBody,
 		Event:         d.Event,
 		ID:            d.ID,
+		Copies:        d.Copies.Resolve(d.identifies()),
+		Forms:         d.Forms,
 		Horizon:       time.Duration(d.Horizon),
 		NeverRetries:  d.NeverRetries,
 		Ranges:        d.Ranges,
 		SecretHeaders: slices.Clone(d.Masked),
 		Echo:          d.Echo,
 		Answer:        Answer{Status: http.StatusOK, Refused: http.StatusUnauthorized},
+	}
+	for i := range d.Proofs {
+		p.Own = append(p.Own, d.Proofs[i].Identity)
 	}
 	if len(p.Methods) == 0 {
 		p.Methods = []string{http.MethodPost}

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Diagnosis says for people what a provider read in a request, and why it
-// refuses it. It holds no secret.
+// Diagnosis explains for people what a provider read in a request, and why it
+// refused the request. A diagnosis holds no secret.
 type Diagnosis struct {
 	Readings []scheme.Reading `json:"proofs,omitempty"`
 	// Causes are likely ones. Where the request is right but for one thing, that
@@ -20,8 +20,8 @@ type Diagnosis struct {
 	Causes []string `json:"causes,omitempty"`
 }
 
-// Diagnoser is a Provider that can say why it refuses a request. It takes its
-// time: it is for an operator who asks.
+// Diagnoser is a Provider that can explain why it refuses a request. Diagnosing
+// takes long: only operators ask.
 type Diagnoser interface {
 	Provider
 
@@ -48,8 +48,8 @@ func (w *working) Diagnose(r *template.Request, now time.Time) *Diagnosis {
 	return d
 }
 
-// suspicion looks for what is wrong with a request by trying what would be
-// right.
+// suspicion searches the reason for a refusal: it changes one thing after the other
+// until the request is right.
 type suspicion struct {
 	*working
 	is       *ready
@@ -58,8 +58,8 @@ type suspicion struct {
 	readings []scheme.Reading
 }
 
-// proven returns the one thing with which the request would be right; "" if
-// none is found.
+// proven returns the one change that makes the request right, in words; "" if no
+// change does.
 func (s *suspicion) proven() string {
 	if s.is.common.verifyToken(s.r, s.now) != nil {
 		return fmt.Sprintf("the token that guards the source, in %s, is missing or wrong", s.is.common.Token.Place())
@@ -84,13 +84,13 @@ func (s *suspicion) proven() string {
 	return s.otherURL(is)
 }
 
-// right reports whether a request is right, whenever it was signed.
+// right reports whether a request is right at the time at which it was signed.
 func (s *suspicion) right(is *ready, r *template.Request) bool {
 	return is != nil && is.verify(r, s.signedAt()) == nil
 }
 
-// signedAt returns when the request says that it was signed; now if it says
-// nothing.
+// signedAt returns the time at which the request was signed; now if the request does
+// not tell.
 func (s *suspicion) signedAt() time.Time {
 	for i := range s.readings {
 		if at := s.readings[i].Time; at != nil {
@@ -100,8 +100,8 @@ func (s *suspicion) signedAt() time.Time {
 	return s.now
 }
 
-// timeless returns what checks no age, with the secrets changed; nil if these
-// cannot be secrets, or are the same.
+// timeless returns the provider without a tolerance and with changed secrets; nil if
+// the changed texts are no secrets, or no secret has changed.
 func (s *suspicion) timeless(change func(secret string) string) *ready {
 	c := *s.is.common
 	c.resolved.Tolerance = 0
@@ -125,7 +125,7 @@ func (s *suspicion) timeless(change func(secret string) string) *ready {
 		return nil
 	}
 	for i := range d.Proofs {
-		if own := scheme.Given(d.Proofs[i].Secrets); len(own) > 0 {
+		if own := scheme.NonEmpty(d.Proofs[i].Secrets); len(own) > 0 {
 			if own, err = scheme.Resolve("secret", own); err != nil {
 				return nil
 			}
@@ -160,7 +160,7 @@ func (s *suspicion) age() string {
 	return text + fmt.Sprintf("one of the clocks is wrong, or the request is an old one; check an old one at its own time, --at %d", at.Unix())
 }
 
-// hints returns what may be wrong.
+// hints returns possible reasons.
 func (s *suspicion) hints() (hints []string) {
 	if text := s.r.HeaderValue("Content-Length"); text != "" {
 		if length, err := strconv.Atoi(text); err == nil && length != len(s.r.Body) {
@@ -169,7 +169,9 @@ func (s *suspicion) hints() (hints []string) {
 	}
 	none := !slices.ContainsFunc(s.readings, func(x scheme.Reading) bool { return x.Refusal != string(scheme.Missing) && x.Refusal != notMade })
 	other := slices.ContainsFunc(s.readings, func(x scheme.Reading) bool { return x.Refusal == notMade })
-	switch {
+	switch weaker := s.weaker(); {
+	case none && weaker != "":
+		return append(hints, weaker)
 	case none && other:
 		return append(hints, "the request is not one that is proved in this way: look at what stands behind \"where\"")
 	case none:
@@ -198,7 +200,18 @@ func (s *suspicion) hints() (hints []string) {
 	return hints
 }
 
-// missing says what is missing, and who else may have sent the request.
+// weaker says that the request has a proof that does not count; "" if it has none.
+func (s *suspicion) weaker() string {
+	for _, p := range s.is.proofs.all {
+		if p.Legacy && !s.is.common.Legacy && p.made(s.r) {
+			return "the proof that the request has is weaker than another one of the provider, and counts only with the line legacy in the provider's block: " + p.describe()
+		}
+	}
+	return ""
+}
+
+// missing says which proof is missing, and which other provider may have sent the
+// request.
 func (s *suspicion) missing() string {
 	for _, p := range s.is.proofs.list {
 		for _, name := range p.scheme.Headers() {

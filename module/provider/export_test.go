@@ -22,8 +22,6 @@ var DecryptCBC = decryptCBC
 var ErrNoSecret = errNoSecret
 var ErrNotEnrolled = errNotEnrolled
 
-const MaxHandshake = maxHandshake
-
 var Reflectable = reflectable
 
 func (hs *handshakes) Answer(p verifier, r *template.Request, now time.Time) (*Reply, error) {
@@ -67,6 +65,14 @@ func (p *Proof) Traits() scheme.Traits { return p.traits() }
 func (p *Proof) Scheme() scheme.Scheme { return p.scheme }
 
 func (p *Proof) VerifyAlone(r *template.Request, now time.Time) error { return p.verify(r, now) }
+
+func (p *Proof) SignAlone(r *template.Request, now time.Time) error { return p.sign(r, now) }
+
+// SchemeHeaders are the headers in which the proof stands.
+func (p *Proof) SchemeHeaders() []string {
+	_, s, _ := p.only()
+	return s.Headers()
+}
 
 // Made reports whether a request seems to hold the proof.
 func (p *Proof) Made(r *template.Request) bool { return p.made(r) }

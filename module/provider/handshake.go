@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Handshaker is a Provider that asks an endpoint something before it sends
-// webhooks there: whether it is there, or meant to be.
+// Handshaker is a Provider that asks an endpoint a question before it sends webhooks
+// there: whether the endpoint exists, or expects them.
 type Handshaker interface {
 	Provider
 
@@ -28,7 +28,8 @@ type Handshaker interface {
 	Handshake(r *template.Request, now time.Time) (*Reply, error)
 }
 
-// Reply is what a handshake is answered, once what it asks for is done.
+// Reply is the answer to a handshake. The gateway sends it after it has kept Secret
+// and fetched Visit.
 type Reply struct {
 	Status int
 	Header http.Header
@@ -42,6 +43,10 @@ type Reply struct {
 	// Visit is a URL of the provider's that must be fetched, with GET, before
 	// the answer is sent.
 	Visit string
+
+	// Anywhere says that the configuration names the host of Visit, which may then
+	// lie anywhere. Else it must have a public address.
+	Anywhere bool
 }
 
 // Denial is a Refusal with a status of its own.
@@ -131,7 +136,7 @@ const (
 	Signable = `[A-Za-z0-9_=+/-]{1,256}`
 
 	// The largest body that a handshake has.
-	maxHandshake = 64 << 10
+	MaxHandshake = 64 << 10
 )
 
 // provision checks the handshake and takes the provider's secrets.
@@ -245,7 +250,7 @@ func (h *Handshake) compile() (*regexp.Regexp, error) {
 
 // asks reports whether a request is this handshake, and returns the challenge.
 func (h *Handshake) asks(r *template.Request) (challenge string, ok bool) {
-	if r.Method != h.Method || len(r.Body) > maxHandshake {
+	if r.Method != h.Method || len(r.Body) > MaxHandshake {
 		return "", false
 	}
 	for i := range h.When {
@@ -287,16 +292,25 @@ func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error
 	case "enroll":
 		a.Secret = challenge
 	case "confirm":
-		a.Visit = challenge
+		a.Visit, a.Anywhere = challenge, h.pins(challenge)
 	}
 	h.write(a, r, challenge)
 	return a, nil
 }
 
-// takes reports whether a challenge looks as it must.
+// takes reports whether a challenge matches the pattern.
 func (h *Handshake) takes(challenge string) bool {
 	return h.pattern.MatchString(challenge) && reflectable.MatchString(challenge) &&
 		(h.Kind != "hmac" || unforgeable.MatchString(challenge))
+}
+
+// pins reports whether the pattern begins with the very scheme and host of a URL,
+// and not with something that several hosts match.
+func (h *Handshake) pins(target string) bool {
+	pattern := strings.TrimPrefix(strings.ReplaceAll(h.Pattern, `\.`, "."), "^")
+	scheme, rest, found := strings.Cut(pattern, "://")
+	host, _, slash := strings.Cut(rest, "/")
+	return found && slash && strings.HasPrefix(target, scheme+"://"+host+"/")
 }
 
 // verifier is asked where a handshake is to be signed.
@@ -304,7 +318,7 @@ type verifier interface {
 	Verify(r *template.Request, now time.Time) error
 }
 
-// handshakes are all those of one provider.
+// handshakes are the handshakes of one provider.
 type handshakes struct {
 	list    []Handshake
 	methods []string      // of webhooks
@@ -324,6 +338,12 @@ func provisionHandshakes(d *Definition, guard *scheme.Token, secrets, methods []
 		}
 	}
 	return own, nil
+}
+
+// greet reports whether a request with a method of webhooks may be a handshake that
+// nothing proves.
+func (hs *handshakes) greet() bool {
+	return slices.ContainsFunc(hs.list, func(h Handshake) bool { return h.Signed != "always" && slices.Contains(hs.methods, h.Method) })
 }
 
 // answer answers the first handshake that a request is, and refuses a webhook
@@ -351,7 +371,7 @@ func (hs *handshakes) answer(p verifier, r *template.Request, now time.Time) (*R
 	return nil, nil
 }
 
-// prove checks what proves that the provider sent a handshake.
+// prove checks the proof of a handshake.
 func (hs *handshakes) prove(h *Handshake, p verifier, r *template.Request, now time.Time) error {
 	if hs.guard != nil {
 		if err := hs.guard.Verify(r, now); err != nil {
@@ -364,7 +384,7 @@ func (hs *handshakes) prove(h *Handshake, p verifier, r *template.Request, now t
 	err := p.Verify(r, now)
 	var refusal scheme.Refusal
 	switch {
-	case err == nil, err == scheme.Missing && h.Signed == "present":
+	case err == nil, errors.Is(err, scheme.Missing) && h.Signed == "present":
 		return nil
 	case h.Bare && errors.As(err, &refusal):
 		return Denial{refusal, http.StatusUnauthorized, true}

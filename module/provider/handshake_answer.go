@@ -39,7 +39,7 @@ type HandshakeDigest struct {
 	key []byte
 }
 
-// unforgeable is what an hmac may be made of for somebody who proves nothing.
+// unforgeable matches the texts that the gateway signs for anybody.
 var unforgeable = regexp.MustCompile(`\A` + Signable + `\z`)
 
 func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
@@ -80,9 +80,9 @@ func (d *HandshakeDigest) sum(text string) string {
 	return string(template.AppendEncoded(nil, d.Encoding, hash.Sum(nil)))
 }
 
-// gaveAway reports whether what a webhook signs could have been a challenge: its
-// signature is to be had for the asking, and proves nothing. A body may be only
-// a part of what is signed, even one that is empty.
+// gaveAway reports whether the text that a webhook signs could have been a
+// challenge. Anybody can have the signature of a challenge, so it proves nothing.
+// The body may be only a part of the signed text, even if the body is empty.
 func (h *Handshake) gaveAway(r *template.Request) bool {
 	switch {
 	case h.Kind != "hmac" || h.Signed == "always":
@@ -139,7 +139,7 @@ func (h *Handshake) write(a *Reply, r *template.Request, challenge string) {
 	}
 }
 
-// valuesOf returns what the names in texts stand for.
+// valuesOf returns the values of the names in templates of the answer.
 func (h *Handshake) valuesOf(r *template.Request, challenge string) func(string) string {
 	var values func(name string) string
 	values = func(name string) string {
@@ -169,7 +169,7 @@ func fill(text string, values func(string) string) string {
 	})
 }
 
-// quoted writes a text as it stands inside of a JSON string.
+// quoted returns a text in the spelling of a JSON string, without the quotes.
 func quoted(text string) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

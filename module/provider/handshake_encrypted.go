@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// decrypted returns the request with the body that its own one may hold
-// encrypted, the request itself where there is none.
+// decrypted returns the request with its decrypted body. A request without an
+// encrypted body is returned as it is.
 func (h *Handshake) decrypted(r *template.Request) *template.Request {
-	if h.Encrypted == "" || len(r.Body) > maxHandshake {
+	if h.Encrypted == "" || len(r.Body) > MaxHandshake {
 		return r
 	}
 	if !h.encrypted.MayHold(r) {
@@ -49,8 +49,8 @@ func ciphersOf(secrets []string) ([]cipher.Block, error) {
 	return blocks, nil
 }
 
-// decryptCBC returns what a text in base64 holds, which begins with its initial
-// vector and ends with its padding. With another key it is noise, or nil.
+// decryptCBC decrypts a text in base64, which begins with the initial vector and
+// ends with padding. With a wrong key the result is noise, or nil.
 func decryptCBC(block cipher.Block, text string) []byte {
 	sealed, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(sealed) < 2*aes.BlockSize || len(sealed)%aes.BlockSize != 0 {

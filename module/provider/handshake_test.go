@@ -55,7 +55,7 @@ func (v *handshakeVector) provider(t *testing.T) provider.Provider {
 		}}
 	case "xero", "line", "twitch", "slack", "aws_sns":
 		return proven{verify: func(r *template.Request) bool {
-			return r.HeaderValue("X-Signature") == providertest.MacHex(v.Secret, string(r.Body))
+			return r.HeaderValue("X-Signature") == providertest.MACHex(v.Secret, string(r.Body))
 		}}
 	case "zoom":
 		return providertest.MustParse(t, "zoom "+v.Secret)
@@ -93,7 +93,7 @@ const sharedSecret = "s3cret-0123456789"
 func TestHandshakes(t *testing.T) {
 	crc := hmac.New(sha256.New, []byte(sharedSecret))
 	crc.Write([]byte("9b4507b3-9040-4669-9ca3-6b94edb50553"))
-	signed := func(body string) []string { return []string{"X-Signature: " + providertest.MacHex(sharedSecret, body)} }
+	signed := func(body string) []string { return []string{"X-Signature: " + providertest.MACHex(sharedSecret, body)} }
 	form := "Content-Type: application/x-www-form-urlencoded"
 	sns := `{"Type":"SubscriptionConfirmation","TopicArn":"arn:1","SubscribeURL":"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=2"}`
 	for _, c := range []handshakeCase{
@@ -213,7 +213,7 @@ func TestSignsNoEventForStrangers(t *testing.T) {
 			t.Errorf("%s: %+v, %v", challenge, answer, err)
 		}
 		// The signature that is given away is no good for an event.
-		event := providertest.Hook(challenge, "X-Sig: "+providertest.MacHex("s", challenge))
+		event := providertest.Hook(challenge, "X-Sig: "+providertest.MACHex("s", challenge))
 		if _, err := p.Handshake(event, providertest.Now); (err == scheme.Wrong) != want {
 			t.Errorf("%s as an event: %v", challenge, err)
 		}
@@ -313,6 +313,9 @@ func TestConfirm(t *testing.T) {
 		"https://s3.us-east-1.amazonaws.com/?Token=1":                             false,
 		"https://sns.us-east-1.amazonaws.com:8443/?Token=1":                       false,
 		"https://169.254.169.254/latest/meta-data/":                               false,
+		"https://sns.us-gov-west-1.amazonaws.com/?Token=1":                        true,
+		"https://sns.s3-us-west-2.amazonaws.com/?Token=1":                         false,
+		"https://sns.elasticbeanstalk.amazonaws.com/?Token=1":                     false,
 	} {
 		if got := visit(target); (got == target) != want {
 			t.Errorf("%s: visits %q", target, got)
@@ -321,6 +324,35 @@ func TestConfirm(t *testing.T) {
 	genuine = false
 	if got := visit("https://sns.us-east-1.amazonaws.com/?Token=1"); got != "" {
 		t.Errorf("an unsigned message makes it visit %s", got)
+	}
+}
+
+// TestConfirmAnywhere holds which URLs may lead to private addresses: those of a host
+// that the pattern spells out.
+func TestConfirmAnywhere(t *testing.T) {
+	for _, test := range []struct {
+		pattern, target string
+		anywhere        bool
+	}{
+		{`http://127\.0\.0\.1:8080/[a-z]+`, "http://127.0.0.1:8080/a", true},
+		{`http://127.0.0.1:8080/[a-z]+`, "http://127.0.0.1:8080/a", true},
+		{`^https://hooks.internal/[a-z]+`, "https://hooks.internal/a", true},
+		{`http://10.0.0.1/[a-z]+`, "http://10a0.0.1/a", false},
+		{`https://[a-z.]+\.example\.com/[a-z]+`, "https://a.example.com/a", false},
+		{`https?://app\.internal/[a-z]+`, "https://app.internal/a", false},
+		{`https://app\.internal/[a-z]+|http://[0-9.]+/[a-z]+`, "http://169.254.169.254/a", false},
+		{`https://app\.internal(:[0-9]+)?/[a-z]+`, "https://app.internal/a", false},
+		{`https://app\.internal[/a-z@.]+`, "https://app.internal@evil.example/a", false},
+	} {
+		p := providertest.MustParse(t, "custom s {\nhmac {\nheader X-Sig\n}\nhandshake confirm body url {\nsigned always\npattern `"+test.pattern+"`\n}\n}")
+		r := providertest.Hook(`{"url":"` + test.target + `"}`)
+		r.Header["X-Sig"] = []string{providertest.MACHex("s", string(r.Body))}
+		answer, err := p.(provider.Handshaker).Handshake(r, providertest.Now)
+		if err != nil || answer == nil || answer.Visit != test.target {
+			t.Errorf("%s: %+v, %v", test.target, answer, err)
+		} else if answer.Anywhere != test.anywhere {
+			t.Errorf("%s by %s: anywhere is %v", test.target, test.pattern, answer.Anywhere)
+		}
 	}
 }
 
@@ -337,7 +369,7 @@ func TestEnrolledProofKeepsItsNeeds(t *testing.T) {
 	r := providertest.Hook("{}")
 	r.RawQuery = "a=1&t=" + delivered
 	r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hook", RawQuery: r.RawQuery}
-	r.Header["X-Sig"] = []string{providertest.MacHex(delivered, r.Public.String()+"{}")}
+	r.Header["X-Sig"] = []string{providertest.MACHex(delivered, r.Public.String()+"{}")}
 	if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 		t.Errorf("before enrolment: %v", err)
 	}
@@ -363,7 +395,7 @@ func TestEnroll(t *testing.T) {
 		if !p.Enrolls() || !p.Proves() {
 			t.Errorf("%s enrolls nothing", config)
 		}
-		r := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MacHex(delivered, "{}"))
+		r := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MACHex(delivered, "{}"))
 		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 			t.Errorf("%s: before enrolment: %v", config, err)
 		}
@@ -379,7 +411,7 @@ func TestEnroll(t *testing.T) {
 		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
 			t.Errorf("%s: after its removal: %v", config, err)
 		}
-		own := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MacHex("configured", "{}"))
+		own := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MACHex("configured", "{}"))
 		if err := p.Verify(own, providertest.Now); (err == nil) != (config == "asana configured") {
 			t.Errorf("%s: the configured one: %v", config, err)
 		}

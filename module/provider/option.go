@@ -1,6 +1,6 @@
 package provider
 
-// keyHelp says what the options are for.
+// keyHelp are the sentences of help for the options of Keys.
 var keyHelp = map[string]string{
 	"public_key":    "The public keys that the provider may sign with, as PEM, base64, JWK or certificate.",
 	"certificate":   "Certificates to verify with in place of those that requests name.",
@@ -10,7 +10,7 @@ var keyHelp = map[string]string{
 	"api_url":       "The address of the provider's API.",
 }
 
-// KeyOptions returns those of the options of Keys that a preset takes.
+// KeyOptions returns options of Keys, by name.
 func KeyOptions(names ...string) (options []Option) {
 	for _, name := range names {
 		options = append(options, Option{Name: name, Help: keyHelp[name], Key: true})
@@ -18,7 +18,7 @@ func KeyOptions(names ...string) (options []Option) {
 	return options
 }
 
-// Required returns options that a preset cannot do without.
+// Required returns the options as required ones.
 func Required(options []Option) []Option {
 	for i := range options {
 		options[i].Required = true

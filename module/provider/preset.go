@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
-// Preset is what is known about a provider, as data.
+// Preset describes a known provider, as data.
 type Preset struct {
 	Name, Title, Category string
 	// Source says where the facts come from, Confidence how sure they are:
@@ -35,7 +35,7 @@ type Preset struct {
 	files fs.FS // with its samples
 }
 
-// presets are those that are registered, in the order in which they were.
+// presets are the registered presets, in the order of their registration.
 var presets []*Preset
 
 // Register makes presets known, and each of them a Caddy module. In files lie
@@ -62,6 +62,13 @@ func presetNamed(name string) *Preset {
 	return nil
 }
 
+// SendsForms reports whether bodies of the provider of that name, if a preset describes
+// it, are JSON or forms whatever they are declared to be.
+func SendsForms(name string) bool {
+	p := presetNamed(name)
+	return p != nil && p.Forms
+}
+
 // Known is a provider that a preset describes.
 type Known struct {
 	Common
@@ -85,9 +92,9 @@ func (k Known) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision resolves secrets and options and makes the proofs ready.
-func (k *Known) Provision(caddy.Context) error {
+func (k *Known) Provision(ctx caddy.Context) error {
 	p := k.preset
-	if err := k.Common.provision(p.Tolerance); err != nil {
+	if err := k.Common.provision(ctx, p.Tolerance); err != nil {
 		return err
 	}
 	if err := k.check(); err != nil {
@@ -162,7 +169,7 @@ func (p *Preset) with(values map[string]string, secrets []string) (*Definition, 
 	return p.Definition.with(values, lists)
 }
 
-// check holds the configuration against what the preset is made of.
+// check checks the configuration against the options and proofs of the preset.
 func (k *Known) check() error {
 	p, secret := k.preset, len(k.Secrets) > 0
 	switch {
@@ -191,6 +198,9 @@ func (k *Known) check() error {
 			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
 		}
 	}
+	if err := k.checkLegacy(&p.Definition); err != nil {
+		return err
+	}
 	return k.checkTolerance(p.any(func(t scheme.Traits) bool { return t.CarriesTime }))
 }
 
@@ -202,10 +212,26 @@ func (k *Known) proves() bool {
 // Proves implements Provider.
 func (k *Known) Proves() bool { return k.proves() || k.Token != nil }
 
+// Anybodys implements Binder.
+func (k *Known) Anybodys() string {
+	if k.ready != nil {
+		return k.ready.proofs.anybodys()
+	}
+	values := make(map[string]string)
+	for _, o := range k.preset.Options {
+		values[o.Name] = k.Options[o.Name]
+	}
+	d, err := k.preset.with(values, k.Secrets)
+	if err != nil {
+		return "" // which Provision reports
+	}
+	return d.anybodys()
+}
+
 // Checks implements Checker.
 func (k *Known) Checks() bool { return k.preset.checks() }
 
-// SampleValues returns what fills the gaps of samples: the values of the options.
+// SampleValues implements SampleFiller: the values of the options fill the gaps.
 func (k *Known) SampleValues() map[string]string {
 	values, _ := k.resolveOptions() // which Provision has resolved before
 	return values
@@ -232,6 +258,7 @@ func (k *Known) SignerWith(secret string) (Signer, error) {
 //		secret       <secret>...
 //		tolerance    <duration>|off
 //		external_url <url>
+//		legacy
 //		token        header|query|json|form <name> <secret>...
 //		token        path <secret>...
 //		<option>     <value>
@@ -291,6 +318,7 @@ var (
 	_ Enroller              = (*Known)(nil)
 	_ Fetcher               = (*Known)(nil)
 	_ Checker               = (*Known)(nil)
+	_ Binder                = (*Known)(nil)
 	_ caddy.Provisioner     = (*Known)(nil)
 	_ caddyfile.Unmarshaler = (*Known)(nil)
 )

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Proof is one way in which a provider proves that it sent a request. Exactly
-// one scheme says how.
+// Proof is a way in which a provider proves that it sent a request. A proof has
+// exactly one scheme.
 type Proof struct {
 	// An HMAC, made with the secrets.
 	HMAC *scheme.HMAC `json:"hmac,omitempty"`
@@ -64,14 +64,21 @@ type Proof struct {
 	// What a request must have to be proved in this way.
 	When []Condition `json:"when,omitempty"`
 
+	Identity
+
+	// The proof is weaker than another one of the provider. It counts only where the
+	// provider's block has the line legacy.
+	Legacy bool `json:"legacy,omitempty"`
+
+	position  int // among the proofs of the provider, from 1
 	scheme    scheme.Scheme
 	external  *url.URL
 	positions []int    // of the secrets, among all that are configured
 	own       []string // the headers in which no other proof stands
 }
 
-// schemeNames are the names of the schemes, which are the fields of a proof, each
-// with the index of its field.
+// schemeNames are the indexes of the fields of a proof that are schemes, by the
+// names of the schemes.
 var schemeNames = func() map[string]int {
 	names := make(map[string]int)
 	proof := reflect.TypeFor[Proof]()
@@ -92,7 +99,8 @@ func newProof(name string) *Proof {
 	return p
 }
 
-// only returns the scheme of the proof and its name, if there is exactly one.
+// only returns the scheme of the proof and its name. ok is false if there is none,
+// or more than one.
 func (p *Proof) only() (name string, s scheme.Scheme, ok bool) {
 	value := reflect.ValueOf(p).Elem()
 	for each, i := range schemeNames {
@@ -113,7 +121,7 @@ func (p *Proof) checks() bool {
 	return ok
 }
 
-// traits returns those of the proof's scheme. A proof without one has none.
+// traits returns the traits of the scheme; none if the proof has no scheme.
 func (p *Proof) traits() scheme.Traits {
 	_, s, ok := p.only()
 	if !ok {
@@ -122,7 +130,7 @@ func (p *Proof) traits() scheme.Traits {
 	return s.Traits()
 }
 
-// compile checks what can be told without secrets.
+// compile checks everything that needs no secrets.
 func (p *Proof) compile() error {
 	_, s, ok := p.only()
 	if !ok {
@@ -143,9 +151,9 @@ func (p *Proof) compile() error {
 	return nil
 }
 
-// provision gives the scheme the secrets that are its own, or those of the
-// provider, and reports whether the proof counts. own is the number of secrets and
-// keys that proofs before it had for themselves.
+// provision gives the proof's own secrets, or those of the provider, to the scheme.
+// counts is false for a proof without any. own counts the secrets and keys that
+// belong to one proof only.
 func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err error) {
 	mine, traits := c.resolved, p.scheme.Traits()
 	mine.Secrets, p.positions, p.external = nil, nil, c.resolved.External
@@ -161,7 +169,7 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 		return true, p.scheme.Provision(&mine)
 	}
 	if p.Secrets != nil && !c.oneSecret {
-		if mine.Secrets, err = scheme.Resolve("secret", scheme.Given(p.Secrets)); err != nil {
+		if mine.Secrets, err = scheme.Resolve("secret", scheme.NonEmpty(p.Secrets)); err != nil {
 			return false, err
 		}
 		for range mine.Secrets {
@@ -186,7 +194,7 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 	return true, p.scheme.Provision(&mine)
 }
 
-// complete tells a profile what Verify asks of a request.
+// complete adds the needs of the proof to a profile.
 func (p *Proof) complete(profile *Profile) {
 	traits := p.scheme.Traits()
 	profile.Secrets = max(profile.Secrets, traits.Keys)
@@ -201,7 +209,7 @@ func (p *Proof) complete(profile *Profile) {
 	}
 }
 
-// applies reports whether a request is one that is proved in this way.
+// applies reports whether a request meets the conditions of the proof.
 func (p *Proof) applies(r *template.Request) bool {
 	if len(p.When) == 0 {
 		return true
@@ -227,10 +235,24 @@ func (p *Proof) verify(r *template.Request, now time.Time) error {
 	if r.Matched > 0 && r.Matched <= len(p.positions) {
 		r.Matched = p.positions[r.Matched-1]
 	}
+	r.Proof = p.position
 	return nil
 }
 
-// sign makes the proof, and sets the headers that tell when it counts.
+// screen refuses a request that cannot be proved in this way whatever its body is.
+func (p *Proof) screen(r *template.Request, now time.Time) error {
+	for i := range p.When {
+		if p.When[i].readsBody() {
+			return nil
+		}
+	}
+	if !p.applies(r) {
+		return scheme.Missing
+	}
+	return p.scheme.Screen(r, now)
+}
+
+// sign makes the proof, and sets the headers that its conditions ask for.
 func (p *Proof) sign(r *template.Request, now time.Time) error {
 	e := template.NewEnv(r, p.external)
 	defer e.Free()
@@ -244,14 +266,13 @@ func (p *Proof) sign(r *template.Request, now time.Time) error {
 	return p.scheme.Sign(r, now)
 }
 
-// offered reports whether a request has something in a header of this proof
-// alone, whatever it is.
+// offered reports whether a request has a header in which no other proof stands.
 func (p *Proof) offered(r *template.Request) bool { return scheme.AnyHeader(r, p.own) }
 
 // made reports whether a request seems to hold the proof.
 func (p *Proof) made(r *template.Request) bool { return p.applies(r) && p.scheme.Holds(r) }
 
-// describe says what the proof is.
+// describe describes the proof.
 func (p *Proof) describe() string {
 	_, s, ok := p.only()
 	if !ok {
@@ -261,10 +282,13 @@ func (p *Proof) describe() string {
 	for i := range p.When {
 		text += ", where " + p.When[i].describe()
 	}
+	if p.Legacy {
+		text += " (only with the line legacy)"
+	}
 	return text
 }
 
-// reading tells what the proof reads in a request.
+// reading returns the findings of the proof in a request.
 func (p *Proof) reading(r *template.Request, now time.Time) scheme.Reading {
 	x := scheme.Reading{Proof: p.describe()}
 	if !p.applies(r) {
@@ -276,15 +300,18 @@ func (p *Proof) reading(r *template.Request, now time.Time) scheme.Reading {
 	return x
 }
 
-// notMade is said of a proof that only other requests have.
+// notMade is the refusal of a proof whose conditions a request does not meet.
 const notMade = "not made for requests like this one"
 
-// options returns the readers of what every proof has.
+// options returns the readers of the subdirectives that every proof has.
 func (p *Proof) options() syntax.Options {
 	return syntax.Options{
 		"secret":        syntax.Strings(&p.Secrets),
 		"secret_prefix": syntax.String(&p.SecretPrefix),
 		"when":          p.readWhen,
+		"event":         syntax.String(&p.Event),
+		"id":            syntax.String(&p.ID),
+		"legacy":        syntax.Flag(&p.Legacy),
 	}
 }
 

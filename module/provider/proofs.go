@@ -22,17 +22,19 @@ const (
 type proofs struct {
 	need   string
 	list   []*Proof
-	closed bool // the secret is still to be delivered
-	secret bool // there are proofs with secrets
+	all    []*Proof // with those that do not count, but can be made for apps
+	closed bool     // the secret is still to be delivered
+	secret bool     // there are proofs with secrets
 }
 
-// provision makes the proofs of a definition ready that was checked. Those without
-// a secret, or a public key, do not count.
+// provision makes the proofs of a definition ready. The definition was checked.
+// Proofs without a secret or public key do not count.
 func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 	*ps = proofs{need: d.Need, closed: len(c.resolved.Secrets) == 0 && enrolls(d.Handshakes), secret: d.usesSecret()}
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]
+		p.position = i + 1
 		counts, err := p.provision(c, ps, &own)
 		if err != nil {
 			return err
@@ -41,6 +43,9 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 			return fmt.Errorf("proof %d of %d has no secret or public key", i+1, len(d.Proofs))
 		}
 		if counts {
+			ps.all = append(ps.all, p)
+		}
+		if counts && (c.Legacy || !p.Legacy) {
 			p.complete(profile)
 			ps.list = append(ps.list, p)
 		}
@@ -53,7 +58,7 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 	return nil
 }
 
-// findOwn tells each proof the headers that it shares with no other.
+// findOwn finds the headers of each proof in which no other proof stands.
 func (ps *proofs) findOwn() {
 	users := make(map[string]int)
 	for _, p := range ps.list {
@@ -87,14 +92,15 @@ func (ps *proofs) verify(r *template.Request, now time.Time) error {
 			return err
 		}
 	}
+	r.Proof = 0
 	return nil
 }
 
-// verifyFirst goes by the first proof that the request offers. What is wrong
-// with that one no weaker one makes good.
+// verifyFirst goes by the first proof that the request offers. If that proof is
+// wrong, no later proof counts.
 func (ps *proofs) verifyFirst(r *template.Request, now time.Time) error {
 	for _, p := range ps.list {
-		if err := p.verify(r, now); err != scheme.Missing || p.offered(r) {
+		if err := p.verify(r, now); !errors.Is(err, scheme.Missing) || p.offered(r) {
 			return err
 		}
 	}
@@ -108,15 +114,28 @@ func (ps *proofs) verifyAny(r *template.Request, now time.Time) error {
 		if err == nil {
 			return nil
 		}
-		if refusal == scheme.Missing || err == scheme.NoKey {
+		if errors.Is(refusal, scheme.Missing) || errors.Is(err, scheme.NoKey) {
 			refusal = err
 		}
 	}
 	return refusal
 }
 
-// sign makes the proof that comes first, and again those others that the request
-// has or needs: an old one must not stay beside a new one.
+// screen implements Provider.Screen.
+func (ps *proofs) screen(r *template.Request, now time.Time) (refusal error) {
+	several := ps.need == NeedFirst || ps.need == NeedAny
+	for _, p := range ps.list {
+		err := p.screen(r, now)
+		if (err == nil) == several { // one is enough, or one lacks
+			return err
+		}
+		refusal = err
+	}
+	return refusal
+}
+
+// sign makes the first proof whose conditions the request meets, and all others that
+// the request has or needs: an old proof must not stay beside a new one.
 func (ps *proofs) sign(r *template.Request, now time.Time) error {
 	if ps.closed {
 		return errNotEnrolled
@@ -124,14 +143,14 @@ func (ps *proofs) sign(r *template.Request, now time.Time) error {
 	if len(ps.list) == 0 {
 		return nil
 	}
-	first := max(0, slices.IndexFunc(ps.list, func(p *Proof) bool { return p.applies(r) }))
+	first := max(0, slices.IndexFunc(ps.all, func(p *Proof) bool { return p.applies(r) }))
 	var chosen []*Proof
-	for i, p := range ps.list {
+	for i, p := range ps.all {
 		if i == first || ps.need == NeedAll || ps.need == "" || p.made(r) {
 			chosen = append(chosen, p)
 		}
 	}
-	for _, p := range ps.list {
+	for _, p := range ps.all {
 		for _, name := range p.scheme.Headers() {
 			if !slices.ContainsFunc(chosen, func(c *Proof) bool { return slices.Contains(c.scheme.Headers(), name) }) {
 				delete(r.Header, name)
@@ -146,8 +165,7 @@ func (ps *proofs) sign(r *template.Request, now time.Time) error {
 	return nil
 }
 
-// fetch fetches the keys that a request names, for the proofs that it holds. If it
-// holds none, that is a Refusal.
+// fetch fetches the keys that a request names. A request that names none is refused.
 func (ps *proofs) fetch(ctx context.Context, r *template.Request) error {
 	refusal, fetched := scheme.NoKey, false
 	for _, p := range ps.list {
@@ -168,6 +186,17 @@ func (ps *proofs) fetch(ctx context.Context, r *template.Request) error {
 	return refusal
 }
 
+// anybodys returns the line that is missing where any customer of the provider can
+// have a proof; "" if none can.
+func (ps *proofs) anybodys() string {
+	for _, p := range ps.list {
+		if line := p.traits().Anybodys; line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
 // check makes the call that checks the proof.
 func (ps *proofs) check(ctx context.Context, r *template.Request) scheme.Verdict {
 	for _, p := range ps.list {
@@ -178,7 +207,7 @@ func (ps *proofs) check(ctx context.Context, r *template.Request) scheme.Verdict
 	return scheme.Verdict{Outcome: scheme.Genuine} // by Verify
 }
 
-// strip cuts what stands in the URL and is worth as much as a secret.
+// strip cuts proofs from the URL that are worth as much as a secret.
 func (ps *proofs) strip(r *template.Request) {
 	for _, p := range ps.list {
 		if s, ok := p.scheme.(scheme.Stripper); ok {

@@ -8,6 +8,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -37,6 +38,10 @@ type Provider interface {
 	// a Refusal otherwise. It makes no calls.
 	Verify(r *template.Request, now time.Time) error
 
+	// Screen refuses a request that Verify would refuse whatever its body is. It is
+	// asked before the body is read. A handshake may be such a request.
+	Screen(r *template.Request, now time.Time) error
+
 	// Sign puts the proof into a request, as the provider would, in place of one
 	// that it has.
 	Sign(r *template.Request, now time.Time) error
@@ -65,15 +70,28 @@ func CheckerOf(p Provider) Checker {
 	return nil
 }
 
-// Profile is what the gateway knows about a provider besides its proof.
+// Profile is what the gateway must know about a provider besides its proof.
 type Profile struct {
 	// Methods that the provider uses.
 	Methods []string
 	// MaxBody is the largest body that it may send, in bytes.
 	MaxBody int64
+	// Greets says that a request without a proof may be a handshake: it has a method
+	// of webhooks, and a body of MaxHandshake bytes at most.
+	Greets bool
 	// Event and ID are expressions for the event type and the delivery ID; ""
 	// where the provider gives none.
 	Event, ID string
+	// Own are the expressions of each proof, in place of those, for webhooks in which
+	// Request.Proof says that this proof counted.
+	Own []Identity
+	// Copies says what tells copies of an event from other events.
+	Copies Copies
+	// Forms says that bodies are JSON or forms, whatever they are declared to be.
+	Forms bool
+	// Legacy says that weaker proofs count as well, because the configuration asks for
+	// them.
+	Legacy bool
 	// Horizon is how long the provider goes on sending an event again.
 	Horizon time.Duration
 	// NeverRetries says that the provider sends each event once.
@@ -95,9 +113,33 @@ type Profile struct {
 	SignsID bool
 	// SignsURL says that Verify reads Request.Public.
 	SignsURL bool
+	// HasToken says that a token guards the source, on top of the proof.
+	HasToken bool
 	// Samples returns realistic webhooks, one for each documented event. It is
 	// nil where there are none.
 	Samples func() []Sample
+}
+
+// Identity are the expressions that find what a webhook is.
+type Identity struct {
+	// The expression for the event type, in place of the provider's, where this proof is
+	// the one that counts.
+	Event string `json:"event,omitempty"`
+
+	// The expression for the delivery ID, in place of the provider's, where this proof is
+	// the one that counts.
+	ID string `json:"id,omitempty"`
+}
+
+// IdentityOf returns the expressions for webhooks in which a proof counted: its position,
+// or 0.
+func (p *Profile) IdentityOf(proof int) Identity {
+	found := Identity{Event: p.Event, ID: p.ID}
+	if proof > 0 && proof <= len(p.Own) {
+		own := &p.Own[proof-1]
+		found.Event, found.ID = cmp.Or(own.Event, found.Event), cmp.Or(own.ID, found.ID)
+	}
+	return found
 }
 
 // DefaultMaxBody is the largest body, in bytes, of a provider that states none.
@@ -114,6 +156,17 @@ type Fetcher interface {
 	// asked again; it will know whether there is such a key. An error means
 	// that this cannot be told now: the provider is to send the request again.
 	Fetch(ctx context.Context, r *template.Request) error
+}
+
+// Binder is a Provider that may sign for all of its customers alike, so that a
+// proof says nothing about whose a webhook is.
+type Binder interface {
+	Provider
+
+	// Anybodys returns the line of the provider's block that is missing where any
+	// customer can have a proof; "" if none can. It may be asked before the provider
+	// is provisioned.
+	Anybodys() string
 }
 
 // SampleFiller is a Provider whose samples have gaps that its configuration fills.

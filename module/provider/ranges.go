@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
-// Ranges are the addresses that a provider publishes: those that it names, and
-// those in the list at its URL.
+// Ranges are the addresses that a provider publishes: those in the list, and those
+// in the document at the URL.
 type Ranges struct {
 	// The addresses and networks.
 	List []string `json:"list,omitempty"`
@@ -28,11 +28,11 @@ type Ranges struct {
 	Path string `json:"path,omitempty"`
 }
 
-// The widest networks that are taken for a provider's. A wider one is a mistake,
-// or meant to let everybody in.
+// widest4 and widest6 are the widest networks that ranges may have. A wider one is a
+// mistake, or would let everybody in.
 const widest4, widest6 = 8, 16
 
-// compile checks what is said, and resolves placeholders in the URL.
+// compile checks the ranges, and resolves placeholders in the URL.
 func (r *Ranges) compile() error {
 	if r == nil {
 		return nil
@@ -60,8 +60,8 @@ func (r *Ranges) compile() error {
 	return nil
 }
 
-// Parse reads the list that lay at the URL. It refuses one that is empty or has
-// anything in it that cannot be right: the whole may be something else.
+// Parse reads the document at the URL. An empty list and a list with an impossible
+// entry are refused: the document may be something else.
 func (r *Ranges) Parse(content []byte) ([]netip.Prefix, error) {
 	texts := textLines
 	if r.Format == "json" {

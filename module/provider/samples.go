@@ -20,8 +20,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Sample is a realistic webhook of one event type, with gaps for what is new
-// in each: its ID and its times.
+// Sample is a realistic webhook of one event type. It has gaps for its ID, its times
+// and more.
 type Sample struct {
 	Event   string            `json:"event"`
 	Method  string            `json:"method"` // if it is not POST
@@ -95,7 +95,7 @@ func (s *Sample) Request(now time.Time, more map[string]string) (*template.Reque
 	return r, nil
 }
 
-// gaps returns each gap with what fills it.
+// gaps returns the gaps, each followed by its value.
 func (s *Sample) gaps(now time.Time, more map[string]string) ([]string, error) {
 	id, err := uuid.NewRandom()
 	if err != nil {

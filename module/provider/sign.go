@@ -22,8 +22,8 @@ func SignsAlone(name string) bool {
 	return p != nil && p.proves() && !p.any(func(t scheme.Traits) bool { return t.UsesSecret })
 }
 
-// Resigner is a Provider that can sign for an app what it has verified: its
-// proof is made with the same secret that verifies it.
+// Resigner is a Provider that can sign verified requests for an app: the secret that
+// verifies its proof also makes the proof.
 type Resigner interface {
 	Provider
 
@@ -45,7 +45,7 @@ func (c *Common) signWith(secret string) {
 	}
 }
 
-// Standard returns what signs by Standard Webhooks with a secret, in which
+// Standard returns a signer by Standard Webhooks with a secret, in which
 // placeholders are resolved. It signs the Webhook-Id that the request has.
 func Standard(secret string) (Signer, error) {
 	k := &Known{preset: presetNamed("standardwebhooks"), Common: Common{Secrets: []string{secret}}}

@@ -64,11 +64,11 @@ func simplePresets() (list []string) {
 	return list
 }
 
-func configOf(scheme, secrets string) string { return strings.Replace(scheme, "@", secrets, 1) }
+func configOf(config, secrets string) string { return strings.Replace(config, "@", secrets, 1) }
 
 // bodyOf returns a body that the scheme can sign.
-func bodyOf(scheme string) string {
-	if strings.HasPrefix(scheme, "mandrill ") { // the fields of a form
+func bodyOf(config string) string {
+	if strings.HasPrefix(config, "mandrill ") { // the fields of a form
 		return "id=1"
 	}
 	return `{"id":1}`
@@ -78,12 +78,12 @@ func bodyOf(scheme string) string {
 // an app with the same secret and for one with another.
 func TestSignsAgain(t *testing.T) {
 	later := providertest.Now.Add(10 * time.Hour)
-	for _, scheme := range symmetric() {
-		source := providertest.MustParse(t, configOf(scheme, providertest.OwnSecret+" "+providertest.OtherSecret))
+	for _, config := range symmetric() {
+		source := providertest.MustParse(t, configOf(config, providertest.OwnSecret+" "+providertest.OtherSecret))
 		// The app knows nothing of a guard.
-		app, _, _ := strings.Cut(scheme, "{\ntoken")
+		app, _, _ := strings.Cut(config, "{\ntoken")
 		for given, secret := range map[string]string{"": providertest.OwnSecret, providertest.OtherSecret: providertest.OtherSecret} {
-			r := providertest.Hook(bodyOf(scheme), "Webhook-Id: msg_1", "X-Other: 1", "Content-Type: "+providertest.FormType)
+			r := providertest.Hook(bodyOf(config), "Webhook-Id: msg_1", "X-Other: 1", "Content-Type: "+providertest.FormType)
 			if err := providertest.MustParse(t, configOf(app, providertest.OtherSecret)).Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
@@ -97,21 +97,21 @@ func TestSignsAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := providertest.MustParse(t, configOf(app, secret)).Verify(r, later); err != nil {
-				t.Errorf("%s for %q: the app says %v", scheme, given, err)
+				t.Errorf("%s for %q: the app says %v", config, given, err)
 			}
 			for name, values := range r.Header {
 				if len(values) != 1 {
-					t.Errorf("%s: %s has %d values", scheme, name, len(values))
+					t.Errorf("%s: %s has %d values", config, name, len(values))
 				}
 			}
 			if len(r.Header) != headers || r.HeaderValue("Webhook-Id") != "msg_1" || r.RawQuery != "x=1&y=2" {
-				t.Errorf("%s: left %v and %s", scheme, r.Header, r.RawQuery)
+				t.Errorf("%s: left %v and %s", config, r.Header, r.RawQuery)
 			}
-			if err := providertest.MustParse(t, configOf(scheme, providertest.OwnSecret)).Sign(r, later); err != nil {
+			if err := providertest.MustParse(t, configOf(config, providertest.OwnSecret)).Sign(r, later); err != nil {
 				t.Fatal(err)
 			}
 			if err := source.Verify(r, later); err != nil || r.Matched != 1 {
-				t.Errorf("%s: the source itself now says %v, secret %d", scheme, err, r.Matched)
+				t.Errorf("%s: the source itself now says %v, secret %d", config, err, r.Matched)
 			}
 		}
 	}
@@ -130,8 +130,8 @@ func TestEveryScheme(t *testing.T) {
 	for name := range providertest.KeyedConfigs {
 		known[name] = false
 	}
-	for _, scheme := range symmetric() {
-		name, _, _ := strings.Cut(scheme, " ")
+	for _, config := range symmetric() {
+		name, _, _ := strings.Cut(config, " ")
 		known[name] = true
 	}
 	for _, p := range provider.Presets() {
@@ -223,19 +223,19 @@ func TestSignersSecret(t *testing.T) {
 // matches winning, and that no position is larger than announced.
 func TestMatched(t *testing.T) {
 	third := "whsec_aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ="
-	for _, scheme := range append(symmetric(), "insertsign {\ntoken path @\n}", "custom {\ntoken header X-Token @\n}") {
-		p := providertest.MustParse(t, configOf(scheme, providertest.OwnSecret+" "+providertest.OtherSecret+" "+third+" "+third))
+	for _, config := range append(symmetric(), "insertsign {\ntoken path @\n}", "custom {\ntoken header X-Token @\n}") {
+		p := providertest.MustParse(t, configOf(config, providertest.OwnSecret+" "+providertest.OtherSecret+" "+third+" "+third))
 		if n := p.Profile().Secrets; n != 4 {
-			t.Errorf("%s announces %d secrets", scheme, n)
+			t.Errorf("%s announces %d secrets", config, n)
 		}
 		for secret, want := range map[string]int{providertest.OwnSecret: 1, providertest.OtherSecret: 2, third: 3, "whsec_bm9uZQ==": 0} {
-			r := providertest.Hook(bodyOf(scheme), "Webhook-Id: msg_1", "Content-Type: "+providertest.FormType)
+			r := providertest.Hook(bodyOf(config), "Webhook-Id: msg_1", "Content-Type: "+providertest.FormType)
 			r.Public.Host = "public.example.com"
-			if err := providertest.MustParse(t, configOf(scheme, secret)).Sign(r, providertest.Now); err != nil {
+			if err := providertest.MustParse(t, configOf(config, secret)).Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
 			if err := p.Verify(r, providertest.Now); (err == nil) != (want > 0) || err == nil && r.Matched != want {
-				t.Errorf("%s: %v and secret %d, want %d", scheme, err, r.Matched, want)
+				t.Errorf("%s: %v and secret %d, want %d", config, err, r.Matched, want)
 			}
 		}
 	}

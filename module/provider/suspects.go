@@ -15,13 +15,13 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// alteration is a way in which a secret may differ from what signed.
+// alteration is a typical mistake in a secret.
 type alteration struct {
 	cause  string
 	change func(secret string) string // "" where it does not apply
 }
 
-// alterations returns those that fit the provider's keys.
+// alterations returns the mistakes that fit the encodings of the provider's keys.
 func (s *suspicion) alterations() []alteration {
 	list := []alteration{
 		{"the secret has white space at its start or end that is no part of it", strings.TrimSpace},
@@ -62,14 +62,14 @@ func (s *suspicion) keyEncodings() (encodings []string) {
 	return encodings
 }
 
-// variant is a body that may be the one that was signed.
+// variant is a body that may be the signed one.
 type variant struct {
 	cause string
 	body  []byte
 }
 
-// bodies yields what a body may have been before it was changed, one at a time:
-// it may be a large one.
+// bodies yields the bodies that a change on the way may have made into this one. It
+// makes one at a time, since a body may be large.
 func bodies(body []byte) iter.Seq[variant] {
 	return func(yield func(variant) bool) {
 		const end = "the body was changed after it was signed: a line break at its end was "
@@ -186,7 +186,7 @@ func spaced(compact []byte) (text []byte) {
 	return text
 }
 
-// sortedJSON writes a JSON text with its fields in order; nil if it cannot.
+// sortedJSON writes a JSON text with its names in order; nil if the text is no JSON.
 func sortedJSON(text []byte) []byte {
 	var value any
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -203,7 +203,7 @@ func sortedJSON(text []byte) []byte {
 	return bytes.TrimSuffix(sorted.Bytes(), []byte("\n"))
 }
 
-// escapedRunes writes what is not ASCII as escapes, as some libraries do.
+// escapedRunes escapes all characters that are not ASCII, as some libraries do.
 func escapedRunes(text []byte) (escaped []byte) {
 	for _, r := range string(text) {
 		switch {
@@ -255,8 +255,8 @@ func plainRunes(text []byte) (plain []byte) {
 	return plain
 }
 
-// otherURL returns the URL that the provider must have called, for schemes that
-// sign it; "" if none is found. is checks no age.
+// otherURL returns the URL that the provider signed, in words, if a change on the
+// way explains the refusal; "" otherwise. is checks no age.
 func (s *suspicion) otherURL(is *ready) string {
 	if is == nil || !s.is.profile.SignsURL || s.r.Public == nil && s.is.common.resolved.External == nil {
 		return ""
@@ -288,7 +288,7 @@ func (s *suspicion) shown(u *url.URL) string {
 	return r.URL(u)
 }
 
-// urls returns what the URL may have been before proxies changed it.
+// urls returns the URLs that proxies may have changed into this one.
 func urls(called *url.URL, r *template.Request) (list []url.URL) {
 	hosts := []string{called.Hostname(), called.Host, net.JoinHostPort(called.Hostname(), "443"), net.JoinHostPort(called.Hostname(), "80"), "www." + called.Host,
 		strings.TrimPrefix(called.Host, "www."), r.HeaderValue("X-Forwarded-Host"), r.HeaderValue("X-Original-Host")}

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// working is what a provider does by its definition: all that presets and the
-// custom provider have in common once they are provisioned.
+// working is the common part of presets and the custom provider: a definition that
+// was made ready.
 type working struct {
 	ready    *ready // for the secrets of the configuration
 	define   func(secrets []string) (*Definition, error)
@@ -28,7 +28,7 @@ type ready struct {
 	profile    Profile
 }
 
-// start makes a definition ready. define returns it for other secrets.
+// start makes a definition ready. define returns the definition for other secrets.
 func (w *working) start(c *Common, d *Definition, define func(secrets []string) (*Definition, error)) (err error) {
 	w.define, w.enrolled = define, new(atomic.Pointer[ready])
 	w.ready, err = makeReady(c, d)
@@ -37,15 +37,18 @@ func (w *working) start(c *Common, d *Definition, define func(secrets []string) 
 
 func makeReady(c *Common, d *Definition) (*ready, error) {
 	r := &ready{common: c, profile: d.newProfile()}
+	r.profile.Legacy = c.Legacy
 	var err error
 	if r.handshakes, err = provisionHandshakes(d, c.Token, c.resolved.Secrets, r.profile.Methods); err != nil {
 		return nil, err
 	}
+	r.profile.Greets = r.handshakes.greet()
 	c.guard(&r.profile)
 	return r, r.proofs.provision(d, c, &r.profile)
 }
 
-// now returns the provider as it is at this time.
+// now returns the ready definition that counts: the one with delivered secrets, if
+// there are any.
 func (w *working) now() *ready {
 	if enrolled := w.enrolled.Load(); enrolled != nil {
 		return enrolled
@@ -66,6 +69,17 @@ func (is *ready) verify(r *template.Request, now time.Time) error {
 		return err
 	}
 	return is.proofs.verify(r, now)
+}
+
+// Screen implements Provider.
+func (w *working) Screen(r *template.Request, now time.Time) error {
+	is := w.now()
+	if token := is.common.Token; token != nil {
+		if err := token.Screen(r, now); err != nil {
+			return err
+		}
+	}
+	return is.proofs.screen(r, now)
 }
 
 // Sign implements Provider.
@@ -123,8 +137,8 @@ func (w *working) makeOther(c *Common) (*ready, error) {
 	return makeReady(c, d)
 }
 
-// unknownSecret returns one that nobody has. It stands in for one that is still
-// to be delivered: until then nothing is genuine.
+// unknownSecret returns a random secret. It takes the place of a secret that the
+// provider has still to deliver: until then no request is genuine.
 func unknownSecret() string {
 	var secret [32]byte
 	rand.Read(secret[:])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Append stores an event, whose deliveries are handed out from then on. The caller sets
@@ -86,16 +87,20 @@ func (r *Request) Size() int64 {
 	return int64(n)
 }
 
-// Revive queues the dead deliveries of an event again: what a provider's "redeliver"
-// button means. It returns how many there were. An event that is gone has none.
+// Revive is what a copy of an event brings about: the engine counts the copy, and queues
+// the dead deliveries of the event again, which is what a provider's "redeliver" button
+// means. It returns how many there were. An event that is gone has none.
 func (e *Engine) Revive(ctx context.Context, id ID) (int, error) {
 	// Most duplicates are of events without a dead letter, which must not cost a write.
 	ev, err := e.store.Get(ctx, id)
+	now := Now()
+	if err == nil {
+		e.copies.note(id, Copies{1, []time.Time{now}})
+	}
 	if err == nil && !ev.hasDeadLetter() {
 		return 0, nil
 	}
 	var revived []RouteKey
-	now := Now()
 	if err == nil {
 		err = e.store.Update(context.WithoutCancel(ctx), id, func(ev *Event) error {
 			revived = revived[:0]

@@ -80,14 +80,14 @@ func BenchmarkEvent(b *testing.B) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			k := key(int(last.Add(1)))
-			flight, _, err := e.Enter(context.Background(), "shop", k, 0)
+			n := int(last.Add(1))
+			flight, _, err := e.Enter(context.Background(), "shop", queue.Identity{Key: key(n), Body: queue.BodyDigest{1}})
 			if err != nil {
 				b.Error(err)
 				return
 			}
 			ev := benchEvent(body)
-			ev.Dedup = queue.Dedup{Key: k, Until: ev.ReceivedAt.Add(time.Hour)}
+			ev.Dedup = flight.Entry(ev.ReceivedAt.Add(time.Hour))
 			if err := e.Append(context.Background(), ev); err != nil {
 				b.Error(err)
 			}
@@ -140,7 +140,7 @@ func BenchmarkEnter(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		n++
-		flight, _, err := e.Enter(context.Background(), "shop", key(n), 0)
+		flight, _, err := e.Enter(context.Background(), "shop", queue.Identity{Key: key(n)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -66,9 +66,12 @@ func (e *Engine) Bulk(ctx context.Context, tasks []Task) []Ending {
 	now := Now()
 	err := e.store.UpdateAll(ctx, ids, func(stored *Event) (err error) {
 		i := index[stored.ID]
-		if stored.State != Routed && !mine[inFlight{RouteKey{Source: stored.Source}, stored.ID}] {
+		switch {
+		case stored.State != Routed && !mine[inFlight{RouteKey{Source: stored.Source}, stored.ID}]:
 			err = LeftBusy
-		} else {
+		case stored.State == Uncertain && tasks[i].Event.State == Held:
+			err = LeftHeld // the operator has not seen yet that nobody vouches for the event
+		default:
 			touched[stored.ID], err = tasks[i].apply(stored, e.stateFor(stored, mine), now)
 		}
 		endings[i].Err = err

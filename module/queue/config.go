@@ -103,6 +103,11 @@ type Verdict struct {
 	Finding Finding
 	Sent    bool   // the call may have reached the provider, though it is undecided
 	Reason  string // an operator reads it
+
+	// Overloaded says that the provider asks for fewer calls, and RetryAfter for how
+	// long none is to be made; 0 when it does not say.
+	Overloaded bool
+	RetryAfter time.Duration
 }
 
 // Observer is told what happens, for metrics and events. Its methods must return at
@@ -124,8 +129,9 @@ type Observer interface {
 	// Evicted is called when a delivery ID was forgotten before its window
 	// ended, with the number of entries that would have kept it.
 	Evicted(source string, enough int)
-	// Conflicted is called when a copy of an event had another body.
-	Conflicted(source string, id ID)
+	// Conflicted is called when an event had the delivery ID of another one, and
+	// another body.
+	Conflicted(source string)
 }
 
 // nobody is the Observer of a configuration without one.
@@ -137,4 +143,4 @@ func (nobody) Failing(string, string, string)                   {}
 func (nobody) Recovered(string, string)                         {}
 func (nobody) Died(*Event, *Delivery)                           {}
 func (nobody) Evicted(string, int)                              {}
-func (nobody) Conflicted(string, ID)                            {}
+func (nobody) Conflicted(string)                                {}

@@ -5,122 +5,151 @@ import (
 	"math"
 	"sync"
 	"time"
-
-	"go.uber.org/zap"
 )
-
-// Seen is what is known of a delivery that came before.
-type Seen struct {
-	ID       ID   // of the event; zero if it was not stored
-	Conflict bool // the copy has another body
-}
 
 // Flight is the way of a delivery's first copy to the store. Keep or Release ends it;
 // later calls of either do nothing.
 type Flight struct {
-	dedup *dedupWindow // nil: the source remembers nothing
-	key   DedupKey
-	body  uint64
+	dedup *dedupWindow // nil: nothing is remembered of the delivery
+	Identity
+
+	// beside says that the delivery has the ID of another one, whose key is first.
+	// Identity is a key for the delivery alone then.
+	beside bool
+	first  DedupKey
 
 	// Guarded by the window's mutex.
 	landed chan struct{} // made for the first copy that waits, closed at the end of the flight
 	ended  bool
 	kept   bool
-	seen   dedupEntry // if the flight was kept
+	id     ID // of the event, if the flight was kept
 }
 
 // dedupWindow remembers the deliveries of a source. It forgets the oldest one first.
 type dedupWindow struct {
-	mu      sync.Mutex
-	entries *dedupEntries
-	limit   int
-	length  time.Duration
-	stored  bool // the store has the entries, too
-	filled  bool // it has what the store has
-	flights map[DedupKey]*Flight
-	evicted func(enough int)
+	mu         sync.Mutex
+	entries    *dedupEntries
+	limit      int
+	length     time.Duration
+	stored     bool // the store has the entries, too
+	filled     bool // it has what the store has
+	conflicted bool // it may have deliveries beside others of the same ID
+	flights    map[DedupKey]*Flight
+	evicted    func(enough int)
+	conflict   func(first, second ID)
 }
 
 // dedupEntry is an entry of a dedup window. It is small and has no pointers: there may
 // be a million entries.
 type dedupEntry struct {
 	id    ID
-	body  uint64
+	body  BodyDigest
 	until int64 // Unix nanoseconds
 }
 
-func (r dedupEntry) seen(body uint64) Seen { return Seen{ID: r.id, Conflict: r.body != body} }
-
-// noFlight serves all sources that remember nothing.
+// noFlight serves all deliveries of which nothing is remembered.
 var noFlight = new(Flight)
 
-// Enter asks whether a delivery of a source came before; body is a hash of its body. The
-// first copy gets a Flight. A copy that arrives during that flight waits for the end of
-// the flight. If the flight was kept the copy is a duplicate: it gets no Flight, but
-// what was seen. If the flight was released, one of the copies is the first one now.
+// Enter asks whether a delivery of a source came before. The first copy gets a Flight. A
+// copy that arrives during that flight waits for the end of the flight. If the flight
+// was kept the copy is a duplicate: it gets no Flight, but the ID of the event, which is
+// zero if the event was not stored. If the flight was released, one of the copies is the
+// first one now.
+//
+// A delivery with the key of another one and with another body is no copy: it gets a
+// Flight with an Identity of its own.
 //
 // The error is that of the context, or ErrUnavailable: until the engine has read the
 // store it does not know what to remember, nor what time it is if the clock was set back.
-func (e *Engine) Enter(ctx context.Context, source string, key DedupKey, body uint64) (*Flight, Seen, error) {
+func (e *Engine) Enter(ctx context.Context, source string, delivery Identity) (*Flight, ID, error) {
 	snap := e.snapshot.Load()
 	src, state := snap.source(source), snap.sourceStates[source]
 	switch {
 	case state == nil, src != nil && src.stored() && !e.recalled():
-		return nil, Seen{}, ErrUnavailable
-	case src != nil && src.Window <= 0:
-		return noFlight, Seen{}, nil
+		return nil, ID{}, ErrUnavailable
+	case src != nil && src.Window <= 0, delivery == Identity{}:
+		return noFlight, ID{}, nil
 	}
-	flight, seen, err := state.dedup.enter(ctx, key, body)
-	if seen.Conflict {
-		snap.observer.Conflicted(source, seen.ID)
-		snap.logger.Warn("duplicate has another body",
-			zap.String("source", source), zap.Stringer("event", seen.ID))
-	}
-	return flight, seen, err
+	return state.dedup.enter(ctx, delivery)
 }
 
-func (w *dedupWindow) enter(ctx context.Context, key DedupKey, body uint64) (*Flight, Seen, error) {
+func (w *dedupWindow) enter(ctx context.Context, delivery Identity) (*Flight, ID, error) {
 	for {
 		w.mu.Lock()
 		if !w.filled {
 			w.mu.Unlock()
-			return nil, Seen{}, ErrUnavailable
+			return nil, ID{}, ErrUnavailable
 		}
-		if r, ok := w.entries.get(key); ok {
-			if Now().UnixNano() < r.until {
-				w.mu.Unlock()
-				return nil, r.seen(body), nil
-			}
-			w.entries.remove(key)
-		}
-		first := w.flights[key]
-		if first == nil {
-			f := &Flight{dedup: w, key: key, body: body}
-			w.flights[key] = f
+		f := Flight{dedup: w, Identity: delivery}
+		r, kept, earlier := w.find(&f)
+		if kept {
 			w.mu.Unlock()
-			return f, Seen{}, nil
+			return nil, r.id, nil
 		}
-		if first.landed == nil {
-			first.landed = make(chan struct{})
+		if earlier == nil {
+			flight := new(Flight)
+			*flight = f
+			w.flights[f.Key] = flight
+			w.conflicted = w.conflicted || f.beside
+			w.mu.Unlock()
+			return flight, ID{}, nil
+		}
+		if earlier.landed == nil {
+			earlier.landed = make(chan struct{})
 		}
 		w.mu.Unlock()
 		select {
-		case <-first.landed:
+		case <-earlier.landed:
 		case <-ctx.Done():
-			return nil, Seen{}, ctx.Err()
+			return nil, ID{}, ctx.Err()
 		}
-		if first.kept {
-			return nil, first.seen.seen(body), nil
+		if earlier.kept {
+			return nil, earlier.id, nil
 		}
 	}
+}
+
+// find looks for an earlier copy of a delivery: its entry, or its flight. find gives f
+// the identity under which the delivery is to be remembered.
+func (w *dedupWindow) find(f *Flight) (r dedupEntry, kept bool, earlier *Flight) {
+	r, kept, earlier = w.at(f.Key)
+	known := kept || earlier != nil
+	another := kept && r.body.differs(f.Body) || earlier != nil && earlier.Body.differs(f.Body)
+	if !another && (known || !w.conflicted || f.Body == BodyDigest{}) {
+		return r, kept, earlier
+	}
+	beside := f.Identity.beside()
+	r, kept, earlier = w.at(beside)
+	if another || kept || earlier != nil {
+		f.beside, f.first, f.Identity = true, f.Key, Identity{Key: beside}
+	}
+	return r, kept, earlier
+}
+
+// at returns the entry, or the flight, that has a key. An entry whose time is over is
+// removed.
+func (w *dedupWindow) at(key DedupKey) (r dedupEntry, kept bool, flight *Flight) {
+	if r, kept = w.entries.get(key); kept && Now().UnixNano() >= r.until {
+		w.entries.remove(key)
+		r, kept = dedupEntry{}, false
+	}
+	return r, kept, w.flights[key]
+}
+
+// Entry returns the entry that the event is to be stored with.
+func (f *Flight) Entry(until time.Time) Dedup {
+	if f.dedup == nil {
+		return Dedup{}
+	}
+	return Dedup{f.Identity, until}
 }
 
 // Keep remembers the delivery until a time, under the ID of its event: the zero ID if
 // the event is not stored.
 func (f *Flight) Keep(id ID, until time.Time) {
-	f.end(func(w *dedupWindow) int {
-		f.kept, f.seen = true, dedupEntry{id, f.body, until.UnixNano()}
-		return w.add(f.key, f.seen)
+	f.end(func(w *dedupWindow) (enough int) {
+		f.kept, f.id = true, id
+		return w.add(f.Key, dedupEntry{id, f.Body, until.UnixNano()})
 	})
 }
 
@@ -140,7 +169,11 @@ func (f *Flight) end(how func(*dedupWindow) int) {
 		return
 	}
 	f.ended = true
-	delete(w.flights, f.key)
+	delete(w.flights, f.Key)
+	var first dedupEntry
+	if f.beside {
+		first, _ = w.entries.get(f.first)
+	}
 	enough := how(w)
 	if f.landed != nil {
 		close(f.landed)
@@ -148,6 +181,9 @@ func (f *Flight) end(how func(*dedupWindow) int) {
 	w.mu.Unlock()
 	if enough > 0 {
 		w.evicted(enough)
+	}
+	if f.beside && f.kept {
+		w.conflict(first.id, f.id)
 	}
 }
 
@@ -210,6 +246,9 @@ func (w *dedupWindow) resize(limit int, length time.Duration) (enough int) {
 func (w *dedupWindow) fill(key DedupKey, r dedupEntry) {
 	w.mu.Lock()
 	enough := w.add(key, r)
+	if r.body == (BodyDigest{}) { // as what lies beside another one has none
+		w.conflicted = true
+	}
 	w.mu.Unlock()
 	if enough > 0 {
 		w.evicted(enough)

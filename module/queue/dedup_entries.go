@@ -7,8 +7,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// pageEntries is how many entries a page has.
-const pageEntries = 64
+// pageEntries is how many entries a page has: as many as a page has bits for them, and
+// as fill a block of the allocator (3456 bytes).
+const pageEntries = 61
 
 // dedupEntries are the entries of a dedup window, in the order in which they came. They lie
 // in pages without pointers: the garbage collector would look at each of a million

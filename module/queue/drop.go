@@ -61,6 +61,7 @@ func (e *Engine) removeUnproven(ctx context.Context, ev *Event) error {
 	}
 	if account := e.snapshot.Load().sourceStates[ev.Source]; account != nil {
 		account.dedup.forget(stored.Dedup.Key, ev.ID)
+		account.room.leave(ev.ID)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ import (
 //	            |       |
 //	     routeQueue -> Claim -> Deliver -> Update   the scheduler
 type Engine struct {
-	store  Store
+	store  *copyingStore
+	copies *copies
 	logger *zap.Logger
 	timing timing
 
@@ -88,8 +89,10 @@ func newEngine(backend Backend, logger *zap.Logger, times timing) (*Engine, erro
 	if err != nil {
 		return nil, fmt.Errorf("opening queue: %w", err)
 	}
+	copies := newCopies()
 	e := &Engine{
-		store:   store,
+		store:   &copyingStore{store, copies},
+		copies:  copies,
 		logger:  logger,
 		timing:  times,
 		poke:    make(chan struct{}, 1),
@@ -122,7 +125,7 @@ func (e *Engine) Attach(cfg *Config) {
 
 // workBy makes cfg the configuration in force.
 func (e *Engine) workBy(cfg *Config) {
-	cfg.Backend.Apply(e.store)
+	cfg.Backend.Apply(e.store.Store)
 	e.recall()
 	snap := e.newSnapshot(cfg)
 	e.mu.Lock()
@@ -133,6 +136,7 @@ func (e *Engine) workBy(cfg *Config) {
 	e.mu.Unlock()
 	signal(e.poke)
 	e.fillDedup(snap)
+	e.fillRooms(snap)
 	signal(e.sweep)
 }
 

@@ -251,7 +251,7 @@ func TestListAndGauges(t *testing.T) {
 		s := newSetup(t, new(backend))
 		s.Attach(s.config(map[string]*queue.Source{"login": {Window: time.Hour, Entries: 10}}))
 		for i := range 3 {
-			flight, _, err := s.Enter(t.Context(), "login", queue.DedupKey{byte(i)}, 0)
+			flight, _, err := s.Enter(t.Context(), "login", queue.Identity{Key: key(i)})
 			if err != nil {
 				t.Fatal(err)
 			}

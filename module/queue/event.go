@@ -49,7 +49,8 @@ type Event struct {
 	State      EventState
 	Size       int64 // bytes that the request takes in the store
 	Dedup      Dedup
-	Check      Check // of a held event
+	Copies     Copies // without those that only the engine knows of, see [Engine.Copies]
+	Check      Check  // of a held event
 	Deliveries []Delivery
 
 	// Request is kept apart from the rest. It never changes, and it is not loaded
@@ -119,13 +120,15 @@ type Check struct {
 // Dedup is an event's entry in the dedup window of its source. The zero value is no
 // entry.
 type Dedup struct {
-	Key   DedupKey
-	Body  uint64    // hash of the body, to tell a conflict from a copy
+	Identity
 	Until time.Time // when the window ends
 }
 
-// DedupKey is a hash of what identifies a delivery within its source.
-type DedupKey [16]byte
+// Copies is what is known of the requests that were copies of an event.
+type Copies struct {
+	Count int
+	Last  []time.Time // when the last ones came, oldest first
+}
 
 // Waiting yields each route that the event waits for, and when the event is due there.
 func (e *Event) Waiting(yield func(RouteKey, time.Time) bool) {

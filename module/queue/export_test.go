@@ -13,7 +13,8 @@ var DefaultTiming = defaultTiming
 
 const (
 	MaxUnrecorded = maxUnrecorded
-	MaxHeld       = maxHeld
+	MaxCalls      = maxCalls
+	MaxCallsEach  = maxCallsEach
 )
 
 func NewTimedEngine(backend Backend, logger *zap.Logger, t Timing) (*Engine, error) {

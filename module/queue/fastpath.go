@@ -64,7 +64,7 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, now time.Time) bool {
 	if room, _, _ := q.room(now); room <= 0 || q.take(1) == 0 {
 		return false
 	}
-	begun := e.store.Lease(f.route, f.id, now, q.timeout(e.timing)+e.timing.LeaseMargin) && e.begin(f, snap)
+	begun := e.store.Lease(f.route, f.id, now, q.route.Timeout+e.timing.LeaseMargin) && e.begin(f, snap)
 	if begun && a.seen.Load() { // somebody may have claimed the event, and ended the delivery, before
 		e.giveBack(f)
 		e.end(f)

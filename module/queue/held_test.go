@@ -64,13 +64,13 @@ func (s *setup) checked(a *api, destination *app, routes ...string) {
 // hold accepts an event of the source sign the way a request does.
 func (s *setup) hold() (queue.ID, queue.Finding) {
 	s.t.Helper()
-	flight, _, err := s.Enter(s.t.Context(), "sign", key(1), 0)
+	flight, _, err := s.Enter(s.t.Context(), "sign", queue.Identity{Key: key(1)})
 	if err != nil || flight == nil {
 		s.t.Fatalf("entering: %v, %v", flight, err)
 	}
 	defer flight.Release()
 	e := newEvent(s.t, "sign")
-	e.Dedup = queue.Dedup{Key: key(1), Until: time.Now().Add(time.Hour)}
+	e.Dedup = queue.Dedup{Identity: queue.Identity{Key: key(1)}, Until: time.Now().Add(time.Hour)}
 	verdict, err := s.Hold(s.t.Context(), e)
 	if err != nil {
 		s.t.Fatal(err)
@@ -200,9 +200,9 @@ func TestHeldIsCheckedAgain(t *testing.T) {
 // released fails the test unless the delivery ID of held events is free.
 func (s *setup) released() *queue.Flight {
 	s.t.Helper()
-	flight, seen, err := s.Enter(s.t.Context(), "sign", key(1), 0)
+	flight, seen, err := s.Enter(s.t.Context(), "sign", queue.Identity{Key: key(1)})
 	if err != nil || flight == nil {
-		s.t.Fatalf("the delivery is a duplicate of %v, %v", seen.ID, err)
+		s.t.Fatalf("the delivery is a duplicate of %v, %v", seen, err)
 	}
 	return flight
 }
@@ -264,8 +264,8 @@ func TestCrashDuringTheFirstCall(t *testing.T) {
 			var destination app
 			after.checked(&api{answers: []queue.Verdict{c.after}}, &destination, "app")
 			// The provider sends it again.
-			if _, seen, err := after.Enter(t.Context(), "sign", key(1), 0); seen.ID != id || err != nil {
-				t.Errorf("a copy after the crash is one of %v, %v", seen.ID, err)
+			if _, seen, err := after.Enter(t.Context(), "sign", queue.Identity{Key: key(1)}); seen != id || err != nil {
+				t.Errorf("a copy after the crash is one of %v, %v", seen, err)
 			}
 			if e := after.ended(id); e.State != c.want {
 				t.Errorf("event that was found %s after the crash: %+v", c.after.Finding, e)
@@ -334,35 +334,5 @@ func TestHeldPanics(t *testing.T) {
 		if e := s.ended(id); e.State != queue.Uncertain {
 			t.Errorf("event: %+v", e)
 		}
-	})
-}
-
-func TestHeldIsBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := newSetup(t, new(backend))
-		s.checked(&api{answers: []queue.Verdict{unheard}}, new(app), "app")
-		var held, refused atomic.Int32
-		var all sync.WaitGroup
-		for range 50 {
-			all.Go(func() {
-				for range queue.MaxHeld/50 + 2 {
-					switch _, err := s.Hold(context.Background(), newEvent(t, "sign")); {
-					case err == nil:
-						held.Add(1)
-					case errors.Is(err, queue.ErrFull):
-						refused.Add(1)
-					default:
-						t.Error(err)
-					}
-				}
-			})
-		}
-		all.Wait()
-		stored := s.Usage().Events["sign"][queue.Held].Count
-		if stored > queue.MaxHeld || stored < queue.MaxHeld-50 || int64(held.Load()) != stored || refused.Load() == 0 {
-			t.Errorf("%d events stored, %d held, %d refused", stored, held.Load(), refused.Load())
-		}
-		// Events that are not held have their own limits.
-		s.append(newEvent(t, "sign", "app"))
 	})
 }

@@ -15,7 +15,7 @@ func (e *Engine) keepClean() {
 			if !known && e.recall() {
 				e.renewSnapshot()
 			}
-			if !e.fillDedup(snap) || !known {
+			if !e.fillDedup(snap) || !e.fillRooms(snap) || !known {
 				again = e.timing.StoreRetry
 			}
 			e.attaching.Unlock()

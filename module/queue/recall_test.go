@@ -50,7 +50,7 @@ func TestClockResumesWhenTheStoreIsBack(t *testing.T) {
 		var key queue.DedupKey
 		enter := func(source string) error {
 			key[0]++ // a new delivery
-			_, _, err := s.Enter(t.Context(), source, key, 0)
+			_, _, err := s.Enter(t.Context(), source, queue.Identity{Key: key})
 			return err
 		}
 		pass(5 * time.Second)

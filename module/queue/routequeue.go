@@ -11,11 +11,11 @@ import (
 const (
 	maxBatch      = 64  // events claimed at once
 	maxUnrecorded = 256 // outcomes that a route may have to record before it waits
-	maxChecks     = 4   // calls at once that check held events of a source
 )
 
 // routeQueue is what the scheduler takes a route's deliveries from, under one
-// configuration. The queue of the empty route hands out held events to be checked.
+// configuration. The queue of the empty route only wakes the scheduler: held events come
+// out of the source's waiting room.
 type routeQueue struct {
 	RouteKey
 	source  *Source
@@ -111,12 +111,4 @@ func (s *routeState) limitTo(perSecond float64) *rate.Limiter {
 	s.limiter.SetLimitAt(now, limit)
 	s.limiter.SetBurstAt(now, burst)
 	return s.limiter
-}
-
-// timeout is how long an attempt, or a call that checks a proof, may take.
-func (q *routeQueue) timeout(times timing) time.Duration {
-	if q.route == nil {
-		return times.CheckTimeout
-	}
-	return q.route.Timeout
 }

@@ -47,6 +47,9 @@ const gather = time.Millisecond
 // claim has a goroutine: reading large events takes a while, and must not hold up the
 // other routes.
 func (e *Engine) look(snap *snapshot, q *routeQueue, now time.Time) int64 {
+	if q.route == nil {
+		return e.lookHeld(snap, q, now)
+	}
 	if due := q.next.Load(); due > now.UnixNano() {
 		return due
 	}
@@ -76,7 +79,7 @@ func (e *Engine) look(snap *snapshot, q *routeQueue, now time.Time) int64 {
 // they probe a failing route.
 func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, probe bool) (begun int) {
 	q.next.Store(never) // before the claim: an event that arrives during it wakes the queue again
-	lease := q.timeout(e.timing) + e.timing.LeaseMargin
+	lease := q.route.Timeout + e.timing.LeaseMargin
 	events, next, err := e.store.Claim(e.life, q.RouteKey, now, lease, limit)
 	switch {
 	case err != nil:
@@ -103,15 +106,10 @@ func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, 
 	return begun
 }
 
-// work makes one attempt, or one check of a held event, and records the outcome. The
-// route's next attempt does not wait for the record.
+// work makes one attempt and records the outcome. The route's next attempt does not wait
+// for the record.
 func (e *Engine) work(q *routeQueue, f inFlight, ev *Event, probe bool) {
-	var record func()
-	if q.route == nil {
-		record = e.recheck(q.source, f, ev)
-	} else {
-		record = e.attempt(q, f, ev, probe)
-	}
+	record := e.attempt(q, f, ev, probe)
 	q.running.Add(-1)
 	signal(e.poke)
 	record()

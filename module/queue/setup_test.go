@@ -224,7 +224,7 @@ func (w *watcher) Evicted(_ string, enough int) {
 	w.enough = append(w.enough, enough)
 }
 
-func (w *watcher) Conflicted(string, queue.ID) {
+func (w *watcher) Conflicted(string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conflicts++

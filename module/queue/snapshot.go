@@ -22,17 +22,16 @@ type snapshot struct {
 
 // sourceState is what an engine keeps of a source for as long as the engine lives.
 type sourceState struct {
-	reserved atomic.Int64 // bytes of events that are being appended
-	holding  holding
-	dedup    dedupWindow
-	evicting complaint
+	reserved    atomic.Int64 // bytes of events that are being appended
+	room        *waitingRoom
+	pausing     complaint // about calls that check held events
+	dedup       dedupWindow
+	evicting    complaint
+	conflicting complaint
 }
 
-// holding counts held events that are being appended.
-type holding struct{ events, bytes atomic.Int64 }
-
-func (e *Engine) newSourceState(source string) *sourceState {
-	a := new(sourceState)
+func (e *Engine) newSourceState(source string, maxSize int64) *sourceState {
+	a := &sourceState{room: newWaitingRoom(e.timing, maxSize)}
 	a.dedup.evicted = func(enough int) {
 		snap := e.snapshot.Load()
 		snap.observer.Evicted(source, enough)
@@ -40,6 +39,21 @@ func (e *Engine) newSourceState(source string) *sourceState {
 			snap.logger.Warn("dedup window is too small: forgot delivery IDs before their time",
 				zap.String("source", source), zap.Int("enough_entries", enough))
 		}
+	}
+	a.dedup.conflict = func(first, second ID) {
+		snap := e.snapshot.Load()
+		snap.observer.Conflicted(source)
+		if !a.conflicting.due() {
+			return
+		}
+		fields := []zap.Field{zap.String("source", source)}
+		if second != (ID{}) {
+			fields = append(fields, zap.Stringer("event", second))
+		}
+		if first != (ID{}) {
+			fields = append(fields, zap.Stringer("first", first))
+		}
+		snap.logger.Warn("an event has the delivery ID of another one, and another body: both are kept", fields...)
 	}
 	return a
 }
@@ -65,7 +79,7 @@ func (e *Engine) newSnapshot(cfg *Config) *snapshot {
 	}
 	for name, src := range cfg.Sources {
 		if snap.sourceStates[name] == nil {
-			snap.sourceStates[name] = e.newSourceState(name)
+			snap.sourceStates[name] = e.newSourceState(name, snap.maxSize)
 		}
 		snap.sourceStates[name].dedup.configure(src)
 		for route, r := range src.Routes {
@@ -74,7 +88,8 @@ func (e *Engine) newSnapshot(cfg *Config) *snapshot {
 			}
 		}
 		if src.Check != nil {
-			snap.addQueue(&routeQueue{RouteKey: RouteKey{Source: name}, source: src, limit: maxChecks})
+			snap.addQueue(&routeQueue{RouteKey: RouteKey{Source: name}, source: src})
+			snap.room(name).hurry()
 		}
 	}
 	return snap

@@ -1,11 +1,14 @@
 // Package httpclient has what the gateway's own HTTP requests share: the roots
-// that they trust, and errors that quote no URL.
+// that they trust, errors that quote no URL, and how long an answer asks to wait.
 package httpclient
 
 import (
 	"crypto/x509"
 	"errors"
+	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddypki"
@@ -40,4 +43,17 @@ func WithoutURL(err error) error {
 		return quoting.Err
 	}
 	return err
+}
+
+// RetryAfter reads the header of that name: seconds or a date. It returns 0 if the
+// header is neither or its time has passed.
+func RetryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
 }

@@ -42,7 +42,7 @@ func NewPool(size, reserve, small int64) *Pool {
 
 // Claim is what one request, or one event, holds of a pool.
 type Claim struct {
-	Source string
+	Source string // empty: the claim counts only against its address
 	Client string // its IP address
 
 	units   int64
@@ -70,6 +70,14 @@ func Address(text string) netip.Addr {
 // Take takes n more units for a claim, or none. It returns false if the claim's
 // source or address has its share.
 func (p *Pool) Take(c *Claim, n int64) bool {
+	return p.take(c, n, false)
+}
+
+// Keep takes n more units for a claim that got them before, in another process
+// say, even if they are more than its share.
+func (p *Pool) Keep(c *Claim, n int64) { p.take(c, n, true) }
+
+func (p *Pool) take(c *Claim, n int64, kept bool) bool {
 	used := p.used.Add(n)
 	if used <= p.size/4 { // nobody's share matters, so nothing is counted
 		c.units += n
@@ -80,12 +88,14 @@ func (p *Pool) Take(c *Claim, n int64) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if used > p.size/2 && !p.fits(c, n, p.size-used) {
+	if !kept && used > p.size/2 && !p.fits(c, n, p.size-used) {
 		p.used.Add(-n)
 		return false
 	}
 	p.addresses[c.address] += n
-	p.sources[c.Source] += n
+	if c.Source != "" {
+		p.sources[c.Source] += n
+	}
 	c.units += n
 	c.counted += n
 	return true
@@ -93,9 +103,16 @@ func (p *Pool) Take(c *Claim, n int64) bool {
 
 // fits reports whether a claim gets n more units that leave so many.
 func (p *Pool) fits(c *Claim, n, left int64) bool {
-	address, source := p.addresses[c.address]+n, p.sources[c.Source]+n
-	if c.units+n <= p.small && left >= 0 && (address <= smallClaims*p.small || source <= left/4) {
+	address, source := p.addresses[c.address]+n, int64(0)
+	small := c.units+n <= p.small && left >= 0
+	if small && address <= smallClaims*p.small {
 		return true
+	}
+	if c.Source != "" {
+		source = p.sources[c.Source] + n
+		if small && source <= left/4 {
+			return true
+		}
 	}
 	left -= p.reserve
 	return left >= 0 && address <= left+n && source <= left+n
@@ -107,7 +124,9 @@ func (p *Pool) Give(c *Claim) {
 	if c.counted > 0 {
 		p.mu.Lock()
 		lessen(p.addresses, c.address, c.counted)
-		lessen(p.sources, c.Source, c.counted)
+		if c.Source != "" {
+			lessen(p.sources, c.Source, c.counted)
+		}
 		p.mu.Unlock()
 	}
 	c.units, c.counted = 0, 0

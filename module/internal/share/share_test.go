@@ -79,6 +79,49 @@ func TestSourceLeavesOthersTheirs(t *testing.T) {
 	}
 }
 
+// TestWithoutSource has strangers at several addresses take what they can of a pool
+// whose claims name no source. Each address that comes later gets something.
+func TestWithoutSource(t *testing.T) {
+	p := NewPool(1<<20, 1<<18, 64)
+	var claims []*Claim
+	for i, least := range []int64{1 << 19, 1 << 17, 1 << 14} {
+		more, taken := fill(p, "", fmt.Sprintf("192.0.2.%d", i), 64)
+		if claims = append(claims, more...); taken < least {
+			t.Errorf("address %d gets %d of %d units", i, taken, p.size)
+		}
+	}
+	if first := p.addresses[Address("192.0.2.0")]; first > p.size/2 {
+		t.Errorf("the first address has %d of %d units", first, p.size)
+	}
+	for i := range 200 {
+		if c := claim("", fmt.Sprintf("198.51.100.%d", i)); !p.Take(c, 64) {
+			t.Fatalf("address %d gets nothing with %d of %d units used", i, p.Used(), p.size)
+		} else {
+			claims = append(claims, c)
+		}
+	}
+	for _, c := range claims {
+		p.Give(c)
+	}
+	if p.Used() != 0 || len(p.addresses) != 0 || len(p.sources) != 0 {
+		t.Errorf("%d used, %v, %v", p.Used(), p.addresses, p.sources)
+	}
+}
+
+func TestKeptSharesCount(t *testing.T) {
+	p := NewPool(1000, 250, 1)
+	stranger, other := claim("", "192.0.2.1"), claim("", "192.0.2.2")
+	for range 900 {
+		p.Keep(stranger, 1)
+	}
+	if stranger.units != 900 || p.Take(stranger, 1) {
+		t.Errorf("the stranger has %d units, and gets more", stranger.units)
+	}
+	if !p.Take(other, 1) {
+		t.Error("another address gets nothing")
+	}
+}
+
 func TestSharesAreGivenBack(t *testing.T) {
 	p := NewPool(256*mib, 64*mib, 64<<10)
 	var claims []*Claim

@@ -24,7 +24,7 @@ func TestGrafanaSignsTheTimeWhereItSendsOne(t *testing.T) {
 	if err := p.Verify(timed, providertest.Now); err == nil {
 		t.Error("valid without the time that was signed")
 	}
-	plain := providertest.Hook("{}", "X-Grafana-Alerting-Signature: "+hex.EncodeToString(providertest.Sha256Of("s", "{}")))
+	plain := providertest.Hook("{}", "X-Grafana-Alerting-Signature: "+hex.EncodeToString(providertest.SHA256Of("s", "{}")))
 	if err := p.Verify(plain, providertest.Now.Add(6*time.Minute)); err != nil {
 		t.Errorf("the body alone: %v", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// keyedConfigs has a configuration of each preset whose proofs only the
+// KeyedConfigs has a configuration of each preset whose proofs only the
 // provider can make.
 var KeyedConfigs = map[string]string{
 	"discord":  "discord {\npublic_key " + Rfc8032Key + "\n}",
@@ -28,13 +28,13 @@ const (
 	P256Key    = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
 )
 
-// secretsOf has the secrets of presets that cannot take just any.
+// SecretsOf has the secrets of presets that cannot take just any.
 var SecretsOf = map[string]string{
 	"adyen":          "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
 	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
 }
 
-// configs has a configuration of each provider that has samples.
+// Configs has a configuration of each provider that has samples.
 func Configs() map[string]string {
 	all := make(map[string]string)
 	for _, p := range provider.Presets() {

@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// genuine is a request that a provider takes, to be changed by tests.
+// Genuine is a request that a provider takes, to be changed by tests.
 type Genuine struct {
 	Name     string
 	preset   string
@@ -30,7 +30,7 @@ type Genuine struct {
 	Make     func() *template.Request // anew each time
 }
 
-// genuineRequests has a signed sample of each preset that proves anything, or a
+// GenuineRequests has a signed sample of each preset that proves anything, or a
 // vector of it where only the provider can sign.
 func GenuineRequests(t testing.TB) (list []Genuine) {
 	t.Helper()
@@ -53,7 +53,7 @@ func GenuineRequests(t testing.TB) (list []Genuine) {
 	return list
 }
 
-// genuineVectors has the vectors that are valid webhooks.
+// GenuineVectors has the vectors that are valid webhooks.
 func GenuineVectors(t testing.TB) (list []Genuine) {
 	t.Helper()
 	for _, v := range ReadVectors(t) {
@@ -103,7 +103,7 @@ func genuinePayPal(t testing.TB) Genuine {
 	at := Now.UTC().Format(time.RFC3339)
 	text := fmt.Sprintf("id|%s|1|%d", at, crc32.ChecksumIEEE([]byte(body)))
 	sum := sha256.Sum256([]byte(text))
-	raw, err := rsa.SignPKCS1v15(rand.Reader, RsaKey(), crypto.SHA256, sum[:])
+	raw, err := rsa.SignPKCS1v15(rand.Reader, RSAKey(), crypto.SHA256, sum[:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,14 +124,14 @@ func cloneOf(r *template.Request) *template.Request {
 	return &c
 }
 
-// takes tells what Verify says of a request that was changed.
+// Takes tells what Verify says of a request that was changed.
 func (g *Genuine) Takes(change func(*template.Request)) error {
 	r := g.Make()
 	change(r)
 	return g.Provider.Verify(r, g.At)
 }
 
-// needed are the headers without which the request is refused: those of the
+// Needed are the headers without which the request is refused: those of the
 // proof, and those that it covers.
 func (g *Genuine) Needed() (names []string) {
 	for name := range g.Make().Header {
@@ -143,7 +143,7 @@ func (g *Genuine) Needed() (names []string) {
 	return names
 }
 
-// coversBody reports whether a byte more or less makes the request wrong.
+// CoversBody reports whether a byte more or less makes the request wrong.
 func (g *Genuine) CoversBody() bool {
 	return g.Takes(func(r *template.Request) { r.Body = append(r.Body, ' ') }) != nil
 }

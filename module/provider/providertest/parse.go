@@ -1,3 +1,5 @@
+// Package providertest has what the tests of providers share: how a provider is read, the
+// one reader of the vectors, and genuine requests of each preset.
 package providertest
 
 import (
@@ -7,29 +9,30 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/presets"
 	"net/textproto"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/presets"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
-// now is when the tests happen.
+// Now is when the tests happen.
 var Now = time.Unix(1_760_000_000, 0)
 
-// parse reads a provider from a Caddyfile and takes it through JSON, as a
+// Parse reads a provider from a Caddyfile and takes it through JSON, as a
 // configuration does.
 func Parse(text string) (provider.Provider, error) {
 	d := caddyfile.NewTestDispenser(text)
@@ -54,6 +57,7 @@ func Parse(text string) (provider.Provider, error) {
 	return loaded.(provider.Provider), loaded.(caddy.Provisioner).Provision(caddy.Context{})
 }
 
+// MustParse is Parse for a provider that loads.
 func MustParse(t testing.TB, text string) provider.Provider {
 	t.Helper()
 	p, err := Parse(text)
@@ -63,7 +67,7 @@ func MustParse(t testing.TB, text string) provider.Provider {
 	return p
 }
 
-// hook makes a request with headers given as "Name: value".
+// Hook makes a request with headers given as "Name: value".
 func Hook(body string, headers ...string) *template.Request {
 	r := &template.Request{
 		Method: "POST", Path: "/hooks/a", RawQuery: "x=1&y=2", Body: []byte(body),
@@ -91,7 +95,7 @@ const (
 	MultipartType = "multipart/form-data"
 )
 
-// presetOf returns the preset of a name.
+// PresetOf returns the preset of a name.
 func PresetOf(name string) *provider.Preset {
 	for _, p := range provider.Presets() {
 		if p.Name == name {
@@ -101,23 +105,26 @@ func PresetOf(name string) *provider.Preset {
 	return nil
 }
 
+// MultipartOf makes a form of n parts of one name, for the boundary b.
 func MultipartOf(n int, name string) string {
 	return strings.Repeat("--b\r\nContent-Disposition: form-data; name=\""+name+"\"\r\n\r\n{}\r\n", n) + "--b--\r\n"
 }
 
-func Sha256Of(key, text string) []byte {
+// SHA256Of returns the HMAC-SHA256 of a text.
+func SHA256Of(key, text string) []byte {
 	h := hmac.New(sha256.New, []byte(key))
 	h.Write([]byte(text))
 	return h.Sum(nil)
 }
 
-func MacHex(secret, text string) string {
+// MACHex returns the HMAC-SHA256 of a text in hex.
+func MACHex(secret, text string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(text))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// setJSONText returns a copy of a JSON text with a string in place of the value at a
+// SetJSONText returns a copy of a JSON text with a string in place of the value at a
 // path.
 func SetJSONText(in []byte, path, text string) []byte {
 	var document payload.JSON
@@ -150,7 +157,7 @@ func Module(name string) caddy.Provisioner {
 	return info.New().(caddy.Provisioner)
 }
 
-// documented holds the README against bounds, by the words around each.
+// Documented holds the README against bounds, by the words around each.
 func Documented(t *testing.T, limits map[string]int) {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(root(), "README.md"))
@@ -170,6 +177,7 @@ func root() string {
 	return filepath.Join(filepath.Dir(file), "../../..")
 }
 
+// Evaluate returns the text of an expression for a request.
 func Evaluate(t *testing.T, expression string, r *template.Request) string {
 	value, err := rules.CompileValue(expression)
 	if err != nil {
@@ -184,6 +192,71 @@ func Evaluate(t *testing.T, expression string, r *template.Request) string {
 	return text
 }
 
+// Identify returns the event type and the delivery ID of a request that was verified; ""
+// for what is not found.
+func Identify(t testing.TB, profile *provider.Profile, r *template.Request) (event, id string) {
+	identity := profile.IdentityOf(r.Proof)
+	view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body, Forms: profile.Forms})
+	defer view.Free()
+	find := func(expression string) string {
+		if expression == "" {
+			return ""
+		}
+		text, err := compiled(t, expression).Text(view)
+		if err != nil {
+			return ""
+		}
+		return text
+	}
+	return find(identity.Event), find(identity.ID)
+}
+
+var expressions sync.Map
+
+// compiled returns an expression, which is compiled once.
+func compiled(t testing.TB, expression string) *rules.Value {
+	if value, ok := expressions.Load(expression); ok {
+		return value.(*rules.Value)
+	}
+	value, err := rules.CompileValue(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expressions.Store(expression, value)
+	return value
+}
+
+// CopyKey returns what tells copies of a request that was verified from other events: two
+// requests are one event if they have the same key. "" says that nothing tells.
+func CopyKey(t testing.TB, profile *provider.Profile, r *template.Request) string {
+	c := profile.Copies
+	omission, err := c.Omission()
+	if err != nil {
+		t.Fatal(err)
+	}
+	contentType := ""
+	if values := r.Header["Content-Type"]; len(values) > 0 {
+		contentType = values[0]
+	}
+	body := string(omission.Body.From(contentType, r.Body))
+	_, id := Identify(t, profile, r)
+	by := c.By
+	if id == "" && by != provider.ByNothing {
+		by = c.WithoutID
+	}
+	switch by {
+	case provider.ByID:
+		return "id " + id
+	case provider.ByIDAndBody:
+		return "id " + id + " body " + body
+	case provider.ByBody:
+		return "path " + r.Path + " query " + r.RawQuery + " body " + body
+	}
+	return ""
+}
+
+// Custom is the block of a custom provider with an HMAC in X-Signature, and more options
+// of that HMAC.
 func Custom(options string) string {
 	return "custom s3cret {\nhmac {\nheader X-Signature\n" + options + "\n}\nid `body.id`\n}"
 }

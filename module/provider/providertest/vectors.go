@@ -22,7 +22,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// vector is a request of a provider with what must come of it.
+// Vector is a request of a provider with what must come of it.
 type Vector struct {
 	ID, Provider, Type string
 	Secret             any // a string, or a list for rotation
@@ -35,6 +35,7 @@ type Vector struct {
 	Reason             string
 	ConfigError        bool      `json:"config_error"`
 	NoKey              bool      `json:"no_key"`         // what it was signed with is not public
+	Legacy             bool      `json:"asks_legacy"`    // it is proved in a way that counts only where that is asked for
 	Base               string    `json:"signature_base"` // of RFC 9421
 	Response           *struct { // to a handshake
 		Status  int
@@ -60,6 +61,7 @@ type Vector struct {
 var VectorOptions = []string{"public_key", "certificate", "app_id", "app_env", "app_key", "webhook_id", "hash",
 	"encoding", "client_ids", "endpoint", "algorithm", "label", "topic", "secret_secondary"}
 
+// UnmarshalJSON keeps all fields as Options besides.
 func (v *Vector) UnmarshalJSON(text []byte) error {
 	type plain Vector
 	if err := json.Unmarshal(text, (*plain)(v)); err != nil {
@@ -68,6 +70,7 @@ func (v *Vector) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &v.Options)
 }
 
+// ReadVectors reads the vectors of presets/testdata/vectors.json.
 func ReadVectors(t testing.TB) (vectors []*Vector) {
 	content, err := os.ReadFile(filepath.Join(root(), "module/provider/presets/testdata/vectors.json"))
 	if err != nil {
@@ -79,6 +82,7 @@ func ReadVectors(t testing.TB) (vectors []*Vector) {
 	return vectors
 }
 
+// At is when the request of the vector is verified.
 func (v *Vector) At() time.Time {
 	if v.Now == 0 {
 		return Now
@@ -87,6 +91,7 @@ func (v *Vector) At() time.Time {
 	return time.Unix(int64(seconds), int64(fraction*1e9))
 }
 
+// Request makes the request of the vector.
 func (v *Vector) Request(t testing.TB) *template.Request {
 	var headers []string
 	for name, value := range v.Headers {
@@ -104,6 +109,7 @@ func (v *Vector) Request(t testing.TB) *template.Request {
 	return r
 }
 
+// Verify verifies a request as the gateway does, with the call that checks its proof.
 func (v *Vector) Verify(p provider.Provider, r *template.Request) error {
 	if err := p.Verify(r, v.At()); err != nil {
 		return err
@@ -116,7 +122,7 @@ func (v *Vector) Verify(p provider.Provider, r *template.Request) error {
 	return nil
 }
 
-// config writes the receiver of a vector as a provider block.
+// Config writes the receiver of a vector as a provider block.
 func (v *Vector) Config(t testing.TB) string {
 	var b strings.Builder
 	b.WriteString(v.Provider)
@@ -135,6 +141,9 @@ func (v *Vector) Config(t testing.TB) string {
 	if v.Echo.VerifyToken != "" {
 		option("verify_token", v.Echo.VerifyToken)
 	}
+	if v.Legacy {
+		b.WriteString("legacy\n")
+	}
 	if v.Tolerance > 0 {
 		option("tolerance", fmt.Sprintf("%ds", v.Tolerance))
 	}
@@ -145,7 +154,7 @@ func (v *Vector) Config(t testing.TB) string {
 	return b.String() + "}"
 }
 
-// texts returns the strings that a value is.
+// Texts returns the strings that a value is.
 func Texts(value any) (list []string) {
 	switch value := value.(type) {
 	case string:
@@ -172,7 +181,7 @@ func (v *Vector) StandIn(t testing.TB) string {
 	return server.URL
 }
 
-// keyedVectors returns the vectors of presets whose proofs are verified with a
+// KeyedVectors returns the vectors of presets whose proofs are verified with a
 // public key, or are tokens, as far as a secret or key is known.
 func KeyedVectors(t testing.TB) (vectors []*Vector) {
 	t.Helper()

@@ -6,8 +6,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// checkTime refuses the time that a text says if it is further from now than the
-// tolerance, if there is one.
+// checkTime refuses a timestamp that is further from now than the tolerance. A
+// tolerance of 0 allows any.
 func checkTime(t *template.Timestamp, timestamp string, now time.Time, tolerance time.Duration) error {
 	if tolerance <= 0 {
 		return nil
@@ -19,8 +19,8 @@ func checkTime(t *template.Timestamp, timestamp string, now time.Time, tolerance
 	return checkAge(at, now, tolerance)
 }
 
-// checkAge refuses a time that is further from now than the tolerance, if there
-// is one.
+// checkAge refuses a time that is further from now than the tolerance. A tolerance
+// of 0 allows any.
 func checkAge(at, now time.Time, tolerance time.Duration) error {
 	switch {
 	case tolerance <= 0:

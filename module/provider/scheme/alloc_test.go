@@ -16,6 +16,7 @@ func TestPlainHMACAllocates(t *testing.T) {
 		"github s":   0,
 		"stripe s":   0,
 		"telegram s": 0,
+		"standardwebhooks whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": 0,
 	} {
 		p := providertest.MustParse(t, config)
 		r := providertest.Hook(`{"id":1}`)

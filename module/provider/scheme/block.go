@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// templates reads one template or more, in the spelling that the user wrote.
+// templates reads one template or several, as the user spelled them.
 func templates(take func(string), one bool) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		var texts []string

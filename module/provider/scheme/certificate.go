@@ -1,9 +1,11 @@
 package scheme
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,9 +22,10 @@ type certificates struct {
 	Genuine func(u *url.URL) bool // whether the provider keeps certificates there
 }
 
-// newCertificates returns the configured certificates, else what fetches them.
-// names returns those of which a certificate that comes from a URL must have one.
-func newCertificates(c *Credentials, genuine func(*url.URL) bool, names func(*url.URL) []string) (*certificates, error) {
+// newCertificates returns the configured certificates of a provider, else what
+// fetches them. names returns those of which a certificate that comes from a URL
+// must have one.
+func newCertificates(c *Credentials, provider string, genuine func(*url.URL) bool, names func(*url.URL) []string) (*certificates, error) {
 	if err := c.checkSecrets(); err != nil {
 		return nil, err
 	}
@@ -37,7 +40,13 @@ func newCertificates(c *Credentials, genuine func(*url.URL) bool, names func(*ur
 	}
 	ring := &certificates{keyring{fixed: fixed, byName: true}, genuine}
 	if len(fixed) == 0 {
-		ring.fetched = newKeyCache(fetchCertificate(names))
+		ring.fetched = c.keysFrom(&keySource{
+			place:    "certificates of " + provider,
+			byName:   true,
+			namesURL: true,
+			fetch:    fetchCertificate,
+			read:     func(address string, text []byte) ([]publicKey, error) { return ring.read(address, text, names) },
+		})
 	}
 	return ring, nil
 }
@@ -79,33 +88,102 @@ func (c *certificates) verify(a *algorithm, address string, message []byte, sign
 	return c.keyring.verify(a, address, h.Sum(nil), decoded)
 }
 
-// fetchCertificate returns the call that gets the certificate at a URL. Who
-// answers there is known by TLS. The certificate must be the provider's besides,
-// and its issuers, where they come with it, must lead to one that the system
-// trusts.
-func fetchCertificate(names func(*url.URL) []string) keyFetch {
-	return func(ctx context.Context, client *http.Client, address string) ([]publicKey, error) {
-		u, err := url.Parse(address)
-		if err != nil {
-			return nil, nil
+// maxIssuers is how many issuers of a certificate are fetched.
+const maxIssuers = 2
+
+// trustedRoots are the roots that issuers must lead to; nil: those of the system.
+var trustedRoots *x509.CertPool
+
+// fetchCertificate gets the certificate at a URL and its issuers, as PEM. Where the
+// issuers do not come with it, which is so at Amazon, they are fetched from where
+// the certificate says that they are.
+func fetchCertificate(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	content, err := download(ctx, client, address, "")
+	if err != nil || content == nil {
+		return nil, err
+	}
+	chain, err := parsePublicKeys(string(content))
+	if err != nil {
+		return nil, fmt.Errorf("reading a certificate of %s: %v", hostOf(address), err)
+	}
+	for range maxIssuers {
+		if last := chain[len(chain)-1].Certificate; last == nil || !lacksIssuer(chain) {
+			break
+		} else if issuer, err := fetchIssuer(ctx, client, last); err != nil {
+			return nil, fmt.Errorf("the issuer of the certificate of %s: %w", hostOf(address), err)
+		} else {
+			chain = append(chain, publicKey{Certificate: issuer})
 		}
-		content, err := download(ctx, client, address, "")
-		if err != nil || content == nil {
+	}
+	var text bytes.Buffer
+	for _, key := range chain {
+		if key.Certificate == nil {
+			return nil, fmt.Errorf("reading a certificate of %s: it is a bare key", hostOf(address))
+		}
+		if err := pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: key.Certificate.Raw}); err != nil {
 			return nil, err
 		}
-		chain, err := parsePublicKeys(string(content))
-		if err != nil {
-			return nil, fmt.Errorf("reading a certificate of %s: %v", u.Host, err)
-		}
-		if err := checkChain(chain, names(u), time.Now(), nil); err != nil {
-			return nil, fmt.Errorf("the certificate of %s: %v", u.Host, err)
-		}
-		return chain[:1], nil
 	}
+	return text.Bytes(), nil
 }
 
-// checkChain holds a certificate, and its issuers after it, against the names
-// and the time. Without roots those of the system are trusted.
+// lacksIssuer reports whether a chain ends before a trusted root, with a
+// certificate that says where its issuer is.
+func lacksIssuer(chain []publicKey) bool {
+	err := verifyChain(chain, time.Now(), trustedRoots)
+	return errors.As(err, new(x509.UnknownAuthorityError)) && len(chain[len(chain)-1].Certificate.IssuingCertificateURL) > 0
+}
+
+// fetchIssuer gets the issuer of a certificate from where the certificate says that
+// it is. Nothing is trusted for coming from there.
+func fetchIssuer(ctx context.Context, client *http.Client, of *x509.Certificate) (*x509.Certificate, error) {
+	u, err := url.Parse(of.IssuingCertificateURL[0])
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host != u.Hostname() || u.User != nil {
+		return nil, errors.New("its URL is malformed")
+	}
+	content, err := download(ctx, client, u.String(), "")
+	if err != nil {
+		return nil, err
+	}
+	if block, _ := pem.Decode(content); block != nil {
+		content = block.Bytes
+	}
+	issuer, err := x509.ParseCertificate(content)
+	if err != nil {
+		return nil, fmt.Errorf("reading what is at %s: %v", u.Host, err)
+	}
+	return issuer, nil
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// read returns the certificate of a text, without its issuers.
+func (c *certificates) read(address string, text []byte, names func(*url.URL) []string) ([]publicKey, error) {
+	if err := c.Check(address); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := parsePublicKeys(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("reading a certificate of %s: %v", u.Host, err)
+	}
+	if err := checkChain(chain, names(u), time.Now(), trustedRoots); err != nil {
+		return nil, fmt.Errorf("the certificate of %s: %v", u.Host, err)
+	}
+	return chain[:1], nil
+}
+
+// checkChain holds a certificate, and its issuers after it, against the names, the
+// time and the roots. Without roots those of the system are trusted.
 func checkChain(chain []publicKey, names []string, now time.Time, roots *x509.CertPool) error {
 	leaf := chain[0].Certificate
 	switch {
@@ -115,16 +193,19 @@ func checkChain(chain []publicKey, names []string, now time.Time, roots *x509.Ce
 		return errors.New("it is not valid at this time")
 	case !isFor(leaf, names):
 		return fmt.Errorf("it is not for %s", strings.Join(names, " or "))
-	case len(chain) == 1:
-		return nil
 	}
+	return verifyChain(chain, now, roots)
+}
+
+// verifyChain reports why the issuers of a certificate do not lead to a root.
+func verifyChain(chain []publicKey, now time.Time, roots *x509.CertPool) error {
 	issuers := x509.NewCertPool()
 	for _, key := range chain[1:] {
 		if key.Certificate != nil {
 			issuers.AddCert(key.Certificate)
 		}
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{
+	_, err := chain[0].Certificate.Verify(x509.VerifyOptions{
 		Roots: roots, Intermediates: issuers, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})

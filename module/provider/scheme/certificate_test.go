@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -16,6 +17,8 @@ import (
 	"maps"
 	"math/big"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,8 +45,8 @@ func snsBody(t testing.TB, version, certURL string, change map[string]any) strin
 			fmt.Fprintf(&text, "%s\n%s\n", name, value)
 		}
 	}
-	a := map[string]scheme.Algorithm{"1": scheme.RsaSHA1, "2": scheme.RsaSHA256}[version]
-	fields["Signature"] = base64.StdEncoding.EncodeToString(signWithKey(t, a, providertest.RsaKey(), text.String()))
+	a := map[string]scheme.Algorithm{"1": scheme.RSASHA1, "2": scheme.RSASHA256}[version]
+	fields["Signature"] = base64.StdEncoding.EncodeToString(signWithKey(t, a, providertest.RSAKey(), text.String()))
 	body, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +147,7 @@ func TestCertificateURLs(t *testing.T) {
 // TestFetchedCertificates holds what a certificate must be besides served.
 func TestFetchedCertificates(t *testing.T) {
 	server := newKeyServer(t, nil)
-	ec := providertest.EcKey(t, elliptic.P256())
+	ec, strangers := providertest.ECKey(t, elliptic.P256()), providertest.NewAuthority("root")
 	for name, test := range map[string]struct {
 		text string
 		good bool
@@ -154,9 +157,10 @@ func TestFetchedCertificates(t *testing.T) {
 		"for another name":  {providertest.ValidCertificate(t, "evil.com"), false},
 		"expired":           {providertest.CertificateFor(t, "sns.amazonaws.com", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)), false},
 		"not yet valid":     {providertest.CertificateFor(t, "sns.amazonaws.com", time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)), false},
-		"a bare key":        {providertest.PemOf(t, providertest.RsaKey().Public()), false},
-		"a key of ECDSA":    {providertest.PemOf(t, ec.Public()), false},
-		"issuers of nobody": {providertest.ValidCertificate(t, "sns.amazonaws.com") + providertest.ValidCertificate(t, "An issuer"), false},
+		"a bare key":        {providertest.PEMOf(t, providertest.RSAKey().Public()), false},
+		"a key of ECDSA":    {providertest.PEMOf(t, ec.Public()), false},
+		"of a stranger":     {strangers.Issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "", "sns.amazonaws.com"), false},
+		"issuers of nobody": {strangers.Issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "", "sns.amazonaws.com") + pemOf(strangers.Certificate), false},
 		"not a certificate": {"<html>", false},
 	} {
 		server.serve(200, test.text)
@@ -167,14 +171,18 @@ func TestFetchedCertificates(t *testing.T) {
 	}
 }
 
+func pemOf(c *x509.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+}
+
 // TestChains holds that issuers must lead to one that is trusted.
 func TestChains(t *testing.T) {
 	root := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotAfter: providertest.Now.Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	issue := func(template, parent *x509.Certificate, public, private any) *x509.Certificate {
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, public, private)
+	issue := func(draft, parent *x509.Certificate, public, private any) *x509.Certificate {
+		der, err := x509.CreateCertificate(rand.Reader, draft, parent, public, private)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,13 +192,13 @@ func TestChains(t *testing.T) {
 		}
 		return c
 	}
-	rootKey, middleKey := providertest.EcKey(t, elliptic.P256()), providertest.EcKey(t, elliptic.P256())
+	rootKey, middleKey := providertest.ECKey(t, elliptic.P256()), providertest.ECKey(t, elliptic.P256())
 	rootCert := issue(root, root, rootKey.Public(), rootKey)
 	middle := *root
 	middle.SerialNumber, middle.Subject = big.NewInt(2), pkix.Name{CommonName: "middle"}
 	middleCert := issue(&middle, rootCert, middleKey.Public(), rootKey)
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "leaf"}, DNSNames: []string{"example.com"}, NotAfter: providertest.Now.Add(time.Hour)}
-	leafCert := issue(leaf, middleCert, providertest.RsaKey().Public(), middleKey)
+	leafCert := issue(leaf, middleCert, providertest.RSAKey().Public(), middleKey)
 	trusted, strangers := x509.NewCertPool(), x509.NewCertPool()
 	trusted.AddCert(rootCert)
 	strangers.AddCert(issue(root, root, middleKey.Public(), middleKey))
@@ -211,6 +219,114 @@ func TestChains(t *testing.T) {
 		t.Error("an expired chain was taken")
 	}
 }
+
+// TestIssuersAreFetched has certificates that come alone, as Amazon's do: their issuer
+// is where they say, and counts only where it leads to a trusted root.
+func TestIssuersAreFetched(t *testing.T) {
+	root, stranger := providertest.Root(), providertest.NewAuthority("root")
+	middle := root.Authority("middle")
+	issuer := middle.Certificate.Raw
+	leaf := ""
+	server := newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, ".pem"):
+			fmt.Fprint(w, leaf)
+		case r.Host == "crt.example.com" && r.URL.Path == "/middle.cer":
+			w.Write(issuer)
+		default:
+			w.WriteHeader(404)
+		}
+	})
+	const name, at = "sns.amazonaws.com", "https://crt.example.com/middle.cer"
+	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	for what, test := range map[string]struct {
+		leaf   string
+		issuer []byte
+		calls  int32
+		good   bool
+	}{
+		"as DER":                              {middle.Issue(t, from, to, at, name), middle.Certificate.Raw, 2, true},
+		"as PEM":                              {middle.Issue(t, from, to, at, name), []byte(pemOf(middle.Certificate)), 2, true},
+		"with it":                             {middle.Issue(t, from, to, at, name) + pemOf(middle.Certificate), nil, 1, true},
+		"nowhere":                             {middle.Issue(t, from, to, "", name), nil, 1, false},
+		"not there":                           {middle.Issue(t, from, to, at, name), nil, 2, false},
+		"not at a web address":                {middle.Issue(t, from, to, "ldap://crt.example.com/middle.cer", name), nil, 1, false},
+		"at another port":                     {middle.Issue(t, from, to, "https://crt.example.com:8443/middle.cer", name), nil, 1, false},
+		"another one":                         {middle.Issue(t, from, to, at, name), root.Certificate.Raw, 2, false},
+		"a stranger":                          {stranger.Issue(t, from, to, at, name), stranger.Certificate.Raw, 2, false},
+		"a genuine one that did not issue it": {stranger.Issue(t, from, to, at, name), middle.Certificate.Raw, 2, false},
+	} {
+		leaf, issuer = test.leaf, test.issuer
+		before := server.calls.Load()
+		err := deliver(snsIn(t, ""), providertest.Hook(snsBody(t, "2", snsCert, nil)), providertest.Now)
+		if (err == nil) != test.good || err != nil && errors.As(err, new(scheme.Refusal)) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if calls := server.calls.Load() - before; calls != test.calls {
+			t.Errorf("%s: %d calls, want %d", what, calls, test.calls)
+		}
+	}
+}
+
+// TestSNSHosts holds that only hosts of SNS are asked, in all partitions of AWS, and
+// what their certificates are called.
+func TestSNSHosts(t *testing.T) {
+	for host, names := range map[string]string{
+		"sns.us-east-1.amazonaws.com":        "sns.amazonaws.com",
+		"sns.af-south-1.amazonaws.com":       "sns-signing.af-south-1.amazonaws.com sns.af-south-1.amazonaws.com",
+		"sns.ap-southeast-7.amazonaws.com":   "sns-signing.ap-southeast-7.amazonaws.com",
+		"sns.us-gov-west-1.amazonaws.com":    "sns-us-gov-west-1.amazonaws.com",
+		"sns.us-gov-east-1.amazonaws.com":    "sns-us-gov-west-1.amazonaws.com",
+		"sns.cn-north-1.amazonaws.com.cn":    "sns-cn-north-1.amazonaws.com.cn",
+		"sns.eusc-de-east-1.amazonaws.eu":    "sns-signing.eusc-de-east-1.amazonaws.eu",
+		"sns.us-iso-east-1.c2s.ic.gov":       "sns-us-iso-east-1.c2s.ic.gov",
+		"sns.us-isob-east-1.sc2s.sgov.gov":   "sns-us-isob-east-1.sc2s.sgov.gov",
+		"sns.eu-isoe-west-1.cloud.adc-e.uk":  "sns-signing.eu-isoe-west-1.cloud.adc-e.uk",
+		"sns.us-isof-south-1.csp.hci.ic.gov": "sns-signing.us-isof-south-1.csp.hci.ic.gov",
+	} {
+		u := &url.URL{Scheme: "https", Host: host, Path: "/a.pem"}
+		if !scheme.IsSNS(u) {
+			t.Errorf("%s is not of SNS", host)
+		}
+		for name := range strings.FieldsSeq(names) {
+			if !slices.Contains(scheme.SNSNames(u), name) {
+				t.Errorf("%s: a certificate cannot be for %s", host, name)
+			}
+		}
+	}
+	for _, host := range []string{
+		"sns.s3-us-west-2.amazonaws.com", "sns.s3-accelerate.amazonaws.com", "sns.s3-website-us-east-1.amazonaws.com",
+		"sns.s3-external-1.amazonaws.com", "sns.elasticbeanstalk.amazonaws.com", "sns.us-east-1.elasticbeanstalk.com",
+		"sns.us-east-1.amazonaws.com.evil.com", "sns.us-east-1.amazonaws.com.cn", "sns.cn-north-1.amazonaws.com",
+		"sns.us-east-1.amazonaws.eu", "evil.sns.us-east-1.amazonaws.com", "sns.us-east-1.amazonaws.com.", "sns.amazonaws.com",
+		"sns.xx-east-1.amazonaws.com", "snsxus-east-1.amazonaws.com", "sns.us-east-1xamazonaws.com", "sns-us-east-1.amazonaws.com",
+	} {
+		if scheme.IsSNS(&url.URL{Scheme: "https", Host: host, Path: "/a.pem"}) {
+			t.Errorf("%s is taken for SNS", host)
+		}
+	}
+}
+
+// TestWhatRequestsNameIsPublic holds that the URLs of requests are fetched with a
+// client of their own, which does not ask this machine.
+func TestWhatRequestsNameIsPublic(t *testing.T) {
+	server := newKeyServer(t, func(http.ResponseWriter, *http.Request) {})
+	http.DefaultTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+		t.Error("the certificate is fetched as if the configuration named it")
+		return nil, errors.New("no")
+	})
+	server.serve(200, providertest.ValidCertificate(t, "sns.amazonaws.com"))
+	if err := deliver(snsIn(t, ""), providertest.Hook(snsBody(t, "2", snsCert, nil)), providertest.Now); err != nil {
+		t.Error(err)
+	}
+	if err := scheme.AskPublic(server.URL); err == nil || !strings.Contains(err.Error(), "not a public address") {
+		t.Errorf("this machine is asked: %v", err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestSNSRefusals(t *testing.T) {
 	config := "aws_sns {\ncertificate `" + providertest.ValidCertificate(t, "sns.amazonaws.com") + "`\n"
@@ -250,7 +366,7 @@ func TestPayPal(t *testing.T) {
 	const address = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42"
 	at := providertest.Now.UTC().Format(time.RFC3339)
 	sign := func(text string) string {
-		return base64.StdEncoding.EncodeToString(signWithKey(t, scheme.RsaSHA256, providertest.RsaKey(), text))
+		return base64.StdEncoding.EncodeToString(signWithKey(t, scheme.RSASHA256, providertest.RSAKey(), text))
 	}
 	good := sign(fmt.Sprintf("%s|%s|%s|%d", id, at, webhook, crc32.ChecksumIEEE([]byte(body))))
 	request := func() *template.Request {
@@ -312,7 +428,7 @@ func TestPayPal(t *testing.T) {
 // ebaySignature makes the header of a body.
 func ebaySignature(t testing.TB, kid, digest, body string, key crypto.Signer) string {
 	t.Helper()
-	text, err := json.Marshal(map[string]any{"alg": "ecdsa", "kid": kid, "digest": digest, "signature": signWithKey(t, scheme.EbayAlgorithm, key, body)})
+	text, err := json.Marshal(map[string]any{"alg": "ecdsa", "kid": kid, "digest": digest, "signature": signWithKey(t, scheme.EBayAlgorithm, key, body)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +436,7 @@ func ebaySignature(t testing.TB, kid, digest, body string, key crypto.Signer) st
 }
 
 func TestEBayAsksForKeys(t *testing.T) {
-	key := providertest.EcKey(t, elliptic.P256())
+	key := providertest.ECKey(t, elliptic.P256())
 	tokens := 0
 	server := newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -335,7 +451,7 @@ func TestEBayAsksForKeys(t *testing.T) {
 			if got := r.Header.Get("Authorization"); got != "Bearer app-token" {
 				t.Errorf("asked for the key with %q", got)
 			}
-			text, _ := json.Marshal(map[string]string{"key": strings.ReplaceAll(providertest.PemOf(t, key.Public()), "\n", ""), "algorithm": "ECDSA", "digest": "SHA1"})
+			text, _ := json.Marshal(map[string]string{"key": strings.ReplaceAll(providertest.PEMOf(t, key.Public()), "\n", ""), "algorithm": "ECDSA", "digest": "SHA1"})
 			w.Write(text)
 		case "/commerce/notification/v1/public_key/down":
 			w.WriteHeader(500)
@@ -381,7 +497,7 @@ func TestEBayAsksForKeys(t *testing.T) {
 }
 
 func TestPlaidAsksForKeys(t *testing.T) {
-	key := providertest.EcKey(t, elliptic.P256())
+	key := providertest.ECKey(t, elliptic.P256())
 	server := newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
 		var asked map[string]string
 		body, _ := io.ReadAll(r.Body)

@@ -13,17 +13,17 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// claims are what a JWT says.
+// claims are the claims of a JWT, by name.
 type claims map[string]json.RawMessage
 
-// text returns a claim that is a string, "" if it is not there or is none.
+// text returns a claim that is a string; "" if the claim is missing or no string.
 func (c claims) text(name string) (text string) {
 	_ = json.Unmarshal(c[name], &text)
 	return text
 }
 
-// time returns a claim that is a time in seconds since 1970. A claim that is
-// there must be one.
+// time returns a claim that is a time in seconds since 1970. A claim that is given
+// but no time is an error.
 func (c claims) time(name string) (at time.Time, given bool, err error) {
 	raw, given := c[name]
 	if !given {
@@ -36,7 +36,7 @@ func (c claims) time(name string) (at time.Time, given bool, err error) {
 	return time.UnixMilli(int64(seconds * 1000)), true, nil
 }
 
-// has reports whether a claim is a string, or a list that has it.
+// has reports whether a claim is the string, or a list that contains the string.
 func (c claims) has(name, value string) bool {
 	var list []string
 	if json.Unmarshal(c[name], &list) == nil {
@@ -104,8 +104,8 @@ func hashText(encoding string, content []byte) string {
 	return string(template.AppendEncoded(nil, encoding, sum[:]))
 }
 
-// tokenLife is how long a token is good that is made anew, where the one that
-// it replaces says when it ends.
+// tokenLife is how long a renewed token is valid, where the replaced token had an
+// expiry.
 const tokenLife = time.Minute
 
 // Sign implements Scheme: it replaces a token in a header by one for now, with the same other claims.
@@ -137,12 +137,12 @@ func (j *JWT) Sign(r *template.Request, now time.Time) error {
 	return nil
 }
 
-// signs reports whether the proof can be made with what verifies it.
+// signs reports whether the configuration has a secret that makes tokens.
 func (j *JWT) signs() bool {
 	return j.Traits().Resigns && len(j.secrets) > 0
 }
 
-func isHMAC(algorithm string) bool { return jwtAlgorithms[algorithm].Kind == "hmac" }
+func isHMAC(name string) bool { return jwtAlgorithms[name].Kind == "hmac" }
 
 // renew sets the claims that depend on the request and on the time.
 func (j *JWT) renew(c claims, r *template.Request, now time.Time) {

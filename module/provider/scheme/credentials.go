@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Credentials are what a scheme is made ready with. Placeholders in the secrets are
-// resolved.
+// Credentials are the secrets and keys that Provision gives to a scheme.
+// Placeholders in the secrets are resolved.
 type Credentials struct {
 	Secrets   []string
 	Tolerance time.Duration // of a timestamp; 0: it is not checked
 	External  *url.URL      // that the provider calls; nil: the one that the request came to
+	Dir       string        // where fetched keys are kept, in keys/; "": in memory only, for this provider alone
 	Keys
 }
 

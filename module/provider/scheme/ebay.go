@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -40,11 +39,18 @@ func (e *EBay) Provision(c *Credentials) (err error) {
 	if err != nil {
 		return err
 	}
-	e.keys.fetched, e.keys.byName = newKeyCache(api.key), true
+	e.keys.byName = true
+	e.keys.fetched = c.keysFrom(&keySource{
+		place:  api.address.String() + " as " + api.clientID,
+		secret: api.clientPass,
+		byName: true,
+		fetch:  api.key,
+		read:   readKeys,
+	})
 	return nil
 }
 
-// ebayProof is what the header says.
+// ebayProof is the JSON in the header.
 type ebayProof struct {
 	Algorithm string `json:"alg"`
 	KeyID     string `json:"kid"`
@@ -74,7 +80,7 @@ func (e *EBay) find(r *template.Request) (*ebayProof, error) {
 	return proof, nil
 }
 
-// isKeyID reports whether an ID may be put into a call: it comes from anybody.
+// isKeyID reports whether a key ID may be part of a call. Anybody can send a key ID.
 func isKeyID(id string) bool {
 	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_')
@@ -99,14 +105,14 @@ func (e *EBay) Fetch(ctx context.Context, r *template.Request) error {
 	if err != nil {
 		return err
 	}
-	return e.keys.fetch(ctx, proof.KeyID)
+	return e.keys.fetch(ctx, proof.KeyID, r.Client)
 }
 
 // Sign implements Scheme.
 func (e *EBay) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
 
-// ebayAPI asks eBay for public keys, with a token that it gets for the client's
-// credentials.
+// ebayAPI asks eBay for public keys. It authorizes with a token that it gets for the
+// client's credentials.
 type ebayAPI struct {
 	address              *url.URL
 	clientID, clientPass string
@@ -122,7 +128,7 @@ func newEBayAPI(c *Credentials) (*ebayAPI, error) {
 }
 
 // key gets the key of an ID.
-func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]publicKey, error) {
+func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]byte, error) {
 	token, err := a.authorize(ctx, client)
 	if err != nil {
 		return nil, err
@@ -141,14 +147,11 @@ func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]pu
 	if json.Unmarshal(content, &answer) != nil {
 		return nil, errors.New("the API of eBay answered with something that is no key")
 	}
-	keys, err := parsePublicKeys(answer.Key)
-	if err != nil {
-		return nil, fmt.Errorf("the key of eBay: %v", err)
-	}
-	return keys, nil
+	return []byte(answer.Key), nil
 }
 
-// authorize returns the token, getting one if need be.
+// authorize returns the token. It gets a new token if there is none or the old one
+// has expired.
 func (a *ebayAPI) authorize(ctx context.Context, client *http.Client) (string, error) {
 	a.mu.Lock()
 	token, good := a.token, time.Now().Before(a.expires)
@@ -191,11 +194,14 @@ func (e *EBay) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (e *EBay) Traits() Traits {
-	return Traits{UsesKeys: true, CoversContent: true, Keys: e.keys.count()}
+	return Traits{UsesKeys: true, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.count()}
 }
 
 // Headers implements Scheme.
 func (e *EBay) Headers() []string { return []string{ebayHeader} }
+
+// Screen implements Scheme.
+func (e *EBay) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, e.Headers()) }
 
 // Holds implements Scheme.
 func (e *EBay) Holds(r *template.Request) bool { return AnyHeader(r, e.Headers()) }

@@ -8,7 +8,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"hash"
@@ -21,13 +20,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// HMAC is the scheme of most providers: a keyed hash over the body, and often
-// over a timestamp and more. As a digest it is a plain hash over a text that
-// the secret is part of.
+// HMAC is the scheme of most providers: a keyed hash over the body, and often over a
+// timestamp and more.
 type HMAC struct {
 	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
 	Hash string `json:"hash,omitempty"`
@@ -39,7 +40,8 @@ type HMAC struct {
 
 	// How the value is made up, with {signature}, {timestamp}, {hash}, and
 	// {value.name} for what else stands in it. Items may come more than once in a
-	// value. With several templates any of them may match. Default: {signature}.
+	// value. With several templates any of them may match. Where {value.name} is
+	// signed, only one such value may be there. Default: {signature}.
 	Value []string `json:"value,omitempty"`
 
 	// The characters between the items of a value. Default: those that the
@@ -74,11 +76,13 @@ type HMAC struct {
 	values    []template.Value
 	signed    []template.Template
 	timed     bool // what is signed has a timestamp
+	once      bool // what is signed has a part of the value
 	keys      []*macPool
 	tolerance time.Duration
 	external  *url.URL
 }
 
+// Hashes are the hash functions of HMAC, by their names.
 var Hashes = map[string]func() hash.Hash{
 	"sha256": sha256.New, "sha1": sha1.New, "sha384": sha512.New384, "sha512": sha512.New, "md5": md5.New,
 }
@@ -86,19 +90,8 @@ var Hashes = map[string]func() hash.Hash{
 // HashNames returns the names of the hash functions.
 func HashNames() []string { return slices.Sorted(maps.Keys(Hashes)) }
 
-// maxHeaders is what {n} in a header's name goes up to.
+// maxHeaders is the largest number that {n} stands for.
 const maxHeaders = 100
-
-// macPool keeps keyed hashes of one secret: keying one costs as much as
-// hashing a small body.
-type macPool struct{ sync.Pool }
-
-type mac struct {
-	hash.Hash
-	key  []byte
-	sum  []byte
-	text []byte
-}
 
 // Provision implements Scheme.
 func (h *HMAC) Provision(c *Credentials) error {
@@ -125,7 +118,7 @@ func (h *HMAC) Provision(c *Credentials) error {
 	return nil
 }
 
-// kind is what the scheme is called in errors.
+// kind is the name of the scheme in errors.
 func (h *HMAC) kind() string {
 	if h.plain {
 		return "digest"
@@ -133,7 +126,7 @@ func (h *HMAC) kind() string {
 	return "hmac"
 }
 
-// compile checks what is configured and compiles the templates.
+// Compile checks what is configured and compiles the templates.
 func (h *HMAC) Compile() (err error) {
 	h.defaults()
 	_, known := Hashes[h.Hash]
@@ -165,7 +158,7 @@ func (h *HMAC) Compile() (err error) {
 	if err := h.compileTemplates(); err != nil {
 		return err
 	}
-	h.timed = h.signsTime()
+	h.timed, h.once = h.signsTime(), template.Mentions(h.Signed, "value")
 	secret := template.Mentions(h.Signed, "secret")
 	switch {
 	case h.timed && !h.carriesTime():
@@ -199,8 +192,9 @@ func (h *HMAC) compileTemplates() (err error) {
 	return nil
 }
 
-// headersIn returns the canonical names of the headers that a text, as a template,
-// reads as they are; nil if it reads anything else.
+// headersIn returns the canonical names of the headers that a template reads
+// unchanged; nil if the template reads anything else. A {n} in the name makes
+// several.
 func headersIn(text string) (headers []string) {
 	name := template.HeaderIn(text)
 	if name == "" {
@@ -229,10 +223,18 @@ func (h *HMAC) Traits() Traits {
 		CoversContent: true,
 		Resigns:       template.HeaderIn(h.From) != "",
 	}
+	signed := h.Signed
+	if len(signed) == 0 {
+		signed = []string{"{body}"}
+	}
 	if !h.plain {
-		if t.HMACOf = h.Signed; len(h.Signed) == 0 {
-			t.HMACOf = []string{"{body}"}
+		t.HMACOf = signed
+	}
+	for _, text := range signed {
+		if h.Each != "" {
+			text = strings.ReplaceAll(text, "{json.", "{json."+h.Each+".#.")
 		}
+		t.Covers = append(t.Covers, text)
 	}
 	return t
 }
@@ -248,11 +250,20 @@ func (h *HMAC) carriesTime() bool {
 // Headers implements Scheme.
 func (h *HMAC) Headers() []string { return headersIn(h.From) }
 
-// Holds implements Scheme.
-func (h *HMAC) Holds(r *template.Request) bool {
+// Screen implements Scheme.
+func (h *HMAC) Screen(r *template.Request, _ time.Time) error {
+	if h.headers != nil {
+		return screenHeaders(r, h.headers)
+	}
+	if h.from.ReadsBody() {
+		return nil
+	}
 	e := template.NewEnv(r, h.external)
 	defer e.Free()
-	return slices.ContainsFunc(h.candidates(e, nil), h.fits)
+	if h.from.Text(e) == "" {
+		return Missing
+	}
+	return nil
 }
 
 // Describe implements Scheme.
@@ -267,7 +278,8 @@ func (h *HMAC) Describe() string {
 		strings.Join(own.Value, " or "), quoteEach(own.Signed))
 }
 
-// defaults fills what is not configured, without touching what copies share.
+// defaults fills empty fields. It does not change values that copies of the HMAC
+// share.
 func (h *HMAC) defaults() {
 	h.Hash = cmp.Or(h.Hash, "sha256")
 	h.Encoding = cmp.Or(h.Encoding, "hex")
@@ -284,122 +296,6 @@ func (h *HMAC) defaults() {
 	}
 	timestamp.Unit = cmp.Or(timestamp.Unit, "unix")
 	h.Timestamp = &timestamp
-}
-
-// Verify implements Scheme.
-func (h *HMAC) Verify(r *template.Request, now time.Time) error {
-	e := template.NewEnv(r, h.external)
-	defer e.Free()
-	if h.Each == "" {
-		return h.verifyOne(e, now)
-	}
-	list, _ := e.JSON(&h.each) // where there is doubt, there are none
-	refusal := error(Missing)
-	for e.Item = range list.Elements() {
-		if refusal = h.verifyOne(e, now); refusal != nil {
-			return refusal
-		}
-	}
-	return refusal
-}
-
-// verifyOne reports whether any signature was made with any key.
-func (h *HMAC) verifyOne(e *template.Env, now time.Time) error {
-	var buf [4]template.Candidate
-	candidates := h.candidates(e, buf[:0])
-	if len(candidates) == 0 {
-		return Missing
-	}
-	elsewhere := h.Timestamp.Find(e)
-	refusal := Wrong
-	for tried := 0; len(candidates) > 0 && tried < maxTimestamps; tried++ {
-		first := candidates[0]
-		same := alike(candidates)
-		if e.Timestamp, e.Captured = first.Timestamp, first.Captured; e.Timestamp == "" {
-			e.Timestamp = elsewhere
-		}
-		if e.Timestamp == "" && (h.timed || h.tolerance > 0) {
-			refusal = NoTime
-		} else if e.Request.Matched = h.match(e, candidates[:same]); e.Request.Matched > 0 {
-			return checkTime(h.Timestamp, e.Timestamp, now, h.tolerance)
-		} else {
-			refusal = Wrong
-		}
-		candidates = candidates[same:]
-	}
-	return refusal
-}
-
-// maxTimestamps bounds how often one request can have its content hashed.
-const maxTimestamps = 4
-
-// alike returns how many candidates, from the first on, share what came along.
-func alike(candidates []template.Candidate) int {
-	for i := range candidates {
-		if candidates[i].Timestamp != candidates[0].Timestamp || candidates[i].Captured != candidates[0].Captured {
-			return i
-		}
-	}
-	return len(candidates)
-}
-
-// candidates appends the signatures that a request carries.
-func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.Candidate {
-	for i := range h.values {
-		for _, name := range h.headers {
-			for _, text := range e.Request.Header[name] {
-				to = h.values[i].Parse(text, to)
-			}
-		}
-		if h.from != nil {
-			to = h.values[i].Parse(h.from.Text(e), to)
-		}
-	}
-	return to
-}
-
-// match compares every signature with every key's, and returns the position of
-// the first key that made one; 0 if none did.
-func (h *HMAC) match(e *template.Env, candidates []template.Candidate) (position int) {
-	for i, key := range slices.Backward(h.keys) {
-		m := key.Get().(*mac)
-		for _, signed := range h.signed {
-			want, ok := h.sum(m, e, signed)
-			if !ok {
-				continue
-			}
-			for _, c := range candidates {
-				same := subtle.ConstantTimeCompare(want, []byte(h.trim(c.Signature)))
-				position = subtle.ConstantTimeSelect(same, i+1, position)
-			}
-		}
-		key.Put(m)
-	}
-	return position
-}
-
-// trim brings a signature to the form in which sum writes its own.
-func (h *HMAC) trim(signature string) string {
-	switch h.Encoding {
-	case "hex":
-		return strings.ToLower(signature)
-	case "base64url":
-		return template.Unpadded(signature)
-	}
-	return signature
-}
-
-// sum returns a signature in its encoding, in memory of m. It reports whether
-// the request has what is signed.
-func (h *HMAC) sum(m *mac, e *template.Env, signed template.Template) ([]byte, bool) {
-	m.Reset()
-	e.Secret = m.key
-	if !signed.Write(m.Hash, e) {
-		return nil, false
-	}
-	m.sum = m.Hash.Sum(m.sum[:0])
-	m.text = template.AppendEncoded(m.text[:0], h.Encoding, m.sum)
-	return m.text, true
 }
 
 // Observe implements Scheme.
@@ -437,4 +333,60 @@ func quoteEach(texts []string) string {
 		quoted[i] = fmt.Sprintf("%q", text)
 	}
 	return strings.Join(quoted, " or ")
+}
+
+// Read implements Scheme. Syntax:
+//
+//	hmac [<hash>] {
+//		header        <name>
+//		from          <template>         # instead of header: {query.x}, {json.x} or {form.x}
+//		value         <template>...
+//		separators    <characters>
+//		encoding      hex|base64|base64url
+//		signed        <template>...
+//		each          <path>
+//		key           raw|hex|base64|<template>
+//		timestamp     header|from <name> [unix|unix_ms|rfc3339]
+//		timestamp     value [unix|unix_ms|rfc3339]
+//	}
+//
+// A digest has the same block.
+func (h *HMAC) Read(d *caddyfile.Dispenser, options syntax.Options) error {
+	if d.NextArg() {
+		h.Hash = d.Val()
+		if _, ok := Hashes[h.Hash]; !ok {
+			return d.Errf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
+		}
+	}
+	return readBlock(d, options, syntax.Options{
+		"header":     readHeader(&h.From),
+		"from":       readFrom(&h.From),
+		"value":      h.readValue,
+		"separators": syntax.String(&h.Separators),
+		"encoding":   syntax.OneOf(&h.Encoding, template.Encodings...),
+		"signed":     templates(func(text string) { h.Signed = append(h.Signed, text) }, false),
+		"each":       syntax.String(&h.Each),
+		"key":        h.readKey,
+		"timestamp":  func(d *caddyfile.Dispenser) error { return readTimestamp(d, &h.Timestamp) },
+	})
+}
+
+func (h *HMAC) readValue(d *caddyfile.Dispenser) error {
+	if err := syntax.Strings(&h.Value)(d); err != nil {
+		return err
+	}
+	for _, text := range h.Value {
+		if _, err := template.ParseValue(text, h.Hash, "", new([]string)); err != nil {
+			return syntax.At(d, err)
+		}
+	}
+	return nil
+}
+
+func (h *HMAC) readKey(d *caddyfile.Dispenser) error {
+	if err := syntax.String(&h.Key)(d); err != nil || slices.Contains([]string{"raw", "hex", "base64"}, h.Key) {
+		return err
+	}
+	_, err := parseKey(h.Key)
+	return syntax.At(d, err)
 }

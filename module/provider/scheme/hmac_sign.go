@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Sign implements Scheme: it makes the signature with the first key and in the
-// form that is there already.
+// Sign implements Scheme: it signs with the first key, in the form of the signature
+// that the request has already.
 func (h *HMAC) Sign(r *template.Request, now time.Time) error {
 	e := template.NewEnv(r, h.external)
 	defer e.Free()
@@ -51,8 +51,8 @@ func (h *HMAC) signOne(e *template.Env, now time.Time) error {
 	return h.put(e, form.Format(&made))
 }
 
-// form returns the template that a signature is written in, with what came
-// along with it; the first template where there is none.
+// form returns the form of the signature that the request has, with the values that
+// came along with it; the first form if there is no signature.
 func (h *HMAC) form(e *template.Env) (*template.Value, template.Candidate) {
 	for i := range h.values {
 		for _, name := range h.headers {
@@ -66,14 +66,7 @@ func (h *HMAC) form(e *template.Env) (*template.Value, template.Candidate) {
 	return &h.values[0], template.Candidate{}
 }
 
-// fits reports whether a signature is written as the scheme's are. What another
-// template takes for the signature may be one with a time before it.
-func (h *HMAC) fits(c template.Candidate) bool {
-	_, err := decodeSignature(h.Encoding, c.Signature)
-	return err == nil
-}
-
-// put writes the signature's text where it belongs.
+// put writes the text that carries the signature.
 func (h *HMAC) put(e *template.Env, text string) error {
 	if h.headers == nil {
 		return e.Put(h.from, text)

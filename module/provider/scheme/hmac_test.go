@@ -27,7 +27,7 @@ func TestSigned(t *testing.T) {
 			r.Header["X-Time"] = []string{strconv.FormatInt(providertest.Now.Unix()+1, 10)}
 		},
 	}
-	for template, covered := range map[string]string{
+	for text, covered := range map[string]string{
 		"{body}":                              "body",
 		"{method}{body}":                      "method body",
 		"{http.request.method}{body}":         "method body",
@@ -40,21 +40,21 @@ func TestSigned(t *testing.T) {
 		"{id}:{timestamp}":                    "id timestamp",
 		"{timestamp}.{body}.literal.{method}": "timestamp body method",
 	} {
-		p := providertest.MustParse(t, providertest.Custom("signed `"+template+"`\ntimestamp header X-Time"))
+		p := providertest.MustParse(t, providertest.Custom("signed `"+text+"`\ntimestamp header X-Time"))
 		for what, change := range change {
 			r := providertest.Hook(`{"id":1}`, "X-Version: 1")
 			if err := p.Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
 			if err := p.Verify(r, providertest.Now); err != nil {
-				t.Fatalf("%s: does not verify what it signed: %v", template, err)
+				t.Fatalf("%s: does not verify what it signed: %v", text, err)
 			}
 			var want error
 			if strings.Contains(covered, what) {
 				want = scheme.Wrong
 			}
 			if change(r); p.Verify(r, providertest.Now) != want {
-				t.Errorf("%s with another %s: got %v, want %v", template, what, p.Verify(r, providertest.Now), want)
+				t.Errorf("%s with another %s: got %v, want %v", text, what, p.Verify(r, providertest.Now), want)
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func TestSignedURLIsThePublicOne(t *testing.T) {
 // TestValue reads a header's value in many spellings. @ stands for the right
 // signature.
 func TestValue(t *testing.T) {
-	right := hex.EncodeToString(providertest.Sha256Of("s3cret", "body"))
+	right := hex.EncodeToString(providertest.SHA256Of("s3cret", "body"))
 	for _, test := range []struct {
 		template, value string
 		want            error
@@ -154,7 +154,7 @@ func TestValueRoundTrip(t *testing.T) {
 }
 
 func TestSeveralHeaders(t *testing.T) {
-	right := hex.EncodeToString(providertest.Sha256Of("s3cret", "body"))
+	right := hex.EncodeToString(providertest.SHA256Of("s3cret", "body"))
 	p := providertest.MustParse(t, providertest.Custom(""))
 	if err := p.Verify(providertest.Hook("body", "X-Signature: 00", "X-Signature: "+right), providertest.Now); err != nil {
 		t.Error(err)
@@ -166,7 +166,7 @@ func TestSeveralHeaders(t *testing.T) {
 
 // TestBase64 holds that what a lenient decoder takes for the same is not.
 func TestBase64(t *testing.T) {
-	sum := providertest.Sha256Of("s3cret", "body")
+	sum := providertest.SHA256Of("s3cret", "body")
 	right := base64.StdEncoding.EncodeToString(sum) // 43 characters and =
 	urlSafe := base64.URLEncoding.EncodeToString(sum)
 	next := string(right[42] + 1) // differs in bits that are thrown away
@@ -233,7 +233,7 @@ func TestKeys(t *testing.T) {
 		"key raw\nsecret whsec_YWJj":    "whsec_YWJj",
 	} {
 		p := providertest.MustParse(t, "custom {\nhmac {\nheader X-Signature\n"+options+"\n}\n}")
-		r := providertest.Hook("body", "X-Signature: "+hex.EncodeToString(providertest.Sha256Of(key, "body")))
+		r := providertest.Hook("body", "X-Signature: "+hex.EncodeToString(providertest.SHA256Of(key, "body")))
 		if err := p.Verify(r, providertest.Now); err != nil {
 			t.Errorf("%s: %v", options, err)
 		}
@@ -276,7 +276,7 @@ func TestTimestamps(t *testing.T) {
 		}
 		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nheader X-Signature\nsigned {timestamp}.{body}\ntimestamp header X-Time "+unit+"\n}\n"+more+"\n}")
 		r := providertest.Hook("body", "X-Time: "+test.timestamp,
-			"X-Signature: "+hex.EncodeToString(providertest.Sha256Of("s3cret", test.timestamp+".body")))
+			"X-Signature: "+hex.EncodeToString(providertest.SHA256Of("s3cret", test.timestamp+".body")))
 		if err := p.Verify(r, providertest.Now); err != test.want {
 			t.Errorf("%s, timestamp %q: got %v, want %v", test.options, test.timestamp, err, test.want)
 		}
@@ -354,7 +354,7 @@ func FuzzHMAC(f *testing.F) {
 		if signed == "" {
 			signed = body
 		}
-		right[i] = providertest.Sha256Of("s3cret", signed)
+		right[i] = providertest.SHA256Of("s3cret", signed)
 	}
 	for _, value := range []string{"", "=", ",", "t=,v1=", "t=1,t=2", "v1,", "sha256=", "\x00", "t=9223372036854775807,v1=00"} {
 		f.Add(value, value)

@@ -17,10 +17,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // Ignisign is the scheme of that name: a token in the body, which a call to
@@ -68,7 +70,7 @@ func (g *Ignisign) Provision(c *Credentials) (err error) {
 	if g.AppID == "" || g.AppEnv == "" {
 		return errors.New("ignisign needs app_id and app_env, and both must have a value")
 	}
-	apiKeys, err := Resolve("api_key", Given(g.APIKeys))
+	apiKeys, err := Resolve("api_key", NonEmpty(g.APIKeys))
 	if err != nil {
 		return err
 	}
@@ -99,6 +101,9 @@ func (g *Ignisign) Traits() Traits {
 
 // Headers implements Scheme.
 func (g *Ignisign) Headers() []string { return nil }
+
+// Screen implements Scheme: the token stands in the body.
+func (g *Ignisign) Screen(*template.Request, time.Time) error { return nil }
 
 // Holds implements Scheme.
 func (g *Ignisign) Holds(*template.Request) bool { return false }
@@ -134,7 +139,7 @@ func (g *Ignisign) read(r *template.Request) (texts [len(ignisignNames)]string, 
 	return texts, nil
 }
 
-// Verify implements Scheme with what can be told without a call.
+// Verify implements Scheme: it checks everything but the token, which needs a call.
 func (g *Ignisign) Verify(r *template.Request, _ time.Time) error {
 	r.Matched = 0 // Check will tell
 	texts, err := g.read(r)
@@ -175,9 +180,14 @@ func (g *Ignisign) Check(ctx context.Context, r *template.Request) Verdict {
 	return verdict
 }
 
-// ask makes the call with one key. refused says that the API did not accept it.
+// ask makes the call with one key. refused reports that the API did not accept the
+// key.
 func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v Verdict, refused bool) {
 	bearer, fresh, err := key.get(ctx, g)
+	var busy *overloaded
+	if errors.As(err, &busy) {
+		return busy.verdict(false), false
+	}
 	if err != nil {
 		return Verdict{Reason: err.Error()}, errors.Is(err, errKeyRefused)
 	}
@@ -187,6 +197,8 @@ func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v V
 		"/v4/tokens/webhook-verification/checking-consumption", bearer,
 		map[string]string{"token": token, "appId": g.AppID, "appEnv": g.AppEnv})
 	switch {
+	case errors.As(err, &busy):
+		return busy.verdict(true), false
 	case err != nil:
 		return Verdict{Sent: sent.Load(), Reason: err.Error()}, false
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
@@ -199,8 +211,8 @@ func (g *Ignisign) ask(ctx context.Context, key *ignisignKey, token string) (v V
 	return readVerdict(status, reply), false
 }
 
-// readVerdict tells what the API's answer means. Only a plain isValid: true
-// with a status of success is one that vouches for the event.
+// readVerdict reads the API's answer. Only isValid: true with a status of success
+// vouches for the event.
 func readVerdict(status int, reply []byte) Verdict {
 	var answer struct {
 		IsValid         *bool `json:"isValid"`
@@ -230,8 +242,24 @@ func readVerdict(status int, reply []byte) Verdict {
 	return Verdict{Outcome: Used, Sent: true, Reason: "the API says that the token is not valid"}
 }
 
-// post sends JSON to the API and returns what it answers. Its errors hold
-// neither key nor token.
+// overloaded is the error of a call that the API refused because there are too many.
+type overloaded struct {
+	status int
+	pause  time.Duration
+}
+
+func (o *overloaded) Error() string {
+	return fmt.Sprintf("the API answered %d: too many calls", o.status)
+}
+
+// verdict returns what the answer means. sent says that it answers the call that uses
+// the token up: most likely that was refused unread, but nobody promises that.
+func (o *overloaded) verdict(sent bool) Verdict {
+	return Verdict{Sent: sent, Reason: o.Error(), Overloaded: true, RetryAfter: o.pause}
+}
+
+// post sends JSON to the API and returns the answer. Its errors hold neither key nor
+// token.
 func (g *Ignisign) post(ctx context.Context, path, bearer string, content map[string]string) (int, []byte, error) {
 	body, err := json.Marshal(content)
 	if err != nil {
@@ -252,6 +280,10 @@ func (g *Ignisign) post(ctx context.Context, path, bearer string, content map[st
 		return 0, nil, fmt.Errorf("calling the API: %w", err)
 	}
 	defer resp.Body.Close()
+	pause := httpclient.RetryAfter(resp.Header, time.Now())
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && pause > 0 {
+		return 0, nil, &overloaded{resp.StatusCode, pause}
+	}
 	reply, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
 		return 0, nil, fmt.Errorf("reading the API's answer: %w", err)
@@ -270,8 +302,8 @@ type ignisignKey struct {
 
 var errKeyRefused = errors.New("the API does not accept the secret")
 
-// get returns what to authorize with, exchanging the secret if need be. fresh
-// says that it will not get better by asking again.
+// get returns the bearer to authorize with. It exchanges the secret if need be.
+// fresh reports that another try would give the same bearer.
 func (k *ignisignKey) get(ctx context.Context, g *Ignisign) (bearer string, fresh bool, err error) {
 	k.mu.Lock()
 	bearer = k.bearer

@@ -181,6 +181,42 @@ func TestIgnisignVerdicts(t *testing.T) {
 	}
 }
 
+func TestIgnisignOverloaded(t *testing.T) {
+	answer := func(status int, after string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", after)
+			w.WriteHeader(status)
+		}
+	}
+	for _, test := range []struct {
+		answer     http.HandlerFunc
+		overloaded bool
+		after      time.Duration
+	}{
+		{says(429, "slow down"), true, 0},
+		{says(429, isValid), true, 0},
+		{answer(429, "7"), true, 7 * time.Second},
+		{answer(429, "soon"), true, 0},
+		{answer(503, "120"), true, 2 * time.Minute},
+		{answer(503, "soon"), false, 0},
+		{answer(500, "120"), false, 0},
+		{says(503, ""), false, 0},
+		{says(200, isValid), false, 0},
+	} {
+		a := newAPI(t, test.answer)
+		got := check(t, ignisignAt(t, a.URL, "api_key k3y"))
+		if got.Overloaded != test.overloaded || got.RetryAfter != test.after || !got.Sent || test.overloaded && got.Outcome != scheme.Undecided {
+			t.Errorf("got %+v, want overloaded %v, %v", got, test.overloaded, test.after)
+		}
+	}
+	// No call for the token is made while no JWT is to be had.
+	busy := httptest.NewServer(answer(429, "9"))
+	defer busy.Close()
+	if got := check(t, ignisignAt(t, busy.URL, "secret s3cret")); !got.Overloaded || got.RetryAfter != 9*time.Second || got.Sent {
+		t.Errorf("without a JWT: got %+v", got)
+	}
+}
+
 func TestIgnisignKeys(t *testing.T) {
 	for name, test := range map[string]struct {
 		keys              string
@@ -312,9 +348,9 @@ func TestIgnisignCutOff(t *testing.T) {
 
 // TestMatchedByCall asks with each key until the API accepts one.
 func TestMatchedByCall(t *testing.T) {
-	api := newAPI(t, says(200, isValid))
-	api.accepted = []string{"k3y-2"}
-	p := ignisignAt(t, api.URL, "api_key k3y-1 k3y-2 k3y-3\ntoken header X-Guard g")
+	stand := newAPI(t, says(200, isValid))
+	stand.accepted = []string{"k3y-2"}
+	p := ignisignAt(t, stand.URL, "api_key k3y-1 k3y-2 k3y-3\ntoken header X-Guard g")
 	if n := p.Profile().Secrets; n != 3 {
 		t.Errorf("announces %d secrets", n)
 	}

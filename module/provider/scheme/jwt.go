@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/hmac"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -25,8 +23,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// JWT is a signed JSON Web Token in a header, or in the body. In a header it
-// says what the body's hash is; in the body it carries the payload.
+// JWT is a signed JSON Web Token in a header or in the body. A token in a header
+// claims the hash of the body; a token in the body carries the payload.
 type JWT struct {
 	// The template that gives the token, after Bearer or alone: {header.X-Name} or
 	// {json.field}. Default: {body}.
@@ -89,7 +87,7 @@ var jwtAlgorithms = map[string]algorithm{
 }
 
 // keyAPIs are what JWT.KeysFrom can be.
-var keyAPIs = map[string]func(*Credentials) (keyFetch, error){"plaid": plaidKeys}
+var keyAPIs = map[string]func(*Credentials) (*keySource, error){"plaid": plaidKeys}
 
 // Provision checks the scheme and makes its keys.
 func (j *JWT) Provision(c *Credentials) (err error) {
@@ -158,11 +156,11 @@ func (j *JWT) provisionKeys(c *Credentials) (err error) {
 		return err
 	}
 	if ask := keyAPIs[j.KeysFrom]; j.keys.empty() && ask != nil && len(j.secrets) == 0 {
-		call, err := ask(c)
+		source, err := ask(c)
 		if err != nil {
 			return err
 		}
-		j.keys.fetched, j.keys.byName = newKeyCache(call), true
+		j.keys.fetched, j.keys.byName = c.keysFrom(source), true
 	}
 	if j.keys.empty() && len(j.secrets) == 0 {
 		return errors.New("jwt needs a secret or a public key")
@@ -187,11 +185,22 @@ func (j *JWT) Traits() Traits {
 	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
 		t.SecretHeaders = headers
 	}
+	covers := "{timestamp}"
+	if j.BodyHash != "" {
+		covers += "{body}"
+	}
+	if j.URLHash != "" {
+		covers += "{url}"
+	}
+	t.Covers = []string{covers}
 	return t
 }
 
 // Headers implements Scheme.
 func (j *JWT) Headers() []string { return headersIn(j.From) }
+
+// Screen implements Scheme.
+func (j *JWT) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, j.Headers()) }
 
 // Holds implements Scheme.
 func (j *JWT) Holds(r *template.Request) bool { return AnyHeader(r, j.Headers()) }
@@ -288,11 +297,11 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var claims claims
-	if json.Unmarshal(token.Payload, &claims) != nil {
+	var said claims
+	if json.Unmarshal(token.Payload, &said) != nil {
 		return Malformed
 	}
-	if err := j.checkClaims(claims, r, now); err != nil {
+	if err := j.checkClaims(said, r, now); err != nil {
 		return err
 	}
 	r.Matched = position
@@ -317,31 +326,13 @@ func (j *JWT) match(token *jws) (position int, err error) {
 	return matchMAC(a, j.secrets, token.signed, token.signature)
 }
 
-// matchMAC returns the position of the first secret that made an HMAC.
-func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
-	for i, secret := range slices.Backward(secrets) {
-		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
-		position = subtle.ConstantTimeSelect(same, i+1, position)
-	}
-	if position == 0 {
-		return 0, Wrong
-	}
-	return position, nil
-}
-
-func sumOf(a algorithm, secret, signed []byte) []byte {
-	m := hmac.New(a.Hash.New, secret)
-	m.Write(signed)
-	return m.Sum(nil)
-}
-
 // Fetch implements Fetcher.
 func (j *JWT) Fetch(ctx context.Context, r *template.Request) error {
 	token, err := j.find(r)
 	if err != nil {
 		return err
 	}
-	return j.keys.fetch(ctx, token.id)
+	return j.keys.fetch(ctx, token.id, r.Client)
 }
 
 // Observe implements Scheme.

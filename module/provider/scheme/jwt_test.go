@@ -55,13 +55,13 @@ func TestJWTAlgorithms(t *testing.T) {
 	secret := []byte("a-secret-of-thirty-two-characters")
 	keys := map[string]any{
 		"HS256": secret, "HS384": secret, "HS512": secret, "EdDSA": ed,
-		"RS256": providertest.RsaKey(), "RS384": providertest.RsaKey(), "RS512": providertest.RsaKey(), "PS256": providertest.RsaKey(), "PS384": providertest.RsaKey(), "PS512": providertest.RsaKey(),
-		"ES256": providertest.EcKey(t, elliptic.P256()), "ES384": providertest.EcKey(t, elliptic.P384()), "ES512": providertest.EcKey(t, elliptic.P521()),
+		"RS256": providertest.RSAKey(), "RS384": providertest.RSAKey(), "RS512": providertest.RSAKey(), "PS256": providertest.RSAKey(), "PS384": providertest.RSAKey(), "PS512": providertest.RSAKey(),
+		"ES256": providertest.ECKey(t, elliptic.P256()), "ES384": providertest.ECKey(t, elliptic.P384()), "ES512": providertest.ECKey(t, elliptic.P521()),
 	}
 	for pinned, key := range keys {
 		given := "secret " + string(secret)
 		if signer, ok := key.(crypto.Signer); ok {
-			given = "public_key `" + providertest.PemOf(t, signer.Public()) + "`"
+			given = "public_key `" + providertest.PEMOf(t, signer.Public()) + "`"
 		}
 		p := providertest.MustParse(t, tokenConfig(pinned, given))
 		for used, key := range keys {
@@ -76,10 +76,10 @@ func TestJWTAlgorithms(t *testing.T) {
 
 // TestJWTConfusion tries what has broken other readers of tokens.
 func TestJWTConfusion(t *testing.T) {
-	public := providertest.PemOf(t, providertest.RsaKey().Public())
+	public := providertest.PEMOf(t, providertest.RSAKey().Public())
 	p := providertest.MustParse(t, tokenConfig("RS256", "public_key `"+public+"`"))
 	both := providertest.MustParse(t, tokenConfig("HS256 RS256", "secret s3cret\npublic_key `"+public+"`"))
-	good := makeToken(t, map[string]any{"alg": "RS256"}, goodClaims("{}"), providertest.RsaKey())
+	good := makeToken(t, map[string]any{"alg": "RS256"}, goodClaims("{}"), providertest.RSAKey())
 	parts := strings.Split(good, ".")
 	header := func(h map[string]any) string {
 		text, _ := json.Marshal(h)
@@ -95,8 +95,8 @@ func TestJWTConfusion(t *testing.T) {
 		"the public key as a secret":    makeToken(t, map[string]any{"alg": "HS256"}, goodClaims("{}"), []byte(public)),
 		"and without the line's end":    makeToken(t, map[string]any{"alg": "HS256"}, goodClaims("{}"), []byte(strings.TrimSpace(public))),
 		"an empty secret":               makeToken(t, map[string]any{"alg": "HS256"}, goodClaims("{}"), []byte{}),
-		"crit":                          makeToken(t, map[string]any{"alg": "RS256", "crit": []string{"exp"}}, goodClaims("{}"), providertest.RsaKey()),
-		"b64 false":                     makeToken(t, map[string]any{"alg": "RS256", "b64": false}, goodClaims("{}"), providertest.RsaKey()),
+		"crit":                          makeToken(t, map[string]any{"alg": "RS256", "crit": []string{"exp"}}, goodClaims("{}"), providertest.RSAKey()),
+		"b64 false":                     makeToken(t, map[string]any{"alg": "RS256", "b64": false}, goodClaims("{}"), providertest.RSAKey()),
 		"claims that are no object":     parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`[]`)) + "." + parts[2],
 		"padding":                       good + "=",
 		"a line break":                  good[:len(good)-4] + "\n" + good[len(good)-4:],
@@ -250,7 +250,7 @@ func TestJWTInBody(t *testing.T) {
 }
 
 // headerToken returns the claims of the token that is the longest header of a request.
-func headerToken(r *template.Request) (*scheme.Jws, error) {
+func headerToken(r *template.Request) (*scheme.JWS, error) {
 	token := ""
 	for _, values := range r.Header {
 		if strings.Count(values[0], ".") == 2 && len(values[0]) > len(token) {
@@ -308,9 +308,9 @@ func TestJWTSign(t *testing.T) {
 
 // FuzzJWT holds that no token panics, and that none passes that was not signed.
 func FuzzJWT(f *testing.F) {
-	p := providertest.MustParse(f, tokenConfig("HS256 RS256", "secret s3cret\npublic_key `"+providertest.PemOf(f, providertest.RsaKey().Public())+"`"))
+	p := providertest.MustParse(f, tokenConfig("HS256 RS256", "secret s3cret\npublic_key `"+providertest.PEMOf(f, providertest.RSAKey().Public())+"`"))
 	good := makeToken(f, map[string]any{"alg": "HS256"}, goodClaims("{}"), []byte("s3cret"))
-	also := makeToken(f, map[string]any{"alg": "RS256"}, goodClaims("{}"), providertest.RsaKey())
+	also := makeToken(f, map[string]any{"alg": "RS256"}, goodClaims("{}"), providertest.RSAKey())
 	f.Add(good)
 	f.Add(also)
 	f.Add("e30.e30.")

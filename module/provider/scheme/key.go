@@ -1,15 +1,18 @@
 package scheme
 
 import (
+	"crypto/hmac"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// decodeKey makes a secret into a key. Its errors do not quote the secret.
+// DecodeKey makes a secret into a key. Its errors do not quote the secret.
 func DecodeKey(encoding, secret string) (key []byte, err error) {
 	switch encoding {
 	case "raw":
@@ -72,4 +75,22 @@ func deriveKey(text, secret string) (key []byte, err error) {
 		return nil, fmt.Errorf("an empty key by %s", text)
 	}
 	return key, nil
+}
+
+// matchMAC returns the position of the first secret that made an HMAC.
+func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
+	for i, secret := range slices.Backward(secrets) {
+		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
+		position = subtle.ConstantTimeSelect(same, i+1, position)
+	}
+	if position == 0 {
+		return 0, Wrong
+	}
+	return position, nil
+}
+
+func sumOf(a algorithm, secret, signed []byte) []byte {
+	m := hmac.New(a.Hash.New, secret)
+	m.Write(signed)
+	return m.Sum(nil)
 }

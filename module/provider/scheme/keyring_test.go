@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -48,6 +49,9 @@ func newKeyServer(t *testing.T, answer func(w http.ResponseWriter, r *http.Reque
 	transport.TLSClientConfig = &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, ServerName: "example.com"}
 	before := http.DefaultTransport
 	http.DefaultTransport = transport
+	roots := x509.NewCertPool()
+	roots.AddCert(providertest.Root().Certificate)
+	t.Cleanup(scheme.TrustForTests(transport, roots))
 	t.Cleanup(func() {
 		http.DefaultTransport = before
 		transport.CloseIdleConnections()
@@ -285,14 +289,13 @@ func TestFetchesJoin(t *testing.T) {
 // TestMadeUpNamesDriveOutNothing holds that what strangers make up is bounded,
 // and costs no good key.
 func TestMadeUpNamesDriveOutNothing(t *testing.T) {
-	public, _ := providertest.EdKey('a')
 	calls := 0
-	cache := scheme.NewKeyCache(func(_ context.Context, _ *http.Client, name string) ([]scheme.PublicKey, error) {
+	cache := scheme.CacheOf(func(name string) []byte {
 		calls++
 		if name == "good" {
-			return []scheme.PublicKey{{PublicKey: public}}, nil
+			return []byte(jwks('a'))
 		}
-		return nil, nil
+		return nil
 	})
 	if err := cache.Get(context.Background(), "good"); err != nil {
 		t.Fatal(err)
@@ -331,7 +334,8 @@ func TestSchemeLimitsAreDocumented(t *testing.T) {
 		"%d components":                                        scheme.MaxComponents,
 		"%d keys in a set":                                     scheme.MaxKeySet,
 		"of %d KiB; 64 fetched":                                scheme.MaxKeyBytes >> 10,
-		"; %d fetched ones are kept":                           scheme.MaxKeys,
-		"and %d calls are made at once":                        scheme.FetchBurst,
+		"; %d fetched ones are kept that":                      scheme.MaxKeys,
+		"one address causes %d calls at once":                  scheme.FetchBurst,
+		"all addresses cause %d,":                              scheme.StrangersBurst,
 	})
 }

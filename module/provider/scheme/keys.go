@@ -1,7 +1,9 @@
 package scheme
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -9,8 +11,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
-// Keys is what can be configured where the provider signs with a key that only
-// it has. Each provider takes those of the options that its scheme knows.
+// Keys are the options for providers that sign with a private key. Each scheme uses
+// some of them.
 type Keys struct {
 	// The public keys that the provider may sign with; any may match, which
 	// allows rotation. As PEM, base64 DER, JWK or JWK set, X.509 certificate, or
@@ -62,8 +64,8 @@ func (k *Keys) ParsedKeys() (keys []publicKey, err error) {
 
 // keyring returns what verifies signatures of an algorithm: the configured
 // keys, else those at keys_url.
-func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
-	keys, err := k.ParsedKeys()
+func (c *Credentials) keyring(algorithms ...algorithm) (*keyring, error) {
+	keys, err := c.ParsedKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -73,16 +75,25 @@ func (k *Keys) keyring(algorithms ...algorithm) (*keyring, error) {
 		}
 	}
 	ring := &keyring{fixed: keys}
-	if len(keys) > 0 || k.KeysURL == "" {
+	if len(keys) > 0 || c.KeysURL == "" {
 		return ring, nil
 	}
-	address, err := ParseHTTPS("keys_url", k.KeysURL)
+	address, err := ParseHTTPS("keys_url", c.KeysURL)
 	if err != nil {
 		return nil, err
 	}
-	ring.fetched = newKeyCache(get(address.String()))
+	ring.fetched = c.keysFrom(&keySource{
+		place: address.String(),
+		fetch: func(ctx context.Context, client *http.Client, _ string) ([]byte, error) {
+			return download(ctx, client, address.String(), "")
+		},
+		read: readKeys,
+	})
 	return ring, nil
 }
+
+// readKeys reads keys that were fetched.
+func readKeys(_ string, text []byte) ([]publicKey, error) { return parsePublicKeys(string(text)) }
 
 func fitsAny(algorithms []algorithm, key publicKey) bool {
 	for i := range algorithms {
@@ -93,7 +104,7 @@ func fitsAny(algorithms []algorithm, key publicKey) bool {
 	return false
 }
 
-// given returns the names of the options that are set.
+// Given returns the names of the options that are set.
 func (k *Keys) Given() (names []string) {
 	for _, option := range []struct {
 		name string
@@ -113,7 +124,7 @@ func (k *Keys) Given() (names []string) {
 	return names
 }
 
-// readers returns the readers of the options.
+// Readers returns the readers of the options.
 func (k *Keys) Readers() syntax.Options {
 	return syntax.Options{
 		"public_key": func(d *caddyfile.Dispenser) error {
@@ -130,8 +141,8 @@ func (k *Keys) Readers() syntax.Options {
 	}
 }
 
-// client returns what a provider's API is asked for keys with. address is where
-// it is unless api_url says otherwise.
+// client returns the client credentials and the address of a provider's API. address
+// is the default of api_url.
 func (k *Keys) client(provider, address string) (id, secret string, api *url.URL, err error) {
 	if id, err = resolved("client_id", k.ClientID); err != nil {
 		return "", "", nil, err

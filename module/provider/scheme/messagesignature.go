@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/sha512"
 	"fmt"
 	"io"
 	"maps"
@@ -57,6 +54,7 @@ type MessageSignature struct {
 	external  *url.URL
 }
 
+// MessageAlgorithms are the algorithms of message signatures, by their names in RFC 9421.
 var MessageAlgorithms = map[string]algorithm{
 	"hmac-sha256":       {Kind: "hmac", Hash: crypto.SHA256},
 	"ed25519":           {Kind: "ed25519"},
@@ -102,16 +100,16 @@ func (m *MessageSignature) Compile() error {
 		return fmt.Errorf("unknown algorithm %q: want %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
 	}
 	m.algorithm = a
-	components := Given(m.Components)
+	names := NonEmpty(m.Components)
 	switch {
-	case len(components) > 0 || m.AnyComponents && m.Label != "":
+	case len(names) > 0 || m.AnyComponents && m.Label != "":
 	case m.AnyComponents:
-		components = []string{"@method", "content-digest"}
+		names = []string{"@method", "content-digest"}
 	default:
-		components = []string{"content-digest"}
+		names = []string{"content-digest"}
 	}
 	m.required = nil
-	for _, text := range components {
+	for _, text := range names {
 		name, params, _ := strings.Cut(text, ";")
 		if params != "" {
 			params = ";" + params
@@ -136,13 +134,18 @@ func (m *MessageSignature) Traits() Traits {
 		KeyEncoding: cmp.Or(m.Key, "base64"),
 		CarriesTime: true, SignsTime: true, // created and expires
 		SignsURL:      true,
-		CoversContent: true,
-		Keys:          len(m.secrets) + m.keys.count(),
+		CoversContent: true, Covers: []string{"{timestamp}{body}"}, // by default
+		Keys: len(m.secrets) + m.keys.count(),
 	}
 }
 
 // Headers implements Scheme.
 func (m *MessageSignature) Headers() []string { return []string{"Signature-Input", "Signature"} }
+
+// Screen implements Scheme.
+func (m *MessageSignature) Screen(r *template.Request, _ time.Time) error {
+	return screenHeaders(r, m.Headers())
+}
 
 // Holds implements Scheme.
 func (m *MessageSignature) Holds(r *template.Request) bool { return AnyHeader(r, m.Headers()) }
@@ -178,9 +181,6 @@ type messageProof struct {
 	input     httpsfv.InnerList // the covered components, and the parameters
 	signature []byte
 }
-
-// maxStructured bounds the headers that make up a proof, in bytes.
-const maxStructured = 16 << 10
 
 // find returns the signature of a request.
 func (m *MessageSignature) find(r *template.Request) (*messageProof, error) {
@@ -219,27 +219,8 @@ func (m *MessageSignature) find(r *template.Request) (*messageProof, error) {
 	return &messageProof{list, bytes}, nil
 }
 
-// dictionary reads a header that is a dictionary of structured fields, on one
-// line.
-func dictionary(r *template.Request, name string) (*httpsfv.Dictionary, error) {
-	values := r.Header[name]
-	switch {
-	case len(values) == 0:
-		return nil, Missing
-	case len(values) > 1:
-		return nil, Repeated
-	case len(values[0]) > maxStructured:
-		return nil, Malformed
-	}
-	d, err := httpsfv.UnmarshalDictionary(values)
-	if err != nil {
-		return nil, Malformed
-	}
-	return d, nil
-}
-
-// Verify reports whether the signature was made with any key, covers what it
-// must, and is for this time.
+// Verify implements Scheme: some key must have made the signature, and the signature
+// must cover the required components and be for this time.
 func (m *MessageSignature) Verify(r *template.Request, now time.Time) error {
 	proof, err := m.find(r)
 	if err != nil {
@@ -292,7 +273,7 @@ func (m *MessageSignature) Fetch(ctx context.Context, r *template.Request) error
 	if err != nil {
 		return err
 	}
-	return m.keys.fetch(ctx, keyID(proof.input.Params))
+	return m.keys.fetch(ctx, keyID(proof.input.Params), r.Client)
 }
 
 // checkParameters refuses a signature that is not for this time or purpose.
@@ -324,40 +305,6 @@ func (m *MessageSignature) checkParameters(params *httpsfv.Params, now time.Time
 		return nil
 	}
 	return checkAge(time.Unix(created, 0), now, m.tolerance)
-}
-
-// checkDigest holds the Content-Digest against the body. Every digest in it of
-// a known function must be right, and there must be one.
-func checkDigest(r *template.Request) error {
-	digests, err := dictionary(r, "Content-Digest")
-	if err != nil {
-		return err
-	}
-	checked := false
-	for _, name := range digests.Names() {
-		var want []byte
-		switch name {
-		case "sha-256":
-			sum := sha256.Sum256(r.Body)
-			want = sum[:]
-		case "sha-512":
-			sum := sha512.Sum512(r.Body)
-			want = sum[:]
-		default:
-			continue
-		}
-		member, _ := digests.Get(name)
-		item, _ := member.(httpsfv.Item)
-		got, isBytes := item.Value.([]byte)
-		if !isBytes || !hmac.Equal(got, want) {
-			return Wrong
-		}
-		checked = true
-	}
-	if !checked {
-		return Malformed
-	}
-	return nil
 }
 
 // defaultLabel is that of a signature that is made here.
@@ -403,7 +350,7 @@ func (m *MessageSignature) signing() []string {
 	return m.required
 }
 
-// put writes a header that has one member, under the label.
+// put writes a header with one member, under the label.
 func (m *MessageSignature) put(r *template.Request, name string, member httpsfv.Member) error {
 	d := httpsfv.NewDictionary()
 	d.Add(cmp.Or(m.Label, defaultLabel), member)

@@ -107,8 +107,8 @@ func TestMessageSignatures(t *testing.T) {
 	_, ed := providertest.EdKey('a')
 	secret := []byte("a secret of a provider")
 	keys := map[string]any{
-		"hmac-sha256": secret, "ed25519": ed, "ecdsa-p256-sha256": providertest.EcKey(t, elliptic.P256()),
-		"ecdsa-p384-sha384": providertest.EcKey(t, elliptic.P384()), "rsa-pss-sha512": providertest.RsaKey(), "rsa-v1_5-sha256": providertest.RsaKey(),
+		"hmac-sha256": secret, "ed25519": ed, "ecdsa-p256-sha256": providertest.ECKey(t, elliptic.P256()),
+		"ecdsa-p384-sha384": providertest.ECKey(t, elliptic.P384()), "rsa-pss-sha512": providertest.RSAKey(), "rsa-v1_5-sha256": providertest.RSAKey(),
 	}
 	if len(keys) != len(scheme.MessageAlgorithms) {
 		t.Errorf("%d algorithms are tried, %d are known", len(keys), len(scheme.MessageAlgorithms))
@@ -117,7 +117,7 @@ func TestMessageSignatures(t *testing.T) {
 	for pinned, key := range keys {
 		given := "secret " + base64.StdEncoding.EncodeToString(secret)
 		if signer, ok := key.(crypto.Signer); ok {
-			given = "public_key `" + providertest.PemOf(t, signer.Public()) + "`"
+			given = "public_key `" + providertest.PEMOf(t, signer.Public()) + "`"
 		}
 		p := providertest.MustParse(t, "custom {\nmessage_signature "+pinned+" {\n"+given+"\n}\n}")
 		for used, key := range keys {

@@ -43,7 +43,7 @@ func (p *PayPal) Provision(c *Credentials) (err error) {
 	if p.WebhookID == "" {
 		return errors.New("the webhook's ID is signed and stands in no request: webhook_id <id>")
 	}
-	p.certificates, err = newCertificates(c, isPayPal, func(u *url.URL) []string {
+	p.certificates, err = newCertificates(c, "PayPal", isPayPal, func(u *url.URL) []string {
 		if strings.Contains(u.Hostname(), ".sandbox.") {
 			return []string{"messageverificationcerts.sandbox.paypal.com"}
 		}
@@ -91,7 +91,7 @@ func (p *PayPal) Fetch(ctx context.Context, r *template.Request) error {
 	if err := p.check(r); err != nil {
 		return err
 	}
-	return p.certificates.fetch(ctx, r.HeaderValue(paypalCertURL))
+	return p.certificates.fetch(ctx, r.HeaderValue(paypalCertURL), r.Client)
 }
 
 // Sign implements Scheme.
@@ -102,13 +102,19 @@ func (p *PayPal) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (p *PayPal) Traits() Traits {
-	return Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: p.certificates.count()}
+	return Traits{
+		UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: p.certificates.count(),
+		Covers: []string{"{header." + paypalID + "}{timestamp}{body|crc32}"},
+	}
 }
 
 // Headers implements Scheme.
 func (p *PayPal) Headers() []string {
 	return []string{paypalSignature, paypalID, paypalTime, paypalCertURL, paypalAlgorithm}
 }
+
+// Screen implements Scheme.
+func (p *PayPal) Screen(r *template.Request, _ time.Time) error { return screenHeaders(r, p.Headers()) }
 
 // Holds implements Scheme.
 func (p *PayPal) Holds(r *template.Request) bool { return AnyHeader(r, p.Headers()) }

@@ -9,17 +9,23 @@ import (
 )
 
 // plaidKeys returns what asks Plaid's API for the key of an ID.
-func plaidKeys(c *Credentials) (keyFetch, error) {
+func plaidKeys(c *Credentials) (*keySource, error) {
 	clientID, clientSecret, api, err := c.client("Plaid", "https://production.plaid.com")
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, client *http.Client, id string) ([]publicKey, error) {
-		return plaidKey(ctx, client, api, map[string]string{"client_id": clientID, "secret": clientSecret, "key_id": id})
+	return &keySource{
+		place:  api.String() + " as " + clientID,
+		secret: clientSecret,
+		byName: true,
+		fetch: func(ctx context.Context, client *http.Client, id string) ([]byte, error) {
+			return plaidKey(ctx, client, api, map[string]string{"client_id": clientID, "secret": clientSecret, "key_id": id})
+		},
+		read: func(_ string, text []byte) ([]publicKey, error) { return parseJWK(text) },
 	}, nil
 }
 
-func plaidKey(ctx context.Context, client *http.Client, api *url.URL, question map[string]string) ([]publicKey, error) {
+func plaidKey(ctx context.Context, client *http.Client, api *url.URL, question map[string]string) ([]byte, error) {
 	body, err := json.Marshal(question)
 	if err != nil {
 		return nil, err
@@ -40,5 +46,5 @@ func plaidKey(ctx context.Context, client *http.Client, api *url.URL, question m
 	if life.Expired != nil {
 		return nil, nil // Plaid does not use it any more
 	}
-	return parseJWK(answer.Key)
+	return answer.Key, nil
 }

@@ -30,8 +30,8 @@ type publicKey struct {
 
 var errNotPublicKey = errors.New("not a public key: want PEM, a certificate, a JWK or JWK set, base64 DER, or the 32 bytes of an Ed25519 key in hex or base64")
 
-// parsePublicKeys reads one or more public keys in any form that providers give
-// them in.
+// parsePublicKeys reads one or more public keys in any of the forms in which
+// providers publish them.
 func parsePublicKeys(text string) (keys []publicKey, err error) {
 	text = strings.TrimSpace(text)
 	switch {
@@ -56,11 +56,11 @@ func parsePublicKeys(text string) (keys []publicKey, err error) {
 	return keys, err
 }
 
-// maxKeySet bounds the keys that one signature is tried with.
+// maxKeySet is how many keys one signature is tried with.
 const maxKeySet = 64
 
-// parsePEM reads blocks of PEM. Its line breaks may be missing, spaces, or
-// spelled \n: that is what environment variables and some APIs make of them.
+// parsePEM reads blocks of PEM. Environment variables and some APIs lose the line
+// breaks: they may be missing, spaces, or spelled \n.
 func parsePEM(text string) (keys []publicKey, err error) {
 	text = strings.ReplaceAll(text, `\n`, "\n")
 	for {
@@ -159,7 +159,7 @@ func parseBareKey(text string) ([]publicKey, error) {
 // minRSA is the smallest RSA key, in bits.
 const minRSA = 2048
 
-// checkStrength refuses keys of other kinds, and those that can be broken.
+// checkStrength refuses keys of other kinds, and keys that are too short.
 func checkStrength(key crypto.PublicKey) error {
 	switch key := key.(type) {
 	case ed25519.PublicKey:
@@ -187,7 +187,8 @@ type algorithm struct {
 	PSS   bool        // RSA: PSS instead of PKCS #1 v1.5
 }
 
-// digest returns what verify takes of the message that write writes.
+// Digest returns the digest of a message, which write writes, or the message itself
+// where the algorithm signs it whole.
 func (a *algorithm) Digest(write func(to io.Writer)) []byte {
 	if a.Hash == 0 {
 		var message bytes.Buffer

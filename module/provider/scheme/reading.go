@@ -3,6 +3,7 @@ package scheme
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,8 +11,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Reading is what a proof read in a request. It holds no secret and no token,
-// only how long they are.
+// Reading is what Observe found in a request. It holds no secret and no token, only
+// their lengths.
 type Reading struct {
 	Proof   string       `json:"proof"`             // what the proof is
 	Refusal string       `json:"refusal,omitempty"` // why it is not right; empty if it is
@@ -32,12 +33,12 @@ type SignedText struct {
 	Lacking  bool   `json:"lacking,omitempty"` // the request lacks a part of it
 }
 
-// conclude notes why the proof is not right, if it is not.
+// Conclude notes the outcome of Verify.
 func (x *Reading) Conclude(err error) {
 	if err != nil {
 		x.Refusal = err.Error()
 	}
-	if err == Missing && len(x.sizes) == 0 { // nothing to compare it with
+	if errors.Is(err, Missing) && len(x.sizes) == 0 { // nothing to compare it with
 		x.Signed = nil
 	}
 }
@@ -96,7 +97,8 @@ func (x *Reading) at(at time.Time) {
 	x.add("timestamp: %s", at.Format(time.RFC3339))
 }
 
-// misshapen says what no right signature looks like.
+// Misshapen says in what respect the signature cannot be right: its length or its
+// encoding.
 func (x *Reading) Misshapen() (hints []string) {
 	if x.Refusal == "" || slices.Contains(x.sizes, x.want) || x.want == 0 || len(x.sizes) == 0 {
 		return nil

@@ -1,7 +1,7 @@
 package scheme
 
-// Refusal is the reason why a request was not taken for genuine. It goes to
-// logs and metrics; the sender is never told.
+// Refusal is the reason why Verify did not accept a request. Refusals go to logs and
+// metrics; the sender never sees them.
 type Refusal string
 
 // The reasons for a Refusal.
@@ -20,4 +20,5 @@ const (
 	NoKey Refusal = "key unknown"
 )
 
+// Error implements error.
 func (r Refusal) Error() string { return string(r) }

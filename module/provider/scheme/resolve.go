@@ -3,7 +3,6 @@ package scheme
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,29 +12,25 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 )
 
-// resolve replaces placeholders in secrets and refuses empty ones.
+// Resolve replaces placeholders in secrets and refuses empty ones.
 func Resolve(what string, configured []string) ([]string, error) {
 	repl := caddy.NewReplacer()
 	secrets := make([]string, len(configured))
 	for i, text := range configured {
 		var err error
 		secrets[i], err = repl.ReplaceOrErr(text, true, false)
-		switch {
-		case err != nil || strings.TrimSpace(secrets[i]) == "":
+		if err != nil || strings.TrimSpace(secrets[i]) == "" {
 			// A part that resolves to nothing leaves what anybody can guess.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
-		case secrets[i] == text && unknownPlaceholder.MatchString(text):
-			return nil, fmt.Errorf("%s %d: there is no placeholder %s", what, i+1, text)
+		}
+		if secrets[i], err = checkShape(what, text, secrets[i]); err != nil {
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
 	}
 	return secrets, nil
 }
 
-// unknownPlaceholder is what is left of a placeholder that Caddy does not know.
-// As a secret it would be one that anybody can guess.
-var unknownPlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]+\}$`)
-
-// parseURL reads an absolute http or https URL, in which placeholders are resolved.
+// ParseURL reads an absolute http or https URL, in which placeholders are resolved.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(caddy.NewReplacer().ReplaceKnown(text, ""))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -44,7 +39,7 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// readURL reads a URL. One with placeholders is checked when they are resolved.
+// ReadURL reads a URL. One with placeholders is checked when they are resolved.
 func ReadURL(to *string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		if err := syntax.String(to)(d); err != nil || strings.Contains(*to, "{") {
@@ -55,7 +50,7 @@ func ReadURL(to *string) func(*caddyfile.Dispenser) error {
 	}
 }
 
-// parseHTTPS reads an absolute https URL, in which placeholders are resolved.
+// ParseHTTPS reads an absolute https URL, in which placeholders are resolved.
 func ParseHTTPS(name, text string) (*url.URL, error) {
 	u, err := ParseURL(text)
 	if err != nil {
@@ -70,8 +65,8 @@ func ParseHTTPS(name, text string) (*url.URL, error) {
 	return u, nil
 }
 
-// resolved returns an option's value with its placeholders resolved; "" if it
-// is not set.
+// resolved returns an option's value with its placeholders resolved; "" if the
+// option is not set.
 func resolved(name, configured string) (string, error) {
 	if configured == "" {
 		return "", nil
@@ -83,7 +78,8 @@ func resolved(name, configured string) (string, error) {
 	return values[0], nil
 }
 
-// given returns those of the values that are not those of an option without one.
-func Given(values []string) []string {
+// NonEmpty returns the values that are not empty. An option that is not set leaves
+// an empty value.
+func NonEmpty(values []string) []string {
 	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
 }

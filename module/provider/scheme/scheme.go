@@ -1,3 +1,5 @@
+// Package scheme has the ways of proving who sent a request. All of a scheme is in its
+// file: its configuration, its block in a Caddyfile, how it verifies and how it signs.
 package scheme
 
 import (
@@ -27,6 +29,10 @@ type Scheme interface {
 	// Verify returns nil if the request holds the proof, and a Refusal otherwise.
 	// It sets r.Matched to the position of the secret or key, from 1.
 	Verify(r *template.Request, now time.Time) error
+
+	// Screen refuses a request that cannot hold the proof whatever its body is. It is
+	// asked before the body is read.
+	Screen(r *template.Request, now time.Time) error
 
 	// Sign puts the proof into a request. It fails with ErrPrivateKey where only
 	// the provider can make the proof.
@@ -80,6 +86,10 @@ type Traits struct {
 	// CoversContent says that the proof covers more than itself, as a token does not.
 	CoversContent bool
 
+	// Covers are the texts, as templates, any of which the proof covers: what all of
+	// them hold nobody else can change.
+	Covers []string
+
 	// Resigns says that the secret that verifies the proof can make it anew without
 	// changing more than headers.
 	Resigns bool
@@ -90,22 +100,26 @@ type Traits struct {
 
 	// SecretHeaders are the headers that carry a credential.
 	SecretHeaders []string
+
+	// Anybodys is the line that is missing where the proof can be had by any of the
+	// provider's customers; "" where it cannot.
+	Anybodys string
 }
 
-// fetcher is a scheme that may have to fetch the key that a request names.
+// Fetcher is a scheme that may have to fetch the key that a request names.
 type Fetcher interface {
 	// Fetch gets the key, after Verify has said NoKey. A Refusal means that the
 	// request names none.
 	Fetch(ctx context.Context, r *template.Request) error
 }
 
-// checker is a scheme whose proof is checked by a call, after Verify.
+// Checker is a scheme whose proof is checked by a call, after Verify.
 type Checker interface {
 	// Check makes the call. It never runs twice at once for one request.
 	Check(ctx context.Context, r *template.Request) Verdict
 }
 
-// stripper is a scheme whose proof may stand in the URL and is worth as much as a
+// Stripper is a scheme whose proof may stand in the URL and is worth as much as a
 // secret.
 type Stripper interface {
 	// Strip cuts the proof from the request's URL.
@@ -115,7 +129,7 @@ type Stripper interface {
 // ErrPrivateKey says why Sign cannot make a proof.
 var ErrPrivateKey = errors.New("signs with a private key that only the provider has")
 
-// anyHeader reports whether a request has any of the headers.
+// AnyHeader reports whether a request has any of the headers.
 func AnyHeader(r *template.Request, names []string) bool {
 	for _, name := range names {
 		if r.Header[name] != nil {
@@ -124,3 +138,43 @@ func AnyHeader(r *template.Request, names []string) bool {
 	}
 	return false
 }
+
+// screenHeaders refuses a request that has none of the headers in which a proof
+// stands.
+func screenHeaders(r *template.Request, headers []string) error {
+	if len(headers) > 0 && !AnyHeader(r, headers) {
+		return Missing
+	}
+	return nil
+}
+
+// Verdict is the outcome of a Check.
+type Verdict struct {
+	Outcome Outcome
+	// Sent says that the call may have reached the provider.
+	Sent bool
+	// Matched is the position of the configured secret with which Genuine was
+	// found out, from 1.
+	Matched int
+	// Reason says why, in words without secrets.
+	Reason string
+	// Overloaded says that the provider asks for fewer calls, and RetryAfter for how
+	// long none is to be made; 0 when it does not say.
+	Overloaded bool
+	RetryAfter time.Duration
+}
+
+// Outcome is what a Check says about a proof.
+type Outcome int
+
+const (
+	// Undecided: no verdict was to be had; ask again.
+	Undecided Outcome = iota
+	// Genuine: the provider vouches for the request.
+	Genuine
+	// Forged: the provider does not know the proof, or it was for another.
+	Forged
+	// Used: the proof was good once, or may have been. After a call that stayed
+	// without answer that call may have used it up.
+	Used
+)

@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Signature is what the public-key schemes have in common: where the signature
+// Signature is the common part of the public-key schemes: where the signature
 // stands, and what it covers.
 type Signature struct {
 	// The template that gives the signature: {header.X-Name}, {query.name},
@@ -104,7 +104,8 @@ func (s *Signature) Compile() (err error) {
 	return nil
 }
 
-// defaults fills what is not configured, without touching what copies share.
+// defaults fills empty fields. It does not change values that copies of the
+// Signature share.
 func (s *Signature) defaults() {
 	s.Encoding = cmp.Or(s.Encoding, "base64")
 	s.Signed = cmp.Or(s.Signed, "{body}")
@@ -129,8 +130,8 @@ func (s *Signature) Traits() Traits {
 		UsesKeys: true, NeedsKeys: true,
 		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
-		CoversContent: true,
-		Keys:          s.keys.count(),
+		CoversContent: true, Covers: []string{cmp.Or(s.Signed, "{body}")},
+		Keys: s.keys.count(),
 	}
 }
 
@@ -145,14 +146,19 @@ func (s *Signature) carriesTime() bool {
 // Headers implements Scheme.
 func (s *Signature) Headers() []string { return headersIn(s.From) }
 
+// Screen implements Scheme.
+func (s *Signature) Screen(r *template.Request, _ time.Time) error {
+	return screenHeaders(r, s.Headers())
+}
+
 // Holds implements Scheme.
 func (s *Signature) Holds(r *template.Request) bool { return AnyHeader(r, s.Headers()) }
 
-// describe says what the signature of an algorithm is.
-func (s *Signature) describe(algorithm string) string {
+// describe describes the signature of an algorithm.
+func (s *Signature) describe(name string) string {
 	own := *s
 	own.defaults()
-	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", algorithm, own.Encoding, template.Where(own.From), strings.Join(own.Value, " or "), own.Signed)
+	return fmt.Sprintf("%s signature (%s) in %s as %s, over %q", name, own.Encoding, template.Where(own.From), strings.Join(own.Value, " or "), own.Signed)
 }
 
 // read reads a scheme's block. Syntax:
@@ -181,8 +187,8 @@ func (s *Signature) read(d *caddyfile.Dispenser, options, more syntax.Options) e
 	return readBlock(d, options, own)
 }
 
-// maxVerified bounds how many signatures of a request are verified: it takes
-// much longer than to compare the hashes of HMAC.
+// maxVerified is how many signatures of a request are verified. Verifying takes much
+// longer than comparing the hashes of HMAC.
 const maxVerified = 4
 
 // Verify reports whether any signature in the header was made with any key.
@@ -202,7 +208,7 @@ func (s *Signature) Verify(r *template.Request, now time.Time) error {
 		found = s.values[i].Parse(values[0], found)
 	}
 	for i := range found[:min(len(found), maxVerified)] {
-		if refusal = s.verifyOne(e, &found[i], now); refusal == nil || refusal == TooOld || refusal == TooNew {
+		if refusal = s.verifyOne(e, &found[i], now); refusal == nil || errors.Is(refusal, TooOld) || errors.Is(refusal, TooNew) {
 			return refusal
 		}
 	}
@@ -251,13 +257,14 @@ func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.T
 func (s *Signature) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
 
 // Fetch implements Fetcher.
-func (s *Signature) Fetch(ctx context.Context, _ *template.Request) error {
-	return s.keys.fetch(ctx, "")
+func (s *Signature) Fetch(ctx context.Context, r *template.Request) error {
+	return s.keys.fetch(ctx, "", r.Client)
 }
 
 var errLineBreak = errors.New("a line break in a signature")
 
-// decodeSignature reads a signature, which must be written in one way only.
+// decodeSignature decodes a signature strictly: each signature has exactly one
+// spelling.
 func decodeSignature(encoding, text string) ([]byte, error) {
 	switch {
 	case strings.ContainsAny(text, "\r\n"): // which the decoders skip

@@ -70,22 +70,22 @@ func TestSignatures(t *testing.T) {
 		key    crypto.Signer
 	}
 	forms := []form{{"ed25519", scheme.Algorithm{Kind: "ed25519"}, ed}}
-	curve := providertest.EcKey(t, elliptic.P256())
-	large := providertest.EcKey(t, elliptic.P521())
+	curve := providertest.ECKey(t, elliptic.P256())
+	large := providertest.ECKey(t, elliptic.P521())
 	for name, hash := range scheme.SignatureHashes {
 		for _, format := range []string{"asn1", "raw"} {
 			a := scheme.Algorithm{Kind: "ecdsa", Hash: hash, Raw: format == "raw"}
 			forms = append(forms, form{"ecdsa " + name + "|format " + format, a, curve}, form{"ecdsa " + name + "|format " + format, a, large})
 		}
 		for _, padding := range []string{"pkcs1", "pss"} {
-			forms = append(forms, form{"rsa " + name + "|padding " + padding, scheme.Algorithm{Kind: "rsa", Hash: hash, PSS: padding == "pss"}, providertest.RsaKey()})
+			forms = append(forms, form{"rsa " + name + "|padding " + padding, scheme.Algorithm{Kind: "rsa", Hash: hash, PSS: padding == "pss"}, providertest.RSAKey()})
 		}
 	}
 	body, stamp := `{"a":1}`, strconv.FormatInt(providertest.Now.Unix(), 10)
 	for i, f := range forms {
 		head, option, _ := strings.Cut(f.config, "|")
 		p := providertest.MustParse(t, fmt.Sprintf("custom {\n%s {\nheader X-Signature\nvalue t={timestamp},v1={signature}\nsigned {timestamp}.{body}\n%s\npublic_key `%s`\n}\n}",
-			head, option, providertest.PemOf(t, f.key.Public())))
+			head, option, providertest.PEMOf(t, f.key.Public())))
 		for j, other := range forms {
 			signature := base64.StdEncoding.EncodeToString(signWithKey(t, other.a, other.key, stamp+"."+body))
 			err := p.Verify(providertest.Hook(body, "X-Signature: t="+stamp+",v1="+signature), providertest.Now)
@@ -98,7 +98,7 @@ func TestSignatures(t *testing.T) {
 
 // TestRawIsExact holds that there is one way to write r and s side by side.
 func TestRawIsExact(t *testing.T) {
-	key := providertest.EcKey(t, elliptic.P256())
+	key := providertest.ECKey(t, elliptic.P256())
 	a := scheme.Algorithm{Kind: "ecdsa", Hash: crypto.SHA256, Raw: true}
 	good := signWithKey(t, a, key, "{}")
 	digest := a.Digest(func(to io.Writer) { io.WriteString(to, "{}") })
@@ -227,11 +227,11 @@ func TestSecretOrPublicKey(t *testing.T) {
 
 // TestPublicKeyForms reads one key in every form, and refuses what is none.
 func TestPublicKeyForms(t *testing.T) {
-	key := providertest.EcKey(t, elliptic.P256())
-	text := providertest.PemOf(t, key.Public())
+	key := providertest.ECKey(t, elliptic.P256())
+	text := providertest.PEMOf(t, key.Public())
 	block, _ := pem.Decode([]byte(text))
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example.com"}, NotAfter: providertest.Now}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	draft := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example.com"}, NotAfter: providertest.Now}
+	cert, err := x509.CreateCertificate(rand.Reader, draft, draft, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestPublicKeyForms(t *testing.T) {
 	}
 	public, private := providertest.EdKey('a')
 	for _, form := range []string{hex.EncodeToString(public), base64.StdEncoding.EncodeToString(public), base64.RawURLEncoding.EncodeToString(public),
-		"whpk_" + base64.StdEncoding.EncodeToString(public), providertest.PemOf(t, public), jwks('a')} {
+		"whpk_" + base64.StdEncoding.EncodeToString(public), providertest.PEMOf(t, public), jwks('a')} {
 		if keys, err := scheme.ParsePublicKeys(form); err != nil || !public.Equal(keys[0].PublicKey) {
 			t.Errorf("%s: %v", form, err)
 		}
@@ -286,8 +286,8 @@ func TestPublicKeyForms(t *testing.T) {
 		"a private JWK":     string(secret),
 		"65 keys":           strings.Repeat(text, scheme.MaxKeySet+1),
 		"a symmetric JWK":   `{"kty":"oct","k":"c2VjcmV0"}`,
-		"1024 bits of RSA":  providertest.PemOf(t, short.Public()),
-		"224 bits of ECDSA": providertest.PemOf(t, providertest.EcKey(t, elliptic.P224()).Public()),
+		"1024 bits of RSA":  providertest.PEMOf(t, short.Public()),
+		"224 bits of ECDSA": providertest.PEMOf(t, providertest.ECKey(t, elliptic.P224()).Public()),
 		"half a PEM":        text[:len(text)-30],
 		"JSON":              `{"a":1}`,
 	} {
@@ -369,7 +369,7 @@ func TestOptionsOfOthers(t *testing.T) {
 // FuzzPublicKey holds that no text makes the reader of keys panic, or gives a
 // key that cannot verify.
 func FuzzPublicKey(f *testing.F) {
-	for _, text := range []string{providertest.Rfc8032Key, providertest.P256Key, jwks('a'), providertest.PemOf(f, providertest.RsaKey().Public()), "-----BEGIN CERTIFICATE-----AA==-----END CERTIFICATE-----"} {
+	for _, text := range []string{providertest.Rfc8032Key, providertest.P256Key, jwks('a'), providertest.PEMOf(f, providertest.RSAKey().Public()), "-----BEGIN CERTIFICATE-----AA==-----END CERTIFICATE-----"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -1,6 +1,9 @@
 package scheme
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
 	"net"
 	"net/textproto"
 	"net/url"
@@ -14,10 +17,10 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// maxComponents bounds what one signature can cover.
+// maxComponents is how many components one signature can cover.
 const maxComponents = 64
 
-// signatureBase returns what a signature of RFC 9421 is made over, and the
+// signatureBase returns the text that a signature of RFC 9421 signs, and the
 // identifiers of the components that it covers.
 func signatureBase(r *template.Request, external *url.URL, input *httpsfv.InnerList) (base string, covered []string, err error) {
 	if len(input.Items) > maxComponents {
@@ -46,7 +49,7 @@ func signatureBase(r *template.Request, external *url.URL, input *httpsfv.InnerL
 	return b.String(), covered, nil
 }
 
-// components are those of a request.
+// components gives the components of a request.
 type components struct {
 	r        *template.Request
 	external *url.URL
@@ -94,7 +97,7 @@ func (c *components) component(name string, params *httpsfv.Params) (string, err
 	return "", Malformed
 }
 
-// field returns the value of a header as it is signed.
+// field returns the value of a header in the form in which RFC 9421 signs it.
 func field(r *template.Request, name string) (string, error) {
 	if name != strings.ToLower(name) {
 		return "", Malformed
@@ -153,5 +156,61 @@ func (c *components) queryParam(u *url.URL, params *httpsfv.Params) (string, err
 	return "", Repeated
 }
 
-// escapeQuery writes a name or value as RFC 9421 wants it.
+// escapeQuery escapes a name or value as RFC 9421 requires.
 func escapeQuery(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
+
+// checkDigest checks the Content-Digest against the body. There must be a digest of
+// a known function, and every digest of one must be right.
+func checkDigest(r *template.Request) error {
+	digests, err := dictionary(r, "Content-Digest")
+	if err != nil {
+		return err
+	}
+	checked := false
+	for _, name := range digests.Names() {
+		var want []byte
+		switch name {
+		case "sha-256":
+			sum := sha256.Sum256(r.Body)
+			want = sum[:]
+		case "sha-512":
+			sum := sha512.Sum512(r.Body)
+			want = sum[:]
+		default:
+			continue
+		}
+		member, _ := digests.Get(name)
+		item, _ := member.(httpsfv.Item)
+		got, isBytes := item.Value.([]byte)
+		if !isBytes || !hmac.Equal(got, want) {
+			return Wrong
+		}
+		checked = true
+	}
+	if !checked {
+		return Malformed
+	}
+	return nil
+}
+
+// dictionary reads a header that is a dictionary of structured fields, on one
+// line.
+func dictionary(r *template.Request, name string) (*httpsfv.Dictionary, error) {
+	values := r.Header[name]
+	switch {
+	case len(values) == 0:
+		return nil, Missing
+	case len(values) > 1:
+		return nil, Repeated
+	case len(values[0]) > maxStructured:
+		return nil, Malformed
+	}
+	d, err := httpsfv.UnmarshalDictionary(values)
+	if err != nil {
+		return nil, Malformed
+	}
+	return d, nil
+}
+
+// maxStructured bounds the headers that make up a proof, in bytes.
+const maxStructured = 16 << 10

@@ -54,7 +54,7 @@ func TestSignedIsRead(t *testing.T) {
 		{"{form.a}", multi, "body.a", part(`name="a"`, "x") + part(`name="a"; filename="y"`, "y") + "--b--", scheme.Wrong},
 	} {
 		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nheader X-Sig\nsigned "+test.signed+"\n}\n}")
-		r := providertest.Hook(test.body, "Content-Type: "+test.contentType, "X-Sig: "+providertest.MacHex("s3cret", "x"))
+		r := providertest.Hook(test.body, "Content-Type: "+test.contentType, "X-Sig: "+providertest.MACHex("s3cret", "x"))
 		err := p.Verify(r, providertest.Now)
 		if err != test.want {
 			t.Errorf("%s: %s: got %v, want %v", test.signed, test.body, err, test.want)

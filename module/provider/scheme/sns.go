@@ -21,7 +21,8 @@ import (
 // a message went through SNS, not whose it is: a topic can be anybody's. Source:
 // aws/aws-sdk-ruby and aws/aws-sns-message-validator.
 type SNS struct {
-	// The topics whose messages are accepted. Default: all.
+	// The topics whose messages are accepted. Without any, messages of all topics
+	// are accepted, anybody's too, for which the source must say insecure_unverified.
 	Topics []string `json:"topics,omitempty"`
 
 	certificates *certificates
@@ -31,18 +32,50 @@ type SNS struct {
 // Provision takes the certificates and the topics.
 func (s *SNS) Provision(c *Credentials) (err error) {
 	s.tolerance = c.Tolerance
-	s.Topics = Given(s.Topics)
-	s.certificates, err = newCertificates(c, isSNS, func(u *url.URL) []string {
-		return []string{u.Hostname(), "sns.amazonaws.com"}
-	})
+	s.Topics = NonEmpty(s.Topics)
+	s.certificates, err = newCertificates(c, "Amazon SNS", isSNS, snsNames)
 	return err
 }
 
-// snsHost is the host of all URLs in the messages of SNS.
-var snsHost = regexp.MustCompile(`^sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?$`)
+// snsPartitions are the parts of AWS: the names of their regions, and what their
+// hosts end in. Source: boto/botocore, partitions.json.
+var snsPartitions = []struct{ regions, suffix string }{
+	{`(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]{1,2}`, "amazonaws.com"},
+	{`us-gov-[a-z]+-[0-9]{1,2}`, "amazonaws.com"},
+	{`cn-[a-z]+-[0-9]{1,2}`, "amazonaws.com.cn"},
+	{`eusc-de-[a-z]+-[0-9]{1,2}`, "amazonaws.eu"},
+	{`us-iso-[a-z]+-[0-9]{1,2}`, "c2s.ic.gov"},
+	{`us-isob-[a-z]+-[0-9]{1,2}`, "sc2s.sgov.gov"},
+	{`eu-isoe-[a-z]+-[0-9]{1,2}`, "cloud.adc-e.uk"},
+	{`us-isof-[a-z]+-[0-9]{1,2}`, "csp.hci.ic.gov"},
+}
+
+// SNSHost is the pattern of the host of all URLs in the messages of SNS. Other hosts
+// of the form sns.<label>.amazonaws.com may be somebody's bucket.
+var SNSHost = func() string {
+	var hosts []string
+	for _, p := range snsPartitions {
+		hosts = append(hosts, p.regions+`\.`+regexp.QuoteMeta(p.suffix))
+	}
+	return `sns\.(?:` + strings.Join(hosts, "|") + `)`
+}()
+
+var snsHost = regexp.MustCompile(`\A` + SNSHost + `\z`)
 
 func isSNS(u *url.URL) bool {
 	return snsHost.MatchString(u.Hostname()) && strings.HasSuffix(u.Path, ".pem")
+}
+
+// snsNames returns the names of which a certificate of SNS has one: that of the
+// partition, or one of its region's. Source: aws/aws-sdk-java-v2, SnsHostProvider.
+func snsNames(u *url.URL) []string {
+	host := u.Hostname()
+	region, suffix, _ := strings.Cut(strings.TrimPrefix(host, "sns."), ".")
+	names := []string{host, "sns." + suffix, "sns-signing." + region + "." + suffix, "sns-" + region + "." + suffix}
+	if strings.HasPrefix(region, "us-gov-") {
+		names = append(names, "sns-us-gov-west-1."+suffix)
+	}
+	return names
 }
 
 // snsSigned are the fields that are signed, by type of message.
@@ -166,7 +199,7 @@ func (s *SNS) Fetch(ctx context.Context, r *template.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.certificates.fetch(ctx, m.certificate)
+	return s.certificates.fetch(ctx, m.certificate, r.Client)
 }
 
 // Sign implements Scheme.
@@ -177,11 +210,21 @@ func (s *SNS) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (s *SNS) Traits() Traits {
-	return Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: s.certificates.count()}
+	t := Traits{
+		UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: s.certificates.count(),
+		Covers: []string{"{json.Message}{json.MessageId}{json.Subject}{timestamp}{json.TopicArn}{json.Type}"},
+	}
+	if len(NonEmpty(s.Topics)) == 0 {
+		t.Anybodys = "topic <arn>..."
+	}
+	return t
 }
 
 // Headers implements Scheme.
 func (s *SNS) Headers() []string { return nil }
+
+// Screen implements Scheme: the signature stands in the body.
+func (s *SNS) Screen(*template.Request, time.Time) error { return nil }
 
 // Holds implements Scheme.
 func (s *SNS) Holds(*template.Request) bool { return false }

@@ -18,9 +18,9 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Token is a fixed value that the sender passes along: a provider's own scheme,
-// or the gateway's guard for a provider that proves nothing. It covers nothing
-// of the content.
+// Token is a fixed value that the sender passes along: a provider's own scheme, or
+// the gateway's guard for a provider that proves nothing. A token covers nothing of
+// the content.
 type Token struct {
 	// The template that gives the token: {header.X-Name}, {query.name}, {form.name},
 	// {json.path}, or {path|last}, the last segment of the path. Where the query or
@@ -81,6 +81,14 @@ func (t *Token) Traits() Traits {
 
 // Headers implements Scheme.
 func (t *Token) Headers() []string { return headersIn(t.From) }
+
+// Screen implements Scheme: a token outside of the body is checked at once.
+func (t *Token) Screen(r *template.Request, now time.Time) error {
+	if t.from.ReadsBody() {
+		return nil
+	}
+	return t.Verify(r, now)
+}
 
 // Holds implements Scheme.
 func (t *Token) Holds(r *template.Request) bool { return AnyHeader(r, t.Headers()) }
@@ -269,7 +277,7 @@ func (t *Token) readPlace(d *caddyfile.Dispenser) error {
 	return syntax.At(d, err)
 }
 
-// basicAuth is the token that user:password makes.
+// BasicAuth is the token that user:password makes.
 func BasicAuth() *Token {
 	return &Token{From: "{header.Authorization}", Prefix: "Basic ", Encoding: "base64"}
 }

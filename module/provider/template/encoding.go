@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// encodings are how providers write bytes as text. That for URLs has no padding.
+// Encodings are how providers write bytes as text. Base64url has no padding.
 var Encodings = []string{"hex", "base64", "base64url"}
 
-// unpadded returns base64 without the padding that its length asks for.
+// Unpadded returns base64 without its padding.
 func Unpadded(text string) string {
 	if len(text)%4 != 0 {
 		return text
@@ -17,7 +17,7 @@ func Unpadded(text string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(text, "="), "=")
 }
 
-// appendEncoded appends bytes in an encoding.
+// AppendEncoded appends bytes, written in an encoding.
 func AppendEncoded(to []byte, encoding string, bytes []byte) []byte {
 	switch encoding {
 	case "hex":
@@ -28,7 +28,8 @@ func AppendEncoded(to []byte, encoding string, bytes []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(to, bytes)
 }
 
-// decodeAny decodes a text leniently; nil if it cannot be decoded.
+// DecodeLeniently decodes a text, with or without padding. It returns nil if the
+// text cannot be decoded.
 func DecodeLeniently(encoding, text string) (decoded []byte) {
 	var err error
 	text = strings.TrimRight(text, "=")

@@ -7,8 +7,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
-// env is what the placeholders of templates read: a request, and what has been
-// found in it so far.
+// Env is what the placeholders of templates read: a request, and the parts of the
+// request that were parsed so far.
 type Env struct {
 	Request   *Request
 	external  *url.URL
@@ -27,29 +27,30 @@ type Env struct {
 	madeOf                        string
 }
 
-// captures are what a header's value has besides timestamp and signature.
+// captures are the {value.name} of a header, by position.
 type captures [4]string
 
 var envs = sync.Pool{New: func() any { return new(Env) }}
 
-// newEnv returns the environment of a request, to be freed.
+// NewEnv returns the environment of a request. Free gives the environment back.
 func NewEnv(r *Request, external *url.URL) *Env {
 	e := envs.Get().(*Env)
 	e.Request, e.external = r, external
 	return e
 }
 
-// NewOwnEnv returns the environment of a request whose own query counts, whatever the
-// provider called: that of a handshake.
+// NewOwnEnv returns the environment of a handshake. There {query.name} reads the
+// query of the request itself, not that of the public URL.
 func NewOwnEnv(r *Request) *Env {
 	e := NewEnv(r, nil)
 	e.ownQuery = true
 	return e
 }
 
-// maxScratch is the largest buffer that is kept.
+// maxScratch is the largest scratch buffer that is kept for the next request.
 const maxScratch = 16 << 10
 
+// Free gives the environment back. Texts that were made with it stay as they are.
 func (e *Env) Free() {
 	e.body.Reset()
 	e.inner.Reset()
@@ -60,7 +61,7 @@ func (e *Env) Free() {
 	envs.Put(e)
 }
 
-// append appends what a placeholder, or literal text, stands for.
+// append appends the text of a placeholder or literal.
 func (e *Env) append(to []byte, p *piece) []byte {
 	switch p.name {
 	case "":

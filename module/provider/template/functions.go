@@ -23,7 +23,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
-// step is something that is done to the text of a placeholder: {body|sha256}.
+// step is a function that a placeholder applies to its text, as in {body|sha256}.
 type step struct {
 	name string
 	do   stepFunc
@@ -34,12 +34,12 @@ type step struct {
 	pairs []pairStep // of those for pairs, one after the other
 }
 
-// stepFunc returns what becomes of a text, and whether it could be done.
+// stepFunc returns the changed text, and whether the text could be changed.
 type stepFunc func(e *Env, text []byte, s *step) ([]byte, bool)
 
 func (s *step) apply(e *Env, text []byte) ([]byte, bool) { return s.do(e, text, s) }
 
-// steps are what there is, with the number of arguments.
+// steps are the functions by name, with their least and largest number of arguments.
 var steps = map[string]struct {
 	least, most int
 	do          stepFunc
@@ -258,7 +258,7 @@ func unbase64(_ *Env, text []byte, s *step) ([]byte, bool) {
 	return decoded, err == nil
 }
 
-// maxSignedHeaders bounds how many headers a request can have looked up.
+// maxSignedHeaders is how many headers one request can have looked up.
 const maxSignedHeaders = 64
 
 func headers(e *Env, text []byte, s *step) ([]byte, bool) {

@@ -8,9 +8,9 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
-// Of returns the template of what stands under a name in a part of a request, in the
-// words of a Caddyfile: header, query, form, json (or body), or path, which is the
-// last segment of the path.
+// Of returns the template of a named value in a part of a request. The parts have
+// the words of a Caddyfile: header, query, form, json (or body), and path, which is
+// the last segment of the path.
 func Of(part, name string) string {
 	switch part {
 	case "path":
@@ -21,9 +21,9 @@ func Of(part, name string) string {
 	return "{" + part + "." + name + "}"
 }
 
-// Place returns the part of a request, and the name there, of a template that is one
-// placeholder as it is. The part is path for {path|last}, and "" for any other
-// template.
+// Place returns the part of the request, and the name there, that the template
+// reads. The part is path for {path|last}, and "" for every template that is more
+// than one bare placeholder.
 func (t Template) Place() (part, name string) {
 	if len(t) != 1 || t[0].name == "" {
 		return "", ""
@@ -38,7 +38,7 @@ func (t Template) Place() (part, name string) {
 	return "", ""
 }
 
-// Header returns the header that the template reads, as it is; "" if the template
+// Header returns the header that the template reads unchanged; "" if the template
 // reads anything else.
 func (t Template) Header() string {
 	if part, name := t.Place(); part == "header" {
@@ -47,8 +47,9 @@ func (t Template) Header() string {
 	return ""
 }
 
-// HeaderIn returns the canonical name of the header that a text, as a template,
-// reads as it is; "" if it reads anything else. The name may hold braces.
+// HeaderIn returns the canonical name of the header that a template reads unchanged;
+// "" if the template reads anything else. The template need not be compiled, and its
+// name may hold braces.
 func HeaderIn(text string) string {
 	return textproto.CanonicalMIMEHeaderKey(headerName(text))
 }
@@ -62,11 +63,12 @@ func headerName(text string) string {
 	return name
 }
 
-// Where says where a text, as a template, reads a value: the name of a header as it
-// is written, or the template.
+// Where says where a template reads a value: the name of a header as it is written,
+// or the template itself.
 func Where(text string) string { return cmp.Or(headerName(text), text) }
 
-// Words says the same in words: header X-Name, query name, path.
+// Words says where a template reads a value in the words of a Caddyfile: header
+// X-Name, query name, path.
 func Words(text string) string {
 	if name := headerName(text); name != "" {
 		return "header " + name
@@ -85,8 +87,8 @@ func Words(text string) string {
 	return part + " " + name
 }
 
-// MayHold reports, without parsing the body or the query, whether a request may hold
-// what the template reads: most requests are no handshake.
+// MayHold reports whether a request may hold what the template reads, without
+// parsing body or query. Most requests are no handshake and end here.
 func (t Template) MayHold(r *Request) bool {
 	if len(t) != 1 {
 		return true

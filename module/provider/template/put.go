@@ -6,10 +6,10 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
-// errPlace is for places in which the gateway cannot put a proof.
+// errPlace is returned for a template that the gateway cannot write to.
 var errPlace = errors.New("the request has no place for the proof")
 
-// Put writes a text where a placeholder reads it.
+// Put writes a text to the place that a template reads.
 func (e *Env) Put(place Template, text string) error {
 	if len(place) != 1 || place[0].text == "" {
 		return errPlace

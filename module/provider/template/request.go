@@ -4,14 +4,18 @@ import (
 	"net/url"
 )
 
-// Request is a webhook as far as its proof is concerned. A provider must not hold
-// on to it, nor to Body, after it has returned.
+// Request is the part of a webhook that proofs read. A provider must not keep a
+// Request or its Body after it has returned.
 type Request struct {
 	Method   string
 	Path     string              // escaped, as the app will get it
 	RawQuery string              // without the question mark
 	Header   map[string][]string // canonical names
 	Body     []byte
+
+	// Client is the IP address of the client, as the server knows it; "" where
+	// nobody knows.
+	Client string
 
 	// Public is the URL that the provider called. It is set where
 	// Profile.SignsURL says that it is needed.
@@ -24,19 +28,23 @@ type Request struct {
 	// Matched is set by Verify: the position of the configured secret that the
 	// proof was made with, from 1; 0 where no secret tells.
 	Matched int
+
+	// Proof is set by Verify: the position, from 1, of the proof that counted among
+	// those of the provider; 0 where all of them count, or none is asked for.
+	Proof int
 }
 
-// header returns the value of a header that is there once, and whose name is
-// canonical.
+// HeaderValue returns the value of a header that is there exactly once. The name
+// must be canonical.
 func (r *Request) HeaderValue(name string) string {
 	if values := r.Header[name]; len(values) == 1 {
 		return values[0]
 	}
-	return "" // of several, the app may take another one than what was signed
+	return "" // of several values, the app may take another one than the signed one
 }
 
-// publicURL returns the URL that the provider called, with what external says
-// in place of what this server saw.
+// PublicURL returns the URL that the provider called. The parts that an external URL
+// has replace those that this server saw.
 func (r *Request) PublicURL(external *url.URL) *url.URL {
 	if external == nil {
 		return r.Public
@@ -51,15 +59,15 @@ func (r *Request) PublicURL(external *url.URL) *url.URL {
 	return &u
 }
 
-// Called says which URL the provider called. Where it names neither path nor
-// query, those of the request count.
+// Called sets the URL that the provider called. A URL without path or query takes
+// those of the request.
 func (r *Request) Called(public *url.URL) {
 	r.Public = r.PublicURL(public)
 	r.Path, r.RawQuery = r.Public.EscapedPath(), r.Public.RawQuery
 }
 
-// moved has the URL that the provider calls follow the request's own path and
-// query.
+// Moved updates the URL that the provider calls after the request's own path or
+// query has changed.
 func (r *Request) Moved() {
 	if r.Public == nil {
 		return
@@ -72,7 +80,8 @@ func (r *Request) Moved() {
 	r.Public = &public
 }
 
-// To addresses the request to a URL, whose query the request's own one follows.
+// To addresses the request to a URL. The request's own query follows that of the
+// URL.
 func (r *Request) To(target *url.URL) {
 	called := *target
 	if called.RawQuery != "" && r.RawQuery != "" {
@@ -82,8 +91,8 @@ func (r *Request) To(target *url.URL) {
 	r.Path, r.RawQuery, r.Public = called.EscapedPath(), called.RawQuery, &called
 }
 
-// URL returns the target's URL with the request's own path and query, in which
-// Sign may have put a token.
+// URL returns the target's URL with the request's own path and query, which may hold
+// a token that Sign has put there.
 func (r *Request) URL(target *url.URL) string {
 	u := *target
 	u.RawPath = r.Path

@@ -1,3 +1,6 @@
+// Package template says where a value stands in a request, and makes texts from what
+// requests hold: {header.X-Name}, {timestamp}.{body}, {json.a.b|lower}. It is the one
+// language for that, in proofs, handshakes and keys.
 package template
 
 import (
@@ -12,8 +15,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
-// shorthands are the placeholders of templates as Caddy spells them after it
-// has expanded its own shorthands in a site block.
+// shorthands are the placeholders to which Caddy expands its shorthands in a site
+// block, with their spelling in templates.
 var shorthands = strings.NewReplacer(
 	"{http.request.method}", "{method}",
 	"{http.request.host}", "{host}",
@@ -24,11 +27,11 @@ var shorthands = strings.NewReplacer(
 	"{http.request.header.", "{header.",
 )
 
-// short returns a text with placeholders as templates spell them, in place of
-// those to which Caddy has expanded its own shorthands.
+// Short undoes Caddy's expansion of its own shorthands: {http.request.header.X}
+// becomes {header.X}.
 func Short(text string) string { return shorthands.Replace(text) }
 
-// piece is a part of a template: a placeholder, or literal text.
+// piece is a part of a template: a placeholder or literal text.
 type piece struct {
 	name  string       // "" for literal text
 	text  string       // the text, or what follows the dot in {header.X-Name}
@@ -117,7 +120,7 @@ func (p piece) String() string {
 	return "{" + p.name + "." + p.text + "}"
 }
 
-// template is made into text from what a request holds.
+// Template is a compiled template.
 type Template []piece
 
 // The placeholders that stand alone, and those that need a name after a dot.
@@ -126,7 +129,7 @@ var (
 	named  = []string{"header", "query", "json", "form", "value"}
 )
 
-// Parse compiles a template of what is signed. Its paths lead to one value each.
+// Parse compiles a template. Its paths lead to one value each.
 func Parse(text string) (Template, error) {
 	t, err := ParseSeveral(text)
 	if err == nil && slices.ContainsFunc(t, func(p piece) bool { return !p.path.Single() }) {
@@ -154,7 +157,7 @@ func ParseSeveral(text string) (Template, error) {
 	return pieces, nil
 }
 
-// parseTemplates compiles several.
+// ParseAll compiles several templates.
 func ParseAll(texts []string) ([]Template, error) {
 	templates := make([]Template, len(texts))
 	for i, text := range texts {
@@ -166,16 +169,19 @@ func ParseAll(texts []string) ([]Template, error) {
 	return templates, nil
 }
 
-// has reports whether the template contains a placeholder.
+// Has reports whether the template contains any of the placeholders.
 func (t Template) Has(names ...string) bool {
 	return slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && slices.Contains(names, p.name) })
 }
 
-// urlPlaceholders are those that read the URL that the provider called.
+// URLPlaceholders are the placeholders that read the URL that the provider called.
 var URLPlaceholders = []string{"url", "scheme", "host", "path", "query"}
 
-// mentions reports whether any of the texts, as a template, contains any of the
-// placeholders.
+// ReadsBody reports whether the template reads anything in the body.
+func (t Template) ReadsBody() bool { return t.Has("body", "json", "form") }
+
+// Mentions reports whether any of the texts, as a template, contains any of the
+// placeholders. A text that is no template contains none.
 func Mentions(texts []string, names ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool {
 		pieces, _ := splitTemplate(text) // what is wrong with it is said elsewhere
@@ -183,8 +189,8 @@ func Mentions(texts []string, names ...string) bool {
 	})
 }
 
-// locateCaptures has each {value.name} read the position of its name among those
-// that were captured.
+// LocateCaptures replaces the name of each {value.name} by its position in the list
+// of captured names.
 func (t Template) LocateCaptures(captured []string) error {
 	for i := range t {
 		if t[i].name != "value" {
@@ -199,8 +205,19 @@ func (t Template) LocateCaptures(captured []string) error {
 	return nil
 }
 
-// write writes the template's text. It reports whether the request has
-// what the template needs.
+// After returns what stands behind the last placeholder of a name; nothing where there
+// is none.
+func (t Template) After(name string) Template {
+	for i, p := range slices.Backward(t) {
+		if p.name == name {
+			return t[i+1:]
+		}
+	}
+	return nil
+}
+
+// Write writes the template's text. It reports whether the request has everything
+// that the template needs.
 func (t Template) Write(to io.Writer, e *Env) bool {
 	for i := range t {
 		p := t[i]
@@ -284,8 +301,8 @@ func (t Template) Bytes(e *Env) (text []byte, ok bool) {
 	return t.AppendTo(nil, e)
 }
 
-// appendTo appends the template's text. Where the request lacks what the template
-// needs, that is nothing, and not ok.
+// AppendTo appends the template's text, and reports whether the request has
+// everything that the template needs. If not, nothing is appended.
 func (t Template) AppendTo(to []byte, e *Env) (text []byte, ok bool) {
 	text = to
 	for i := range t {
@@ -298,7 +315,7 @@ func (t Template) AppendTo(to []byte, e *Env) (text []byte, ok bool) {
 	return text, true
 }
 
-// hasOnly reports whether the template contains no placeholder but those.
+// HasOnly reports whether the template contains no other placeholders than these.
 func (t Template) HasOnly(names ...string) bool {
 	return !slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && !slices.Contains(names, p.name) })
 }

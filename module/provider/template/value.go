@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// valueTemplate says how the text that carries a signature is made up: items
-// such as t={timestamp} and v1={signature}, each any number of times.
+// Value is the compiled form of the text that carries a signature: items such as
+// t={timestamp} and v1={signature}, each any number of times.
 type Value struct {
 	items      []valueItem
 	separators string     // "" = white space and commas, as far as no prefix has them
@@ -22,7 +22,7 @@ type valueItem struct {
 	capture int    // of {value.name}: its position among the captures
 }
 
-// parseValue compiles a template. The names of what it captures are added to
+// ParseValue compiles the form of a value. It adds the names of its {value.name} to
 // captured.
 func ParseValue(template, hash, separators string, captured *[]string) (Value, error) {
 	v := Value{separators: separators}
@@ -128,7 +128,7 @@ func (v *Value) cutRune(value string) (text, rest string) {
 	return value[:i], value[i+n:]
 }
 
-// candidate is a signature with what came along with it.
+// Candidate is a signature with the values that came along with it.
 type Candidate struct {
 	Signature, Timestamp string
 	Captured             captures
@@ -139,7 +139,7 @@ const (
 	maxCandidates = 128 // in one request
 )
 
-// parse appends the signatures that stand in a text.
+// Parse appends the signatures of a text.
 func (v *Value) Parse(value string, to []Candidate) []Candidate {
 	first, position := len(to), 0
 	var common Candidate
@@ -188,7 +188,7 @@ func (v *Value) read(text string, position int) (item valueItem, said string) {
 	return item, said
 }
 
-// format makes the text that carries a signature.
+// Format writes the text that carries a signature.
 func (v *Value) Format(c *Candidate) string {
 	var b strings.Builder
 	for i, item := range v.items {

@@ -93,6 +93,9 @@ func (b *Backend) Dir() string { return b.dir }
 
 // Open implements queue.Backend.
 func (b *Backend) Open(logger *zap.Logger) (queue.Store, error) {
+	if err := checkPermissions(b.dir, logger); err != nil {
+		return nil, err
+	}
 	s, err := Open(b.dir, logger)
 	if err != nil {
 		return nil, err

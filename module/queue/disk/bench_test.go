@@ -23,7 +23,7 @@ func benchEvent() (*queue.Event, error) {
 	return &queue.Event{
 		ID: id, Source: "github", Provider: "github", Type: "push", DeliveryID: id.String(),
 		ReceivedAt: now, State: queue.Routed,
-		Dedup:      queue.Dedup{Key: queue.DedupKey(id), Until: now.Add(time.Hour)},
+		Dedup:      queue.Dedup{Identity: queue.Identity{Key: queue.DedupKey(id), Body: queue.BodyDigest(id)}, Until: now.Add(time.Hour)},
 		Deliveries: []queue.Delivery{{Route: "app", State: queue.Pending, Queued: now, Due: now}},
 		Request: &queue.Request{
 			Method: "POST", Host: "hooks.example.com", URI: "/github", Proto: "HTTP/2.0",

@@ -22,10 +22,14 @@ const (
 	eventDedup      protowire.Number = 9
 	eventCheck      protowire.Number = 10
 	eventDelivery   protowire.Number = 11 // repeated
+	eventCopies     protowire.Number = 12
 
 	dedupKeyHash protowire.Number = 1
-	dedupBody    protowire.Number = 2
-	dedupUntil   protowire.Number = 3
+	dedupUntil   protowire.Number = 3 // 2 was another hash of the body
+	dedupBody    protowire.Number = 4
+
+	copiesCount protowire.Number = 1
+	copiesLast  protowire.Number = 2 // repeated
 
 	checkDue    protowire.Number = 1
 	checkCalls  protowire.Number = 2
@@ -85,16 +89,30 @@ func appendEvent(b []byte, e *queue.Event) []byte {
 	if e.Dedup != (queue.Dedup{}) {
 		b, start = openMessage(b, eventDedup)
 		b = appendBytes(b, dedupKeyHash, e.Dedup.Key[:])
-		b = appendFixed(b, dedupBody, e.Dedup.Body)
+		if e.Dedup.Body != (queue.BodyDigest{}) {
+			b = appendBytes(b, dedupBody, e.Dedup.Body[:])
+		}
 		b = closeMessage(appendTimestamp(b, dedupUntil, e.Dedup.Until), start)
 	}
 	if e.Check != (queue.Check{}) {
 		b, start = openMessage(b, eventCheck)
 		b = closeMessage(appendCheck(b, &e.Check), start)
 	}
+	if e.Copies.Count != 0 || e.Copies.Last != nil {
+		b, start = openMessage(b, eventCopies)
+		b = closeMessage(appendCopies(b, &e.Copies), start)
+	}
 	for i := range e.Deliveries {
 		b, start = openMessage(b, eventDelivery)
 		b = closeMessage(appendDelivery(b, &e.Deliveries[i]), start)
+	}
+	return b
+}
+
+func appendCopies(b []byte, c *queue.Copies) []byte {
+	b = appendInt(b, copiesCount, int64(c.Count))
+	for _, at := range c.Last {
+		b = appendFixed(b, copiesLast, uint64(nanoseconds(at)))
 	}
 	return b
 }
@@ -188,6 +206,8 @@ func decodeEvent(data []byte) (*queue.Event, error) {
 			e.Size = r.int()
 		case eventDedup:
 			r.fail(decodeDedup(r.message(), &e.Dedup))
+		case eventCopies:
+			r.fail(decodeCopies(r.message(), &e.Copies))
 		case eventCheck:
 			r.fail(decodeCheck(r.message(), &e.Check))
 		case eventDelivery:
@@ -208,9 +228,24 @@ func decodeDedup(r reader, d *queue.Dedup) error {
 		case dedupKeyHash:
 			r.array(d.Key[:])
 		case dedupBody:
-			d.Body = r.fixed()
+			r.array(d.Body[:])
 		case dedupUntil:
 			d.Until = r.time()
+		}
+	}
+	return r.err
+}
+
+func decodeCopies(r reader, c *queue.Copies) error {
+	for r.next() {
+		switch r.number {
+		case copiesCount:
+			c.Count = int(r.int())
+		case copiesLast:
+			if c.Last == nil {
+				c.Last = make([]time.Time, 0, 1+r.count(copiesLast))
+			}
+			c.Last = append(c.Last, r.time())
 		}
 	}
 	return r.err

@@ -115,6 +115,26 @@ func TestUnknownFieldsAreSkipped(t *testing.T) {
 	}
 }
 
+// What was stored when a body had another hash is read as an entry without a digest.
+func TestEntriesWithTheFormerHash(t *testing.T) {
+	want := queue.Dedup{Identity: queue.Identity{Key: queue.DedupKey{1, 2, 3}}, Until: start.UTC()}
+	head, at := openMessage(nil, eventDedup)
+	head = appendBytes(head, dedupKeyHash, want.Key[:])
+	head = appendFixed(head, 2, 1<<63+5)
+	head = closeMessage(appendTimestamp(head, dedupUntil, want.Until), at)
+	if e, err := decodeEvent(head); err != nil || e.Dedup != want {
+		t.Errorf("got %+v, %v, want %+v", e.Dedup, err, want)
+	}
+	id := queue.ID{7}
+	key := appendDedupKey(nil, want.Until, id)
+	record := append(openRecord(nil), want.Key[:]...)
+	record = append(append(record, 0, 1, 2, 0, 0, 5, 6, 7), "github"...)
+	d, err := readDedup(key, seal(key, record))
+	if err != nil || d != (dedupEntry{"github", id, d.Dedup}) || d.Key != want.Key || d.Body != (queue.BodyDigest{}) || !d.Until.Equal(want.Until) {
+		t.Errorf("got %+v, %v", d, err)
+	}
+}
+
 // A decoded event does not use the memory of the page that it was read from.
 func TestDecodedSharesNothing(t *testing.T) {
 	e, q := full()
@@ -141,7 +161,7 @@ func TestDecodingAllocatesLittle(t *testing.T) {
 		_, _ = decodeEvent(head)
 		_, _ = decodeRequest(request)
 	})
-	if n > 10 { // event, its text, deliveries, log; request, its text, map of two parts, values, body
+	if n > 11 { // event, its text, copies, deliveries, log; request, its text, map of two parts, values, body
 		t.Errorf("decoding an event makes %v allocations", n)
 	}
 	buf := make([]byte, 0, 4<<10)

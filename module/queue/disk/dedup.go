@@ -3,7 +3,6 @@ package disk
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -67,16 +66,23 @@ func (s *Store) readDedupEntries(from []byte) (entries []dedupEntry, last []byte
 	return entries, last, err
 }
 
-// appendDedup appends the record of a dedup entry, which outlives its event: key,
-// hash of the body, and source.
+// appendDedup appends the record of a dedup entry, which outlives its event: key, half of
+// the body's digest, and source. If there is a digest, a zero byte and its other half
+// follow. Another hash of the body stood in the place of the first half once, and no other
+// half.
 func appendDedup(buf, key []byte, e *queue.Event) []byte {
 	start := len(buf)
-	buf = append(openRecord(buf), e.Dedup.Key[:]...)
-	buf = binary.BigEndian.AppendUint64(buf, e.Dedup.Body)
+	first, second := e.Dedup.Body[:halfDigest], e.Dedup.Body[halfDigest:]
+	buf = append(append(openRecord(buf), e.Dedup.Key[:]...), first...)
 	buf = append(buf, e.Source...)
+	if e.Dedup.Body != (queue.BodyDigest{}) {
+		buf = append(append(buf, 0), second...)
+	}
 	seal(key, buf[start:])
 	return buf
 }
+
+const halfDigest = len(queue.BodyDigest{}) / 2
 
 // readDedup reads a dedup entry.
 func readDedup(key, record []byte) (d dedupEntry, err error) {
@@ -84,13 +90,21 @@ func readDedup(key, record []byte) (d dedupEntry, err error) {
 	if err != nil {
 		return d, err
 	}
-	const fixed = len(d.Key) + 8
+	const fixed = len(d.Key) + halfDigest
 	if len(content) < fixed || len(key) < idSize+timeSize {
 		return d, errDamaged
 	}
 	d.id, d.Until = idOf(key), timeOf(key)
-	d.Body = binary.BigEndian.Uint64(content[copy(d.Key[:], content):])
-	d.source = string(content[fixed:])
+	copy(d.Key[:], content)
+	source, second, digested := bytes.Cut(content[fixed:], []byte{0}) // no name has a zero byte
+	d.source = string(source)
+	if digested && len(second) != halfDigest {
+		return d, errDamaged
+	}
+	if digested {
+		copy(d.Body[:], content[len(d.Key):fixed])
+		copy(d.Body[halfDigest:], second)
+	}
 	return d, nil
 }
 

@@ -165,6 +165,7 @@ func clone(e *queue.Event) *queue.Event {
 func withoutRequest(e *queue.Event) *queue.Event {
 	copied := *e
 	copied.Request = nil
+	copied.Copies.Last = slices.Clone(e.Copies.Last)
 	copied.Deliveries = slices.Clone(e.Deliveries)
 	for i := range copied.Deliveries {
 		copied.Deliveries[i].Log = slices.Clone(copied.Deliveries[i].Log)

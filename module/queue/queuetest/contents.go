@@ -82,7 +82,10 @@ func testRemembered(h *harness) {
 	h.together(len(want), func(i int) error {
 		e := NewEvent(h, "github", start)
 		e.State = queue.Unrouted
-		e.Dedup = queue.Dedup{Key: queue.DedupKey{byte(i)}, Body: uint64(i), Until: start.Add(time.Duration(1+i) * time.Second)}
+		e.Dedup = queue.Dedup{
+			Identity: queue.Identity{Key: queue.DedupKey{byte(i)}, Body: queue.BodyDigest{byte(i % 3), 15: byte(i % 2)}},
+			Until:    start.Add(time.Duration(1+i) * time.Second),
+		}
 		want[i] = dedupEntry{"github", e.ID, e.Dedup}
 		return Append(h.Context(), h.Store, e)
 	})

@@ -266,7 +266,8 @@ func NewEvent(t testing.TB, source string, received time.Time, routes ...string)
 		DeliveryID: "delivery-" + id.String(),
 		ReceivedAt: received,
 		State:      queue.Routed,
-		Dedup:      queue.Dedup{Key: queue.DedupKey(id), Body: 1<<63 + 5, Until: received.Add(time.Hour)},
+		Dedup:      queue.Dedup{Identity: queue.Identity{Key: queue.DedupKey(id), Body: queue.BodyDigest(id)}, Until: received.Add(time.Hour)},
+		Copies:     queue.Copies{Count: 12, Last: []time.Time{received, received.Add(time.Second)}},
 		Request: &queue.Request{
 			Method:     "POST",
 			Host:       "hooks.example.com",
@@ -312,6 +313,10 @@ func inUTC(e *queue.Event) *queue.Event {
 	copied := *e
 	for _, at := range []*time.Time{&copied.ReceivedAt, &copied.Dedup.Until, &copied.Check.Due, &copied.Check.Ended} {
 		*at = at.UTC()
+	}
+	copied.Copies.Last = slices.Clone(e.Copies.Last)
+	for i, at := range copied.Copies.Last {
+		copied.Copies.Last[i] = at.UTC()
 	}
 	copied.Deliveries = slices.Clone(e.Deliveries)
 	for i := range copied.Deliveries {

@@ -1,6 +1,6 @@
 package template
 
-// What the tests of other packages of this directory see.
+// What the tests outside of the package see.
 const MaxCandidates = maxCandidates
 const MaxSignedHeaders = maxSignedHeaders
 

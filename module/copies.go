@@ -1,0 +1,103 @@
+package module
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+)
+
+// copies says what tells copies of an event from other events.
+type copies struct {
+	by, withoutID string // as in provider.Copies
+	omit          provider.Omission
+}
+
+// checkCopies refuses settings that would not tell copies. The provider need not be
+// provisioned.
+func (h *Handler) checkCopies(p provider.Provider) error {
+	d := h.Dedup
+	switch {
+	case d == nil:
+		return nil
+	case d.Window < 0 || d.Entries < 0:
+		return errors.New("dedup takes a window and a number of entries that are greater than zero")
+	case d.Off && (d.Window != 0 || d.Entries != 0 || d.By != ""):
+		return errors.New("dedup is either off or has a window, entries or by")
+	case !slices.Contains([]string{"", provider.ByID, provider.ByIDAndBody}, d.By):
+		return fmt.Errorf("dedup by %q: there are id and id_and_body", d.By)
+	case d.By == provider.ByIDAndBody && provider.CheckerOf(p) != nil:
+		return errors.New("dedup by id_and_body: the proof of its provider can be used once, so another body must not be checked with it; leave it out")
+	}
+	return nil
+}
+
+// provisionCopies sets what tells copies, once it is known what finds the delivery ID.
+func (h *Handler) provisionCopies() (err error) {
+	c := h.profile.Copies.Resolve(h.profile.ID != "")
+	switch {
+	case h.checker != nil:
+		c.By = provider.ByID // what was used up must not be used with another body
+	case h.Dedup.By != "" && h.idValue == nil:
+		return fmt.Errorf("dedup by %s: its provider gives no ID; add a line: id <expression>", h.Dedup.By)
+	case h.Dedup.By != "":
+		c.By = h.Dedup.By
+	case h.ID != "":
+		c.By = provider.ByID
+	}
+	if h.window <= 0 {
+		c.By, c.WithoutID = provider.ByNothing, provider.ByNothing
+	}
+	h.copies.by, h.copies.withoutID = c.By, c.WithoutID
+	h.copies.omit, err = c.Omission()
+	return err
+}
+
+// identity returns what tells a webhook from others of its source, and the delivery ID:
+// where none was found, a hash stands in.
+func (h *Handler) identity(hook *webhook, id string) (queue.Identity, string) {
+	by := h.copies.by
+	if id == "" && by != provider.ByNothing {
+		by = h.copies.withoutID
+	}
+	var content queue.DedupKey
+	if id == "" || by == provider.ByBody {
+		content = h.contentKey(hook)
+	}
+	shown := id
+	if id == "" {
+		shown = hex.EncodeToString(content[:])
+	}
+	switch by {
+	case provider.ByID:
+		return queue.Identity{Key: queue.IDKey(id)}, shown
+	case provider.ByIDAndBody:
+		return queue.Identity{Key: queue.IDKey(id), Body: h.bodyDigest(hook)}, shown
+	case provider.ByBody:
+		return queue.Identity{Key: content}, shown
+	}
+	return queue.Identity{}, shown
+}
+
+// contentKey returns a hash of what a webhook says, without what the provider changes
+// from one try to the next.
+func (h *Handler) contentKey(hook *webhook) queue.DedupKey {
+	query := hook.proof.RawQuery
+	for _, name := range h.copies.omit.Query {
+		query = payload.DropPair(query, name)
+	}
+	return queue.ContentKey(h.Source, hook.proof.Path, query, h.bodyDigest(hook))
+}
+
+// bodyDigest returns a hash of the body, without what the provider changes.
+func (h *Handler) bodyDigest(hook *webhook) queue.BodyDigest {
+	contentType := ""
+	if values := hook.Header["Content-Type"]; len(values) > 0 {
+		contentType = values[0]
+	}
+	return queue.DigestBody(h.copies.omit.Body.From(contentType, hook.proof.Body))
+}

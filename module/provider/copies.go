@@ -1,0 +1,137 @@
+package provider
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+)
+
+// What tells copies of an event from other events.
+const (
+	ByID        = "id"          // the delivery ID alone
+	ByIDAndBody = "id_and_body" // the delivery ID and the body
+	ByBody      = "body"        // a hash of source, path, query and body
+	ByNothing   = "nothing"     // every request is an event
+)
+
+// Copies says what tells copies of an event from other events.
+type Copies struct {
+	// What tells copies: id, id_and_body, body (a hash of the content stands in for the
+	// ID), or nothing (every request is an event). Default: id_and_body where the
+	// provider gives an ID, else body.
+	By string `json:"by,omitempty"`
+
+	// What tells copies where no ID is found in a webhook: body or nothing. Default:
+	// body, unless nothing tells copies anyway.
+	WithoutID string `json:"without_id,omitempty"`
+
+	// What the provider changes from one try to the next, as {json.<path>},
+	// {form.<name>} or {query.<name>}. Two bodies, or queries, that differ in nothing
+	// else are the same.
+	Volatile []string `json:"volatile,omitempty"`
+
+	// Why it is so, for those who ask.
+	Why string `json:"why,omitempty"`
+}
+
+// Resolve returns what holds for a provider that gives an ID or does not: its By and
+// WithoutID are set.
+func (c Copies) Resolve(hasID bool) Copies {
+	switch {
+	case c.By == "" && hasID:
+		c.By = ByIDAndBody
+	case c.By == "":
+		c.By = ByBody
+	}
+	switch {
+	case c.WithoutID != "":
+	case c.By == ByNothing:
+		c.WithoutID = ByNothing
+	default:
+		c.WithoutID = ByBody
+	}
+	return c
+}
+
+// Check returns an error if the data makes no sense.
+func (c Copies) Check(hasID bool) error {
+	switch c.By {
+	case "", ByBody, ByNothing:
+	case ByID, ByIDAndBody:
+		if !hasID {
+			return fmt.Errorf("copies by %s: there is no ID; add a line: id <expression>", c.By)
+		}
+	default:
+		return fmt.Errorf("copies by %q: there are id, id_and_body, body and nothing", c.By)
+	}
+	switch c.WithoutID {
+	case "", ByBody, ByNothing:
+	default:
+		return fmt.Errorf("copies without_id %q: there are body and nothing", c.WithoutID)
+	}
+	_, err := c.Omission()
+	return err
+}
+
+// Omission returns what is left out of bodies and queries that are compared.
+func (c Copies) Omission() (o Omission, err error) {
+	for _, text := range c.Volatile {
+		part, name, ok := volatile(text)
+		switch {
+		case ok && part == "json":
+			path, err := payload.ParsePath(name)
+			if err != nil {
+				return o, fmt.Errorf("volatile %s: %w", text, err)
+			}
+			o.Body.JSON = append(o.Body.JSON, path)
+		case ok && part == "form":
+			o.Body.Form = append(o.Body.Form, name)
+		case ok && part == "query":
+			o.Query = append(o.Query, name)
+		default:
+			return o, fmt.Errorf("volatile %q: there are {json.<path>}, {form.<name>} and {query.<name>}", text)
+		}
+	}
+	return o, nil
+}
+
+// Omission is what is left out of bodies and queries that are compared.
+type Omission struct {
+	Body  payload.Omission
+	Query []string
+}
+
+// volatile splits {json.path} and the like.
+func volatile(text string) (part, name string, ok bool) {
+	// Caddy expands its own shorthands in site blocks.
+	text = strings.Replace(text, "{http.request.uri.query.", "{query.", 1)
+	inside, opened := strings.CutPrefix(text, "{")
+	inside, closed := strings.CutSuffix(inside, "}")
+	part, name, _ = strings.Cut(inside, ".")
+	return part, name, opened && closed && name != ""
+}
+
+// Read reads the line copies of a custom provider. Syntax:
+//
+//	copies by id|id_and_body|body|nothing {
+//		without_id body|nothing
+//		volatile   {json.<path>}|{form.<name>}|{query.<name>}...
+//	}
+func (c *Copies) Read(d *caddyfile.Dispenser) error {
+	if !d.NextArg() || d.Val() != "by" || !d.NextArg() {
+		return d.Err("it is written: copies by id|id_and_body|body|nothing")
+	}
+	c.By = d.Val()
+	err := syntax.Block(d, syntax.Options{
+		"without_id": syntax.OneOf(&c.WithoutID, ByBody, ByNothing),
+		"volatile":   syntax.Strings(&c.Volatile),
+	})
+	if err != nil {
+		return err
+	}
+	return syntax.At(d, c.Check(true)) // whether there is an ID is known at the end of the block
+}

@@ -1,0 +1,270 @@
+package scheme
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/public"
+)
+
+// The times and sizes that bound the fetching of keys.
+const (
+	keyLife     = time.Hour        // after it a key is fetched again, and used meanwhile
+	minRefresh  = time.Minute      // between two fetches of one thing
+	fetchTime   = 10 * time.Second // for a call
+	maxKeyBytes = 256 << 10        // of an answer
+	maxKeys     = 64               // that are remembered
+)
+
+// keySource is where the keys of a keyCache come from.
+type keySource struct {
+	place  string // what is asked; it has no secret, but may have a query
+	secret string // that the calls are made with
+
+	// byName says that requests name what is fetched, namesURL that these names are
+	// URLs. What strangers name so is fetched from public addresses only.
+	byName, namesURL bool
+
+	// fetch makes the call for a name. No text and no error mean that the provider
+	// says that there is nothing of this name.
+	fetch func(ctx context.Context, client *http.Client, name string) ([]byte, error)
+
+	// read returns the keys of a text that fetch got, now or before the last start.
+	read func(name string, text []byte) ([]publicKey, error)
+}
+
+// publicClient fetches what requests name.
+var publicClient = public.Client()
+
+// client returns what makes the calls.
+func (s *keySource) client() *http.Client {
+	if s.namesURL {
+		return publicClient
+	}
+	return &http.Client{Transport: http.DefaultTransport, CheckRedirect: public.NoRedirect}
+}
+
+// keyCache keeps fetched keys by name: a URL, a key ID, or "" for a whole set, which
+// the configuration names.
+//
+// What strangers make up must neither drive out what is good nor delay it: the keys
+// that have verified a request are kept apart from the others, are fetched again
+// whatever strangers do, and lie on disk.
+type keyCache struct {
+	source *keySource
+	client *http.Client
+	clock  func() time.Time
+	pace   *rate.Limiter // of calls for the whole set
+	shares *callShares   // of calls for names that are not known
+	path   string        // of the copy on disk; "" if there is none
+
+	proven *lru.Cache[string, *keyCopy] // a request was verified with them
+	others *lru.Cache[string, *keyCopy]
+	absent *lru.Cache[string, time.Time]
+
+	mu      sync.Mutex // of changes
+	running map[string]*fetching
+
+	writes  sync.WaitGroup
+	writing sync.Mutex
+}
+
+// keyCopy is what a call has got.
+type keyCopy struct {
+	keys []publicKey
+	text []byte
+	at   time.Time
+	kept time.Time     // at, as it is on disk; zero if the keys are not there
+	pace *rate.Limiter // of further calls
+}
+
+// fetching is a call that runs. Its outcome is err once done is closed.
+type fetching struct {
+	done chan struct{}
+	err  error
+}
+
+// newKeyCache returns a cache that keeps a copy at a path, unless that is "".
+func newKeyCache(source *keySource, path string) *keyCache {
+	proven, _ := lru.New[string, *keyCopy](maxKeys) // these fail only for a size below one
+	others, _ := lru.New[string, *keyCopy](maxKeys)
+	absent, _ := lru.New[string, time.Time](maxKeys)
+	c := &keyCache{
+		source:  source,
+		client:  source.client(),
+		clock:   time.Now,
+		pace:    newPace(),
+		shares:  newCallShares(),
+		path:    path,
+		proven:  proven,
+		others:  others,
+		absent:  absent,
+		running: make(map[string]*fetching),
+	}
+	c.readCopies()
+	return c
+}
+
+// find returns the keys of a name. Those that are older than their life are
+// fetched again in the background. known is false if they must be fetched first.
+func (c *keyCache) find(name string) (keys []publicKey, known bool) {
+	held, ok := c.proven.Get(name)
+	if !ok {
+		held, ok = c.others.Get(name)
+	}
+	if ok {
+		if c.clock().Sub(held.at) > keyLife {
+			c.begin(name, "")
+		}
+		return held.keys, true
+	}
+	since, ok := c.absent.Get(name)
+	return nil, ok && c.clock().Sub(since) <= minRefresh
+}
+
+// peek returns the copy of a name; nil if there is none.
+func (c *keyCache) peek(name string) *keyCopy {
+	if held, known := c.proven.Peek(name); known {
+		return held
+	}
+	held, _ := c.others.Peek(name)
+	return held
+}
+
+// age returns how old the copy of a name is.
+func (c *keyCache) age(name string) time.Duration {
+	if held := c.peek(name); held != nil {
+		return c.clock().Sub(held.at)
+	}
+	return 0
+}
+
+// prove notes that a key of a name has verified a request.
+func (c *keyCache) prove(name string) {
+	if c.proven.Contains(name) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if held, known := c.others.Peek(name); known {
+		c.others.Remove(name)
+		c.proven.Add(name, held)
+		c.writeLater(held)
+	}
+}
+
+var (
+	errManyKeys = errors.New("fetching a key: requests name too many keys that are not known")
+	errFailing  = errors.New("fetching a key: the calls before have failed")
+)
+
+// fetch gets the keys of a name that a request of a client has, or joins the call
+// that does.
+func (c *keyCache) fetch(ctx context.Context, name, client string) error {
+	f := c.begin(name, client)
+	switch {
+	case f == nil && name == "":
+		return errFailing
+	case f == nil:
+		return errManyKeys
+	}
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return fmt.Errorf("fetching a key: %w", ctx.Err())
+	}
+}
+
+// begin starts a call unless one runs. It returns nil when there were too many.
+func (c *keyCache) begin(name, client string) *fetching {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.running[name]; f != nil {
+		return f
+	}
+	if !c.may(name, client) {
+		return nil
+	}
+	f := &fetching{done: make(chan struct{})}
+	c.running[name] = f
+	go c.run(name, f)
+	return f
+}
+
+// may reports whether a client may cause a call for a name. Nobody else's calls
+// count against a name that is known.
+func (c *keyCache) may(name, client string) bool {
+	held := c.peek(name)
+	switch {
+	case held != nil:
+		return held.pace.Allow()
+	case name == "":
+		return c.pace.Allow()
+	default:
+		return c.shares.allow(client)
+	}
+}
+
+// run makes a call. A copy that was good stays when it fails.
+func (c *keyCache) run(name string, f *fetching) {
+	// The request that waits may go away: the key will be there for the next.
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
+	defer cancel()
+	var keys []publicKey
+	text, err := c.source.fetch(ctx, c.client, name)
+	if err == nil && text != nil {
+		keys, err = c.source.read(name, text)
+	}
+	c.mu.Lock()
+	switch {
+	case err == nil && len(keys) > 0:
+		c.keep(name, &keyCopy{keys: keys, text: text, at: c.clock()})
+	case err == nil:
+		c.drop(name)
+	}
+	delete(c.running, name)
+	c.mu.Unlock()
+	f.err = err
+	close(f.done)
+}
+
+// keep puts a copy in use.
+func (c *keyCache) keep(name string, fresh *keyCopy) {
+	before := c.peek(name)
+	switch {
+	case before != nil:
+		fresh.pace = before.pace
+		if string(before.text) == string(fresh.text) {
+			fresh.kept = before.kept
+		}
+	case name == "":
+		fresh.pace = c.pace
+	default:
+		fresh.pace = newPace()
+	}
+	if name != "" && !c.proven.Contains(name) {
+		c.others.Add(name, fresh)
+		return
+	}
+	c.proven.Add(name, fresh)
+	if fresh.at.Sub(fresh.kept) > keyLife {
+		c.writeLater(fresh)
+	}
+}
+
+// drop forgets a name of which there is nothing any more.
+func (c *keyCache) drop(name string) {
+	c.others.Remove(name)
+	c.absent.Add(name, c.clock())
+	if c.proven.Remove(name) {
+		c.writeLater(nil)
+	}
+}

@@ -1,0 +1,322 @@
+package scheme_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+const snsTopic = "arn:aws:sns:us-east-2:1:t"
+
+// snsIn is an SNS scheme of a gateway that keeps its files in a directory.
+func snsIn(t testing.TB, dir string) *scheme.SNS {
+	t.Helper()
+	s := &scheme.SNS{Topics: []string{snsTopic}}
+	if err := s.Provision(&scheme.Credentials{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// jwksIn is a token whose keys are at a URL, of a gateway that keeps its files in a
+// directory.
+func jwksIn(t testing.TB, dir, address string) *scheme.JWT {
+	t.Helper()
+	j := &scheme.JWT{From: "{header.X-Token}", Algorithms: []string{"EdDSA"}, BodyHash: "sha256"}
+	if err := j.Provision(&scheme.Credentials{Keys: scheme.Keys{KeysURL: address}, Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// from says which client a request comes from.
+func from(client string, r *template.Request) *template.Request {
+	r.Client = client
+	return r
+}
+
+// snsServer has the certificate of snsCert, and no other.
+func snsServer(t *testing.T) *keyServer {
+	certificate := providertest.ValidCertificate(t, "sns.amazonaws.com")
+	return newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/SimpleNotificationService-0.pem" {
+			w.WriteHeader(404)
+			return
+		}
+		fmt.Fprint(w, certificate)
+	})
+}
+
+// madeUp is a message that names a certificate that is not there.
+func madeUp(t *testing.T, client string, n int) *template.Request {
+	address := fmt.Sprintf("https://sns.us-east-2.amazonaws.com/%d.pem", n)
+	return from(client, providertest.Hook(snsBody(t, "2", address, nil)))
+}
+
+// TestStrangersStarveNobody has a stranger name certificates that are not there, as
+// many as the gateway lets it. Whoever sends from elsewhere is served, and so is who
+// names a certificate that was good before.
+func TestStrangersStarveNobody(t *testing.T) {
+	server := snsServer(t)
+	s := snsIn(t, "")
+	good := func(client string) error {
+		return deliver(s, from(client, providertest.Hook(snsBody(t, "2", snsCert, nil))), providertest.Now)
+	}
+	refused := 0
+	for i := range 100 {
+		if deliver(s, madeUp(t, fmt.Sprintf("2001:db8::%x", i), i), providertest.Now) == scheme.ErrManyKeys {
+			refused++
+		}
+	}
+	if calls := int(server.calls.Load()); calls > scheme.FetchBurst+2 || refused != 100-calls {
+		t.Errorf("one network caused %d calls, and was refused %d times", calls, refused)
+	}
+	if err := good("192.0.2.1"); err != nil {
+		t.Errorf("a genuine message beside a stranger's: %v", err)
+	}
+	for i := range 2 * scheme.StrangersBurst {
+		_ = deliver(s, madeUp(t, fmt.Sprintf("198.51.100.%d", i), 1000+i), providertest.Now)
+	}
+	if err := deliver(s, madeUp(t, "203.0.113.1", 5000), providertest.Now); err != scheme.ErrManyKeys {
+		t.Errorf("strangers at many addresses are not refused: %v", err)
+	}
+	// The certificate is old by now, and fetched again though strangers are refused.
+	cache, before := s.Cache(), server.calls.Load()
+	cache.SetClock(func() time.Time { return time.Now().Add(scheme.KeyLife + time.Minute) })
+	if err := good("2001:db8::1"); err != nil {
+		t.Errorf("a genuine message of the strangers' own network: %v", err)
+	}
+	if err := cache.Get(context.Background(), snsCert); err != nil || server.calls.Load() == before {
+		t.Errorf("fetching what was good before: %v", err)
+	}
+}
+
+// TestAddressesAreBounded has a stranger send from more networks than are counted.
+func TestAddressesAreBounded(t *testing.T) {
+	cache := scheme.CacheOf(func(string) []byte { return nil })
+	calls := 0
+	for i := range 2 * scheme.MaxAddresses {
+		if cache.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("2001:db8:%x::1", i)) == nil {
+			calls++
+		}
+	}
+	if most := scheme.StrangersBurst + 200; calls > most { // of some seconds
+		t.Errorf("%d calls, want %d at most", calls, most)
+	}
+	if got := cache.Addresses(); got != scheme.MaxAddresses {
+		t.Errorf("%d addresses are remembered", got)
+	}
+}
+
+// TestGenuineNamesStay has strangers name more certificates that are there than are
+// remembered. Those that have verified a request stay.
+func TestGenuineNamesStay(t *testing.T) {
+	calls := make(map[string]int)
+	cache := scheme.CacheOf(func(name string) []byte {
+		calls[name]++
+		return []byte(jwks('a'))
+	})
+	if err := cache.Get(context.Background(), "good"); err != nil {
+		t.Fatal(err)
+	}
+	cache.Prove("good")
+	cache.AllowAll()
+	for i := range 3 * scheme.MaxKeys {
+		_ = cache.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("192.0.2.%d", i%256))
+	}
+	if len(calls) < 3*scheme.MaxKeys {
+		t.Fatalf("strangers named only %d keys", len(calls))
+	}
+	if keys, known := cache.Knows("good"); !known || keys != 1 {
+		t.Error("what verified a request was driven out")
+	}
+	if got := cache.Held(); got > 2*scheme.MaxKeys {
+		t.Errorf("%d names are held", got)
+	}
+}
+
+// TestKeysOutliveConfiguration holds that neither a reload nor a start loses a key,
+// with the provider down meanwhile.
+func TestKeysOutliveConfiguration(t *testing.T) {
+	server := snsServer(t)
+	dir := t.TempDir()
+	good := func() *template.Request { return providertest.Hook(snsBody(t, "2", snsCert, nil)) }
+	s := snsIn(t, dir)
+	if err := deliver(s, good(), providertest.Now); err != nil {
+		t.Fatal(err)
+	}
+	server.serve(500, "")
+	if err := snsIn(t, dir).Verify(good(), providertest.Now); err != nil {
+		t.Errorf("after a reload: %v", err)
+	}
+	if err := snsIn(t, t.TempDir()).Verify(good(), providertest.Now); err != scheme.NoKey {
+		t.Errorf("of another gateway: %v", err)
+	}
+	scheme.ForgetCaches()
+	if err := snsIn(t, dir).Verify(good(), providertest.Now); err != nil {
+		t.Errorf("after a start: %v", err)
+	}
+	if got := server.calls.Load(); got != 1 {
+		t.Errorf("%d calls, want 1", got)
+	}
+	path := onlyFile(t, filepath.Join(dir, "keys"))
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("the file's mode is %o", mode)
+	}
+}
+
+// TestKeySetOutlivesConfiguration does the same with a set, whose URL has a token.
+func TestKeySetOutlivesConfiguration(t *testing.T) {
+	const address = "https://keys.example.com/jwks?token=hidden"
+	server := newKeyServer(t, nil)
+	server.serve(200, jwks('a'))
+	dir := t.TempDir()
+	good := func() *template.Request { return providertest.Hook("{}", "X-Token: "+edToken('a', "{}")) }
+	j := jwksIn(t, dir, address)
+	if err := deliver(j, good(), providertest.Now); err != nil {
+		t.Fatal(err)
+	}
+	j.Cache().Kept()
+	scheme.ForgetCaches()
+	server.serve(500, "")
+	again := jwksIn(t, dir, address)
+	if err := again.Verify(good(), providertest.Now); err != nil {
+		t.Errorf("after a start: %v", err)
+	}
+	if err := jwksIn(t, dir, "https://other.example.com/jwks").Verify(good(), providertest.Now); err != scheme.NoKey {
+		t.Errorf("keys of another URL: %v", err)
+	}
+	// A set that changes is written again, and one that does not is not.
+	path := onlyFile(t, filepath.Join(dir, "keys"))
+	first, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(first), "hidden") {
+		t.Errorf("the file is %s, %v", first, err)
+	}
+	for i, set := range []string{jwks('a'), jwks('a', 'b')} {
+		server.serve(200, set)
+		if err := again.Cache().Get(context.Background(), ""); err != nil {
+			t.Fatal(err)
+		}
+		again.Cache().Kept()
+		content, err := os.ReadFile(path)
+		if changed := string(content) != string(first); err != nil || changed != (i == 1) {
+			t.Errorf("set %d: written is %v, %v", i, changed, err)
+		}
+	}
+}
+
+// TestStrangersWriteNothing holds that only keys that verified a request lie on disk.
+func TestStrangersWriteNothing(t *testing.T) {
+	snsServer(t)
+	dir := t.TempDir()
+	s := snsIn(t, dir)
+	forged := strings.Replace(snsBody(t, "2", snsCert, nil), `"hello"`, `"hullo"`, 1)
+	for i := range 3 {
+		if err := deliver(s, providertest.Hook(forged), providertest.Now); err != scheme.Wrong {
+			t.Errorf("a forged message: %v", err)
+		}
+		_ = deliver(s, madeUp(t, "", i), providertest.Now)
+	}
+	s.Cache().Kept()
+	if _, err := os.Stat(filepath.Join(dir, "keys")); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
+// TestCopiesAreHeldToTheRules changes what lies on disk. Nothing counts that could
+// not have been fetched.
+func TestCopiesAreHeldToTheRules(t *testing.T) {
+	server := snsServer(t)
+	dir := t.TempDir()
+	good := func() *template.Request { return providertest.Hook(snsBody(t, "2", snsCert, nil)) }
+	s := snsIn(t, dir)
+	if err := deliver(s, good(), providertest.Now); err != nil {
+		t.Fatal(err)
+	}
+	s.Cache().Kept()
+	server.serve(500, "")
+	path := onlyFile(t, filepath.Join(dir, "keys"))
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hour := func(n int) time.Time { return time.Now().Add(time.Duration(n) * time.Hour) }
+	stranger := providertest.NewAuthority("root").Issue(t, hour(-1), hour(1), "", "sns.amazonaws.com")
+	type key struct {
+		Name, Text string
+		Fetched    time.Time
+	}
+	file := func(name, text string, fetched time.Time) string {
+		encoded, _ := json.Marshal(map[string]any{"keys": []key{{name, text, fetched}}})
+		return string(encoded)
+	}
+	valid := providertest.ValidCertificate(t, "sns.amazonaws.com")
+	for name, test := range map[string]struct {
+		content string
+		good    bool
+	}{
+		"as it was":             {string(content), true},
+		"from the future":       {file(snsCert, valid, hour(24*365)), true},
+		"very old":              {file(snsCert, valid, hour(-24*365)), true},
+		"a stranger's":          {file(snsCert, stranger, hour(0)), false},
+		"expired":               {file(snsCert, providertest.CertificateFor(t, "sns.amazonaws.com", hour(-2), hour(-1)), hour(-3)), false},
+		"for another name":      {file(snsCert, providertest.ValidCertificate(t, "evil.com"), hour(0)), false},
+		"a bare key":            {file(snsCert, providertest.PEMOf(t, providertest.RSAKey().Public()), hour(0)), false},
+		"of no URL":             {file("", valid, hour(0)), false},
+		"cut off":               {string(content[:len(content)/2]), false},
+		"empty":                 {"", false},
+		"too large":             {file(snsCert, valid+strings.Repeat("\n", 2*scheme.MaxKeyBytes), hour(0)), false},
+		"something else":        {`[1, 2]`, false},
+		"of a host of nobody's": {file("https://sns.s3-us-west-2.amazonaws.com/evil.pem", valid, hour(0)), false},
+	} {
+		scheme.ForgetCaches()
+		if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := snsIn(t, dir).Verify(good(), providertest.Now)
+		if test.good && err != nil || !test.good && err != scheme.NoKey {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestFailingSetIsCalledSeldom has strangers come while the host of a set is down:
+// it is not called for each of them.
+func TestFailingSetIsCalledSeldom(t *testing.T) {
+	server := newKeyServer(t, nil)
+	server.serve(500, "")
+	j := jwksToken(t)
+	for i := range 50 {
+		r := from(fmt.Sprintf("192.0.2.%d", i), providertest.Hook("{}", "X-Token: "+edToken('a', "{}")))
+		if err := deliver(j, r, providertest.Now); err == nil {
+			t.Error("it was taken")
+		}
+	}
+	if got := server.calls.Load(); got > scheme.FetchBurst+2 {
+		t.Errorf("%d calls", got)
+	}
+}
+
+func onlyFile(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("%s has %v, %v; want one file", dir, entries, err)
+	}
+	return filepath.Join(dir, entries[0].Name())
+}

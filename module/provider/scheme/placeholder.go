@@ -1,0 +1,67 @@
+package scheme
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// checkShape refuses a value that is what is left of a placeholder, or that holds
+// more than the secret. Either could be guessed, or would never match. configured is
+// what stands in the configuration. It returns the value as it is used.
+func checkShape(what, configured, value string) (string, error) {
+	if found := unknownPlaceholder.FindString(value); found != "" && configured == value && (isSecret(what) || found == value) {
+		return "", fmt.Errorf("there is no placeholder %s", found)
+	}
+	if !isSecret(what) {
+		return value, nil
+	}
+	trimmed := strings.TrimSpace(value)
+	// Some consoles show the version of the signature in front of the secret.
+	if secret, shown := strings.CutPrefix(trimmed, "v1,whsec_"); shown {
+		return "whsec_" + secret, nil
+	}
+	switch {
+	case strings.Contains(configured, "{file."):
+		return value, nil // what a file holds is meant as it is
+	case placeholderShape.MatchString(trimmed):
+		return "", errors.New("it looks like a placeholder that nothing has replaced; write {env.NAME} or {file./path/of/it}. A secret that does look so is taken from a file")
+	case len(trimmed) > 2 && trimmed[0] == trimmed[len(trimmed)-1] && strings.ContainsRune("\"'`", rune(trimmed[0])):
+		return "", fmt.Errorf("it has quotes (%c) around it; cut them", trimmed[0])
+	}
+	if name := assignment.FindStringSubmatch(trimmed); name != nil {
+		return "", fmt.Errorf("it begins with %s; give only what stands behind that", name[1])
+	}
+	return value, nil
+}
+
+// isSecret reports whether what is resolved under a name may be a secret. The value of
+// a condition may be a token.
+func isSecret(what string) bool {
+	return what == "value" || strings.Contains(what, "secret") || strings.Contains(what, "token") || strings.Contains(what, "key")
+}
+
+// unknownPlaceholder is what is left of a placeholder that Caddy does not know.
+// As a secret it would be one that anybody can guess.
+var unknownPlaceholder = regexp.MustCompile(`\{[A-Za-z_]+\.[A-Za-z0-9_./:-]+\}`)
+
+// placeholderShape matches a text that is nothing but a name in the marks that
+// Caddy, shells, templates and documentation put around one.
+var placeholderShape = func() *regexp.Regexp {
+	const (
+		name   = `[A-Za-z_][A-Za-z0-9_]*`
+		phrase = `[$.]?\s*` + name + `(?:[ .:/_-]+[A-Za-z0-9_]+)*(?::?[-=?+][^{}]*)?` // env.X, env:X, YOUR SECRET, X:-default
+		inner  = `\s*` + phrase + `\s*`
+	)
+	return regexp.MustCompile(`^(?:` + strings.Join([]string{
+		`[$#@%]?\{` + inner + `\}\}?`, `[$#]?\{\{-?` + inner + `-?\}\}`, // {X}, ${X}, {{X}}
+		`[$]?\{` + inner, `(?:env|file|secrets|vars)\.` + name + `\}?`, // {env.X, env.X}
+		`\$` + name, `\$\(` + inner + `\)`, `\$\(?env:` + name + `\)?`, // $X, $(X), $env:X
+		`%` + name + `%`, `%\(` + name + `\)s`, `@` + name + `@`, `__` + name + `__`,
+		`<` + inner + `>`, `<<` + inner + `>>`, `\[` + inner + `\]`,
+	}, "|") + `)$`)
+}()
+
+// assignment matches a line of a file of variables, and the scheme of a header.
+var assignment = regexp.MustCompile(`^((?i:(?:export )?[a-z_]*(?:secret|token|key|password)[a-z_]*\s*[=:]|(?:bearer|basic|token) )\s*)[^=\s]`)
