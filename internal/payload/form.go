@@ -138,6 +138,8 @@ func multipartForm(contentType string, body []byte) (fields Fields, err error) {
 	if err != nil || params["boundary"] == "" {
 		return nil, errors.New("content type has no boundary")
 	}
+	var values strings.Builder
+	buffer := make([]byte, 4<<10)
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for n := 0; ; n++ {
 		part, err := parts.NextPart()
@@ -152,11 +154,12 @@ func multipartForm(contentType string, body []byte) (fields Fields, err error) {
 		}
 		field := Field{Name: part.FormName(), File: part.FileName()}
 		if field.File == "" {
-			content, err := io.ReadAll(part)
-			if err != nil {
+			start := values.Len()
+			values.Grow(max(0, len(body)-start)) // for all of them, once
+			if _, err := io.CopyBuffer(&values, part, buffer); err != nil {
 				return nil, err
 			}
-			field.Value = string(content)
+			field.Value = values.String()[start:]
 		}
 		if field.Name != "" {
 			fields = append(fields, field)

@@ -102,6 +102,33 @@ func (v Value) Text() string {
 	return string(v.Raw())
 }
 
+// Bytes returns the text of the value, which must not be changed: it is a part of the
+// JSON where that is written as it reads.
+func (v Value) Bytes() []byte {
+	switch raw := v.Raw(); v.Kind() {
+	case String:
+		if inside := raw[1 : len(raw)-1]; isVerbatim(inside) {
+			return inside
+		}
+		return appendUnquoted(nil, raw)
+	case Absent, Null:
+		return nil
+	default:
+		return raw
+	}
+}
+
+// AppendText appends the text of the value.
+func (v Value) AppendText(to []byte) []byte {
+	switch v.Kind() {
+	case String:
+		return appendUnquoted(to, v.Raw())
+	case Absent, Null:
+		return to
+	}
+	return append(to, v.Raw()...)
+}
+
 // Member returns the member of an object that has the name. Of several the last
 // one counts.
 func (v Value) Member(name string) (found Value) {

@@ -2,6 +2,8 @@ package payload
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -10,15 +12,46 @@ import (
 // unquote decodes a string of JSON as encoding/json does.
 func unquote(quoted []byte) string {
 	inside := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
+	if isVerbatim(inside) {
 		return string(inside)
 	}
-	text := make([]byte, 0, len(inside))
+	var text strings.Builder
+	text.Grow(decodedSize(inside))
 	for len(inside) > 0 {
 		r, size := firstRune(inside)
-		text, inside = utf8.AppendRune(text, r), inside[size:]
+		text.WriteRune(r)
+		inside = inside[size:]
 	}
-	return string(text)
+	return text.String()
+}
+
+// isVerbatim reports whether the inside of a string of JSON is written as it reads.
+func isVerbatim(inside []byte) bool {
+	return bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside)
+}
+
+// appendUnquoted appends what unquote returns.
+func appendUnquoted(to, quoted []byte) []byte {
+	inside := quoted[1 : len(quoted)-1]
+	if isVerbatim(inside) {
+		return append(to, inside...)
+	}
+	to = slices.Grow(to, decodedSize(inside))
+	for len(inside) > 0 {
+		r, size := firstRune(inside)
+		to, inside = utf8.AppendRune(to, r), inside[size:]
+	}
+	return to
+}
+
+// decodedSize returns how many bytes the inside of a string of JSON has once it is
+// decoded: more than before where invalid UTF-8 is replaced.
+func decodedSize(inside []byte) (n int) {
+	for len(inside) > 0 {
+		r, size := firstRune(inside)
+		n, inside = n+utf8.RuneLen(r), inside[size:]
+	}
+	return n
 }
 
 // sameText reports whether the inside of a string of JSON reads as a text, where

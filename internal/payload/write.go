@@ -1,15 +1,51 @@
 package payload
 
 import (
-	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // AppendString appends a text as a string of JSON, written as encoding/json does.
 func AppendString(to []byte, text string) []byte {
-	quoted, _ := json.Marshal(text) // a string can always be written
-	return append(to, quoted...)
+	return append(AppendInside(append(to, '"'), text), '"')
+}
+
+// AppendInside appends what stands between the quotes of that string. The insides of
+// two texts are that of both together, if no character is cut.
+func AppendInside[T string | []byte](to []byte, text T) []byte {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			to = appendASCII(to, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
+		switch {
+		case r == utf8.RuneError && size == 1, r == '\u2028', r == '\u2029': // the latter break lines of JavaScript
+			to = fmt.Appendf(to, `\u%04x`, r)
+		default:
+			to = append(to, text[i:i+size]...)
+		}
+		i += size
+	}
+	return to
+}
+
+// shortEscapes are those of one letter.
+var shortEscapes = map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+
+func appendASCII(to []byte, c byte) []byte {
+	const digits = "0123456789abcdef"
+	switch {
+	case c == '<', c == '>', c == '&', c < ' ' && shortEscapes[c] == 0:
+		return append(to, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+	case c < ' ', c == '"', c == '\\':
+		return append(to, '\\', shortEscapes[c])
+	}
+	return append(to, c)
 }
 
 // Replace returns a copy of the text with a string in place of each value. The
@@ -36,11 +72,17 @@ func SetPair(text, name, value string) string {
 // DropPair leaves out the pairs of a form or query that have the name, and leaves
 // the others byte for byte.
 func DropPair(text, name string) string {
-	var kept []string
+	var kept strings.Builder
+	first := true
 	for pair := range Pairs(text) {
-		if pair.Name != name {
-			kept = append(kept, pair.Raw)
+		if pair.Name == name {
+			continue
 		}
+		if !first {
+			kept.WriteByte('&')
+		}
+		kept.WriteString(pair.Raw)
+		first = false
 	}
-	return strings.Join(kept, "&")
+	return kept.String()
 }

@@ -118,16 +118,22 @@ func (c *Condition) holds(e *template.Env) bool {
 	if c.never {
 		return false
 	}
-	got := c.of.Text(e)
-	if len(c.Is) == 0 {
-		return got != ""
+	var wanted [][]byte
+	for _, t := range c.templates {
+		if text, ok := t.AppendTo(nil, e); ok {
+			wanted = append(wanted, text)
+		}
+	}
+	got, ok := c.of.Bytes(e)
+	if !ok || len(c.Is) == 0 {
+		return ok && len(got) > 0
 	}
 	same := 0
 	for _, text := range c.texts {
-		same |= subtle.ConstantTimeCompare([]byte(text), []byte(got))
+		same |= subtle.ConstantTimeCompare([]byte(text), got)
 	}
-	for _, t := range c.templates {
-		same |= subtle.ConstantTimeCompare([]byte(t.Text(e)), []byte(got))
+	for _, text := range wanted {
+		same |= subtle.ConstantTimeCompare(text, got)
 	}
 	return same == 1
 }

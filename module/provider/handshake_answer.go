@@ -92,8 +92,7 @@ func (h *Handshake) gaveAway(r *template.Request) bool {
 	}
 	e := template.NewEnv(r, nil) // which reads the field as the proof does
 	defer e.Free()
-	fields, _ := e.FormValues()
-	return h.pattern.MatchString(template.Only(fields, h.Digest.Field))
+	return h.pattern.MatchString(e.FormValue(h.Digest.Field))
 }
 
 var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+)\}`)

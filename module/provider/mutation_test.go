@@ -11,8 +11,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/tidwall/gjson"
-
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -144,7 +143,8 @@ func signedMutations(r *template.Request, signed string, at *template.Timestamp,
 			if each != "" {
 				path = each + ".0." + path
 			}
-			if gjson.GetBytes(r.Body, path).Exists() {
+			var document payload.JSON
+			if providertest.JSONValue(&document, r.Body, path).Exists() {
 				add("another "+path, func(r *template.Request) { r.Body = providertest.SetJSONText(r.Body, path, "added") })
 			}
 		}

@@ -1,16 +1,14 @@
 package provider
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
@@ -40,6 +38,9 @@ func (r *Ranges) compile() error {
 		return nil
 	}
 	if _, err := parseNetworks(r.List); err != nil {
+		return fmt.Errorf("ranges: %w", err)
+	}
+	if _, err := r.compiledPath(); err != nil {
 		return fmt.Errorf("ranges: %w", err)
 	}
 	switch {
@@ -87,18 +88,47 @@ func textLines(content []byte) (lines []string, err error) {
 	return lines, nil
 }
 
+// compiledPath returns the path of the addresses.
+func (r *Ranges) compiledPath() (payload.Path, error) {
+	if r.Path == "" {
+		return payload.Path{}, nil // leads to the whole
+	}
+	return payload.ParsePath(r.Path)
+}
+
 // jsonStrings returns the strings at the path.
 func (r *Ranges) jsonStrings(content []byte) (texts []string, err error) {
-	if !json.Valid(content) { // which bounds the nesting, as gjson does not
+	var document payload.JSON
+	if document.Parse(content, payload.MaxDepth) != nil {
 		return nil, errors.New("the list is not JSON")
 	}
-	path := r.Path
-	path = cmp.Or(path, "@this")
-	for _, element := range gjson.GetBytes(content, path).Array() {
-		if element.Type != gjson.String {
-			return nil, fmt.Errorf("%.40q is not a string", element.Raw)
+	add := func(value payload.Value) error {
+		if value.Kind() != payload.String {
+			return fmt.Errorf("%.40q is not a string", value.Raw())
 		}
-		texts = append(texts, element.Str)
+		texts = append(texts, value.Text())
+		return nil
+	}
+	path, err := r.compiledPath()
+	if err != nil {
+		return nil, err
+	}
+	for value, err := range path.All(document.Root()) {
+		switch {
+		case err != nil:
+		case !value.Exists(), value.Kind() == payload.Null: // an element of another kind
+		case value.Kind() != payload.Array:
+			err = add(value)
+		default:
+			for element := range value.Elements() {
+				if err = add(element); err != nil {
+					break
+				}
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return texts, nil
 }

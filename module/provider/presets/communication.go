@@ -113,6 +113,7 @@ var presetsCommunication = []Preset{
 				}},
 			},
 			Need:    NeedFirst,
+			MaxBody: 10 << 20, // mail that a route posts, with what is attached, is signed in the same way
 			Event:   `body["event-data"]?.event ?? body.event`,
 			ID:      `body["event-data"]?.id`, // Message-Id is the mail's
 			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.signature.token}", "{json.signature.timestamp}", "{json.signature.signature}"}, Why: "Mailgun gives each event an ID but signs only a time and a token; the block signature, which a new try may renew, is left out."},

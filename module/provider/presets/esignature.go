@@ -36,11 +36,11 @@ var presetsESignature = []Preset{
 			Proofs: []Proof{{Ignisign: &Ignisign{
 				AppID: "{option.app_id}", AppEnv: "{option.app_env}", APIKeys: []string{"{option.api_key}"},
 			}}},
+			MaxBody:      1 << 20, // guessed: an event names what changed
 			Event:        `body.topic + "." + body.action`,
 			ID:           `body.verificationToken`,
 			Copies:       Copies{By: ByID, Why: "Ignisign's token can be used once, so another body must never be checked with a token that was already seen."},
 			NeverRetries: true,
-			MaxBody:      1 << 20,
 		},
 		Options: []Option{
 			{Name: "app_id", Help: "The ID of the application.", Required: true},
@@ -141,9 +141,10 @@ var presetsESignature = []Preset{
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{header.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 			},
-			Need:   NeedFirst,
-			Event:  `string(body.Status)`,
-			Copies: Copies{By: ByBody, Why: "Signhost sends no ID; the body holds the whole transaction with all its activities and their times, so each change makes another body."},
+			MaxBody: 1 << 20, // guessed: a transaction without its files
+			Need:    NeedFirst,
+			Event:   `string(body.Status)`,
+			Copies:  Copies{By: ByBody, Why: "Signhost sends no ID; the body holds the whole transaction with all its activities and their times, so each change makes another body."},
 		},
 	},
 }

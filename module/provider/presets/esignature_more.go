@@ -34,6 +34,7 @@ var presetsESignatureMore = []Preset{
 				},
 			},
 			Need:    NeedFirst,
+			MaxBody: 2 << 20, // guessed: a signature request without its files, in a form
 			Event:   `body.event?.event_type ?? fromJSON(body.json ?? "{}").event?.event_type`,
 			Copies:  Copies{By: ByBody, Why: "Dropbox Sign sends no ID; event_time, with the request and the signer that the event names, makes each body its own."},
 			Answer:  &Answer{Body: "Hello API Event Received"},
@@ -112,8 +113,9 @@ var presetsESignatureMore = []Preset{
 				From:   "{json.event.hash}",
 				Signed: []string{"{json.event.type}@{json.event.time}"},
 			}}},
-			Event:  `body.event.type`,
-			Copies: Copies{By: ByBody, Why: "SignWell sends no ID; event.time, with the document, makes each body its own."},
+			MaxBody: 1 << 20, // guessed: a document without its file
+			Event:   `body.event.type`,
+			Copies:  Copies{By: ByBody, Why: "SignWell sends no ID; event.time, with the document, makes each body its own."},
 		},
 	},
 	{
@@ -172,9 +174,10 @@ var presetsESignatureMore = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the API key. Only the time and the type of an event are signed, not the document's data.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
-			Event:  `body.event_type`,
-			Copies: Copies{By: ByBody, Why: "Xodo Sign sends no ID; event_time, with the document and the user, makes each body its own."},
+			MaxBody: 1 << 20, // guessed: an event names the document
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
+			Event:   `body.event_type`,
+			Copies:  Copies{By: ByBody, Why: "Xodo Sign sends no ID; event_time, with the document and the user, makes each body its own."},
 		},
 	},
 	{

@@ -65,6 +65,7 @@ var presetsPayments = []Preset{
 				`body.notificationItems[0].NotificationRequestItem.eventCode : nil`,
 			Copies:  Copies{By: ByIDAndBody, Why: "Adyen repeats pspReference and eventCode for a duplicate, and also where an outcome changed, so the body decides as well."},
 			Answer:  &Answer{Body: "[accepted]"},
+			MaxBody: 1 << 20, // guessed: a webhook has up to six notifications
 			Horizon: 30 * 24 * hour,
 		},
 	},

@@ -99,6 +99,7 @@ var presetsProductivity = []Preset{
 			"and the validationTokens of notifications with resource data are not checked.",
 		Definition: Definition{
 			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
+			MaxBody:    4 << 20, // guessed: a batch of notifications, which may have resource data
 			Event:      `body.value[0].changeType`,
 			ID:         `len(body.value) == 1 ? body.value[0].id : nil`,
 			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Graph gives some notifications an ID, but clientState covers nothing; those without one may be the same bytes and have no dedup."},

@@ -32,6 +32,7 @@ var presetsProject = []Preset{
 				From:      "{header.Linear-Signature}",
 				Timestamp: &Timestamp{From: "{json.webhookTimestamp|or header.Linear-Timestamp}", Unit: "unix_ms"},
 			}}},
+			MaxBody: 4 << 20, // guessed: a document, and what it was before
 			Event:   `body.type ?? header("Linear-Event")`,
 			ID:      `header("Linear-Delivery")`,
 			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.webhookTimestamp}"}, Why: "Linear names the delivery in Linear-Delivery, which it does not sign; webhookTimestamp, which says when this try was sent, is left out."},

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +21,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	_ "github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/presets"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -128,12 +127,25 @@ func MACHex(secret, text string) string {
 // SetJSONText returns a copy of a JSON text with a string in place of the value at a
 // path.
 func SetJSONText(in []byte, path, text string) []byte {
-	value := gjson.GetBytes(in, path)
-	if value.Index <= 0 {
+	var document payload.JSON
+	value := JSONValue(&document, in, path)
+	if !value.Exists() {
 		panic("nothing at " + path)
 	}
-	out := gjson.AppendJSONString(slices.Clone(in[:value.Index]), text)
-	return append(out, in[value.Index+len(value.Raw):]...)
+	return document.Replace([]payload.Value{value}, text)
+}
+
+// JSONValue returns the value at a path of a JSON text, absent if there is none.
+func JSONValue(document *payload.JSON, text []byte, path string) payload.Value {
+	compiled, err := payload.ParsePath(path)
+	if err != nil {
+		panic(err)
+	}
+	if document.Parse(text, payload.MaxDepth) != nil {
+		return payload.Value{}
+	}
+	value, _ := compiled.Find(document.Root())
+	return value
 }
 
 // Module returns the Caddy module of a provider, not yet configured.

@@ -78,13 +78,13 @@ func (c *certificates) Check(address string) error {
 }
 
 // verify returns the position of the certificate that a signature was made with.
-func (c *certificates) verify(a *algorithm, address, message, signature string) (int, error) {
+func (c *certificates) verify(a *algorithm, address string, message []byte, signature string) (int, error) {
 	decoded, err := decodeSignature("base64", signature)
 	if err != nil {
 		return 0, Wrong
 	}
 	h := a.Hash.New()
-	h.Write([]byte(message))
+	h.Write(message)
 	return c.keyring.verify(a, address, h.Sum(nil), decoded)
 }
 

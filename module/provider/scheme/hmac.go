@@ -22,6 +22,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -70,6 +71,7 @@ type HMAC struct {
 
 	plain     bool // a digest
 	headers   []string
+	each      payload.Path
 	from      template.Template
 	values    []template.Value
 	signed    []template.Template
@@ -143,6 +145,14 @@ func (h *HMAC) Compile() (err error) {
 	if h.headers = headersIn(h.From); h.headers == nil {
 		if h.from, err = template.Parse(h.From); err != nil {
 			return err
+		}
+	}
+	if h.Each != "" {
+		if h.each, err = payload.ParsePath(h.Each); err != nil {
+			return fmt.Errorf("each: %w", err)
+		}
+		if !h.each.Single() {
+			return fmt.Errorf("each %s: the path must lead to one list", h.Each)
 		}
 	}
 	if err := h.compileTemplates(); err != nil {
@@ -307,9 +317,8 @@ func (h *HMAC) Observe(r *template.Request, x *Reading) {
 	}
 	x.timestamp(h.Timestamp, e.Timestamp)
 	if h.Each != "" {
-		if items := e.Items(h.Each); len(items) > 0 {
-			e.Item = items[0]
-		}
+		list, _ := e.JSON(&h.each)
+		e.Item = list.Element(0)
 	}
 	for i, t := range h.signed {
 		var text bytes.Buffer

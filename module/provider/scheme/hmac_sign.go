@@ -4,33 +4,33 @@ import (
 	"errors"
 	"time"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // Sign implements Scheme: it signs with the first key, in the form of the signature
 // that the request has already.
 func (h *HMAC) Sign(r *template.Request, now time.Time) error {
-	if h.Each == "" {
-		return h.signOne(r, now, "", 0)
-	}
 	e := template.NewEnv(r, h.external)
-	n := len(e.Items(h.Each))
-	e.Free()
-	for i := range n {
-		if err := h.signOne(r, now, h.Each, i); err != nil {
+	defer e.Free()
+	if h.Each == "" {
+		return h.signOne(e, now)
+	}
+	for i := 0; ; i++ { // each of which makes another body
+		e.Item = payload.Value{}
+		list, _ := e.JSON(&h.each)
+		if e.Item = list.Element(i); !e.Item.Exists() {
+			return nil
+		}
+		if err := h.signOne(e, now); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// signOne signs the request, or the element i of the array at a path.
-func (h *HMAC) signOne(r *template.Request, now time.Time, each string, i int) error {
-	e := template.NewEnv(r, h.external)
-	defer e.Free()
-	if each != "" {
-		e.Item = e.Items(each)[i]
-	}
+// signOne signs the request, or the item of it.
+func (h *HMAC) signOne(e *template.Env, now time.Time) error {
+	r := e.Request
 	form, made := h.form(e)
 	made.Timestamp = h.Timestamp.Format(now)
 	switch t := h.Timestamp; {

@@ -29,16 +29,14 @@ func (h *HMAC) Verify(r *template.Request, now time.Time) error {
 	if h.Each == "" {
 		return h.verifyOne(e, now)
 	}
-	items := e.Items(h.Each)
-	if len(items) == 0 {
-		return Missing
-	}
-	for _, e.Item = range items {
-		if err := h.verifyOne(e, now); err != nil {
-			return err
+	list, _ := e.JSON(&h.each) // in doubt there are no elements
+	refusal := error(Missing)
+	for e.Item = range list.Elements() {
+		if refusal = h.verifyOne(e, now); refusal != nil {
+			return refusal
 		}
 	}
-	return nil
+	return refusal
 }
 
 // verifyOne reports whether any signature was made with any key.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -114,31 +116,43 @@ func (g *Ignisign) Describe() string {
 // Observe implements Scheme.
 func (g *Ignisign) Observe(*template.Request, *Reading) {}
 
-// ignisignEvent are the fields that every webhook of Ignisign has.
-type ignisignEvent struct {
-	AppID     string          `json:"appId"`
-	AppEnv    string          `json:"appEnv"`
-	Topic     string          `json:"topic"`
-	Action    string          `json:"action"`
-	MsgNature string          `json:"msgNature"`
-	Token     json.RawMessage `json:"verificationToken"`
+// ignisignNames are what every webhook of Ignisign has: texts, and the token last.
+var ignisignNames = [...]string{"appId", "appEnv", "topic", "action", "msgNature", "verificationToken"}
+
+// read returns the texts of a webhook, in the order of ignisignNames.
+func (g *Ignisign) read(r *template.Request) (texts [len(ignisignNames)]string, err error) {
+	e := template.NewEnv(r, nil)
+	defer e.Free()
+	root, err := e.Root()
+	if err != nil || root.Kind() != payload.Object && root.Kind() != payload.Null {
+		return texts, Malformed
+	}
+	for i, name := range ignisignNames {
+		value, err := root.Only(name)
+		if err != nil {
+			return texts, Malformed
+		}
+		if value.Kind() == payload.String {
+			texts[i] = template.ShortText(value)
+		}
+	}
+	return texts, nil
 }
 
 // Verify implements Scheme: it checks everything but the token, which needs a call.
 func (g *Ignisign) Verify(r *template.Request, _ time.Time) error {
 	r.Matched = 0 // Check will tell
-	var event ignisignEvent
-	token := ""
-	if json.Unmarshal(r.Body, &event) != nil {
-		return Malformed
+	texts, err := g.read(r)
+	if err != nil {
+		return err
 	}
-	if json.Unmarshal(event.Token, &token) != nil || token == "" {
+	appID, appEnv, token := texts[0], texts[1], texts[5]
+	switch {
+	case token == "":
 		return Missing
-	}
-	if event.Topic == "" || event.Action == "" || event.MsgNature == "" {
+	case slices.Contains(texts[:], ""):
 		return Malformed
-	}
-	if event.AppID != g.AppID || event.AppEnv != g.AppEnv {
+	case appID != g.AppID || appEnv != g.AppEnv:
 		return Foreign
 	}
 	return nil
@@ -150,16 +164,14 @@ func (g *Ignisign) Sign(*template.Request, time.Time) error { return nil }
 
 // Check implements Checker: it asks the API about the token, and consumes it.
 func (g *Ignisign) Check(ctx context.Context, r *template.Request) Verdict {
-	var event struct {
-		Token string `json:"verificationToken"`
-	}
-	if err := json.Unmarshal(r.Body, &event); err != nil {
-		return Verdict{Outcome: Forged, Reason: string(Malformed)}
+	texts, err := g.read(r)
+	if err != nil {
+		return Verdict{Outcome: Forged, Reason: err.Error()}
 	}
 	var verdict Verdict
 	for i := range g.keys {
 		var refused bool
-		verdict, refused = g.ask(ctx, &g.keys[i], event.Token)
+		verdict, refused = g.ask(ctx, &g.keys[i], texts[5])
 		if !refused {
 			verdict.Matched = i + 1
 			return verdict

@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -60,8 +61,8 @@ type JWT struct {
 	// public keys are configured, or come from keys_url.
 	KeysFrom string `json:"keys_from,omitempty"`
 
-	header    string // that carries the token; "" if none does
-	field     string // of the body, that carries the token; "" if none does
+	header    string        // that carries the token; "" if none does
+	field     *payload.Path // of the body, that carries the token; nil if none does
 	secrets   [][]byte
 	keys      *keyring
 	tolerance time.Duration
@@ -109,12 +110,13 @@ func (j *JWT) Compile() error {
 	if err != nil {
 		return err
 	}
-	j.header, j.field = "", ""
+	j.header, j.field = "", nil
 	switch part, name := from.Place(); {
 	case part == "header":
 		j.header = name
 	case part == "json":
-		j.field = name
+		path := from.Path()
+		j.field = &path
 	case part != "body":
 		return fmt.Errorf("jwt stands in {header.X-Name}, {json.field} or {body}, not in %s", j.From)
 	}
@@ -223,12 +225,16 @@ const maxToken = 16 << 10
 func (j *JWT) find(r *template.Request) (*jws, error) {
 	var text string
 	switch values := r.Header[j.header]; {
-	case j.field != "":
-		fields, err := stringFields(r.Body)
-		if err != nil {
-			return nil, err
+	case j.field != nil:
+		e := template.NewEnv(r, nil)
+		defer e.Free()
+		value, err := e.JSON(j.field)
+		if root, _ := e.Root(); err != nil || root.Kind() != payload.Object {
+			return nil, Malformed
 		}
-		text = fields[j.field]
+		if value.Kind() == payload.String {
+			text = value.Text()
+		}
 	case j.header == "":
 		text = string(bytes.TrimSpace(r.Body))
 	case len(values) > 1:

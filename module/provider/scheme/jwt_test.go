@@ -233,7 +233,9 @@ func TestJWTInBody(t *testing.T) {
 		{field, `{"jwt":"` + token + `","id":1}`, nil},
 		{field, `{"jwt":"` + other + `"}`, scheme.Wrong},
 		{field, `{"jwt":"` + other + `","jwt":"` + token + `"}`, scheme.Malformed},
-		{field, `{"JWT":"` + token + `"}`, scheme.Missing},
+		{field, `{"JWT":"` + token + `"}`, scheme.Malformed}, // which an app may take for the field
+		{field, `{"JWT":"` + other + `","jwt":"` + token + `"}`, scheme.Malformed},
+		{field, `{"id":"` + token + `"}`, scheme.Missing},
 		{field, `{"jwt":["` + token + `"]}`, scheme.Missing},
 		{field, `{"jwt":"` + token + `"} {}`, scheme.Malformed},
 		{field, `"` + token + `"`, scheme.Malformed},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dunglas/httpsfv"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -52,7 +53,7 @@ func signatureBase(r *template.Request, external *url.URL, input *httpsfv.InnerL
 type components struct {
 	r        *template.Request
 	external *url.URL
-	query    url.Values // under the escaped names; nil until it is read
+	query    map[string][]string // under the escaped names; nil until it is read
 }
 
 // component returns the value of a component. What is not known here, or is
@@ -136,13 +137,14 @@ func (c *components) queryParam(u *url.URL, params *httpsfv.Params) (string, err
 		return "", Malformed
 	}
 	if c.query == nil {
-		query, err := template.ParsePairs(u.RawQuery)
+		query, err := payload.Query(u.RawQuery)
 		if err != nil {
 			return "", Malformed
 		}
-		c.query = make(url.Values, len(query))
-		for name, values := range query {
-			c.query[escapeQuery(name)] = values
+		c.query = make(map[string][]string, len(query))
+		for _, field := range query {
+			escaped := escapeQuery(field.Name)
+			c.query[escaped] = append(c.query[escaped], field.Value)
 		}
 	}
 	switch values := c.query[name]; len(values) {

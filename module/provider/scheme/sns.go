@@ -2,6 +2,7 @@ package scheme
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -85,28 +87,55 @@ var snsSigned = map[string][]string{
 
 // snsMessage is a message, as far as its signature is concerned.
 type snsMessage struct {
-	fields      map[string]string
+	root        payload.Value
 	algorithm   *algorithm
 	certificate string // URL
 }
 
+// errFieldMissing is for a field that is not there, or is no string.
+var errFieldMissing = errors.New("a field is missing")
+
+// field returns the string that a field is. Of two, the app may take the one that
+// was not signed.
+func (m *snsMessage) field(name string) (payload.Value, error) {
+	value, err := m.root.Only(name)
+	if err == nil && value.Kind() != payload.String {
+		err = errFieldMissing
+	}
+	return value, err
+}
+
+// text returns the text of a field that is short, and whether there is no doubt
+// about the field.
+func (m *snsMessage) text(name string) (text string, ok bool) {
+	value, err := m.field(name)
+	if err == nil {
+		text = template.ShortText(value)
+	}
+	return text, err == nil || err == errFieldMissing
+}
+
 // find reads the message of a request.
-func (s *SNS) find(r *template.Request) (*snsMessage, error) {
-	fields, err := stringFields(r.Body)
-	if err != nil {
-		return nil, err
+func (s *SNS) find(e *template.Env) (*snsMessage, error) {
+	root, err := e.Root()
+	if err != nil || root.Kind() != payload.Object {
+		return nil, Malformed
 	}
-	m := &snsMessage{fields: fields, certificate: fields["SigningCertURL"]}
-	if m.certificate == "" {
-		m.certificate = fields["SigningCertUrl"] // as Lambda spells it
+	m := &snsMessage{root: root}
+	signature, sound := m.text("Signature")
+	version, sound2 := m.text("SignatureVersion")
+	var sound3 bool
+	if m.certificate, sound3 = m.text("SigningCertURL"); !sound3 {
+		m.certificate, sound3 = m.text("SigningCertUrl") // as Lambda spells it
 	}
-	if fields["Signature"] == "" || m.certificate == "" {
+	switch {
+	case !sound || !sound2 || !sound3:
+		return nil, Malformed
+	case signature == "" || m.certificate == "":
 		return nil, Missing
-	}
-	switch fields["SignatureVersion"] {
-	case "1":
+	case version == "1":
 		m.algorithm = &rsaSHA1
-	case "2":
+	case version == "2":
 		m.algorithm = &rsaSHA256
 	default:
 		return nil, Wrong
@@ -114,50 +143,59 @@ func (s *SNS) find(r *template.Request) (*snsMessage, error) {
 	return m, s.certificates.Check(m.certificate)
 }
 
-// text returns the text that SNS signs of a message.
-func (m *snsMessage) text() (string, error) {
-	names, known := snsSigned[m.fields["Type"]]
+// signed returns what is signed of a message.
+func (m *snsMessage) signed() ([]byte, error) {
+	kind, _ := m.text("Type")
+	names, known := snsSigned[kind]
 	if !known {
-		return "", Malformed
+		return nil, Malformed
 	}
-	var b strings.Builder
+	signed := make([]byte, 0, len(m.root.Raw()))
 	for _, name := range names {
-		value, given := m.fields[name]
+		value, err := m.field(name)
 		switch {
-		case given:
-			b.WriteString(name + "\n" + value + "\n")
-		case name != "Subject":
-			return "", Malformed
+		case err == errFieldMissing && name == "Subject":
+		case err != nil:
+			return nil, Malformed
+		default:
+			signed = append(append(signed, name...), '\n')
+			signed = append(value.AppendText(signed), '\n')
 		}
 	}
-	return b.String(), nil
+	return signed, nil
 }
 
 // Verify reports whether the message was signed by SNS, for a topic that is
 // accepted.
 func (s *SNS) Verify(r *template.Request, now time.Time) error {
-	m, err := s.find(r)
+	e := template.NewEnv(r, nil)
+	defer e.Free()
+	m, err := s.find(e)
 	if err != nil {
 		return err
 	}
-	text, err := m.text()
+	signed, err := m.signed()
 	if err != nil {
 		return err
 	}
-	if len(s.Topics) > 0 && !slices.Contains(s.Topics, m.fields["TopicArn"]) {
+	if topic, _ := m.text("TopicArn"); len(s.Topics) > 0 && !slices.Contains(s.Topics, topic) {
 		return Foreign
 	}
 	at := template.Timestamp{Unit: "rfc3339"}
-	if err := checkTime(&at, m.fields["Timestamp"], now, s.tolerance); err != nil {
+	stamp, _ := m.text("Timestamp")
+	if err := checkTime(&at, stamp, now, s.tolerance); err != nil {
 		return err
 	}
-	r.Matched, err = s.certificates.verify(m.algorithm, m.certificate, text, m.fields["Signature"])
+	signature, _ := m.text("Signature")
+	r.Matched, err = s.certificates.verify(m.algorithm, m.certificate, signed, signature)
 	return err
 }
 
 // Fetch implements Fetcher.
 func (s *SNS) Fetch(ctx context.Context, r *template.Request) error {
-	m, err := s.find(r)
+	e := template.NewEnv(r, nil)
+	defer e.Free()
+	m, err := s.find(e)
 	if err != nil {
 		return err
 	}

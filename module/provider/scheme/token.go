@@ -5,14 +5,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -66,7 +67,7 @@ func (t *Token) Compile() (err error) {
 	if t.From == "" {
 		return errors.New("token needs what gives it: {header.X-Name}, {query.name}, {form.name}, {json.path} or {path|last}")
 	}
-	if t.from, err = template.Parse(t.From); err != nil {
+	if t.from, err = template.ParseSeveral(t.From); err != nil {
 		return err
 	}
 	t.part, t.name = t.from.Place()
@@ -103,26 +104,38 @@ func (t *Token) Describe() string {
 // Verify implements Scheme.
 func (t *Token) Verify(r *template.Request, _ time.Time) error {
 	r.Matched = 0
-	found := t.find(r)
-	switch {
-	case len(found) == 0:
-		return Missing
-	case len(found) > 1 && t.part == "header":
+	if t.part == "header" { // found without memory
+		switch values := r.Header[t.name]; len(values) {
+		case 0:
+			return Missing
+		case 1:
+			return t.check(r, values[0])
+		}
 		return Repeated
 	}
-	for _, text := range found {
-		token, ok := cutPrefixFold(text, t.Prefix)
-		if !ok || token == "" {
-			return Missing
+	refusal := error(Missing)
+	for text := range t.find(r) {
+		if refusal = t.check(r, text); refusal != nil {
+			break
 		}
-		position := 0
-		for i, secret := range slices.Backward(t.tokens) {
-			same := subtle.ConstantTimeCompare(secret, []byte(token))
-			position = subtle.ConstantTimeSelect(same, i+1, position)
-		}
-		if r.Matched = position; position == 0 {
-			return Wrong
-		}
+	}
+	return refusal
+}
+
+// check compares a text with the tokens.
+func (t *Token) check(r *template.Request, text string) error {
+	token, ok := cutPrefixFold(text, t.Prefix)
+	if !ok || token == "" {
+		r.Matched = 0
+		return Missing
+	}
+	position := 0
+	for i, secret := range slices.Backward(t.tokens) {
+		same := subtle.ConstantTimeCompare(secret, []byte(token))
+		position = subtle.ConstantTimeSelect(same, i+1, position)
+	}
+	if r.Matched = position; position == 0 {
+		return Wrong
 	}
 	return nil
 }
@@ -134,61 +147,62 @@ func cutPrefixFold(s, prefix string) (after string, ok bool) {
 	return s[len(prefix):], true
 }
 
-// find returns the texts that must hold the token.
-func (t *Token) find(r *template.Request) []string {
-	switch t.part {
-	case "header":
-		return r.Header[t.name]
-	case "path":
-		segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
-		if token, err := url.PathUnescape(segment); err == nil {
-			return []string{token}
+// find yields the texts that must hold the token.
+func (t *Token) find(r *template.Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		switch t.part {
+		case "header":
+			_ = slices.ContainsFunc(r.Header[t.name], func(text string) bool { return !yield(text) })
+		case "path":
+			segment := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
+			if token, err := url.PathUnescape(segment); err == nil {
+				yield(token)
+			}
+		case "query":
+			for pair, err := range payload.Pairs(r.RawQuery) {
+				undecoded := err != nil && strings.Contains(pair.Value, "%") // a semicolon does no harm
+				if pair.Name == t.name && !undecoded && !yield(pair.Value) {
+					return
+				}
+			}
+		case "json":
+			t.findJSON(r, yield)
+		default:
+			e := template.NewEnv(r, nil)
+			defer e.Free()
+			yield(t.from.Text(e))
 		}
-		return nil
-	case "json":
-		return t.findJSON(r)
-	case "query":
-		return t.findQuery(r)
 	}
+}
+
+// findJSON yields the texts of the values to which the path leads, and the elements
+// of a list there. What is not JSON, or leaves a doubt, holds an empty one.
+func (t *Token) findJSON(r *template.Request, yield func(string) bool) {
 	e := template.NewEnv(r, nil)
 	defer e.Free()
-	return []string{t.from.Text(e)}
-}
-
-func (t *Token) findJSON(r *template.Request) (found []string) {
-	if !template.SoundJSON(r.Body) {
-		return nil
+	root, err := e.Root()
+	if err != nil {
+		yield("")
+		return
 	}
-	value := gjson.ParseBytes(r.Body)
-	if list, field, each := strings.Cut("."+t.name, ".#."); each { // gjson leaves out elements without the field
-		if list != "" {
-			value = value.Get(list[1:])
+	path := t.from.Path()
+	for value, err := range path.All(root) {
+		if err != nil {
+			yield("")
+			return
 		}
-		for _, item := range value.Array() {
-			found = append(found, template.TextOf(item.Get(field)))
-		}
-		return found
-	}
-	if value = value.Get(t.name); !value.IsArray() {
-		return []string{template.TextOf(value)}
-	}
-	for _, item := range value.Array() {
-		found = append(found, template.TextOf(item))
-	}
-	return found
-}
-
-func (t *Token) findQuery(r *template.Request) (found []string) {
-	for pair := range strings.SplitSeq(r.RawQuery, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if !t.named(name) {
+		if value.Kind() != payload.Array || !path.Single() {
+			if !yield(template.ShortText(value)) {
+				return
+			}
 			continue
 		}
-		if value, err := url.QueryUnescape(value); err == nil {
-			found = append(found, value)
+		for element := range value.Elements() {
+			if !yield(template.ShortText(element)) {
+				return
+			}
 		}
 	}
-	return found
 }
 
 // Strip cuts the token from the URL and leaves the rest byte for byte.
@@ -197,19 +211,8 @@ func (t *Token) Strip(r *template.Request) {
 	case "path":
 		r.Path = r.Path[:max(1, strings.LastIndexByte(r.Path, '/'))]
 	case "query":
-		var kept []string
-		for pair := range strings.SplitSeq(r.RawQuery, "&") {
-			if name, _, _ := strings.Cut(pair, "="); !t.named(name) {
-				kept = append(kept, pair)
-			}
-		}
-		r.RawQuery = strings.Join(kept, "&")
+		r.RawQuery = payload.DropPair(r.RawQuery, t.name)
 	}
-}
-
-func (t *Token) named(escaped string) bool {
-	name, err := url.QueryUnescape(escaped)
-	return err == nil && name == t.name
 }
 
 // Sign implements Scheme: it adds the first token to a request.
@@ -270,7 +273,7 @@ func (t *Token) readPlace(d *caddyfile.Dispenser) error {
 	if len(args) > 0 {
 		t.Secrets = args
 	}
-	_, err := template.Parse(t.From)
+	_, err := template.ParseSeveral(t.From)
 	return syntax.At(d, err)
 }
 
@@ -281,11 +284,12 @@ func BasicAuth() *Token {
 
 // Observe implements Scheme.
 func (t *Token) Observe(r *template.Request, x *Reading) {
-	found := t.find(r)
-	for _, text := range found {
+	found := false
+	for text := range t.find(r) {
 		x.add("%s: %d characters", template.Words(t.From), len(text))
+		found = true
 	}
-	if len(found) == 0 {
+	if !found {
 		x.add("%s: none", template.Words(t.From))
 	}
 }

@@ -18,8 +18,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tidwall/gjson"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // step is a function that a placeholder applies to its text, as in {body|sha256}.
@@ -27,12 +28,16 @@ type step struct {
 	name string
 	do   stepFunc
 	args []string
+	path payload.Path // of json
+	or   *piece       // what stands in
+
+	pairs []pairStep // of those for pairs, one after the other
 }
 
-// stepFunc returns the changed text, and whether the text could be changed.
-type stepFunc func(e *Env, text []byte, args []string) ([]byte, bool)
+// stepFunc returns what becomes of a text, and whether it could be done.
+type stepFunc func(e *Env, text []byte, s *step) ([]byte, bool)
 
-func (s *step) apply(e *Env, text []byte) ([]byte, bool) { return s.do(e, text, s.args) }
+func (s *step) apply(e *Env, text []byte) ([]byte, bool) { return s.do(e, text, s) }
 
 // steps are the functions by name, with their least and largest number of arguments.
 var steps = map[string]struct {
@@ -52,15 +57,15 @@ var steps = map[string]struct {
 	"hex":       {0, 0, plain(func(b []byte) []byte { return hex.AppendEncode(nil, b) })},
 	"base64":    {0, 0, plain(func(b []byte) []byte { return base64.StdEncoding.AppendEncode(nil, b) })},
 	"base64url": {0, 0, plain(func(b []byte) []byte { return base64.RawURLEncoding.AppendEncode(nil, b) })},
-	"unhex": {0, 0, func(_ *Env, b []byte, _ []string) ([]byte, bool) {
+	"unhex": {0, 0, func(_ *Env, b []byte, _ *step) ([]byte, bool) {
 		b, err := hex.AppendDecode(nil, b)
 		return b, err == nil
 	}},
 	// unbase64 takes both alphabets; strict refuses what is not canonical.
 	"unbase64": {0, 1, unbase64},
 	// atleast refuses what has fewer bytes.
-	"atleast": {1, 1, func(_ *Env, b []byte, args []string) ([]byte, bool) {
-		n, err := strconv.Atoi(args[0])
+	"atleast": {1, 1, func(_ *Env, b []byte, s *step) ([]byte, bool) {
+		n, err := strconv.Atoi(s.args[0])
 		return b, err == nil && len(b) >= n
 	}},
 
@@ -70,9 +75,15 @@ var steps = map[string]struct {
 	"cut":   {1, 1, textual(func(s string, args []string) string { return strings.TrimPrefix(s, args[0]) })},
 	"nfkd":  {0, 0, textual(func(s string, _ []string) string { return norm.NFKD.String(s) })},
 	// The media type of a Content-Type.
-	"type": {0, 0, textual(func(s string, _ []string) string { return mediaType(s) })},
+	"type": {0, 0, textual(func(s string, _ []string) string { return payload.MediaType(s) })},
 	// or gives another placeholder's text, such as header.X-Time, for what is empty.
-	"or": {1, 1, or},
+	"or": {1, 1, func(e *Env, b []byte, s *step) ([]byte, bool) {
+		if len(b) > 0 {
+			return b, true
+		}
+		b, ok := s.or.read(e)
+		return bytes.Clone(b), ok
+	}},
 	// wrap puts text before and after what is not empty, then only after it.
 	"then": {1, 1, textual(func(s string, args []string) string {
 		if s == "" {
@@ -91,7 +102,7 @@ var steps = map[string]struct {
 	"unescape": {1, 1, textual(func(s string, args []string) string { return unescape(s, args[0]) })},
 
 	// The last segment of a path, without its escapes.
-	"last": {0, 0, func(_ *Env, b []byte, _ []string) ([]byte, bool) {
+	"last": {0, 0, func(_ *Env, b []byte, _ *step) ([]byte, bool) {
 		segment, err := url.PathUnescape(string(b[bytes.LastIndexByte(b, '/')+1:]))
 		return []byte(segment), err == nil
 	}},
@@ -102,40 +113,74 @@ var steps = map[string]struct {
 	"no_query": {0, 0, textual(func(s string, _ []string) string { s, _, _ = strings.Cut(s, "?"); return s })},
 
 	// These are for name=value pairs, as in a query and a form.
-	"sort":    {0, 0, pairwise(func(pairs, _ []string) string { return sortPairs(pairs) })},
-	"unique":  {0, 0, pairwise(func(pairs, _ []string) string { return joinPairs(slices.Compact(pairs)) })},
-	"without": {1, 1, pairwise(without)},
+	"sort": {0, 0, pairwise}, "unique": {0, 0, pairwise}, "without": {1, 1, pairwise},
 	// concat decodes the pairs and writes names and values with nothing between.
-	"concat": {0, 0, pairwise(concat)},
+	"concat": {0, 0, pairwise},
 
 	// json reads a value of a JSON text.
-	"json": {1, 1, func(_ *Env, b []byte, args []string) ([]byte, bool) {
-		return []byte(TextOf(gjson.GetBytes(b, args[0]))), SoundJSON(b)
-	}},
-	"quote": {0, 0, plain(func(b []byte) []byte { return gjson.AppendJSONString(nil, string(b)) })},
+	"json":  {1, 1, func(e *Env, b []byte, s *step) ([]byte, bool) { return e.jsonIn(b, &s.path) }},
+	"quote": {0, 0, plain(func(b []byte) []byte { return payload.AppendString(nil, string(b)) })},
 	// headers takes names and writes the headers' values with a text between
 	// them; a second one stands between a name and its value.
 	"headers": {1, 2, headers},
 }
 
 func plain(do func([]byte) []byte) stepFunc {
-	return func(_ *Env, text []byte, _ []string) ([]byte, bool) { return do(text), true }
+	return func(_ *Env, text []byte, _ *step) ([]byte, bool) { return do(text), true }
 }
 
 func textual(do func(string, []string) string) stepFunc {
-	return func(_ *Env, text []byte, args []string) ([]byte, bool) { return []byte(do(string(text), args)), true }
+	return func(_ *Env, text []byte, s *step) ([]byte, bool) { return []byte(do(string(text), s.args)), true }
 }
 
-// maxPairs is how many pairs of a query or form the functions take.
-const maxPairs = 10_000
+// pairStep is something that is done to pairs.
+type pairStep struct {
+	name, arg string
+}
 
-func pairwise(do func(pairs, args []string) string) stepFunc {
-	return func(_ *Env, text []byte, args []string) ([]byte, bool) {
-		if bytes.Count(text, []byte("&")) >= maxPairs {
-			return nil, false
-		}
-		return []byte(do(splitPairs(string(text)), args)), true
+// join has a step for pairs do what the next one does, so that the pairs are read
+// once. It reports whether the next one is such a step.
+func (s *step) join(next *step) bool {
+	if s.pairs == nil || next.pairs == nil || s.pairs[len(s.pairs)-1].name == "concat" {
+		return false
 	}
+	s.pairs = append(s.pairs, next.pairs...)
+	return true
+}
+
+// pairwise reads the pairs of a query or form, and writes what becomes of them.
+func pairwise(_ *Env, text []byte, s *step) ([]byte, bool) {
+	count := bytes.Count(text, []byte("&")) + 1
+	if count > payload.MaxFields {
+		return nil, false
+	}
+	pairs := make([]payload.Pair, 0, count)
+	for pair := range payload.Pairs(string(text)) {
+		pairs = append(pairs, pair)
+	}
+	to, between := make([]byte, 0, len(text)), ""
+	for _, p := range s.pairs {
+		switch p.name {
+		case "sort": // by name, then by value, both decoded
+			slices.SortStableFunc(pairs, func(a, b payload.Pair) int {
+				return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
+			})
+		case "unique": // without those that are written like the one before
+			pairs = slices.CompactFunc(pairs, func(a, b payload.Pair) bool { return a.Raw == b.Raw })
+		case "without":
+			pairs = slices.DeleteFunc(pairs, func(pair payload.Pair) bool { return pair.Name == p.arg })
+		case "concat":
+			for i := range pairs {
+				to = append(append(to, pairs[i].Name...), pairs[i].Value...)
+			}
+			return to, true
+		}
+	}
+	for i := range pairs {
+		to = append(append(to, between...), pairs[i].Raw...)
+		between = "&"
+	}
+	return to, true
 }
 
 // parseStep reads a function's name and its arguments.
@@ -149,7 +194,29 @@ func parseStep(text string) (step, error) {
 	if len(args) < known.least || len(args) > known.most {
 		return step{}, fmt.Errorf("%s takes %d arguments, not %d", name, known.most, len(args))
 	}
-	return step{name, known.do, args}, nil
+	s := step{name: name, do: known.do, args: args}
+	err := s.compile()
+	return s, err
+}
+
+// compile compiles an argument that is more than a text.
+func (s *step) compile() (err error) {
+	switch s.name {
+	case "sort", "unique", "without", "concat":
+		s.pairs = []pairStep{{s.name, strings.Join(s.args, "")}}
+	case "json":
+		if s.path, err = payload.ParsePath(s.args[0]); err == nil && !s.path.Single() {
+			err = fmt.Errorf("json %s: the path leads to several values", s.args[0])
+		}
+	case "or":
+		var p piece
+		p, err = parseSource(s.args[0])
+		if err == nil && (p.name == "value" || !slices.Contains(named, p.name)) {
+			err = fmt.Errorf("or %s: want header.X-Name, query.name, form.name or json.path", s.args[0])
+		}
+		s.or = &p
+	}
+	return err
 }
 
 func unescape(s, characters string) string {
@@ -180,88 +247,21 @@ func withPort(s string, _ []string) string {
 	})
 }
 
-func splitPairs(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return strings.Split(s, "&")
-}
-
-func joinPairs(pairs []string) string { return strings.Join(pairs, "&") }
-
-// decodePair returns the name and the value of a pair. A part that cannot be decoded
-// stays as it is written.
-func decodePair(pair string) (name, value string) {
-	name, value, _ = strings.Cut(pair, "=")
-	if decoded, err := url.QueryUnescape(name); err == nil {
-		name = decoded
-	}
-	if decoded, err := url.QueryUnescape(value); err == nil {
-		value = decoded
-	}
-	return name, value
-}
-
-// sortPairs sorts pairs by their decoded names, then by their decoded values.
-func sortPairs(pairs []string) string {
-	type decoded struct{ name, value, pair string }
-	list := make([]decoded, len(pairs))
-	for i, pair := range pairs {
-		name, value := decodePair(pair)
-		list[i] = decoded{name, value, pair}
-	}
-	slices.SortStableFunc(list, func(a, b decoded) int {
-		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
-	})
-	for i := range list {
-		pairs[i] = list[i].pair
-	}
-	return joinPairs(pairs)
-}
-
-func without(pairs, args []string) string {
-	return joinPairs(slices.DeleteFunc(pairs, func(pair string) bool {
-		name, _ := decodePair(pair)
-		return name == args[0]
-	}))
-}
-
-func concat(pairs, _ []string) string {
-	var b strings.Builder
-	for _, pair := range pairs {
-		name, value := decodePair(pair)
-		b.WriteString(name)
-		b.WriteString(value)
-	}
-	return b.String()
-}
-
 var toStandard = strings.NewReplacer("-", "+", "_", "/", "=", "")
 
-func unbase64(_ *Env, text []byte, args []string) ([]byte, bool) {
+func unbase64(_ *Env, text []byte, s *step) ([]byte, bool) {
 	encoding := base64.RawStdEncoding
-	if len(args) > 0 {
+	if len(s.args) > 0 {
 		encoding = encoding.Strict()
 	}
 	decoded, err := encoding.DecodeString(toStandard.Replace(string(text)))
 	return decoded, err == nil
 }
 
-func or(e *Env, text []byte, args []string) ([]byte, bool) {
-	name, of, _ := strings.Cut(args[0], ".")
-	if len(text) > 0 || !slices.Contains(named, name) || name == "value" {
-		return text, true
-	}
-	if name == "header" {
-		of = textproto.CanonicalMIMEHeaderKey(of)
-	}
-	return (&piece{name: name, text: of}).append(nil, e)
-}
-
-// maxSignedHeaders is how many headers one request can have looked up.
+// maxSignedHeaders bounds how many headers a request can have looked up.
 const maxSignedHeaders = 64
 
-func headers(e *Env, text []byte, args []string) ([]byte, bool) {
+func headers(e *Env, text []byte, s *step) ([]byte, bool) {
 	names := strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" ,;", r) })
 	if len(names) > maxSignedHeaders {
 		return nil, false
@@ -273,10 +273,10 @@ func headers(e *Env, text []byte, args []string) ([]byte, bool) {
 			return nil, false // it was signed, and is not there
 		}
 		if i > 0 {
-			out = append(out, args[0]...)
+			out = append(out, s.args[0]...)
 		}
-		if len(args) > 1 {
-			out = append(append(out, name...), args[1]...)
+		if len(s.args) > 1 {
+			out = append(append(out, name...), s.args[1]...)
 		}
 		out = append(out, values[0]...)
 	}

@@ -1,11 +1,11 @@
 package template
 
 import (
-	"bytes"
 	"cmp"
 	"net/textproto"
-	"regexp"
 	"strings"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // Of returns the template of a named value in a part of a request. The parts have
@@ -97,14 +97,18 @@ func (t Template) MayHold(r *Request) bool {
 	case p.text == "":
 		return true
 	case p.name == "json":
-		last := p.text[strings.LastIndexByte(p.text, '.')+1:]
-		position := !plainName.MatchString(last) || last[0] <= '9' // or something else that does not stand for itself
-		return position || bytes.Contains(r.Body, []byte(last))
+		return p.path.Mentioned(r.Body)
 	case p.name == "query":
 		return strings.ContainsAny(r.RawQuery, "%+") || strings.Contains(r.RawQuery, p.text)
 	}
 	return true
 }
 
-// plainName matches names that have no special meaning in a JSON path.
-var plainName = regexp.MustCompile(`\A[A-Za-z0-9_-]{1,128}\z`)
+// Path returns the path of the value that the template reads in JSON. There is none,
+// which leads to the whole, if the template is not one {json.…} as it is.
+func (t Template) Path() payload.Path {
+	if part, _ := t.Place(); part == "json" {
+		return t[0].path
+	}
+	return payload.Path{}
+}

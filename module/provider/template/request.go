@@ -34,9 +34,14 @@ type Request struct {
 	Proof int
 }
 
-// HeaderValue returns the value of a header that is there exactly once. The name
-// must be canonical.
-func (r *Request) HeaderValue(name string) string { return Only(r.Header, name) }
+// header returns the value of a header that is there once, and whose name is
+// canonical.
+func (r *Request) HeaderValue(name string) string {
+	if values := r.Header[name]; len(values) == 1 {
+		return values[0]
+	}
+	return "" // of several, the app may take another one than what was signed
+}
 
 // PublicURL returns the URL that the provider called. The parts that an external URL
 // has replace those that this server saw.
@@ -79,7 +84,10 @@ func (r *Request) Moved() {
 // URL.
 func (r *Request) To(target *url.URL) {
 	called := *target
-	called.RawQuery = joinPairs(append(splitPairs(target.RawQuery), splitPairs(r.RawQuery)...))
+	if called.RawQuery != "" && r.RawQuery != "" {
+		called.RawQuery += "&"
+	}
+	called.RawQuery += r.RawQuery
 	r.Path, r.RawQuery, r.Public = called.EscapedPath(), called.RawQuery, &called
 }
 

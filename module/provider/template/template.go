@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // shorthands are the placeholders to which Caddy expands its shorthands in a site
@@ -30,9 +33,11 @@ func Short(text string) string { return shorthands.Replace(text) }
 
 // piece is a part of a template: a placeholder or literal text.
 type piece struct {
-	name  string // "" for literal text
-	text  string // the text, or what follows the dot in {header.X-Name}
-	steps []step // what is done to the placeholder's text, in this order
+	name  string       // "" for literal text
+	text  string       // the text, or what follows the dot in {header.X-Name}
+	path  payload.Path // of {json.…}
+	steps []step       // what is done to the placeholder's text, in this order
+	whole string       // the placeholder as it is written, if making its text takes much
 }
 
 // splitTemplate cuts a template into literals and placeholders such as {body},
@@ -72,25 +77,39 @@ func splitTemplate(template string) ([]piece, error) {
 
 func parsePlaceholder(inside string) (piece, error) {
 	source, functions, piped := strings.Cut(inside, "|")
-	name, of, _ := strings.Cut(source, ".")
-	if name == "header" {
-		of = textproto.CanonicalMIMEHeaderKey(of)
-	}
-	p := piece{name: name, text: of}
-	if name == "" {
-		return p, fmt.Errorf("{%s} has no name", inside)
-	}
-	if !piped {
-		return p, nil
+	p, err := parseSource(source)
+	if err != nil || !piped {
+		return p, err
 	}
 	for text := range strings.SplitSeq(functions, "|") {
 		s, err := parseStep(text)
 		if err != nil {
 			return p, fmt.Errorf("{%s}: %v", inside, err)
 		}
+		if last := len(p.steps) - 1; last >= 0 && p.steps[last].join(&s) {
+			continue
+		}
 		p.steps = append(p.steps, s)
 	}
+	content := slices.Contains([]string{"body", "form", "query"}, p.name)
+	if content && slices.ContainsFunc(p.steps, func(s step) bool { return s.pairs != nil }) {
+		p.whole = inside
+	}
 	return p, nil
+}
+
+// parseSource reads what a placeholder stands for before anything is done to it.
+func parseSource(source string) (p piece, err error) {
+	p.name, p.text, _ = strings.Cut(source, ".")
+	switch {
+	case p.name == "":
+		err = fmt.Errorf("{%s} has no name", source)
+	case p.name == "header":
+		p.text = textproto.CanonicalMIMEHeaderKey(p.text)
+	case p.name == "json" && p.text != "":
+		p.path, err = payload.ParsePath(p.text)
+	}
+	return p, err
 }
 
 // String returns the placeholder as it is written, without what is done to it.
@@ -110,8 +129,17 @@ var (
 	named  = []string{"header", "query", "json", "form", "value"}
 )
 
-// Parse compiles a template.
+// Parse compiles a template of what is signed. Its paths lead to one value each.
 func Parse(text string) (Template, error) {
+	t, err := ParseSeveral(text)
+	if err == nil && slices.ContainsFunc(t, func(p piece) bool { return !p.path.Single() }) {
+		err = fmt.Errorf("template %q: the path leads to several values, which only a token may", text)
+	}
+	return t, err
+}
+
+// ParseSeveral compiles a template whose path may lead to several values.
+func ParseSeveral(text string) (Template, error) {
 	pieces, err := splitTemplate(text)
 	if err != nil {
 		return nil, err
@@ -192,38 +220,97 @@ func (t Template) After(name string) Template {
 // that the template needs.
 func (t Template) Write(to io.Writer, e *Env) bool {
 	for i := range t {
-		p := &t[i]
-		if p.name == "body" && p.steps == nil {
-			to.Write(e.Request.Body) // never copied
-			continue
+		p := t[i]
+		quoted := len(p.steps) > 0 && p.steps[len(p.steps)-1].name == "quote"
+		if quoted { // that may take six times the memory
+			p.steps = p.steps[:len(p.steps)-1]
 		}
-		var ok bool
-		if e.scratch, ok = p.append(e.scratch[:0], e); !ok {
+		text, ok := p.read(e)
+		switch {
+		case !ok:
 			return false
+		case quoted:
+			writeQuoted(to, text)
+		default:
+			to.Write(text)
 		}
-		to.Write(e.scratch)
 	}
 	return true
 }
 
-// Text returns the template's text; "" if the request lacks anything that the
-// template needs.
+// writeQuoted writes a text as a string of JSON, piece by piece.
+func writeQuoted(to io.Writer, text []byte) {
+	const piece = 2 << 10
+	memory := make([]byte, 0, 6*piece)
+	io.WriteString(to, `"`)
+	for len(text) > 0 {
+		end := len(text)
+		if end > piece {
+			end = piece
+			for back := range utf8.UTFMax { // no character is cut
+				if utf8.RuneStart(text[piece-back]) {
+					end = piece - back
+					break
+				}
+			}
+		}
+		to.Write(payload.AppendInside(memory, text[:end]))
+		text = text[end:]
+	}
+	io.WriteString(to, `"`)
+}
+
+// MaxText is the longest text, in bytes, that a value of the content may have where
+// it is a signature, a token, a time or the like.
+const MaxText = 16 << 10
+
+// ShortText returns the text of a value; "" if it is longer than MaxText.
+func ShortText(v payload.Value) string {
+	if len(v.Raw()) > 6*MaxText { // a character of one byte is written with six at most
+		return ""
+	}
+	if text := v.Text(); len(text) <= MaxText {
+		return text
+	}
+	return ""
+}
+
+// Text returns the template's text, "" where the request lacks what it needs, or
+// where the text is longer than MaxText.
 func (t Template) Text(e *Env) string {
 	if name := t.Header(); name != "" {
 		return e.Request.HeaderValue(name)
 	}
-	text, _ := t.AppendTo(nil, e)
+	if path := t.Path(); path.String() != "" && path.Single() {
+		value, _ := e.JSON(&path)
+		return ShortText(value)
+	}
+	text, ok := t.Bytes(e)
+	if !ok || len(text) > MaxText {
+		return ""
+	}
 	return string(text)
 }
 
-// AppendTo appends the template's text, and reports whether the request has
-// everything that the template needs. If not, nothing is appended.
+// Bytes returns the template's text, which is good until the next text is made and
+// must not be changed. It reports whether the request has what the template needs.
+func (t Template) Bytes(e *Env) (text []byte, ok bool) {
+	if len(t) == 1 {
+		return t[0].read(e)
+	}
+	return t.AppendTo(nil, e)
+}
+
+// appendTo appends the template's text. Where the request lacks what the template
+// needs, that is nothing, and not ok.
 func (t Template) AppendTo(to []byte, e *Env) (text []byte, ok bool) {
 	text = to
 	for i := range t {
-		if text, ok = t[i].append(text, e); !ok {
+		more, ok := t[i].read(e)
+		if !ok {
 			return to, false
 		}
+		text = append(text, more...)
 	}
 	return text, true
 }
@@ -233,40 +320,59 @@ func (t Template) HasOnly(names ...string) bool {
 	return !slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && !slices.Contains(names, p.name) })
 }
 
-// append appends the text of a piece.
-func (p *piece) append(to []byte, e *Env) ([]byte, bool) {
-	if !p.sound(e) {
-		return to, false
+// read returns the text of a piece, which is good until the next one is read. It may
+// be the request's own, and must not be changed.
+func (p *piece) read(e *Env) (text []byte, ok bool) {
+	switch {
+	case !p.sound(e):
+		return nil, false
+	case p.whole != "" && p.whole == e.madeOf:
+		return e.made, true
+	case p.name == "body":
+		text = e.Request.Body
+	case p.name == "form" && p.text == "":
+		text, _ = e.form()
+	case p.name == "json":
+		value, _ := e.JSON(&p.path)
+		text = value.Bytes()
+	default:
+		e.scratch = e.append(e.scratch[:0], p)
+		text = e.scratch
 	}
-	if p.steps == nil {
-		return e.append(to, p), true
-	}
-	text, ok := e.append(nil, p), true
 	for i := range p.steps {
 		if text, ok = p.steps[i].apply(e, text); !ok {
-			return to, false
+			return nil, false
 		}
 	}
-	return append(to, text...), true
+	if p.whole != "" {
+		e.madeOf, e.made = p.whole, text
+	}
+	return text, true
 }
 
-// sound reports whether the placeholder has one clear meaning. A value that is given
-// twice does not count as absent, which a signature may allow.
-func (p *piece) sound(e *Env) bool {
+// sound reports whether there is no doubt about what the placeholder stands for.
+// What is given twice is not as good as absent, which a signature may allow.
+func (p *piece) sound(e *Env) (ok bool) {
+	var fields payload.Fields
+	var err error
 	switch {
 	case p.name == "json":
-		return e.soundJSON()
+		_, err = e.JSON(&p.path)
+		return err == nil && p.path.Single()
 	case p.name == "header":
 		return len(e.Request.Header[p.text]) <= 1
-	case p.name == "query" && p.text != "":
-		values, err := e.queryValues()
-		return err == nil && len(values[p.text]) <= 1
 	case p.name == "form" && p.text == "":
 		form, err := e.form()
 		return err == nil && len(form) == len(e.Request.Body) // or the body would not be covered
+	case p.name == "query" && p.text != "":
+		fields, err = e.query()
 	case p.name == "form":
-		fields, err := e.FormValues()
-		return err == nil && len(fields[p.text]) <= 1
+		fields, err = e.formFields()
+	default:
+		return true
 	}
-	return true
+	if err == nil {
+		_, err = fields.Only(p.text)
+	}
+	return err == nil
 }

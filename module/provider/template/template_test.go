@@ -1,11 +1,12 @@
 package template_test
 
 import (
-	"bytes"
+	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -82,6 +83,23 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
+// TestQuotedInPieces holds that a long text is written as a string of JSON as it would
+// be at once, wherever its characters stand.
+func TestQuotedInPieces(t *testing.T) {
+	quoted := compiled(t, "{body|quote}")
+	for _, unit := range []string{"a", "é", "\u2028", "\U0001f600", "\x80", "\xf0\x9f\x98", "\xe2\x80\xa8\x80", "<\""} {
+		for shift := range 8 {
+			e := template.NewEnv(providertest.Hook(strings.Repeat("a", shift)+strings.Repeat(unit, 10_000/len(unit))), nil)
+			var written strings.Builder
+			want, _ := json.Marshal(string(e.Request.Body))
+			if !quoted.Write(&written, e) || written.String() != string(want) {
+				t.Errorf("%q from %d on is not written as encoding/json does", unit, shift)
+			}
+			e.Free()
+		}
+	}
+}
+
 // TestLimits holds that what is beyond a limit makes a proof fail, instead of
 // counting as empty.
 func TestLimits(t *testing.T) {
@@ -91,16 +109,20 @@ func TestLimits(t *testing.T) {
 	if err := p.Sign(empty, providertest.Now); err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range map[int]error{0: nil, template.MaxPairs: scheme.Wrong} {
+	for n, want := range map[int]error{0: nil, payload.MaxFields: scheme.Wrong} {
 		r := providertest.Hook(strings.Repeat("&", n), form)
 		r.Header["X-Signature"] = empty.Header["X-Signature"]
 		if err := p.Verify(r, providertest.Now); err != want {
 			t.Errorf("%d pairs: got %v, want %v", n+1, err, want)
 		}
 	}
-	parts := bytes.Repeat([]byte("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n"), template.MaxParts+1)
-	if values, err := template.ParseMultipart("multipart/form-data; boundary=x", append(parts, "--x--\r\n"...)); err == nil {
-		t.Errorf("%d parts were read", len(values["a"]))
+	for n, want := range map[int]string{payload.MaxParts - 1: "v", payload.MaxParts: ""} {
+		body := "--b\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\nv\r\n" + providertest.MultipartOf(n, "a")
+		e := template.NewEnv(providertest.Hook(body, "Content-Type: multipart/form-data; boundary=b"), nil)
+		if got := e.FormValue("b"); got != want {
+			t.Errorf("%d parts: got %q, want %q", n+1, got, want)
+		}
+		e.Free()
 	}
 }
 
@@ -110,8 +132,9 @@ func TestLimitsAreDocumented(t *testing.T) {
 		"%d signatures in a header":     template.MaxSignatures,
 		"and %d in a request":           template.MaxCandidates,
 		"lists as signed | %d headers":  template.MaxSignedHeaders,
-		"takes values | %d levels deep": template.MaxDepth,
-		"takes values | %d pairs":       template.MaxPairs,
-		"pairs, or %d parts":            template.MaxParts,
+		"takes values | %d levels deep": payload.MaxDepth,
+		"takes values | %d pairs":       payload.MaxFields,
+		"pairs, or %d parts":            payload.MaxParts,
+		"or the like | %d bytes":        template.MaxText,
 	})
 }
