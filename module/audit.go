@@ -1,7 +1,6 @@
 package module
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -137,7 +136,7 @@ func (h *Handler) audit() (findings []Finding) {
 				"have the provider make a longer one, or make one: openssl rand -hex 32")
 		}
 	}
-	if h.legacy {
+	if h.profile.Legacy {
 		add("a weaker scheme of the provider's is accepted as well", "remove legacy from the provider block once the provider uses the other one")
 	}
 	if peer := h.untrusted.Load(); peer != nil {
@@ -155,16 +154,6 @@ func (h *Handler) noteUntrusted(r *http.Request, answer *refusal) (hint string) 
 	peer := clientIP(r)
 	h.untrusted.Store(&peer)
 	return "; the peer sends X-Forwarded-For: if it is your proxy, name it in trusted_proxies, or all clients behind it count as one"
-}
-
-// isLegacy reports whether a provider's configuration asks for a weaker scheme.
-func isLegacy(raw json.RawMessage) bool {
-	var config struct {
-		Legacy  any            `json:"legacy"`
-		Options map[string]any `json:"options"`
-	}
-	_ = json.Unmarshal(raw, &config) // what is wrong with it is said elsewhere
-	return config.Legacy != nil || config.Options["legacy"] != nil
 }
 
 // checkSites refuses what only the routes around sources show.
