@@ -32,7 +32,7 @@ var steps = map[string]func(*walk){
 	"curl 'https://hooks.example.com/meta?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=meatyhamhock'": (*walk).runHandshakes,
 	"cat request.txt":                      (*walk).writeRequest,
 	"caddy webhook send insigner --tamper": func(w *walk) { w.runGateway("run", "--config", "Caddyfile", "--adapter", "caddyfile") },
-	"./caddy webhook replay --state dead --yes": func(w *walk) {
+	"./caddy respond --listen localhost:9003 --access-log thanks > app.log 2>&1 &": func(w *walk) {
 		w.waitForMetric(`caddy_webhook_gateway_queue_deliveries{route="app",source="insertsign",state="dead"} 1000`)
 	},
 	"caddy webhook verify --config Caddyfile --source podium --at 1620771660 podium.txt": (*walk).writePodium,
@@ -229,7 +229,7 @@ func (w *walk) write(name, content string, mode os.FileMode) {
 var (
 	runsGateway = regexp.MustCompile(`^(?:go run \./cmd/caddy|\./caddy) (run(?: .*)?)$`)
 	setsText    = regexp.MustCompile(`^(export )?\w+=`)
-	onlyAsks    = regexp.MustCompile(`webhook (events|show|dead)|/metrics|^grep `)
+	onlyAsks    = regexp.MustCompile(`webhook (events|show|dead)|/metrics|^grep |^curl '`)
 )
 
 // do runs a command of the page. One that only asks is asked again until what it says
@@ -399,7 +399,7 @@ var varying = regexp.MustCompile(strings.Join([]string{
 	`(?P<part>[0-9a-f]{8}-[0-9a-f]{2}…)`,
 	`(?P<moment>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?|\d\d:\d\d:\d\d|\b1[67]\d{8}\b)`,
 	`(?P<figure>\b\d+(?:\.\d+)? (?:ms|s)\b|\b\d+\.\d+/s)`,
-	`(?P<age>  \d+s  )`,
+	`(?P<age>\b\d+s\s\s+)`,
 	`(?P<any>\s*…)`,
 	`(?P<space>\s+)`,
 }, "|"))
@@ -454,8 +454,8 @@ func varyingPattern(line string, known map[string]string, ids *[]string) string 
 			pattern.WriteString(`\s+`)
 		case strings.HasSuffix(text, "…"):
 			pattern.WriteString(`.*`)
-		case strings.HasPrefix(text, "  "):
-			pattern.WriteString(`\s+\d+s\s+`)
+		case strings.HasSuffix(text, "  "):
+			pattern.WriteString(`[\dhm]*\d+s\s+`)
 		default:
 			pattern.WriteString(regexp.MustCompile(`[\d.]+`).ReplaceAllString(regexp.MustCompile(`Z$`).ReplaceAllString(text, ``), `[\d.]+`) + `(?:Z|[+-]\d\d:\d\d)?`)
 		}

@@ -73,7 +73,7 @@ func fillsUp(t *testing.T, g *gateway) (begin, end func()) {
 	if err := os.Mkdir(queue, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	size := fmt.Sprintf("size=%dm", rounds(256, 1024))
+	size := fmt.Sprintf("mode=0700,size=%dm", rounds(256, 1024))
 	if err := unix.Mount("tmpfs", queue, "tmpfs", 0, size); err != nil {
 		t.Logf("no disk of its own (%v): its writes are made to fail instead", err)
 		return func() { g.limitFiles(0) }, func() { g.limitFiles(1 << 40) }

@@ -56,7 +56,7 @@ func TestSlipsCostNothing(t *testing.T) {
 	nobody := freeAddress(t)
 	for _, args := range [][]string{{"events"}, {"dead"}, {"show", a.ID}, {"send", "insigner"}, {"drop", "--state", "dead", "--yes"}} {
 		out, errs, status := g.command(append([]string{"webhook"}, append(args, "--address", nobody)...)...)
-		if status != 1 || out != "" || errs != "Error: nothing answers at the admin address "+nobody+"; is Caddy running there? (--address, --config)\n" {
+		if status != 1 || out != "" || errs != "Error: nothing answers at the admin address "+nobody+": dial: connect: connection refused; is Caddy running there? (--address, --config)\n" {
 			t.Errorf("%v: exit %d, printed %q and %q", args, status, out, errs)
 		}
 	}

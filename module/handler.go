@@ -64,6 +64,7 @@ type Handler struct {
 	profile      *provider.Profile
 	eventValue   *rules.Value // nil: no event type
 	idValue      *rules.Value // nil: the hash stands in
+	own          []finder     // of each proof, in place of those
 	window       time.Duration
 	copies       copies
 	requests     requestCounters
@@ -256,6 +257,16 @@ func (h *Handler) provisionIdentity() (err error) {
 	if h.idValue, err = compile("id", h.ID, h.profile.ID); err != nil {
 		return err
 	}
+	h.own = make([]finder, len(h.profile.Own))
+	for i := range h.own {
+		identity, own := h.profile.IdentityOf(i+1), &h.own[i]
+		if own.event, err = compile("event", h.Event, identity.Event); err != nil {
+			return err
+		}
+		if own.id, err = compile("id", h.ID, identity.ID); err != nil {
+			return err
+		}
+	}
 	if h.Dedup == nil {
 		h.Dedup = new(Dedup)
 	}
@@ -270,6 +281,19 @@ func (h *Handler) provisionIdentity() (err error) {
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
 	return h.provisionCopies()
+}
+
+// finder finds event type and delivery ID.
+type finder struct {
+	event, id *rules.Value // nil: there is none to be found
+}
+
+// finderFor returns what finds them in a webhook: what the proof that counted covers.
+func (h *Handler) finderFor(hook *webhook) finder {
+	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
+		return h.own[i-1]
+	}
+	return finder{h.eventValue, h.idValue}
 }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)

@@ -54,18 +54,28 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 
 // RouteEvent names the routes that take a stored event.
 func (h *Handler) RouteEvent(e *queue.Event) []string {
-	view := StoredView(e)
+	view := h.storedView(e)
 	defer view.Free()
 	return h.route(view)
 }
 
+// storedView returns a stored event of the source as its rules see it.
+func (h *Handler) storedView(e *queue.Event) *rules.View {
+	input := storedInput(e)
+	input.Forms = h.profile.Forms // a custom provider's as well
+	return rules.NewView(input)
+}
+
 // StoredView returns a stored event as expressions see it.
-func StoredView(e *queue.Event) *rules.View {
+func StoredView(e *queue.Event) *rules.View { return rules.NewView(storedInput(e)) }
+
+func storedInput(e *queue.Event) *rules.Input {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
-	return rules.NewView(&rules.Input{
+	return &rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
 		Method: e.Request.Method, Path: path, RawQuery: query,
 		Header: e.Request.Header, Body: e.Request.Body,
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,
-	})
+		Forms: provider.SendsForms(e.Provider),
+	}
 }

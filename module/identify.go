@@ -33,8 +33,9 @@ func (h *Handler) identify(hook *webhook) {
 // find finds event type and delivery ID, and returns why one of them is not
 // there. A webhook without them is good all the same.
 func (h *Handler) find(hook *webhook) (noEvent, noID error) {
-	event, noEvent := h.text(h.eventValue, hook)
-	id, noID := h.text(h.idValue, hook)
+	find := h.finderFor(hook)
+	event, noEvent := h.text(find.event, hook)
+	id, noID := h.text(find.id, hook)
 	if len(id) > maxIdentity {
 		id, noID = "", errTooLong
 	}
@@ -92,6 +93,7 @@ func (h *Handler) viewOf(hook *webhook) *rules.View {
 			RawQuery:   hook.proof.RawQuery,
 			Header:     hook.Header,
 			Body:       hook.proof.Body,
+			Forms:      h.profile.Forms,
 			RemoteIP:   clientIP(hook.Request),
 			ReceivedAt: hook.received,
 		}

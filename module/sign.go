@@ -114,7 +114,7 @@ func storedURL(r *queue.Request) (*url.URL, error) {
 // storedID finds the delivery ID of a stored event, for schemes that sign the ID. The
 // event's own DeliveryID may be a hash that stands in for a missing ID.
 func (h *Handler) storedID(e *queue.Event) string {
-	view := StoredView(e)
+	view := h.storedView(e)
 	defer view.Free()
 	id, err := h.idValue.Text(view)
 	if err != nil {

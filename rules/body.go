@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -58,17 +59,29 @@ func (d *document) parse(in *Input) {
 	d.read = true
 	contentType := in.header("Content-Type")
 	media := payload.MediaType(contentType)
+	// The declaration may be a stranger's, where the proof covers the body alone.
+	isJSON := looksLikeJSON(in.Body) && d.parseJSON(in.Body) == nil
+	if in.Forms {
+		media, contentType = payload.FormType, payload.FormType
+	}
 	switch {
+	case isJSON: // whatever it was declared as
 	case media == "application/json", strings.HasSuffix(media, "+json"):
 		d.err = d.parseJSON(in.Body)
 	case media == payload.FormType, media == payload.MultipartType:
 		d.parseForm(contentType, in.Body)
 	case media == "application/xml", media == "text/xml", strings.HasSuffix(media, "+xml"):
 		d.value = string(in.Body)
-	case d.parseJSON(in.Body) == nil: // whatever it was declared as
+	case d.parseJSON(in.Body) == nil:
 	default:
 		d.value = string(in.Body)
 	}
+}
+
+// looksLikeJSON reports whether the body begins as objects and arrays do.
+func looksLikeJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
 }
 
 func (d *document) parseJSON(body []byte) error {

@@ -25,6 +25,9 @@ type Input struct {
 	// Header has canonical keys, as in net/http.
 	Header map[string][]string
 
+	// Forms says that the body is JSON or an urlencoded form, whatever it is declared to be.
+	Forms bool
+
 	// Body must not change while a View of the Input is in use.
 	Body       []byte
 	RemoteIP   string

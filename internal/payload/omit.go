@@ -25,7 +25,7 @@ var omissions = sync.Pool{New: func() any { return new(JSON) }}
 // body.
 func (o *Omission) From(contentType string, body []byte) []byte {
 	switch media := MediaType(contentType); {
-	case media == MultipartType:
+	case media == MultipartType && !isJSON(body): // what it is declared as may be a stranger's word
 		if fields, ok := o.fromMultipart(contentType, body); ok {
 			return fields
 		}

@@ -118,8 +118,10 @@ func readList[T any](c *client, path string, query url.Values, row func(*T) erro
 // apiMessage finds the message of the admin API in the error that Caddy makes of
 // its answer.
 func apiMessage(address string, err error) error {
-	if !strings.Contains(err.Error(), "HTTP ") && !answers(address) {
-		return fmt.Errorf("nothing answers at the admin address %s; is Caddy running there? (--address, --config)", address)
+	if !strings.Contains(err.Error(), "HTTP ") {
+		if failed := reach(address); failed != nil {
+			return fmt.Errorf("nothing answers at the admin address %s: %s; is Caddy running there? (--address, --config)", address, briefly(failed))
+		}
 	}
 	_, after, found := bytes.Cut([]byte(err.Error()), []byte(`{"error":`))
 	if !found {
@@ -135,19 +137,18 @@ func apiMessage(address string, err error) error {
 	return errors.New(message)
 }
 
-// answers reports whether anybody listens at an admin address. The errors of Caddy's
-// client do not tell.
-func answers(address string) bool {
+// reach tries to connect to an admin address, since the errors of Caddy's client do
+// not tell whether anybody listens there.
+func reach(address string) error {
 	parsed, err := caddy.ParseNetworkAddress(address)
 	if err != nil {
-		return true // the error says what is wrong with it
+		return nil // the error of the client says what is wrong with it
 	}
 	conn, err := net.DialTimeout(parsed.Network, parsed.JoinHostPort(0), time.Second)
 	if err != nil {
-		return false
+		return err
 	}
-	conn.Close()
-	return true
+	return conn.Close()
 }
 
 // eventPath returns the path of an event, or of a verb that is done with it.

@@ -117,6 +117,7 @@ func facts(d *provider.Description) (lines [][2]string) {
 		id = "a hash of the webhook"
 	}
 	add("delivery ID", id)
+	add("copies", copiesOf(d)...)
 	add("methods", strings.Join(d.Methods, ", "))
 	add("answer", d.Answer)
 	add("retries", d.Retries)
@@ -138,4 +139,54 @@ func facts(d *provider.Description) (lines [][2]string) {
 	add("notes", d.Notes)
 	add("facts from", d.Source+" ("+d.Confidence+")")
 	return lines
+}
+
+// copiesOf says what tells copies of an event, whether that is signed, and why it is so.
+func copiesOf(d *provider.Description) []string {
+	id := "the delivery ID (" + signed(d, func(c *provider.Coverage) string { return c.ID }) + ")"
+	body := "body (" + signed(d, func(c *provider.Coverage) string { return c.Body }) + ")"
+	hash := "a hash of path, query and " + body
+	text := map[string]string{
+		provider.ByID:        "told by " + id + " alone",
+		provider.ByIDAndBody: "told by " + id + " and the " + body,
+		provider.ByBody:      "told by " + hash,
+		provider.ByNothing:   "told by nothing: every webhook is an event",
+	}[d.Copies.By]
+	if d.Copies.By == provider.ByID || d.Copies.By == provider.ByIDAndBody {
+		text += map[string]string{
+			provider.ByBody:    "; where there is no ID, by " + hash,
+			provider.ByNothing: "; where there is no ID, every webhook is an event",
+		}[d.Copies.WithoutID]
+	}
+	lines := []string{text, d.Copies.Why}
+	if d.Copies.Volatile != nil {
+		lines = append(lines, "left out, as it may change with each try: "+strings.Join(d.Copies.Volatile, ", "))
+	}
+	return lines
+}
+
+// signed says whether proofs cover something. Those that count only where that is asked
+// for are left out.
+func signed(d *provider.Description, part func(c *provider.Coverage) string) string {
+	words := map[string]string{
+		provider.CoveredWhole: "signed", provider.CoveredListed: "signed where listed",
+		provider.CoveredPart: "signed in part", provider.CoveredOption: "signed as configured",
+	}
+	var proofs, found []string
+	for i := range d.Covers {
+		c := &d.Covers[i]
+		if c.Legacy {
+			continue
+		}
+		if found = append(found, part(c)); part(c) == provider.CoveredWhole {
+			proofs = append(proofs, byOption.ReplaceAllString(c.Proof, "…"))
+		}
+	}
+	switch slices.Sort(found); {
+	case len(found) == 0 || words[found[0]] == "" && len(proofs) == 0:
+		return "not signed"
+	case len(slices.Compact(found)) > 1 && len(proofs) > 0:
+		return "signed by " + strings.Join(proofs, " or ") + " only"
+	}
+	return words[found[0]]
 }

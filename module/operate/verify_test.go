@@ -58,6 +58,9 @@ func argumentsOf(t *testing.T, v *providertest.Vector) (args []string) {
 	if v.Echo.VerifyToken != "" {
 		option("verify_token", v.Echo.VerifyToken)
 	}
+	if v.Legacy {
+		option("legacy", "")
+	}
 	if v.Tolerance > 0 {
 		option("tolerance", fmt.Sprintf("%ds", v.Tolerance))
 	}

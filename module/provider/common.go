@@ -27,6 +27,10 @@ type Common struct {
 	// The public URL that the provider calls, for schemes that sign it.
 	ExternalURL string `json:"external_url,omitempty"`
 
+	// Weaker proofs of the provider, of which it sends or has sent a stronger one as well,
+	// count too.
+	Legacy bool `json:"legacy,omitempty"`
+
 	// A token that guards the source, on top of what the provider proves.
 	Token *scheme.Token `json:"token,omitempty"`
 
@@ -75,6 +79,14 @@ func (c *Common) checkTolerance(carriesTime bool) error {
 	return nil
 }
 
+// checkLegacy refuses the line legacy where there is nothing for it.
+func (c *Common) checkLegacy(d *Definition) error {
+	if c.Legacy && !d.hasLegacy() {
+		return errors.New("legacy has no meaning here: the provider has no weaker proof")
+	}
+	return nil
+}
+
 // verifyToken checks the guarding token, if there is one. It sets Matched, which the
 // provider's own proof overwrites.
 func (c *Common) verifyToken(r *template.Request, now time.Time) error {
@@ -111,6 +123,7 @@ func (c *Common) options() syntax.Options {
 			return syntax.Strings(&c.Secrets)(d)
 		},
 		"tolerance":    c.readTolerance,
+		"legacy":       syntax.Flag(&c.Legacy),
 		"external_url": scheme.ReadURL(&c.ExternalURL),
 		"token": func(d *caddyfile.Dispenser) error {
 			c.Token = new(scheme.Token)

@@ -87,6 +87,9 @@ func (c *Custom) check() (*Definition, error) {
 	case d.any(func(t scheme.Traits) bool { return t.SignsID }) && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
 	}
+	if err := c.checkLegacy(d); err != nil {
+		return nil, err
+	}
 	return d, c.checkTolerance(d.any(func(t scheme.Traits) bool { return t.CarriesTime }))
 }
 

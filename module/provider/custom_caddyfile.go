@@ -19,6 +19,9 @@ import (
 //			secret        <secret>...
 //			secret_prefix <text>
 //			when          <template> <text>
+//			event         <expression>                                 # where this proof is the one that counts
+//			id            <expression>
+//			legacy                                                     # it counts only with the line legacy below
 //		}
 //		token header|query|json|form <name> <secret>...                        # a guard, on top of the proof
 //		token path <secret>...
@@ -29,8 +32,11 @@ import (
 //		secret        <secret>...
 //		tolerance     <duration>|off
 //		external_url  <url>
+//		legacy
 //		event         <expression>
 //		id            <expression>
+//		copies        by id|id_and_body|body|nothing { … }                     # see Read of Copies
+//		forms
 //		methods       <method>...
 //		answer        <status> [<body> [<media type>]]
 //		refused       <status>
@@ -52,6 +58,8 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["need"] = syntax.OneOf(&c.Need, NeedAll, NeedFirst, NeedAny)
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
+	options["copies"] = c.Copies.Read
+	options["forms"] = syntax.Flag(&c.Forms)
 	options["methods"] = syntax.Strings(&c.Methods)
 	options["answer"] = c.readAnswer
 	options["refused"] = c.readRefused
@@ -99,8 +107,8 @@ func (c *Custom) readProof(d *caddyfile.Dispenser) error {
 // takeGuard takes the token that guards the source.
 func (c *Custom) takeGuard(d *caddyfile.Dispenser, read *Proof) error {
 	switch {
-	case read.Secrets != nil || read.SecretPrefix != "" || read.When != nil:
-		return d.Err("a token with secrets on its line is a guard, which has neither secret, secret_prefix nor when")
+	case read.Secrets != nil || read.SecretPrefix != "" || read.When != nil || (read.Identity != Identity{}) || read.Legacy:
+		return d.Err("a token with secrets on its line is a guard, which has neither secret, secret_prefix, when, event, id nor legacy")
 	case c.Token != nil:
 		return d.Err("token is given twice")
 	}

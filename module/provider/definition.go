@@ -31,6 +31,14 @@ type Definition struct {
 	// The expression for the delivery ID.
 	ID string `json:"id,omitempty"`
 
+	// What tells copies of an event from other events. Default: the delivery ID and the
+	// body, or a hash of the webhook where there is no expression for the ID.
+	Copies Copies `json:"copies,omitzero"`
+
+	// Bodies are JSON or forms, whatever the header Content-Type declares them to be. It
+	// is for providers that send forms and do not sign that header.
+	Forms bool `json:"forms,omitempty"`
+
 	// The HTTP methods that the provider uses. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 
@@ -151,6 +159,16 @@ func (d *Definition) resigns(k *scheme.Keys) bool {
 	return true
 }
 
+// identifies reports whether there is an expression for the delivery ID.
+func (d *Definition) identifies() bool {
+	return d.ID != "" || slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.ID != "" })
+}
+
+// hasLegacy reports whether there are proofs that count only where that is asked for.
+func (d *Definition) hasLegacy() bool {
+	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return p.Legacy })
+}
+
 // any reports whether the scheme of any proof has a trait.
 func (d *Definition) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return has(p.traits()) })
@@ -182,10 +200,35 @@ func (d *Definition) check() error {
 			return fmt.Errorf("the status for what is refused is from 200 to 499, not %d", a.Refused)
 		}
 	}
+	if err := d.checkSeveral(); err != nil {
+		return err
+	}
+	if err := d.Copies.Check(d.identifies()); err != nil {
+		return err
+	}
 	if err := d.checkHandshakes(); err != nil {
 		return err
 	}
 	return d.Ranges.compile()
+}
+
+// checkSeveral holds what proofs have for themselves against what several of them mean.
+func (d *Definition) checkSeveral() error {
+	one := d.Need == NeedFirst || d.Need == NeedAny
+	for i := range d.Proofs {
+		switch p := &d.Proofs[i]; {
+		case p.Legacy && !one:
+			return errors.New("a legacy proof stands beside others, with need first or any")
+		case len(d.Proofs) > 1 && !one && (p.ID != "" || p.Event != ""):
+			return errors.New("event and id of a proof are for need first or any: where all proofs count, those of the provider hold")
+		case p.ID != "" && p.traits().SignsID:
+			return errors.New("a proof that covers {id} has no id of its own")
+		}
+	}
+	if d.proves() && !slices.ContainsFunc(d.Proofs, func(p Proof) bool { return !p.Legacy }) {
+		return errors.New("all proofs are legacy; the best of them must not be")
+	}
+	return nil
 }
 
 // checkHandshakes holds the handshakes against the proofs.
@@ -226,12 +269,17 @@ func (d *Definition) newProfile() Profile {
 		MaxBody:       d.MaxBody,
 		Event:         d.Event,
 		ID:            d.ID,
+		Copies:        d.Copies.Resolve(d.identifies()),
+		Forms:         d.Forms,
 		Horizon:       time.Duration(d.Horizon),
 		NeverRetries:  d.NeverRetries,
 		Ranges:        d.Ranges,
 		SecretHeaders: slices.Clone(d.Masked),
 		Echo:          d.Echo,
 		Answer:        Answer{Status: http.StatusOK, Refused: http.StatusUnauthorized},
+	}
+	for i := range d.Proofs {
+		p.Own = append(p.Own, d.Proofs[i].Identity)
 	}
 	if len(p.Methods) == 0 {
 		p.Methods = []string{http.MethodPost}

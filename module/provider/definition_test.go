@@ -47,6 +47,11 @@ func (b *block) proof(p *provider.Proof) {
 	for _, c := range p.When {
 		b.line("when", append([]string{c.Of}, c.Is...)...)
 	}
+	b.line("event", p.Event)
+	b.line("id", p.ID)
+	if p.Legacy {
+		b.WriteString("legacy\n")
+	}
 	b.WriteString("}\n")
 }
 
@@ -164,6 +169,13 @@ func (b *block) custom(d *provider.Definition) {
 	b.line("need", d.Need)
 	b.line("event", d.Event)
 	b.line("id", d.ID)
+	fmt.Fprintf(b, "copies by %s {\n", d.Copies.By)
+	b.line("without_id", d.Copies.WithoutID)
+	b.line("volatile", d.Copies.Volatile...)
+	b.WriteString("}\n")
+	if d.Forms {
+		b.WriteString("forms\n")
+	}
 	b.line("methods", d.Methods...)
 	if a := d.Answer; a != nil {
 		if a.Status != 0 || a.Body != "" {
@@ -270,6 +282,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 		if want.Answer != nil && want.Answer.Status == 0 {
 			want.Answer.Status = 200 // which a line cannot leave out
 		}
+		want.Copies.Why = "" // which is for those who ask of a preset
 		var b block
 		b.custom(want)
 		text := b.String()
@@ -429,6 +442,9 @@ func TestCustomRunsVectors(t *testing.T) {
 		tolerance := known.Resolved().Tolerance.String()
 		if known.Resolved().Tolerance == 0 {
 			tolerance = "off"
+		}
+		if v.Legacy {
+			tolerance += "\nlegacy"
 		}
 		text = strings.Replace(text, "custom {\n", "custom {\ntolerance "+tolerance+"\n", 1)
 		custom := providertest.MustParse(t, text)

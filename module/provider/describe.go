@@ -10,14 +10,19 @@ import (
 
 // Description describes a provider for people.
 type Description struct {
-	Name       string   `json:"name"`
-	Title      string   `json:"title"`
-	Category   string   `json:"category"`
-	Proofs     []string `json:"proofs"` // one sentence each
-	Need       string   `json:"need,omitempty"`
-	Tolerance  string   `json:"tolerance,omitempty"`
-	Event      string   `json:"event,omitempty"`
-	ID         string   `json:"id,omitempty"`
+	Name      string   `json:"name"`
+	Title     string   `json:"title"`
+	Category  string   `json:"category"`
+	Proofs    []string `json:"proofs"` // one sentence each
+	Need      string   `json:"need,omitempty"`
+	Tolerance string   `json:"tolerance,omitempty"`
+	Event     string   `json:"event,omitempty"`
+	ID        string   `json:"id,omitempty"`
+
+	// Copies says what tells copies of an event, and Covers what each proof covers.
+	Copies Copies     `json:"copies"`
+	Covers []Coverage `json:"covers,omitempty"`
+
 	Methods    []string `json:"methods"`
 	Answer     string   `json:"answer"`
 	Retries    string   `json:"retries"`
@@ -43,7 +48,7 @@ func (p *Preset) describe() Description {
 	profile := p.newProfile()
 	d := Description{
 		Name: p.Name, Title: p.Title, Category: p.Category,
-		Proofs: []string{}, Event: p.Event, ID: p.ID,
+		Proofs: []string{}, Event: p.Event, ID: p.ID, Copies: profile.Copies, Covers: p.coverage(),
 		Methods: profile.Methods, Answer: fmt.Sprint(profile.Answer.Status), Retries: "unknown",
 		Options: p.Options, Notes: p.Notes, Source: p.Source, Confidence: p.Confidence,
 	}

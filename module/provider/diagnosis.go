@@ -169,7 +169,9 @@ func (s *suspicion) hints() (hints []string) {
 	}
 	none := !slices.ContainsFunc(s.readings, func(x scheme.Reading) bool { return x.Refusal != string(scheme.Missing) && x.Refusal != notMade })
 	other := slices.ContainsFunc(s.readings, func(x scheme.Reading) bool { return x.Refusal == notMade })
-	switch {
+	switch weaker := s.weaker(); {
+	case none && weaker != "":
+		return append(hints, weaker)
 	case none && other:
 		return append(hints, "the request is not one that is proved in this way: look at what stands behind \"where\"")
 	case none:
@@ -196,6 +198,16 @@ func (s *suspicion) hints() (hints []string) {
 		hints = append(hints, "the public URL is not the one that the provider has; it signs "+s.shown(s.r.PublicURL(s.is.common.resolved.External)))
 	}
 	return hints
+}
+
+// weaker says that the request has a proof that does not count; "" if it has none.
+func (s *suspicion) weaker() string {
+	for _, p := range s.is.proofs.all {
+		if p.Legacy && !s.is.common.Legacy && p.made(s.r) {
+			return "the proof that the request has is weaker than another one of the provider, and counts only with the line legacy in the provider's block: " + p.describe()
+		}
+	}
+	return ""
 }
 
 // missing says which proof is missing, and which other provider may have sent the

@@ -66,6 +66,14 @@ func (p *Proof) Scheme() scheme.Scheme { return p.scheme }
 
 func (p *Proof) VerifyAlone(r *template.Request, now time.Time) error { return p.verify(r, now) }
 
+func (p *Proof) SignAlone(r *template.Request, now time.Time) error { return p.sign(r, now) }
+
+// SchemeHeaders are the headers in which the proof stands.
+func (p *Proof) SchemeHeaders() []string {
+	_, s, _ := p.only()
+	return s.Headers()
+}
+
 // Made reports whether a request seems to hold the proof.
 func (p *Proof) Made(r *template.Request) bool { return p.made(r) }
 

@@ -62,6 +62,13 @@ func presetNamed(name string) *Preset {
 	return nil
 }
 
+// SendsForms reports whether bodies of the provider of that name, if a preset describes
+// it, are JSON or forms whatever they are declared to be.
+func SendsForms(name string) bool {
+	p := presetNamed(name)
+	return p != nil && p.Forms
+}
+
 // Known is a provider that a preset describes.
 type Known struct {
 	Common
@@ -191,6 +198,9 @@ func (k *Known) check() error {
 			return fmt.Errorf("%s needs a line: %s <value>", p.Title, o.Name)
 		}
 	}
+	if err := k.checkLegacy(&p.Definition); err != nil {
+		return err
+	}
 	return k.checkTolerance(p.any(func(t scheme.Traits) bool { return t.CarriesTime }))
 }
 
@@ -232,6 +242,7 @@ func (k *Known) SignerWith(secret string) (Signer, error) {
 //		secret       <secret>...
 //		tolerance    <duration>|off
 //		external_url <url>
+//		legacy
 //		token        header|query|json|form <name> <secret>...
 //		token        path <secret>...
 //		<option>     <value>

@@ -64,6 +64,13 @@ type Proof struct {
 	// What a request must have to be proved in this way.
 	When []Condition `json:"when,omitempty"`
 
+	Identity
+
+	// The proof is weaker than another one of the provider. It counts only where the
+	// provider's block has the line legacy.
+	Legacy bool `json:"legacy,omitempty"`
+
+	position  int // among the proofs of the provider, from 1
 	scheme    scheme.Scheme
 	external  *url.URL
 	positions []int    // of the secrets, among all that are configured
@@ -228,6 +235,7 @@ func (p *Proof) verify(r *template.Request, now time.Time) error {
 	if r.Matched > 0 && r.Matched <= len(p.positions) {
 		r.Matched = p.positions[r.Matched-1]
 	}
+	r.Proof = p.position
 	return nil
 }
 
@@ -274,6 +282,9 @@ func (p *Proof) describe() string {
 	for i := range p.When {
 		text += ", where " + p.When[i].describe()
 	}
+	if p.Legacy {
+		text += " (only with the line legacy)"
+	}
 	return text
 }
 
@@ -298,6 +309,9 @@ func (p *Proof) options() syntax.Options {
 		"secret":        syntax.Strings(&p.Secrets),
 		"secret_prefix": syntax.String(&p.SecretPrefix),
 		"when":          p.readWhen,
+		"event":         syntax.String(&p.Event),
+		"id":            syntax.String(&p.ID),
+		"legacy":        syntax.Flag(&p.Legacy),
 	}
 }
 

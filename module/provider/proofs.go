@@ -22,8 +22,9 @@ const (
 type proofs struct {
 	need   string
 	list   []*Proof
-	closed bool // the secret is still to be delivered
-	secret bool // there are proofs with secrets
+	all    []*Proof // with those that do not count, but can be made for apps
+	closed bool     // the secret is still to be delivered
+	secret bool     // there are proofs with secrets
 }
 
 // provision makes the proofs of a definition ready. The definition was checked.
@@ -33,6 +34,7 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]
+		p.position = i + 1
 		counts, err := p.provision(c, ps, &own)
 		if err != nil {
 			return err
@@ -41,6 +43,9 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 			return fmt.Errorf("proof %d of %d has no secret or public key", i+1, len(d.Proofs))
 		}
 		if counts {
+			ps.all = append(ps.all, p)
+		}
+		if counts && (c.Legacy || !p.Legacy) {
 			p.complete(profile)
 			ps.list = append(ps.list, p)
 		}
@@ -87,6 +92,7 @@ func (ps *proofs) verify(r *template.Request, now time.Time) error {
 			return err
 		}
 	}
+	r.Proof = 0
 	return nil
 }
 
@@ -137,14 +143,14 @@ func (ps *proofs) sign(r *template.Request, now time.Time) error {
 	if len(ps.list) == 0 {
 		return nil
 	}
-	first := max(0, slices.IndexFunc(ps.list, func(p *Proof) bool { return p.applies(r) }))
+	first := max(0, slices.IndexFunc(ps.all, func(p *Proof) bool { return p.applies(r) }))
 	var chosen []*Proof
-	for i, p := range ps.list {
+	for i, p := range ps.all {
 		if i == first || ps.need == NeedAll || ps.need == "" || p.made(r) {
 			chosen = append(chosen, p)
 		}
 	}
-	for _, p := range ps.list {
+	for _, p := range ps.all {
 		for _, name := range p.scheme.Headers() {
 			if !slices.ContainsFunc(chosen, func(c *Proof) bool { return slices.Contains(c.scheme.Headers(), name) }) {
 				delete(r.Header, name)

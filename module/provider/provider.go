@@ -8,6 +8,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -81,8 +82,16 @@ type Profile struct {
 	// Event and ID are expressions for the event type and the delivery ID; ""
 	// where the provider gives none.
 	Event, ID string
+	// Own are the expressions of each proof, in place of those, for webhooks in which
+	// Request.Proof says that this proof counted.
+	Own []Identity
 	// Copies says what tells copies of an event from other events.
 	Copies Copies
+	// Forms says that bodies are JSON or forms, whatever they are declared to be.
+	Forms bool
+	// Legacy says that weaker proofs count as well, because the configuration asks for
+	// them.
+	Legacy bool
 	// Horizon is how long the provider goes on sending an event again.
 	Horizon time.Duration
 	// NeverRetries says that the provider sends each event once.
@@ -109,6 +118,28 @@ type Profile struct {
 	// Samples returns realistic webhooks, one for each documented event. It is
 	// nil where there are none.
 	Samples func() []Sample
+}
+
+// Identity are the expressions that find what a webhook is.
+type Identity struct {
+	// The expression for the event type, in place of the provider's, where this proof is
+	// the one that counts.
+	Event string `json:"event,omitempty"`
+
+	// The expression for the delivery ID, in place of the provider's, where this proof is
+	// the one that counts.
+	ID string `json:"id,omitempty"`
+}
+
+// IdentityOf returns the expressions for webhooks in which a proof counted: its position,
+// or 0.
+func (p *Profile) IdentityOf(proof int) Identity {
+	found := Identity{Event: p.Event, ID: p.ID}
+	if proof > 0 && proof <= len(p.Own) {
+		own := &p.Own[proof-1]
+		found.Event, found.ID = cmp.Or(own.Event, found.Event), cmp.Or(own.ID, found.ID)
+	}
+	return found
 }
 
 // DefaultMaxBody is the largest body, in bytes, of a provider that states none.

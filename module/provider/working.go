@@ -37,6 +37,7 @@ func (w *working) start(c *Common, d *Definition, define func(secrets []string) 
 
 func makeReady(c *Common, d *Definition) (*ready, error) {
 	r := &ready{common: c, profile: d.newProfile()}
+	r.profile.Legacy = c.Legacy
 	var err error
 	if r.handshakes, err = provisionHandshakes(d, c.Token, c.resolved.Secrets, r.profile.Methods); err != nil {
 		return nil, err

@@ -47,10 +47,7 @@ func New(secrets []string) *Mask {
 
 // parts returns a secret and the parts of it that are worth as much.
 func parts(secret string) []string {
-	found := []string{secret, strings.TrimSpace(secret)}
-	for _, field := range strings.Fields(secret) {
-		found = append(found, field)
-	}
+	found := append([]string{secret, strings.TrimSpace(secret)}, strings.Fields(secret)...)
 	if _, password, ok := strings.Cut(secret, ":"); ok && !strings.Contains(password, "\n") {
 		found = append(found, password)
 	}

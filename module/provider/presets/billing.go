@@ -20,6 +20,7 @@ var presetsBilling = []Preset{
 			}}},
 			Event:   `body.event_type`,
 			ID:      `body.notification_id ?? body.event_id`,
+			Copies:  Copies{By: ByID, Why: "Paddle documents the IDs of notification and event, in the signed body, as unique, and repeats them with each try."},
 			Horizon: 72 * hour,
 			Ranges:  &Ranges{URL: "https://api.paddle.com/ips", Format: "json", Path: "data.ipv4_cidrs"},
 		},
@@ -34,6 +35,7 @@ var presetsBilling = []Preset{
 			Proofs: []Proof{{Token: scheme.BasicAuth()}},
 			Event:  `body.event_type`,
 			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Volatile: []string{"{json.webhook_status}", "{json.webhooks.#.webhook_status}"}, Why: "Chargebee documents id as the event's own and to tell duplicates by, but its password covers nothing of the body; webhook_status, which changes between tries, is left out."},
 		},
 	},
 	{
@@ -51,6 +53,7 @@ var presetsBilling = []Preset{
 			Event: `body.object_type + "." + body.event_type`,
 			// The id alone may be that of the object that changed.
 			ID:      `join([body.id, body.object_type, body.event_type, body.event_time], ".")`,
+			Copies:  Copies{By: ByIDAndBody, Why: "Recurly sends no ID of the event; object, kind and time together stand in for one."},
 			Horizon: 73 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -62,6 +65,7 @@ var presetsBilling = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			Event:  `body.meta?.event_name ?? header("X-Event-Name")`,
+			Copies: Copies{By: ByBody, Why: "Lemon Squeezy sends no ID of the event; the event's name and updated_at, to the microsecond, make each body its own."},
 			// Whether meta.webhook_id is new in each webhook is not documented.
 			Horizon: 3 * minute,
 		},

@@ -16,7 +16,8 @@ var presetsBusiness = []Preset{
 			},
 			Need:    NeedAny,
 			Event:   `body.trigger`,
-			ID:      `header("Box-Delivery-Id")`,
+			ID:      `body.id`, // Box-Delivery-Id changes with each try
+			Copies:  Copies{By: ByID, Why: "Box documents id, in the signed body, as the same for all tries, while Box-Delivery-Id changes with each."},
 			Horizon: 2 * hour,
 		},
 		Tolerance: 10 * time.Minute,

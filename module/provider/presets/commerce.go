@@ -14,6 +14,7 @@ var presetsCommerce = []Preset{
 			Need:    NeedFirst,
 			Event:   eitherHeader(`nil`, "X-Shopify-Topic", "Shopify-Topic"),
 			ID:      eitherHeader(`nil`, "X-Shopify-Webhook-Id", "Shopify-Webhook-Id"),
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Shopify documents X-Shopify-Webhook-Id to tell duplicates by, but does not sign it."},
 			Horizon: 4 * hour,
 		},
 	},
@@ -29,7 +30,8 @@ var presetsCommerce = []Preset{
 				Timestamp: &Timestamp{From: "{query.timestamp}"},
 			}}},
 			Event:        `"app.request"`,
-			ID:           `query["hmac"]`,
+			ID:           `lower(query["hmac"])`,
+			Copies:       Copies{By: ByID, Why: "Shopify signs the whole query, time included, so the same signature is the same request."},
 			Methods:      []string{"GET"},
 			NeverRetries: true,
 		},
@@ -44,6 +46,7 @@ var presetsCommerce = []Preset{
 			Event:  `header("X-WC-Webhook-Topic")`,
 			// What a webhook sends within a second has the same delivery ID.
 			ID:           `header("X-WC-Webhook-Delivery-ID") != "" ? header("X-WC-Webhook-Delivery-ID") + "." + toJSON(body.id ?? body.arg) : nil`,
+			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "WooCommerce makes X-WC-Webhook-Delivery-ID of the webhook and the second, so events share it, and does not sign it."},
 			NeverRetries: true,
 			Handshakes: []Handshake{{
 				Kind: "probe", // and not signed
@@ -61,8 +64,9 @@ var presetsCommerce = []Preset{
 				Value: []string{"hmac-sha256-hex={signature}"},
 				Key:   "{secret|nfkd}",
 			}}},
-			Event: `body.description`,
-			ID:    `body.id`,
+			Event:  `body.description`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByID, Volatile: []string{"{json.status}", "{json.pending_urls}", "{json.completed_urls}"}, Why: "EasyPost documents id, in the signed body, as the event's own, and changes the event's status and its lists of URLs between tries."},
 		},
 	},
 	{
@@ -74,6 +78,7 @@ var presetsCommerce = []Preset{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Xero-Signature}", Encoding: "base64"}}},
 			Event:   `body.events[0].eventCategory + "." + body.events[0].eventType`,
 			ID:      `body.lastEventSequence != nil ? string(body.firstEventSequence) + "-" + string(body.lastEventSequence) : nil`,
+			Copies:  Copies{By: ByIDAndBody, Why: "Xero numbers the events of each webhook in the signed body, but may cut a batch anew when it tries again."},
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{{
 				Kind: "probe", Signed: "always", Bare: true, When: []Condition{is("{json.events}", "[]")},

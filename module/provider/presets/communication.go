@@ -14,6 +14,8 @@ var presetsCommunication = []Preset{
 			}}},
 			Event:   `body.event?.type ?? body.type ?? body.command`,
 			ID:      `body.event_id ?? body.trigger_id`,
+			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique over all workspaces; commands have a trigger_id of their own."},
+			Forms:   true, // commands and interactions
 			Horizon: 6 * minute,
 			Handshakes: []Handshake{{
 				Kind: "echo", Signed: "present", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
@@ -30,6 +32,7 @@ var presetsCommunication = []Preset{
 			Proofs: []Proof{{Token: &Token{From: "{header.X-Telegram-Bot-Api-Secret-Token}"}}},
 			Event:  `filter(keys(body), # != "update_id")[0]`,
 			ID:     `string(body.update_id)`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Telegram numbers a bot's updates, and two bots on one source may share a number; the fixed token covers nothing."},
 			Ranges: &Ranges{List: []string{"149.154.160.0/20", "91.108.4.0/22"}},
 		},
 	},
@@ -43,7 +46,8 @@ var presetsCommunication = []Preset{
 				Signed:    []string{"{timestamp}.{body}"},
 				Timestamp: &Timestamp{From: "{header.Podium-Timestamp}", Unit: "unix_ms"},
 			}}},
-			Event: `body.metadata.event_type`,
+			Event:  `body.metadata.event_type`,
+			Copies: Copies{By: ByBody, Why: "Podium sends no ID that is known to be the event's; the object's ID and its time make each body its own."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -59,6 +63,7 @@ var presetsCommunication = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Zm-Request-Timestamp}"},
 			}}},
 			Event:   `body.event`,
+			Copies:  Copies{By: ByBody, Why: "Zoom sends no ID; event_ts, to the millisecond, with the meeting and its state, makes each body its own."},
 			Horizon: 125 * minute,
 			Handshakes: []Handshake{{
 				Kind: "hmac", Signed: "always", Challenge: "{json.payload.plainToken}", Pattern: `[A-Za-z0-9_-]{1,256}`,
@@ -85,6 +90,7 @@ var presetsCommunication = []Preset{
 			Need:    NeedFirst,
 			Event:   `body.EventType ?? body.SmsStatus ?? body.CallStatus`,
 			ID:      eitherHeader(`body.MessageSid ?? body.CallSid`, "I-Twilio-Idempotency-Token"),
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Twilio documents I-Twilio-Idempotency-Token to tell duplicates by, but does not sign it; MessageSid and CallSid name the object."},
 			Methods: []string{"POST", "GET"},
 		},
 	},
@@ -108,7 +114,8 @@ var presetsCommunication = []Preset{
 			},
 			Need:    NeedFirst,
 			Event:   `body["event-data"]?.event ?? body.event`,
-			ID:      `body["event-data"]?.id ?? body["Message-Id"]`,
+			ID:      `body["event-data"]?.id`, // Message-Id is the mail's
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.signature.token}", "{json.signature.timestamp}", "{json.signature.signature}"}, Why: "Mailgun gives each event an ID but signs only a time and a token; the block signature, which a new try may renew, is left out."},
 			Horizon: 8 * hour,
 		},
 	},
@@ -120,6 +127,7 @@ var presetsCommunication = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.object`,
+			Copies: Copies{By: ByBody, Why: "Meta sends no ID; time, and the IDs of messages and changes, make each body its own."},
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{query.hub.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
 				When:   []Condition{is("{query.hub.mode}", "subscribe")},

@@ -10,7 +10,7 @@ var presetsCustomers = []Preset{
 		Name: "hubspot", Title: "HubSpot", Category: "crm",
 		Source:     "https://github.com/HubSpot/hubspot-api-nodejs",
 		Confidence: "code",
-		Notes:      "The URL is signed as HubSpot calls it: behind a proxy, set external_url. One webhook carries up to 100 events; event type and ID are those of the first.",
+		Notes:      "The URL is signed as HubSpot calls it: behind a proxy, set external_url. One webhook carries up to 100 events; the event type is that of the first, and several together have no ID. Signatures v1 and v2, which carry no time and may stand beside v3, count only with the line legacy.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
@@ -22,16 +22,19 @@ var presetsCustomers = []Preset{
 				{
 					Digest: &Digest{HMAC: HMAC{From: "{header.X-HubSpot-Signature}", Signed: []string{"{secret}{method}{url}{body}"}}},
 					When:   []Condition{is("{header.X-HubSpot-Signature-Version}", "v2")},
+					Legacy: true,
 				},
 				{
 					Digest: &Digest{HMAC: HMAC{From: "{header.X-HubSpot-Signature}", Signed: []string{"{secret}{body}"}}},
 					When:   []Condition{is("{header.X-HubSpot-Signature-Version}", "v1")},
+					Legacy: true,
 				},
 			},
 			Need:  NeedFirst,
 			Event: `body[0].subscriptionType`,
 			// An eventId alone is not promised to be its own.
-			ID:      `join([string(body[0].subscriptionId), string(body[0].eventId), string(body[0].occurredAt)], ".")`,
+			ID:      `len(body) == 1 ? join([string(body[0].subscriptionId), string(body[0].eventId), string(body[0].occurredAt)], ".") : nil`,
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.#.attemptNumber}"}, Why: "HubSpot numbers events without a promise that the number is unique, and counts attemptNumber, which is left out, up with each try."},
 			Horizon: 24 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -46,9 +49,10 @@ var presetsCustomers = []Preset{
 				{HMAC: &HMAC{From: "{header.Attio-Signature}"}},
 				{HMAC: &HMAC{From: "{header.X-Attio-Signature}"}},
 			},
-			Need:  NeedFirst,
-			Event: `body.events[0].event_type`,
-			ID:    `header("Idempotency-Key")`,
+			Need:   NeedFirst,
+			Event:  `body.events[0].event_type`,
+			ID:     `header("Idempotency-Key")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Attio repeats Idempotency-Key with each try but does not sign it, and its bodies may be the same for two changes of a record."},
 		},
 	},
 	{
@@ -60,6 +64,7 @@ var presetsCustomers = []Preset{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature}", Hash: "sha1", Value: []string{"sha1={signature}"}}}},
 			Event:      `body.topic`,
 			ID:         `body.id`,
+			Copies:     Copies{By: ByID, Volatile: []string{"{json.delivery_status}", "{json.delivery_attempts}", "{json.delivered_at}"}, Why: "Intercom gives each notification an ID in the signed body and changes how often and when it was delivered between tries."},
 			Horizon:    2 * minute,
 			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodHead}},
 		},
@@ -68,7 +73,7 @@ var presetsCustomers = []Preset{
 		Name: "zendesk", Title: "Zendesk", Category: "support",
 		Source:     "https://developer.zendesk.com/documentation/webhooks/verifying/",
 		Confidence: "secondary",
-		Notes: "The delivery ID stands in a header that is not signed. Webhooks of triggers and automations have a body of the user's making, " +
+		Notes: "Webhooks of events have a signed ID; that of others stands in a header that is not signed. Webhooks of triggers and automations have a body of the user's making, " +
 			"and an event type only if that has a field type.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
@@ -78,7 +83,8 @@ var presetsCustomers = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Zendesk-Webhook-Signature-Timestamp}", Unit: "rfc3339"},
 			}}},
 			Event:   `body.type`,
-			ID:      `header("X-Zendesk-Webhook-Invocation-Id")`,
+			ID:      `type(body) == "map" && string(body.type ?? "") startsWith "zen:event-type:" ? body.id : header("X-Zendesk-Webhook-Invocation-Id")`,
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Zendesk gives the webhooks of events an ID in the signed body; other webhooks have only the invocation's ID, which is not signed."},
 			Methods: []string{"POST", "PUT", "PATCH", "DELETE", "GET"},
 		},
 	},

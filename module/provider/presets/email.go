@@ -16,6 +16,7 @@ var presetsEmail = []Preset{
 			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}},
 			Event:   `body.type`,
 			ID:      `header("Svix-Id")`,
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Resend sends by Svix, which signs Svix-Id and documents it as the same for all tries."},
 			Horizon: svixHorizon,
 		},
 		Tolerance: fiveMinutes,
@@ -32,6 +33,8 @@ var presetsEmail = []Preset{
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
 			Event:      `body.type`,
+			Forms:      true,
+			Copies:     Copies{By: ByBody, Why: "Mailchimp sends no ID; fired_at, with the subscriber and the change, makes each body its own."},
 			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodGet}},
 		},
 	},
@@ -45,7 +48,9 @@ var presetsEmail = []Preset{
 				Hash: "sha1", From: "{header.X-Mandrill-Signature}", Encoding: "base64",
 				Signed: []string{"{url}{form|sort|concat}"},
 			}}},
-			Event: `fromJSON(body.mandrill_events)[0].event`,
+			Event:  `fromJSON(body.mandrill_events)[0].event`,
+			Forms:  true,
+			Copies: Copies{By: ByBody, Why: "Mandrill sends no ID of the batch; ts and the messages' IDs make each body its own."},
 			Handshakes: []Handshake{
 				{Kind: "probe", Method: http.MethodHead},
 				{
@@ -64,6 +69,7 @@ var presetsEmail = []Preset{
 		Definition: Definition{
 			Proofs:  []Proof{{Token: scheme.BasicAuth()}},
 			Event:   `body.RecordType`,
+			Copies:  Copies{By: ByBody, Why: "Postmark sends no ID of the event; DeliveredAt, BouncedAt or ReceivedAt, with the message's ID, makes each body its own."},
 			Horizon: 630 * minute,
 		},
 	},
@@ -77,8 +83,9 @@ var presetsEmail = []Preset{
 				Signed:    []string{"v0:{timestamp}:{body}"},
 				Timestamp: &Timestamp{From: "{header.X-CIO-Timestamp}"},
 			}}},
-			Event: `body.object_type + "_" + body.metric`,
-			ID:    `body.event_id`,
+			Event:  `body.object_type + "_" + body.metric`,
+			ID:     `body.event_id`,
+			Copies: Copies{By: ByID, Why: "Customer.io documents event_id, in the signed body, as the event's own and to tell duplicates by."},
 		},
 	},
 	{
@@ -93,7 +100,8 @@ var presetsEmail = []Preset{
 				Signed:    []string{"{option.signed}"},
 				Timestamp: &Timestamp{From: "{header.Klaviyo-Timestamp}", Unit: "{option.unit}"},
 			}}},
-			Event: `body.data[0].topic ?? body.topic`,
+			Event:  `body.data[0].topic ?? body.topic`,
+			Copies: Copies{By: ByBody, Why: "Klaviyo sends no ID of the webhook; the IDs of the events and meta.timestamp make each body its own."},
 		},
 		Options: []Option{
 			{Name: "encoding", Required: true, Choices: template.Encodings, Help: "The encoding of the signature."},
@@ -110,6 +118,7 @@ var presetsEmail = []Preset{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Nylas-Signature}"}}},
 			Event:      `body.type`,
 			ID:         `body.id`,
+			Copies:     Copies{By: ByID, Why: "Nylas documents id, in the signed body, as the notification's own and to tell duplicates by."},
 			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`}},
 		},
 	},
@@ -122,6 +131,7 @@ var presetsEmail = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Sfmc-Ens-Signature}", Encoding: "base64", Key: "{option.key}"}}},
 			Event:  `body[0].eventCategoryType ?? body.eventCategoryType`,
+			Copies: Copies{By: ByBody, Why: "Marketing Cloud sends no ID of the batch; timestampUTC and compositeId of its events make each body its own."},
 		},
 		Options: []Option{
 			{Name: "key", Required: true, Choices: []string{"raw", "base64"}, Help: "How the secret becomes a key."},

@@ -19,6 +19,7 @@ var presetsESignature = []Preset{
 				Value:    []string{"{hash}={signature}", "{signature}"},
 			}}},
 			Event:   `body.event ?? body.type`,
+			Copies:  Copies{By: ByBody, Why: "IUSign sends no ID; created_at makes each body its own."},
 			Horizon: 24 * hour,
 		},
 		Options: []Option{
@@ -37,6 +38,7 @@ var presetsESignature = []Preset{
 			}}},
 			Event:        `body.topic + "." + body.action`,
 			ID:           `body.verificationToken`,
+			Copies:       Copies{By: ByID, Why: "Ignisign's token can be used once, so another body must never be checked with a token that was already seen."},
 			NeverRetries: true,
 			MaxBody:      1 << 20,
 		},
@@ -54,6 +56,7 @@ var presetsESignature = []Preset{
 		Notes:      "InsertSign proves nothing and sends each event once: guard the source with a token line.",
 		Definition: Definition{
 			Event:        `body.type`,
+			Copies:       Copies{By: ByBody, Why: "InsertSign sends each event once and without an ID; created_at makes each body its own."},
 			NeverRetries: true,
 		},
 	},
@@ -66,6 +69,7 @@ var presetsESignature = []Preset{
 			Proofs:  []Proof{{Token: &Token{From: "{header.Fuse-Signature}"}}},
 			Event:   `body.EventType`,
 			ID:      `body.WebhookId`,
+			Copies:  Copies{By: ByIDAndBody, Why: "FuseSign gives each webhook a WebhookId, but the fixed secret that proves it covers nothing of the body."},
 			Horizon: 450 * minute,
 		},
 	},
@@ -82,8 +86,9 @@ var presetsESignature = []Preset{
 				// default would refuse honest retries.
 				Timestamp: &Timestamp{From: "{header.X-InSigner-Timestamp}"},
 			}}},
-			Event: `body.event ?? header("X-InSigner-Event")`,
-			ID:    `body.id`, // signed, unlike the header
+			Event:  `body.event ?? header("X-InSigner-Event")`,
+			ID:     `body.id`, // signed, unlike the header
+			Copies: Copies{By: ByID, Why: "inSigner documents id, in the signed body, as the ID of the delivery to remove duplicates by."},
 		},
 	},
 	{
@@ -95,6 +100,7 @@ var presetsESignature = []Preset{
 			// One header for each key of the account.
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-DocuSign-Signature-{n}}", Encoding: "base64"}}},
 			Event:  `body.event`,
+			Copies: Copies{By: ByBody, Volatile: []string{"{json.retryCount}"}, Why: "DocuSign sends no ID; generatedDateTime makes each body its own, and retryCount, which grows with each try, is left out."},
 		},
 	},
 	{
@@ -108,7 +114,8 @@ var presetsESignature = []Preset{
 				Value:  []string{"{timestamp}.{signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
-			Event: `body.event_type`,
+			Event:  `body.event_type`,
+			Copies: Copies{By: ByBody, Why: "DocuSeal sends no ID; timestamp, which is when the event was made and which retries repeat, makes each body its own."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -120,6 +127,8 @@ var presetsESignature = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{query.signature}"}}},
 			Event:  `body[0].event`,
+			ID:     `header("X-PandaDoc-Webhook-Event-Id")`,
+			Copies: Copies{By: ByIDAndBody, Why: "PandaDoc documents X-PandaDoc-Webhook-Event-Id as an ID that all tries repeat, but does not sign it."},
 		},
 	},
 	{
@@ -132,8 +141,9 @@ var presetsESignature = []Preset{
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{header.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 			},
-			Need:  NeedFirst,
-			Event: `string(body.Status)`,
+			Need:   NeedFirst,
+			Event:  `string(body.Status)`,
+			Copies: Copies{By: ByBody, Why: "Signhost sends no ID; the body holds the whole transaction with all its activities and their times, so each change makes another body."},
 		},
 	},
 }

@@ -18,17 +18,24 @@ var presetsESignatureMore = []Preset{
 			"Dropbox Sign takes a callback for lost unless it is answered with the text that the preset answers.",
 		Definition: Definition{
 			Proofs: []Proof{ // the event is the field json of a form
-				{HMAC: &HMAC{
-					From:   "{json.event.event_hash}",
-					Signed: []string{"{json.event.event_time}{json.event.event_type}"},
-				}},
-				{HMAC: &HMAC{
-					From:   "{form.json|json event.event_hash}",
-					Signed: []string{"{form.json|json event.event_time}{form.json|json event.event_type}"},
-				}},
+				{
+					HMAC: &HMAC{
+						From:   "{json.event.event_hash}",
+						Signed: []string{"{json.event.event_time}{json.event.event_type}"},
+					},
+					Identity: Identity{Event: `body.event.event_type`},
+				},
+				{
+					HMAC: &HMAC{
+						From:   "{form.json|json event.event_hash}",
+						Signed: []string{"{form.json|json event.event_time}{form.json|json event.event_type}"},
+					},
+					Identity: Identity{Event: `fromJSON(body.json).event.event_type`},
+				},
 			},
 			Need:    NeedFirst,
 			Event:   `body.event?.event_type ?? fromJSON(body.json ?? "{}").event?.event_type`,
+			Copies:  Copies{By: ByBody, Why: "Dropbox Sign sends no ID; event_time, with the request and the signer that the event names, makes each body its own."},
 			Answer:  &Answer{Body: "Hello API Event Received"},
 			Horizon: 72 * hour,
 		},
@@ -42,6 +49,7 @@ var presetsESignatureMore = []Preset{
 			Proofs: []Proof{{Token: &Token{From: "{header.X-AdobeSign-ClientId}"}}},
 			Event:  `body.event`,
 			ID:     `body.webhookNotificationId`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Adobe names each notification by webhookNotificationId and documents it for spotting duplicates, but signs nothing."},
 			Echo:   []string{"X-AdobeSign-ClientId"},
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{header.X-AdobeSign-ClientId}",
@@ -64,6 +72,7 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{Hash: "{option.hash}", From: "{header.{option.header}}", Encoding: "{option.encoding}"}}},
 			Event:  `body.meta.event`,
+			Copies: Copies{By: ByBody, Why: "SignNow sends no ID; meta.timestamp, with the event and the document, makes each body its own."},
 		},
 		Options: []Option{
 			{Name: "header", Help: "The header that carries the signature.", Required: true},
@@ -79,6 +88,7 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-ZS-WEBHOOK-SIGNATURE}", Encoding: "base64"}}},
 			Event:  `body.notifications.operation_type`,
+			Copies: Copies{By: ByBody, Why: "Zoho Sign sends no ID; performed_at, to the millisecond, makes each body its own."},
 		},
 	},
 	{
@@ -89,6 +99,7 @@ var presetsESignatureMore = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Yousign-Signature-256}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.event_name`,
 			ID:     `body.event_id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Yousign gives each event an ID in the signed body; that retries repeat it is not confirmed."},
 		},
 	},
 	{
@@ -101,7 +112,8 @@ var presetsESignatureMore = []Preset{
 				From:   "{json.event.hash}",
 				Signed: []string{"{json.event.type}@{json.event.time}"},
 			}}},
-			Event: `body.event.type`,
+			Event:  `body.event.type`,
+			Copies: Copies{By: ByBody, Why: "SignWell sends no ID; event.time, with the document, makes each body its own."},
 		},
 	},
 	{
@@ -115,8 +127,9 @@ var presetsESignatureMore = []Preset{
 				Value:  []string{"t={timestamp}, s0={signature}", "t={timestamp}, s1={signature}"},
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
-			Event: `body.event?.eventType ?? header("X-BoldSign-Event")`,
-			ID:    `body.event?.id`,
+			Event:  `body.event?.eventType ?? header("X-BoldSign-Event")`,
+			ID:     `body.event?.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "BoldSign gives each event an ID in the signed body, but does not document that retries repeat it."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -125,7 +138,10 @@ var presetsESignatureMore = []Preset{
 		Source:     "https://signeasy.com",
 		Confidence: "unspecified",
 		Notes:      "No public document says how Signeasy proves its webhooks: guard the source with a token line or with allow_ips.",
-		Definition: Definition{Event: `nil`},
+		Definition: Definition{
+			Event:  `nil`,
+			Copies: Copies{By: ByNothing, Why: "Signeasy's webhooks are not documented, so two events may have the same body."},
+		},
 	},
 	{
 		Name: "documenso", Title: "Documenso", Category: "e-signature",
@@ -135,6 +151,8 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.X-Documenso-Secret}"}}},
 			Event:  `body.event`,
+			ID:     `body.deliveryId`,
+			Copies: Copies{By: ByID, Why: "Documenso keeps deliveryId over all tries and writes a new createdAt into the body for each, so only the ID tells copies."},
 		},
 	},
 	{
@@ -145,6 +163,7 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}", Prefix: "Basic "}}},
 			Event:  `body.name`,
+			Copies: Copies{By: ByBody, Why: "OneSpan sends no ID; createdDate makes each body its own."},
 		},
 	},
 	{
@@ -155,6 +174,7 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
 			Event:  `body.event_type`,
+			Copies: Copies{By: ByBody, Why: "Xodo Sign sends no ID; event_time, with the document and the user, makes each body its own."},
 		},
 	},
 	{
@@ -168,7 +188,8 @@ var presetsESignatureMore = []Preset{
 				Encoding:  "base64",
 				Timestamp: &Timestamp{From: "{header.X-Signable-Webhook}"},
 			}}},
-			Event: `nil`, // its documents leave it open
+			Event:  `nil`, // its documents leave it open
+			Copies: Copies{By: ByBody, Why: "Signable sends no ID; timestamp, with the action and the envelope, makes each body its own."},
 		},
 	},
 	{
@@ -178,6 +199,7 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Content-Hmac}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.event.name`,
+			Copies: Copies{By: ByBody, Why: "Clicksign sends no ID; occurred_at, to the millisecond, makes each body its own."},
 		},
 	},
 	{
@@ -194,8 +216,9 @@ var presetsESignatureMore = []Preset{
 				Encoding: "{option.encoding}",
 				Key:      "{option.key}",
 			}}},
-			Event: `body.event ?? header("X-SignSecure-Event")`,
-			ID:    `body.id ?? header("X-SignSecure-Delivery")`,
+			Event:  `body.event ?? header("X-SignSecure-Event")`,
+			ID:     `body.id ?? header("X-SignSecure-Delivery")`,
+			Copies: Copies{By: ByIDAndBody, Why: "SignSecure gives each webhook an ID, whose meaning it does not document."},
 		},
 		Options: []Option{
 			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: scheme.HashNames()},

@@ -1,6 +1,7 @@
 package presets
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
@@ -17,6 +18,7 @@ var presetsGeneric = []Preset{
 			Need:    NeedFirst,
 			Event:   `body.type`,
 			ID:      `header("Webhook-Id")`,
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Standard Webhooks signs Webhook-Id and defines it as the message's own and the same for all tries."},
 			Horizon: 72 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -32,11 +34,13 @@ var presetsGeneric = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{
 				standardEd25519("Svix-"), standardEd25519("Webhook-"),
-				{HMAC: standardHMAC("Svix-")}, {HMAC: standardHMAC("Webhook-")},
+				{HMAC: standardHMAC("Svix-"), Identity: signedID("Svix-")},
+				{HMAC: standardHMAC("Webhook-"), Identity: signedID("Webhook-")},
 			},
 			Need:    NeedFirst,
 			Event:   `body.type`,
 			ID:      eitherHeader(`nil`, "Svix-Id", "Webhook-Id"),
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Svix signs the ID of the message and documents it as the same for all tries."},
 			Horizon: svixHorizon,
 		},
 		Tolerance: fiveMinutes,
@@ -57,6 +61,7 @@ var presetsGeneric = []Preset{
 			Event: eitherHeader(`body.type`, "Ce-Type"),
 			// A source counts by itself.
 			ID:         `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : body.source + " " + body.id`,
+			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "CloudEvents define source and id together as the event's own, but the access token covers neither."},
 			Handshakes: []Handshake{cloudEvents},
 		},
 		Optional: true,
@@ -71,6 +76,7 @@ var presetsGeneric = []Preset{
 			Proofs: hubProofs("sha512", "sha384", "sha256", "sha1"),
 			Need:   NeedFirst,
 			Event:  `header("Content-Type")`,
+			Copies: Copies{By: ByNothing, Why: "A WebSub hub sends the topic's content without an ID, and the content may come back to what it was."},
 			Answer: &Answer{Refused: http.StatusOK},
 			Handshakes: []Handshake{
 				{
@@ -104,9 +110,10 @@ var presetsGeneric = []Preset{
 				}},
 				{HMAC: &HMAC{Hash: "{option.hash}", Encoding: "{option.encoding}", From: "{header.{option.header}}"}},
 			},
-			Need:  NeedAny,
-			Event: `body.event_type`,
-			ID:    `header("X-Convoy-Event-Id")`,
+			Need:   NeedAny,
+			Event:  `body.event_type`,
+			ID:     `header("X-Convoy-Event-Id")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Convoy names the event in X-Convoy-Event-Id, which it does not sign."},
 		},
 		Options: []Option{
 			{Name: "hash", Help: "The hash function of the project's signatures.", Default: "sha256", Choices: []string{"sha256", "sha512"}},
@@ -119,11 +126,14 @@ var presetsGeneric = []Preset{
 		Name: "hook0", Title: "Hook0", Category: "standard",
 		Source:     "https://github.com/hook0/hook0",
 		Confidence: "code",
+		Notes: "Which headers are signed is up to the sender: the ID counts where it is among them. " +
+			"Signatures v0, which cover no header, count only with the line legacy.",
 		Definition: Definition{
 			Proofs: hook0Proofs(),
 			Need:   NeedFirst,
 			Event:  `header("X-Event-Type")`,
 			ID:     `header("X-Event-Id")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Hook0 names each event in X-Event-Id, which is signed only where the sender lists it in the signature's h."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -152,22 +162,35 @@ func standardEd25519(prefix string) Proof {
 		Value:     []string{"v1a,{signature}"},
 		Signed:    "{header." + prefix + "Id}.{timestamp}.{body}",
 		Timestamp: &Timestamp{From: "{header." + prefix + "Timestamp}"},
-	}}}
+	}}, Identity: signedID(prefix)}
 }
 
+// signedID is the ID that such a signature covers.
+func signedID(prefix string) Identity { return Identity{ID: fmt.Sprintf("header(%q)", prefix+"Id")} }
+
 // hook0Proofs are the versions of Hook0's signature: v1, which covers headers as
-// well, and v0.
+// well, and v0, which may stand beside it.
 func hook0Proofs() []Proof {
 	return []Proof{
-		{HMAC: &HMAC{
-			From:   "{header.X-Hook0-Signature}",
-			Value:  []string{"t={timestamp},h={value.h},v1={signature}"},
-			Signed: []string{"{timestamp}.{value.h}.{value.h|headers .}.{body}"},
-		}},
-		{HMAC: &HMAC{
-			From:   "{header.X-Hook0-Signature}",
-			Value:  []string{"t={timestamp},v0={signature}"},
-			Signed: []string{"{timestamp}.{body}"},
-		}},
+		{
+			HMAC: &HMAC{
+				From:   "{header.X-Hook0-Signature}",
+				Value:  []string{"t={timestamp},h={value.h},v1={signature}"},
+				Signed: []string{"{timestamp}.{value.h}.{value.h|headers .}.{body}"},
+			},
+			Identity: Identity{ID: hook0ID},
+		},
+		{
+			HMAC: &HMAC{
+				From:   "{header.X-Hook0-Signature}",
+				Value:  []string{"t={timestamp},v0={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			},
+			Legacy: true,
+		},
 	}
 }
+
+// hook0ID is the ID where the first h of the signature, which is the one that counts,
+// lists its header.
+const hook0ID = `"x-event-id" in split(lower(trim(find(split(header("X-Hook0-Signature"), ","), trim(#) matches "^h=."))[2:]), " ") ? header("X-Event-Id") : nil`

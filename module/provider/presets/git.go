@@ -21,6 +21,7 @@ var presetsGit = []Preset{
 			Need:         NeedFirst,
 			Event:        `header("X-GitHub-Event")`,
 			ID:           `header("X-GitHub-Delivery")`,
+			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "GitHub documents X-GitHub-Delivery as the delivery's own, which a redelivery repeats, but does not sign it."},
 			MaxBody:      25 << 20,
 			NeverRetries: true,
 			Ranges:       &Ranges{URL: "https://api.github.com/meta", Format: "json", Path: "hooks"},
@@ -34,12 +35,13 @@ var presetsGit = []Preset{
 			"The secret token alone covers nothing of the content. GitLab disables a webhook that keeps failing.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{HMAC: standardHMAC("Webhook-"), SecretPrefix: "whsec_"},
+				{HMAC: standardHMAC("Webhook-"), SecretPrefix: "whsec_", Identity: signedID("Webhook-")},
 				{Token: &Token{From: "{header.X-Gitlab-Token}"}},
 			},
-			Need:  NeedFirst,
-			Event: eitherHeader(`body.object_kind`, "X-Gitlab-Event"),
-			ID:    eitherHeader(`nil`, "Idempotency-Key", "Webhook-Id", "X-Gitlab-Event-UUID"),
+			Need:   NeedFirst,
+			Event:  eitherHeader(`body.object_kind`, "X-Gitlab-Event"),
+			ID:     eitherHeader(`nil`, "Idempotency-Key", "Webhook-Id", "X-Gitlab-Event-UUID"),
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "GitLab repeats Webhook-Id and Idempotency-Key, which are the same value, with each try, and signs Webhook-Id only where the webhook has a signing token."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -52,6 +54,7 @@ var presetsGit = []Preset{
 			Proofs: hubProofs("sha256"),
 			Event:  `header("X-Event-Key")`,
 			ID:     `header("X-Request-UUID")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Bitbucket names the webhook in X-Request-UUID, which it does not sign."},
 			Ranges: atlassianRanges("bitbucket"),
 		},
 	},
@@ -62,8 +65,9 @@ var presetsGit = []Preset{
 		Notes:      "The ping of its test button is not signed.",
 		Definition: Definition{
 			Proofs: hubProofs("sha256"),
-			Event:  `header("X-Event-Key")`,
+			Event:  `body.eventKey ?? header("X-Event-Key")`,
 			ID:     `header("X-Request-Id")`,
+			Copies: Copies{By: ByIDAndBody, Why: "Bitbucket names the request in X-Request-Id, which it does not sign."},
 			Handshakes: []Handshake{{
 				Kind: "probe", Method: http.MethodPost, // and not signed
 				When: []Condition{is("{header.X-Event-Key}", "diagnostics:ping")},
@@ -80,6 +84,7 @@ var presetsGit = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Gitea-Signature}"}}},
 			Event:  `header("X-Gitea-Event")`,
 			ID:     `header("X-Gitea-Delivery")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Gitea names the delivery in X-Gitea-Delivery, which it does not sign."},
 			Masked: []string{"Authorization"},
 		},
 	},
@@ -91,6 +96,7 @@ var presetsGit = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Gogs-Signature}"}}},
 			Event:  `header("X-Gogs-Event")`,
 			ID:     `header("X-Gogs-Delivery")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Gogs names the delivery in X-Gogs-Delivery, which it does not sign."},
 		},
 	},
 }

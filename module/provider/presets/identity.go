@@ -14,6 +14,7 @@ var presetsIdentity = []Preset{
 			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}},
 			Event:   `body.type`,
 			ID:      `header("Svix-Id")`,
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Clerk sends by Svix, which signs Svix-Id and documents it as the same for all tries."},
 			Horizon: svixHorizon,
 		},
 		Tolerance: fiveMinutes,
@@ -31,6 +32,7 @@ var presetsIdentity = []Preset{
 			}}},
 			Event:   `body.event`,
 			ID:      `body.id`,
+			Copies:  Copies{By: ByID, Why: "WorkOS documents id, in the signed body, as the event's own and to tell duplicates by."},
 			Horizon: 72 * hour,
 			Ranges: &Ranges{List: []string{
 				"3.217.146.166", "23.21.184.92", "34.204.154.149", "44.213.245.178", "44.215.236.82",
@@ -49,6 +51,7 @@ var presetsIdentity = []Preset{
 			Proofs: []Proof{{Token: &Token{From: "{header.{option.header}}"}}},
 			Event:  `body.data.events[0].eventType`,
 			ID:     `body.eventId`,
+			Copies: Copies{By: ByIDAndBody, Why: "Okta gives each request an eventId, but the fixed secret covers nothing of the body."},
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{header.X-Okta-Verification-Challenge}",
 				JSON: `{"verification":"{challenge}"}`,
@@ -69,6 +72,7 @@ var presetsIdentity = []Preset{
 			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}"}}},
 			Event:  onlyOne(`body.data.type`, `body[0].data.type`),
 			ID:     onlyOne(`body.log_id`, `nil`), // another batch may begin with the same log
+			Copies: Copies{By: ByIDAndBody, Why: "Auth0 gives each log entry an ID, but the fixed token covers nothing of the body."},
 		},
 	},
 	{
@@ -78,7 +82,10 @@ var presetsIdentity = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-SHA2-Signature}"}}},
 			Event:  `body.payload.action`,
-			// No ID: that of the object is the same in all events about it.
+			// The object's own ID is the same in all events about it.
+			ID: `body.payload.object?.completed_at_iso8601 != nil ? ` +
+				`join([body.payload.action, body.payload.object.id, body.payload.object.completed_at_iso8601], ".") : nil`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Onfido sends no ID of the event; action, object and the time of its completion stand in, and what has no such time has no dedup."},
 		},
 	},
 }

@@ -14,6 +14,7 @@ var presetsMessaging = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Line-Signature}", Encoding: "base64"}}},
 			Event:  `body.events[0].type`,
 			ID:     `len(body.events) == 1 ? body.events[0].webhookEventId : nil`,
+			Copies: Copies{By: ByID, Volatile: []string{"{json.events.#.deliveryContext.isRedelivery}"}, Why: "LINE documents webhookEventId, in the signed body, as the event's own and to tell duplicates by, and changes isRedelivery when it sends again."},
 			Handshakes: []Handshake{{
 				Kind: "probe", Signed: "always", When: []Condition{is("{json.events}", "[]")},
 			}},
@@ -28,7 +29,8 @@ var presetsMessaging = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Viber-Content-Signature}"}}},
 			Event:  `body.event`,
 			// What became of a message comes with the message's own token.
-			ID: `body.event + "." + string(body.message_token) + "." + (body.user_id ?? "")`,
+			ID:     `body.event + "." + string(body.message_token) + "." + (body.user_id ?? "")`,
+			Copies: Copies{By: ByIDAndBody, Why: "Viber names the message, not what became of it; event and user are added to its token."},
 		},
 	},
 	{
@@ -44,6 +46,7 @@ var presetsMessaging = []Preset{
 			}}}},
 			Event:   `body.header?.event_type ?? body.event?.type`,
 			ID:      `body.header?.event_id ?? body.uuid`,
+			Copies:  Copies{By: ByID, Why: "Lark documents event_id, or uuid, in the signed body as the event's own and to tell duplicates by."},
 			Horizon: 8 * hour,
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_-]{1,256}`,
@@ -66,6 +69,7 @@ var presetsMessaging = []Preset{
 			}}},
 			Event:        `body.type`,
 			ID:           `body.id`,
+			Copies:       Copies{By: ByIDAndBody, Why: "Teams names the message by an ID that is unique within its conversation only."},
 			NeverRetries: true,
 			Masked:       []string{"Authorization"},
 		},
@@ -74,24 +78,35 @@ var presetsMessaging = []Preset{
 		Name: "plivo", Title: "Plivo", Category: "communications",
 		Source:     "https://github.com/plivo/plivo-go",
 		Confidence: "code",
-		Notes:      "The URL is signed as Plivo calls it: behind a proxy, set external_url. The secret is the auth token.",
+		Notes:      "The URL is signed as Plivo calls it: behind a proxy, set external_url. The secret is the auth token. Signatures V2, which cover no parameter, and V1 count only with the line legacy.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
 				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
 				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
 				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
-				{HMAC: &HMAC{
-					From: "{header.X-Plivo-Signature-V2}", Encoding: "base64",
-					Signed: []string{"{url|no_query}{header.X-Plivo-Signature-V2-Nonce}"},
-				}},
-				{HMAC: &HMAC{
-					From: "{header.X-Plivo-Signature}", Hash: "sha1", Encoding: "base64",
-					Signed: []string{"{url}{body|sort|concat}"},
-				}},
+				{
+					HMAC: &HMAC{
+						From: "{header.X-Plivo-Signature-V2}", Encoding: "base64",
+						Signed: []string{"{url|no_query}{header.X-Plivo-Signature-V2-Nonce}"},
+					},
+					Legacy:   true, // covers no parameter
+					Identity: Identity{ID: plivoID(`header("X-Plivo-Signature-V2-Nonce")`)},
+				},
+				{
+					HMAC: &HMAC{
+						From: "{header.X-Plivo-Signature}", Hash: "sha1", Encoding: "base64",
+						Signed: []string{"{url}{body|sort|concat}"},
+					},
+					Legacy:   true, // is the same each time
+					Identity: Identity{ID: plivoID(`nil`)},
+				},
 			},
 			Need:    NeedFirst,
+			Forms:   true,
 			Event:   `body.Event ?? body.CallStatus ?? body.Status`,
+			ID:      plivoID(`header("X-Plivo-Signature-V3-Nonce")`),
+			Copies:  Copies{By: ByIDAndBody, Why: "Plivo sends no ID of the event: a message is told by its ID and its state, a call by the signed nonce of the request."},
 			Methods: []string{"POST", "GET"},
 		},
 	},
@@ -106,6 +121,7 @@ var presetsMessaging = []Preset{
 				Timestamp: &Timestamp{From: "{header.MessageBird-Request-Timestamp}"},
 			}}},
 			Event:   `body?.type ?? body?.status ?? query.status`,
+			Copies:  Copies{By: ByBody, Why: "MessageBird sends no ID of the event; message, state and time make each webhook its own."},
 			Methods: []string{"GET", "POST"},
 		},
 		Tolerance: 2500 * time.Millisecond,
@@ -120,8 +136,8 @@ var presetsMessaging = []Preset{
 				Signed:    []string{"{body}.{header.X-Sinch-Webhook-Signature-Nonce}.{timestamp}"},
 				Timestamp: &Timestamp{From: "{header.X-Sinch-Webhook-Signature-Timestamp}"},
 			}}},
-			Event: `filter(keys(body), !(# in ["app_id", "project_id", "accepted_time", "event_time", "message_metadata", "correlation_id"]))[0]`,
-			ID:    `header("X-Sinch-Webhook-Signature-Nonce")`,
+			Event:  `filter(keys(body), !(# in ["app_id", "project_id", "accepted_time", "event_time", "message_metadata", "correlation_id"]))[0]`,
+			Copies: Copies{By: ByBody, Why: "Sinch sends no ID of the event; accepted_time, with message and state, makes each body its own."},
 		},
 	},
 	{
@@ -136,12 +152,18 @@ var presetsMessaging = []Preset{
 				Signed: []string{"{method}\n{body|md5|base64}\n{header.Content-Type}\nx-timestamp:{header.X-Timestamp}\n{path}"},
 			}}},
 			Event:  `body.event`,
+			Copies: Copies{By: ByBody, Why: "Sinch sends no ID of the event; call, event and timestamp make each body its own."},
 			Masked: []string{"Authorization"},
 		},
 		Options: []Option{
 			{Name: "app_key", Required: true, Help: "The key of the application, which stands before the signature."},
 		},
 	},
+}
+
+// plivoID is the ID of a message, or else what tells a request about a call.
+func plivoID(request string) string {
+	return `body?.MessageUUID ?? (query["MessageUUID"] != "" ? query["MessageUUID"] : ` + request + `)`
 }
 
 // plivoHMAC signs the URL and the parameters. The header for the master account

@@ -9,6 +9,7 @@ var presetsOperations = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Circleci-Signature}", Value: []string{"v1={signature}"}}}},
 			Event:  `body.type ?? header("Circleci-Event-Type")`,
 			ID:     `body.id`,
+			Copies: Copies{By: ByID, Why: "CircleCI documents id, in the signed body, as the event's own and to tell duplicates by."},
 		},
 	},
 	{
@@ -20,6 +21,7 @@ var presetsOperations = []Preset{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-PagerDuty-Signature}", Value: []string{"v1={signature}"}}}},
 			Event:   `body.event.event_type`,
 			ID:      `body.event.id`, // signed, unlike the header
+			Copies:  Copies{By: ByID, Why: "PagerDuty documents event.id, in the signed body, as the event's own and to tell duplicates by."},
 			MaxBody: 2 << 20,
 			Ranges:  &Ranges{URL: "https://developer.pagerduty.com/ip-safelists/webhooks-{option.region}-service-region"},
 		},
@@ -38,9 +40,10 @@ var presetsOperations = []Preset{
 				{HMAC: sentryHMAC("Sentry-Hook-Signature")},
 				{HMAC: sentryHMAC("Sentry-App-Signature")}, // of old versions
 			},
-			Need:  NeedFirst,
-			Event: `header("Sentry-Hook-Resource")`,
-			ID:    `header("Request-ID")`,
+			Need:   NeedFirst,
+			Event:  `header("Sentry-Hook-Resource")`,
+			ID:     `header("Request-ID")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Sentry names the request in Request-ID, which it does not sign."},
 		},
 	},
 	{
@@ -59,6 +62,7 @@ var presetsOperations = []Preset{
 			},
 			Need:    NeedAny,
 			Event:   `body.status`,
+			Copies:  Copies{By: ByNothing, Why: "Grafana repeats a firing alert with the same body, so two notifications may be the same bytes."},
 			Methods: []string{"POST", "PUT"},
 			Masked:  []string{"Authorization"},
 		},
@@ -77,6 +81,7 @@ var presetsOperations = []Preset{
 			Proofs:  []Proof{{HMAC: &HMAC{Hash: "sha1", From: "{header.X-Vercel-Signature}"}}},
 			Event:   `body.type`,
 			ID:      `body.id`,
+			Copies:  Copies{By: ByID, Why: "Vercel documents id, in the signed body, as that of the delivery."},
 			Horizon: 24 * hour,
 		},
 	},
@@ -89,6 +94,7 @@ var presetsOperations = []Preset{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Heroku-Webhook-Hmac-SHA256}", Encoding: "base64"}}},
 			Event:   `body.webhook_metadata.event.include`,
 			ID:      `body.webhook_metadata.delivery.id`,
+			Copies:  Copies{By: ByID, Volatile: []string{"{json.webhook_metadata.attempt.id}"}, Why: "Heroku gives each delivery an ID in the signed body and changes the attempt's ID with each try."},
 			Horizon: 72 * hour,
 			Masked:  []string{"Authorization"},
 		},
@@ -103,6 +109,7 @@ var presetsOperations = []Preset{
 		Definition: Definition{
 			Event:   eitherHeader(onlyOne(`body.type`, `body[0].eventType ?? body[0].type`), "Ce-Type"),
 			ID:      eitherHeader(onlyOne(`body.id`, `len(body) == 1 ? body[0].id : nil`), "Ce-Id"), // batches may be cut anew
+			Copies:  Copies{By: ByIDAndBody, Why: "Event Grid gives each event an ID, unique for its source, but signs nothing."},
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{
 				{

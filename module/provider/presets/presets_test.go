@@ -27,7 +27,8 @@ func TestIdentify(t *testing.T) {
 		{"twilio s", providertest.Hook("CallStatus=a&CallSid=b", form), "a", "b"},
 		{"slack s", providertest.Hook(`{"type":"url_verification"}`), "url_verification", ""},
 		{"slack s", providertest.Hook(`{"type":"event_callback","event":{"type":"a"},"event_id":"b"}`), "a", "b"},
-		{"mailgun s", providertest.Hook("event=a&Message-Id=b", form), "a", "b"},
+		{"mailgun s", providertest.Hook("event=a&Message-Id=b", form), "a", ""}, // which is the mail's
+		{"mailgun s", providertest.Hook(`{"event-data":{"event":"a","id":"b"}}`), "a", "b"},
 		{"telegram s", providertest.Hook(`{"update_id":17,"message":{}}`), "message", "17"},
 		{"telegram s", providertest.Hook(`{"poll":{},"update_id":17}`), "poll", "17"},
 		{"hubspot s", providertest.Hook(`[{"eventId":1,"subscriptionId":2,"occurredAt":3,"subscriptionType":"a"}]`), "a", "2.1.3"},

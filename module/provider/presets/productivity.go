@@ -15,6 +15,7 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Dropbox-Signature}"}}},
 			Event:      `nil`, // there is one kind
+			Copies:     Copies{By: ByNothing, Why: "Dropbox only says whose files changed, so the body is the same for each change."},
 			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}"}},
 		},
 	},
@@ -32,8 +33,9 @@ var presetsProductivity = []Preset{
 				Key:       "base64",
 				Timestamp: &Timestamp{From: "{header.Finch-Timestamp}"},
 			}}},
-			Event: `body.event_type`,
-			ID:    `header("Finch-Event-Id")`,
+			Event:  `body.event_type`,
+			ID:     `header("Finch-Event-Id")`,
+			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Finch signs Finch-Event-Id and documents it as the event's own."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -44,6 +46,7 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: timedHMAC("Calendly-Webhook-Signature")}},
 			Event:   `body.event`,
+			Copies:  Copies{By: ByBody, Why: "Calendly sends no ID; created_at, with the invitee's URI, makes each body its own."},
 			Horizon: 24 * hour,
 		},
 		Tolerance: 3 * time.Minute,
@@ -56,6 +59,7 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Cal-Signature-256}"}}},
 			Event:  `body.triggerEvent`,
+			Copies: Copies{By: ByBody, Why: "Cal.com sends no ID of the event; createdAt, to the millisecond, makes each body its own."},
 			// payload.uid is the booking's: all of its events have the same.
 		},
 	},
@@ -68,6 +72,7 @@ var presetsProductivity = []Preset{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Typeform-Signature}", Value: []string{"sha256={signature}"}, Encoding: "base64"}}},
 			Event:   `body.event_type`,
 			ID:      `body.event_id`,
+			Copies:  Copies{By: ByID, Why: "Typeform documents event_id, in the signed body, as the webhook's own."},
 			Horizon: 10 * hour,
 		},
 	},
@@ -82,7 +87,8 @@ var presetsProductivity = []Preset{
 				Value: []string{"hmac-sha256={signature}"},
 				Key:   "base64",
 			}}},
-			Event: `nil`, // there is one kind
+			Event:  `nil`, // there is one kind
+			Copies: Copies{By: ByBody, Why: "Airtable sends no ID and no content; timestamp, to the millisecond, makes each body its own."},
 		},
 	},
 	{
@@ -94,7 +100,8 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
 			Event:      `body.value[0].changeType`,
-			ID:         `body.value[0].id`,
+			ID:         `len(body.value) == 1 ? body.value[0].id : nil`,
+			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Graph gives some notifications an ID, but clientState covers nothing; those without one may be the same bytes and have no dedup."},
 			Answer:     &Answer{Status: http.StatusAccepted},
 			Horizon:    4 * hour,
 			Handshakes: []Handshake{{Kind: "echo", Method: http.MethodPost, Challenge: "{query.validationToken}"}},
@@ -108,6 +115,7 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: timedHMAC("Tailscale-Webhook-Signature")}},
 			Event:  `body[0].type`,
+			Copies: Copies{By: ByBody, Why: "Tailscale sends no ID; the timestamps of the events make each body its own."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -122,6 +130,7 @@ var presetsProductivity = []Preset{
 				When: []Condition{is("{header.X-Pusher-Key}", "{option.app_key}")},
 			}},
 			Event:   `body.events[0].name`,
+			Copies:  Copies{By: ByBody, Why: "Pusher sends no ID; time_ms makes each body its own."},
 			Horizon: 5 * minute,
 		},
 		Options: []Option{{Name: "app_key", Help: "The key of the app, which webhooks name.", Required: true}},

@@ -16,6 +16,7 @@ var presetsProject = []Preset{
 			Proofs:  hubProofs("sha256"),
 			Event:   `body.webhookEvent`,
 			ID:      `header("X-Atlassian-Webhook-Identifier")`,
+			Copies:  Copies{By: ByIDAndBody, Why: "Jira documents X-Atlassian-Webhook-Identifier as the same for all tries, but does not sign it."},
 			Horizon: 75 * minute,
 			Ranges:  atlassianRanges("jira"),
 		},
@@ -33,6 +34,7 @@ var presetsProject = []Preset{
 			}}},
 			Event:   `body.type ?? header("Linear-Event")`,
 			ID:      `header("Linear-Delivery")`,
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.webhookTimestamp}"}, Why: "Linear names the delivery in Linear-Delivery, which it does not sign; webhookTimestamp, which says when this try was sent, is left out."},
 			Horizon: 421 * minute,
 			Ranges: &Ranges{List: []string{
 				"35.231.147.226", "35.243.134.228", "34.140.253.14", "34.38.87.206", "34.134.222.122", "35.222.25.142",
@@ -49,6 +51,7 @@ var presetsProject = []Preset{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Notion-Signature}", Value: []string{"sha256={signature}"}}}},
 			Event:      `body.type`,
 			ID:         `body.id`,
+			Copies:     Copies{By: ByID, Volatile: []string{"{json.attempt_number}"}, Why: "Notion documents id, in the signed body, as the event's own, and counts attempt_number up with each try."},
 			Horizon:    24 * hour,
 			Handshakes: []Handshake{{Kind: "enroll", Challenge: "{json.verification_token}", Pattern: deliveredSecret}},
 		},
@@ -62,6 +65,7 @@ var presetsProject = []Preset{
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Hook-Signature}"}}},
 			Event:   `len(body.events) > 0 ? body.events[0].resource.resource_type + "." + body.events[0].action : nil`,
+			Copies:  Copies{By: ByBody, Why: "Asana sends no ID; created_at, to the millisecond, with user, resource and change, makes each body its own."},
 			Horizon: 24 * hour,
 			Masked:  []string{"X-Hook-Secret"},
 			Handshakes: []Handshake{{
@@ -85,6 +89,7 @@ var presetsProject = []Preset{
 			}}},
 			Event:      `body.action.type`,
 			ID:         `body.action.id`,
+			Copies:     Copies{By: ByIDAndBody, Why: "Trello gives each action an ID in the signed body, but sends the same action once for each webhook that watches a model."},
 			Horizon:    4 * minute,
 			Ranges:     atlassianRanges("trello"),
 			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodHead}},
@@ -99,6 +104,7 @@ var presetsProject = []Preset{
 		Definition: Definition{
 			Event:   `body.event.type`,
 			ID:      `body.event.triggerUuid`,
+			Copies:  Copies{By: ByIDAndBody, Why: "monday.com gives each event a triggerUuid, but proves nothing."},
 			Horizon: 30 * minute,
 			Masked:  []string{"Authorization"},
 			Handshakes: []Handshake{{
@@ -117,6 +123,7 @@ var presetsProject = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Smartsheet-Hmac-SHA256}"}}},
 			Event:  `body.events[0].eventType`,
 			ID:     `body.nonce`,
+			Copies: Copies{By: ByID, Why: "Smartsheet puts a nonce into each callback, unique to it and in the signed body."},
 			Handshakes: []Handshake{
 				smartsheet("{header.Smartsheet-Hook-Challenge}"),
 				smartsheet("{json.challenge}"),
@@ -131,6 +138,8 @@ var presetsProject = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			Event:  `body.event`,
+			ID:     `len(body.history_items ?? []) > 0 ? body.webhook_id + ":" + join(map(body.history_items, string(#.id)), ",") : nil`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "ClickUp documents webhook and history item together as the key to tell duplicates by, and two kinds of event may share a history item."},
 		},
 	},
 }

@@ -17,6 +17,8 @@ type (
 	Handshake       = provider.Handshake
 	HandshakeDigest = provider.HandshakeDigest
 	Condition       = provider.Condition
+	Identity        = provider.Identity
+	Copies          = provider.Copies
 	Timestamp       = template.Timestamp
 
 	HMAC             = scheme.HMAC
@@ -36,4 +38,9 @@ type (
 const (
 	NeedFirst = provider.NeedFirst
 	NeedAny   = provider.NeedAny
+
+	ByID        = provider.ByID
+	ByIDAndBody = provider.ByIDAndBody
+	ByBody      = provider.ByBody
+	ByNothing   = provider.ByNothing
 )

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -177,6 +178,69 @@ func Evaluate(t *testing.T, expression string, r *template.Request) string {
 		t.Errorf("%s: %v", expression, err)
 	}
 	return text
+}
+
+// Identify returns the event type and the delivery ID of a request that was verified; ""
+// for what is not found.
+func Identify(t testing.TB, profile *provider.Profile, r *template.Request) (event, id string) {
+	identity := profile.IdentityOf(r.Proof)
+	view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body, Forms: profile.Forms})
+	defer view.Free()
+	find := func(expression string) string {
+		if expression == "" {
+			return ""
+		}
+		text, err := compiled(t, expression).Text(view)
+		if err != nil {
+			return ""
+		}
+		return text
+	}
+	return find(identity.Event), find(identity.ID)
+}
+
+var expressions sync.Map
+
+// compiled returns an expression, which is compiled once.
+func compiled(t testing.TB, expression string) *rules.Value {
+	if value, ok := expressions.Load(expression); ok {
+		return value.(*rules.Value)
+	}
+	value, err := rules.CompileValue(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expressions.Store(expression, value)
+	return value
+}
+
+// CopyKey returns what tells copies of a request that was verified from other events: two
+// requests are one event if they have the same key. "" says that nothing tells.
+func CopyKey(t testing.TB, profile *provider.Profile, r *template.Request) string {
+	c := profile.Copies
+	omission, err := c.Omission()
+	if err != nil {
+		t.Fatal(err)
+	}
+	contentType := ""
+	if values := r.Header["Content-Type"]; len(values) > 0 {
+		contentType = values[0]
+	}
+	body := string(omission.Body.From(contentType, r.Body))
+	_, id := Identify(t, profile, r)
+	by := c.By
+	if id == "" && by != provider.ByNothing {
+		by = c.WithoutID
+	}
+	switch by {
+	case provider.ByID:
+		return "id " + id
+	case provider.ByIDAndBody:
+		return "id " + id + " body " + body
+	case provider.ByBody:
+		return "path " + r.Path + " query " + r.RawQuery + " body " + body
+	}
+	return ""
 }
 
 // Custom is the block of a custom provider with an HMAC in X-Signature, and more options

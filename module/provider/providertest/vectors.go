@@ -35,6 +35,7 @@ type Vector struct {
 	Reason             string
 	ConfigError        bool      `json:"config_error"`
 	NoKey              bool      `json:"no_key"`         // what it was signed with is not public
+	Legacy             bool      `json:"asks_legacy"`    // it is proved in a way that counts only where that is asked for
 	Base               string    `json:"signature_base"` // of RFC 9421
 	Response           *struct { // to a handshake
 		Status  int
@@ -139,6 +140,9 @@ func (v *Vector) Config(t testing.TB) string {
 	}
 	if v.Echo.VerifyToken != "" {
 		option("verify_token", v.Echo.VerifyToken)
+	}
+	if v.Legacy {
+		b.WriteString("legacy\n")
 	}
 	if v.Tolerance > 0 {
 		option("tolerance", fmt.Sprintf("%ds", v.Tolerance))

@@ -192,7 +192,7 @@ func (e *EBay) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (e *EBay) Traits() Traits {
-	return Traits{UsesKeys: true, CoversContent: true, Keys: e.keys.count()}
+	return Traits{UsesKeys: true, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.count()}
 }
 
 // Headers implements Scheme.

@@ -39,7 +39,8 @@ type HMAC struct {
 
 	// How the value is made up, with {signature}, {timestamp}, {hash}, and
 	// {value.name} for what else stands in it. Items may come more than once in a
-	// value. With several templates any of them may match. Default: {signature}.
+	// value. With several templates any of them may match. Where {value.name} is
+	// signed, only one such value may be there. Default: {signature}.
 	Value []string `json:"value,omitempty"`
 
 	// The characters between the items of a value. Default: those that the
@@ -73,6 +74,7 @@ type HMAC struct {
 	values    []template.Value
 	signed    []template.Template
 	timed     bool // what is signed has a timestamp
+	once      bool // what is signed has a part of the value
 	keys      []*macPool
 	tolerance time.Duration
 	external  *url.URL
@@ -146,7 +148,7 @@ func (h *HMAC) Compile() (err error) {
 	if err := h.compileTemplates(); err != nil {
 		return err
 	}
-	h.timed = h.signsTime()
+	h.timed, h.once = h.signsTime(), template.Mentions(h.Signed, "value")
 	secret := template.Mentions(h.Signed, "secret")
 	switch {
 	case h.timed && !h.carriesTime():
@@ -211,10 +213,18 @@ func (h *HMAC) Traits() Traits {
 		CoversContent: true,
 		Resigns:       template.HeaderIn(h.From) != "",
 	}
+	signed := h.Signed
+	if len(signed) == 0 {
+		signed = []string{"{body}"}
+	}
 	if !h.plain {
-		if t.HMACOf = h.Signed; len(h.Signed) == 0 {
-			t.HMACOf = []string{"{body}"}
+		t.HMACOf = signed
+	}
+	for _, text := range signed {
+		if h.Each != "" {
+			text = strings.ReplaceAll(text, "{json.", "{json."+h.Each+".#.")
 		}
+		t.Covers = append(t.Covers, text)
 	}
 	return t
 }

@@ -87,6 +87,9 @@ func alike(candidates []template.Candidate) int {
 func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.Candidate {
 	for i := range h.values {
 		for _, name := range h.headers {
+			if h.once && len(e.Request.Header[name]) > 1 {
+				return nil // who reads that part must not read another one
+			}
 			for _, text := range e.Request.Header[name] {
 				to = h.values[i].Parse(text, to)
 			}
@@ -134,7 +137,7 @@ func (h *HMAC) trim(signature string) string {
 func (h *HMAC) sum(m *mac, e *template.Env, signed template.Template) ([]byte, bool) {
 	m.Reset()
 	e.Secret = m.key
-	if !signed.Write(m.Hash, e) {
+	if h.plain && extended(e, signed) || !signed.Write(m.Hash, e) {
 		return nil, false
 	}
 	m.sum = m.Hash.Sum(m.sum[:0])

@@ -183,6 +183,14 @@ func (j *JWT) Traits() Traits {
 	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
 		t.SecretHeaders = headers
 	}
+	covers := "{timestamp}"
+	if j.BodyHash != "" {
+		covers += "{body}"
+	}
+	if j.URLHash != "" {
+		covers += "{url}"
+	}
+	t.Covers = []string{covers}
 	return t
 }
 

@@ -134,8 +134,8 @@ func (m *MessageSignature) Traits() Traits {
 		KeyEncoding: cmp.Or(m.Key, "base64"),
 		CarriesTime: true, SignsTime: true, // created and expires
 		SignsURL:      true,
-		CoversContent: true,
-		Keys:          len(m.secrets) + m.keys.count(),
+		CoversContent: true, Covers: []string{"{timestamp}{body}"}, // by default
+		Keys: len(m.secrets) + m.keys.count(),
 	}
 }
 

@@ -102,7 +102,10 @@ func (p *PayPal) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (p *PayPal) Traits() Traits {
-	return Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: p.certificates.count()}
+	return Traits{
+		UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: p.certificates.count(),
+		Covers: []string{"{header." + paypalID + "}{timestamp}{body|crc32}"},
+	}
 }
 
 // Headers implements Scheme.

@@ -86,6 +86,10 @@ type Traits struct {
 	// CoversContent says that the proof covers more than itself, as a token does not.
 	CoversContent bool
 
+	// Covers are the texts, as templates, any of which the proof covers: what all of
+	// them hold nobody else can change.
+	Covers []string
+
 	// Resigns says that the secret that verifies the proof can make it anew without
 	// changing more than headers.
 	Resigns bool

@@ -130,8 +130,8 @@ func (s *Signature) Traits() Traits {
 		UsesKeys: true, NeedsKeys: true,
 		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
-		CoversContent: true,
-		Keys:          s.keys.count(),
+		CoversContent: true, Covers: []string{cmp.Or(s.Signed, "{body}")},
+		Keys: s.keys.count(),
 	}
 }
 

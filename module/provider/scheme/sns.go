@@ -139,7 +139,10 @@ func (s *SNS) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (s *SNS) Traits() Traits {
-	return Traits{UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: s.certificates.count()}
+	return Traits{
+		UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: s.certificates.count(),
+		Covers: []string{"{json.Message}{json.MessageId}{json.Subject}{timestamp}{json.TopicArn}{json.Type}"},
+	}
 }
 
 // Headers implements Scheme.

@@ -24,6 +24,10 @@ type Request struct {
 	// Matched is set by Verify: the position of the configured secret that the
 	// proof was made with, from 1; 0 where no secret tells.
 	Matched int
+
+	// Proof is set by Verify: the position, from 1, of the proof that counted among
+	// those of the provider; 0 where all of them count, or none is asked for.
+	Proof int
 }
 
 // HeaderValue returns the value of a header that is there exactly once. The name

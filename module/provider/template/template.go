@@ -177,6 +177,17 @@ func (t Template) LocateCaptures(captured []string) error {
 	return nil
 }
 
+// After returns what stands behind the last placeholder of a name; nothing where there
+// is none.
+func (t Template) After(name string) Template {
+	for i, p := range slices.Backward(t) {
+		if p.name == name {
+			return t[i+1:]
+		}
+	}
+	return nil
+}
+
 // Write writes the template's text. It reports whether the request has everything
 // that the template needs.
 func (t Template) Write(to io.Writer, e *Env) bool {
