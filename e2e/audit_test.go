@@ -95,7 +95,7 @@ func TestAudit(t *testing.T) {
 		"a short secret":     {site("{$HTTPS}", "provider github "+long+" 0123456789abcde"), "secret 2 has fewer than 16 bytes"},
 		"a short token":      {site("{$HTTPS}", "provider insertsign {\ntoken query t 0123\n}"), "token 1 has fewer than 16 bytes"},
 		"a short own secret": {site("{$HTTPS}", "provider custom {\nhmac {\nheader X-A\nsecret 0123\n}\n}"), "secret 1 has fewer than 16 bytes"},
-		"held from anybody":  {site("{$HTTPS}", fmt.Sprintf(ignisign, "")), "allow_ips <ip|cidr>..."},
+		"held from anybody":  {site("{$HTTPS}", fmt.Sprintf(ignisign, "")), "add allow_ips or allow_ips_from"},
 		"held behind tokens": {site("{$HTTPS}", fmt.Sprintf(ignisign, "token query t "+long)), ""},
 		"held from some":     {site("{$HTTPS}", fmt.Sprintf(ignisign, "")+"allow_ips private_ranges"), ""},
 	} {
@@ -125,6 +125,22 @@ func TestAudit(t *testing.T) {
 				t.Errorf("as JSON: %s", out)
 			}
 		})
+	}
+}
+
+// TestAuditOfTheQueue looks at a directory that others get at.
+func TestAuditOfTheQueue(t *testing.T) {
+	t.Parallel()
+	g := start(t, "{$HTTPS} {\nrespond 404\n}")
+	for mode, want := range map[os.FileMode]string{0o700: "nothing found\n", 0o750: "others can read", 0o770: "a group can write", 0o777: "everyone can write"} {
+		if err := os.Chmod(filepath.Join(g.dir, "queue"), mode); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"--address", g.admin}, {"--config", g.config}} {
+			if out, _, status := g.command(append([]string{"webhook", "audit"}, args...)...); !strings.Contains(out, want) || (status == 0) != (mode == 0o700) {
+				t.Errorf("audit %s of mode %o: exit %d, %s", args[0], mode, status, out)
+			}
+		}
 	}
 }
 

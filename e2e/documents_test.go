@@ -24,12 +24,13 @@ var notRun = map[string]string{
 	"go run ./bench/faults":                 "all faults at full size, of minutes; the tests have them small",
 	"go run ./bench/scale":                  "a million webhooks, of minutes",
 	"go test ./...":                         "this test is among them",
-	"go test ./module/provider -run 'TestVectors/podium|TestSamples|TestPresets'": "tests that are run as such",
+	"go test ./module/provider/... -run 'TestVectors/podium|TestSamples|TestPresets'": "tests that are run as such",
 }
 
 // steps are what has to happen before some commands: what their pages say in words.
 var steps = map[string]func(*walk){
 	"curl 'https://hooks.example.com/meta?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=meatyhamhock'": (*walk).runHandshakes,
+	"caddy webhook enroll asana --for 0":   (*walk).deliverSecret,
 	"cat request.txt":                      (*walk).writeRequest,
 	"caddy webhook send insigner --tamper": func(w *walk) { w.runGateway("run", "--config", "Caddyfile", "--adapter", "caddyfile") },
 	"./caddy respond --listen localhost:9003 --access-log thanks > app.log 2>&1 &": func(w *walk) {
@@ -372,6 +373,14 @@ hooks.example.com {
 `, w.port["8443"], block), 0o600)
 	w.env = append(w.env, "META_APP_SECRET=meta-demo-secret", "META_VERIFY_TOKEN=meatyhamhock")
 	w.runGateway("run", "--config", "handshakes.caddyfile")
+}
+
+// deliverSecret creates the webhook at the provider, which sends its secret.
+func (w *walk) deliverSecret() {
+	w.t.Helper()
+	if out, status := w.run("curl -f -X POST -H 'X-Hook-Secret: b537207f20cbfa02357cf448134da559' https://hooks.example.com/asana"); status != 0 {
+		w.t.Fatalf("delivering a secret: exit %d, %s", status, out)
+	}
 }
 
 // writeRequest writes the file whose content the page shows.

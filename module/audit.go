@@ -1,7 +1,6 @@
 package module
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -40,7 +39,13 @@ func (a *App) Findings() ([]Finding, []error) {
 			reasons = append(reasons, err)
 		}
 	}
-	return a.findings(), reasons
+	findings := a.findings()
+	if queue, ok := a.backend.(interface{ Exposed() (string, string) }); ok { // which warns when it opens
+		if problem, fix := queue.Exposed(); problem != "" {
+			findings = append(findings, Finding{Problem: problem, Fix: fix})
+		}
+	}
+	return findings, reasons
 }
 
 func (a *App) findings() []Finding {
@@ -126,18 +131,17 @@ func (h *Handler) audit() (findings []Finding) {
 		add("anybody may send: its webhooks are not verified",
 			"remove insecure_unverified; where the provider proves nothing, add a line: allow_ips <ip|cidr>..., or token path <secret> (in the provider block)")
 	}
-	p, inspects := h.provider.(provider.Inspector)
 	if h.checker != nil && !h.guarded && !h.profile.HasToken {
 		add("events are held until a call has checked them, and anybody can post some that take places and calls",
 			"add allow_ips or allow_ips_from to the source, or a token line to its provider block")
 	}
-	if inspects {
+	if p, ok := h.provider.(provider.Inspector); ok {
 		if short := p.ShortSecrets(shortSecret); short != nil {
 			add(fmt.Sprintf("%s has fewer than %d bytes and could be guessed", strings.Join(short, ", "), shortSecret),
 				"have the provider make a longer one, or make one: openssl rand -hex 32")
 		}
 	}
-	if h.legacy {
+	if h.profile.Legacy {
 		add("a weaker scheme of the provider's is accepted as well", "remove legacy from the provider block once the provider uses the other one")
 	}
 	if peer := h.untrusted.Load(); peer != nil {
@@ -155,16 +159,6 @@ func (h *Handler) noteUntrusted(r *http.Request, answer *refusal) (hint string) 
 	peer := clientIP(r)
 	h.untrusted.Store(&peer)
 	return "; the peer sends X-Forwarded-For: if it is your proxy, name it in trusted_proxies, or all clients behind it count as one"
-}
-
-// isLegacy reports whether a provider's configuration asks for a weaker scheme.
-func isLegacy(raw json.RawMessage) bool {
-	var config struct {
-		Legacy  any            `json:"legacy"`
-		Options map[string]any `json:"options"`
-	}
-	_ = json.Unmarshal(raw, &config) // what is wrong with it is said elsewhere
-	return config.Legacy != nil || config.Options["legacy"] != nil
 }
 
 // checkSites refuses what only the routes around sources show.

@@ -90,6 +90,7 @@ func (h *Handler) Enrollment() (until time.Time, secrets []DeliveredSecret, file
 // ForgetSecret removes the delivered secret with a fingerprint, and reports whether
 // there was one. The source must be one that enrolls.
 func (h *Handler) ForgetSecret(fingerprint string) (found bool, err error) {
+	defer h.app.secrets.forget()
 	return h.enrollment.forget(fingerprint)
 }
 

@@ -68,7 +68,6 @@ type Handler struct {
 	window       time.Duration
 	copies       copies
 	requests     requestCounters
-	legacy       bool                    // a weaker scheme is asked for
 	untrusted    *atomic.Pointer[string] // the last peer that may be a proxy nobody named
 }
 
@@ -143,7 +142,7 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.ProviderRaw == nil {
 		return errors.New("no provider; add a line: provider <name> <secret>")
 	}
-	h.providerName, h.legacy, h.untrusted = inlineName(h.ProviderRaw), isLegacy(h.ProviderRaw), new(atomic.Pointer[string])
+	h.providerName, h.untrusted = inlineName(h.ProviderRaw), new(atomic.Pointer[string])
 	h.secrets, h.external = secretsIn(h.ProviderRaw), externalURLs(h.ProviderRaw)
 	if h.Source == "" {
 		h.Source = h.providerName

@@ -71,7 +71,7 @@ func (Admin) Routes() []caddy.AdminRoute {
 		{Pattern: "POST " + sourcesPath + "/{source}/rules", Handler: serve(askRules)},
 		{Pattern: "POST " + sourcesPath + "/{source}/pause", Handler: serve(pauseSource, "route")},
 		{Pattern: "POST " + sourcesPath + "/{source}/resume", Handler: serve(resumeSource, "route")},
-		{Pattern: "POST " + sourcesPath + "/{source}/enroll", Handler: serve(enrollSource, "for")},
+		{Pattern: "POST " + sourcesPath + "/{source}/enroll", Handler: serve(enrollSource, "for", "forget")},
 		{Pattern: "GET " + eventsPath, Handler: serve(listEvents, append(filterNames(), "id")...)},
 		{Pattern: "GET " + eventsPath + "/{id}", Handler: serve(showEvent)},
 		{Pattern: "GET " + eventsPath + "/{id}/raw", Handler: serve(showRaw)},

@@ -74,8 +74,11 @@ func (s *Service) Forget(source, fingerprint string) (*EnrollInfo, error) {
 }
 
 func enrollSource(s *Service, r *http.Request) (any, error) {
-	if fingerprint := r.URL.Query().Get("forget"); fingerprint != "" {
-		return s.Forget(r.PathValue("source"), fingerprint)
+	if query := r.URL.Query(); query.Has("forget") {
+		if query.Has("for") {
+			return nil, InvalidError{errors.New("forget and for do not go together")}
+		}
+		return s.Forget(r.PathValue("source"), query.Get("forget"))
 	}
 	length := defaultEnrollment
 	if text := r.URL.Query().Get("for"); text != "" {
@@ -89,7 +92,9 @@ func enrollSource(s *Service, r *http.Request) (any, error) {
 
 func (c *client) enroll(source, length, forget string) (info *EnrollInfo, err error) {
 	query := url.Values{}
-	setOptional(query, "for", length)
+	if forget == "" {
+		setOptional(query, "for", length)
+	}
 	setOptional(query, "forget", forget)
 	err = c.call(http.MethodPost, sourcePath(source, "enroll"), query, &info)
 	return info, err

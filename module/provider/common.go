@@ -134,7 +134,6 @@ func (c *Common) options() syntax.Options {
 			return syntax.Strings(&c.Secrets)(d)
 		},
 		"tolerance":    c.readTolerance,
-		"legacy":       syntax.Flag(&c.Legacy),
 		"external_url": scheme.ReadURL(&c.ExternalURL),
 		"token": func(d *caddyfile.Dispenser) error {
 			c.Token = new(scheme.Token)

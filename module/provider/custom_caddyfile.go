@@ -58,6 +58,7 @@ func (c *Custom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	options["need"] = syntax.OneOf(&c.Need, NeedAll, NeedFirst, NeedAny)
 	options["event"] = syntax.String(&c.Event)
 	options["id"] = syntax.String(&c.ID)
+	options["legacy"] = syntax.Flag(&c.Legacy)
 	options["copies"] = c.Copies.Read
 	options["forms"] = syntax.Flag(&c.Forms)
 	options["methods"] = syntax.Strings(&c.Methods)
@@ -107,8 +108,10 @@ func (c *Custom) readProof(d *caddyfile.Dispenser) error {
 // takeGuard takes the token that guards the source.
 func (c *Custom) takeGuard(d *caddyfile.Dispenser, read *Proof) error {
 	switch {
-	case read.Secrets != nil || read.SecretPrefix != "" || read.When != nil || (read.Identity != Identity{}) || read.Legacy:
-		return d.Err("a token with secrets on its line is a guard, which has neither secret, secret_prefix, when, event, id nor legacy")
+	case read.Secrets != nil || read.SecretPrefix != "" || read.When != nil:
+		return d.Err("a token with secrets on its line is a guard, which has neither secret, secret_prefix nor when")
+	case read.Identity != Identity{}, read.Legacy:
+		return d.Err("a token with secrets on its line is a guard, which has neither event, id nor legacy")
 	case c.Token != nil:
 		return d.Err("token is given twice")
 	}

@@ -446,7 +446,11 @@ func FuzzIdentity(f *testing.F) {
 	var list []providertest.Genuine
 	for _, g := range append(sampled(f), keyed(f)...) {
 		preset := g.Provider.(*provider.Known).Preset().Name
-		if !slices.Contains(unsignedIDs, preset) && g.Provider.Profile().ID != "" && g.Provider.Verify(g.Make(), g.At) == nil {
+		r := g.Make()
+		if slices.Contains(unsignedIDs, preset) || g.Provider.Verify(r, g.At) != nil {
+			continue
+		}
+		if _, id := providertest.Identify(f, g.Provider.Profile(), r); id != "" {
 			list = append(list, g)
 		}
 	}

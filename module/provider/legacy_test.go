@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
@@ -36,8 +38,13 @@ func TestLegacy(t *testing.T) {
 			weaker = weaker || preset.Proofs[i].Legacy
 		}
 		if !weaker {
-			if err == nil || !strings.Contains(err.Error(), "legacy has no meaning here") {
+			if err == nil || !strings.Contains(err.Error(), `unknown subdirective "legacy"`) {
 				t.Errorf("%s has no weaker proof, and takes the line legacy: %v", name, err)
+			}
+			k := preset.Known()
+			k.Secrets, k.Legacy = []string{providertest.OwnSecret}, true
+			if err := k.Provision(caddy.Context{}); err == nil {
+				t.Errorf("%s has no weaker proof, and loads with legacy", name)
 			}
 			continue
 		}

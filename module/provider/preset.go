@@ -267,6 +267,9 @@ func (k *Known) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the provider's name
 	k.Secrets = d.RemainingArgs()
 	options := k.options()
+	if k.preset.hasLegacy() {
+		options["legacy"] = syntax.Flag(&k.Legacy)
+	}
 	for _, o := range k.preset.Options {
 		switch {
 		case o.Key:

@@ -141,8 +141,8 @@ var presetsESignature = []Preset{
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{header.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 				{Digest: &Digest{HMAC: HMAC{Hash: "sha1", From: "{json.Checksum}", Signed: []string{"{json.Id}||{json.Status}|{secret}"}}}},
 			},
-			Need:    NeedFirst,
 			MaxBody: 1 << 20, // guessed: a transaction without its files
+			Need:    NeedFirst,
 			Event:   `string(body.Status)`,
 			Copies:  Copies{By: ByBody, Why: "Signhost sends no ID; the body holds the whole transaction with all its activities and their times, so each change makes another body."},
 		},

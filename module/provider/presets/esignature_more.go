@@ -174,8 +174,8 @@ var presetsESignatureMore = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the API key. Only the time and the type of an event are signed, not the document's data.",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
 			MaxBody: 1 << 20, // guessed: an event names the document
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
 			Event:   `body.event_type`,
 			Copies:  Copies{By: ByBody, Why: "Xodo Sign sends no ID; event_time, with the document and the user, makes each body its own."},
 		},

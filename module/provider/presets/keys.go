@@ -153,8 +153,8 @@ var presetsKeys = []Preset{
 		Confidence: "code",
 		Notes:      "The certificate is fetched from sns.<region>.amazonaws.com (or the host of another partition of AWS), and its issuer from where the certificate says that it is, for Amazon http://crt.*.amazontrust.com; they must lead to a root that this machine trusts. Both are fetched from public addresses only, and so is the URL that confirms a subscription. Where that cannot be, as behind a VPC endpoint, give the certificate with a certificate line, and confirm with aws sns confirm-subscription.",
 		Definition: Definition{
-			Proofs:  []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
 			MaxBody: 2 << 20, // documented: a message has 256 KiB, each byte of which JSON may write with six
+			Proofs:  []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
 			Event:   `body.Type`,
 			ID:      `body.MessageId`, // signed, unlike the header
 			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "SNS signs MessageId and documents it as unique and the same for all tries."},

@@ -29,7 +29,7 @@ func (h *HMAC) Verify(r *template.Request, now time.Time) error {
 	if h.Each == "" {
 		return h.verifyOne(e, now)
 	}
-	list, _ := e.JSON(&h.each) // where there is doubt, there are none
+	list, _ := e.JSON(&h.each) // in doubt there are no elements
 	refusal := error(Missing)
 	for e.Item = range list.Elements() {
 		if refusal = h.verifyOne(e, now); refusal != nil {
