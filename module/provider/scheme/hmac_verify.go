@@ -26,6 +26,9 @@ type mac struct {
 func (h *HMAC) Verify(r *template.Request, now time.Time) error {
 	e := template.NewEnv(r, h.external)
 	defer e.Free()
+	if h.once && slices.ContainsFunc(h.headers, func(name string) bool { return len(r.Header[name]) > 1 }) {
+		return Repeated // or the app may read other parts than the signed ones
+	}
 	if h.Each == "" {
 		return h.verifyOne(e, now)
 	}
@@ -85,9 +88,6 @@ func alike(candidates []template.Candidate) int {
 func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.Candidate {
 	for i := range h.values {
 		for _, name := range h.headers {
-			if h.once && len(e.Request.Header[name]) > 1 {
-				return nil // who reads that part must not read another one
-			}
 			for _, text := range e.Request.Header[name] {
 				to = h.values[i].Parse(text, to)
 			}
