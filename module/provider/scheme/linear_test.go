@@ -141,12 +141,6 @@ func timeOf(prepare func(n int) func()) (small, large time.Duration) {
 	return small, large
 }
 
-func timed(run func()) time.Duration {
-	start := time.Now()
-	run()
-	return time.Since(start)
-}
-
 // TestComponentsShareTheQuery holds that a signature which covers many parameters
 // of a query has it read once.
 func TestComponentsShareTheQuery(t *testing.T) {

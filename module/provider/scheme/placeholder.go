@@ -64,4 +64,4 @@ var placeholderShape = func() *regexp.Regexp {
 }()
 
 // assignment matches a line of a file of variables, and the scheme of a header.
-var assignment = regexp.MustCompile(`^((?i:(?:export )?[a-z_]*(?:secret|token|key|password)[a-z_]*\s*[=:]|(?:bearer|basic|token) )\s*)[^=\s]`)
+var assignment = regexp.MustCompile(`^((?i:(?:export )?[a-z_]*(?:secret|token|key|password)[a-z_]*\s*[=:]|(?:bearer|basic) )\s*)[^=\s]`)
