@@ -42,7 +42,7 @@ func (h *Handler) provisionCopies() (err error) {
 	switch {
 	case h.checker != nil:
 		c.By = provider.ByID // what was used up must not be used with another body
-	case h.Dedup.By != "" && h.idValue == nil:
+	case h.Dedup.By != "" && h.idValue == nil && !slices.ContainsFunc(h.own, func(f finder) bool { return f.id != nil }):
 		return fmt.Errorf("dedup by %s: its provider gives no ID; add a line: id <expression>", h.Dedup.By)
 	case h.Dedup.By != "":
 		c.By = h.Dedup.By

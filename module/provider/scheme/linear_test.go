@@ -2,6 +2,7 @@ package scheme_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,12 @@ func handlerOf(t *testing.T, g *providertest.Genuine) func(*template.Request) {
 	t.Helper()
 	var expressions []*rules.Value
 	profile := g.Provider.Profile()
-	for _, text := range []string{profile.Event, profile.ID} {
+	texts := []string{profile.Event, profile.ID}
+	for _, own := range profile.Own {
+		texts = append(texts, own.Event, own.ID)
+	}
+	slices.Sort(texts)
+	for _, text := range slices.Compact(texts) {
 		if text == "" {
 			continue
 		}
@@ -117,7 +123,7 @@ func handlerOf(t *testing.T, g *providertest.Genuine) func(*template.Request) {
 	return func(r *template.Request) {
 		_, _ = g.Provider.(provider.Handshaker).Handshake(r, g.At)
 		_ = g.Provider.Verify(r, g.At)
-		view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body})
+		view := rules.NewView(&rules.Input{Method: r.Method, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body, Forms: profile.Forms})
 		defer view.Free()
 		for _, expression := range expressions {
 			_, _ = expression.Text(view)
