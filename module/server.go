@@ -26,7 +26,7 @@ func (h *Handler) checkServer() error {
 	}
 	for _, name := range h.readHeaders() {
 		if fix := keepHeader(h.server, name); fix != "" {
-			return fmt.Errorf("Caddy drops the header %s, which its provider's webhooks are read by; %s", strings.ToLower(name), fix)
+			return fmt.Errorf("the header %s, which Caddy drops, is one that its provider's webhooks are read by; %s", strings.ToLower(name), fix)
 		}
 	}
 	return nil
