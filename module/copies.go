@@ -20,17 +20,21 @@ type copies struct {
 // checkCopies refuses settings that would not tell copies. The provider need not be
 // provisioned.
 func (h *Handler) checkCopies(p provider.Provider) error {
-	d := h.Dedup
+	d, once := h.Dedup, provider.CheckerOf(p) != nil
 	switch {
+	case once && h.ID != "":
+		return errors.New("id has no meaning here: the proof of its provider can be used once, so the proof itself tells copies")
 	case d == nil:
 		return nil
+	case once && d.Off:
+		return errors.New("dedup off: the proof of its provider can be used once, so no other body must be checked with it; leave it out")
 	case d.Window < 0 || d.Entries < 0:
 		return errors.New("dedup takes a window and a number of entries that are greater than zero")
 	case d.Off && (d.Window != 0 || d.Entries != 0 || d.By != ""):
 		return errors.New("dedup is either off or has a window, entries or by")
 	case !slices.Contains([]string{"", provider.ByID, provider.ByIDAndBody}, d.By):
 		return fmt.Errorf("dedup by %q: there are id and id_and_body", d.By)
-	case d.By == provider.ByIDAndBody && provider.CheckerOf(p) != nil:
+	case once && d.By == provider.ByIDAndBody:
 		return errors.New("dedup by id_and_body: the proof of its provider can be used once, so another body must not be checked with it; leave it out")
 	}
 	return nil

@@ -78,20 +78,22 @@ func (p *Pool) Take(c *Claim, n int64) bool {
 func (p *Pool) Keep(c *Claim, n int64) { p.take(c, n, true) }
 
 func (p *Pool) take(c *Claim, n int64, kept bool) bool {
-	used := p.used.Add(n)
-	if used <= p.size/4 { // nobody's share matters, so nothing is counted
-		c.units += n
-		return true
+	for used := p.used.Load(); used+n <= p.size/4; used = p.used.Load() {
+		if p.used.CompareAndSwap(used, used+n) { // nobody's share matters, so nothing is counted
+			c.units += n
+			return true
+		}
 	}
 	if c.counted == 0 {
 		c.address = Address(c.Client)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !kept && used > p.size/2 && !p.fits(c, n, p.size-used) {
-		p.used.Add(-n)
+	// What is refused never counts as used: others would be refused for it.
+	if used := p.used.Load() + n; !kept && used > p.size/2 && !p.fits(c, n, p.size-used) {
 		return false
 	}
+	p.used.Add(n)
 	p.addresses[c.address] += n
 	if c.Source != "" {
 		p.sources[c.Source] += n
