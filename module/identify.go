@@ -101,7 +101,7 @@ func (h *Handler) viewOf(hook *webhook) *rules.View {
 			Header:     hook.Header,
 			Body:       hook.proof.Body,
 			Forms:      h.profile.Forms,
-			RemoteIP:   clientIP(hook.Request),
+			RemoteIP:   hook.proof.Client,
 			ReceivedAt: hook.received,
 		}
 		hook.view = rules.NewView(&hook.input)

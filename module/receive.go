@@ -53,7 +53,7 @@ func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
 		}
 		limit = min(limit, provider.MaxHandshake)
 	}
-	hook.body.claim = share.Claim{Source: h.Source, Client: clientIP(hook.Request)}
+	hook.body.claim = share.Claim{Source: h.Source, Client: hook.proof.Client}
 	err := hook.body.read(w, hook.Request, limit)
 	hook.proof.Body = hook.body.bytes
 	if hook.view != nil { // Screen may have asked for the delivery ID, without the body

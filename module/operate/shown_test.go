@@ -32,7 +32,7 @@ func TestShownRequestsProveNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			if h.Evaluate(r, body, options).Verdict != module.Valid {
-				t.Skip("not valid by itself")
+				return // it needs what its file of vectors says besides
 			}
 			e := &queue.Event{Source: h.Source, ReceivedAt: options.At, Request: &queue.Request{
 				Method: r.Method, Host: r.Host, URI: r.URL.RequestURI(), Header: r.Header, Body: body,

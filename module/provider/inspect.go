@@ -39,12 +39,7 @@ func (w *working) ReadHeaders() []string {
 	for _, p := range w.ready.proofs.list {
 		noteHeaders(names, p.scheme.Headers())
 	}
-	w.eachText(func(key, text string, among map[string]any) {
-		if key == "header" || key == "name" && among["in"] == "header" {
-			noteHeaders(names, []string{text})
-		}
-		noteHeaders(names, HeadersIn(text))
-	})
+	w.eachText(func(_, text string) { noteHeaders(names, HeadersIn(text)) })
 	return slices.Sorted(maps.Keys(names))
 }
 
@@ -54,16 +49,16 @@ func (w *working) TrustsHost() bool {
 		return false
 	}
 	trusts := false
-	w.eachText(func(key, text string, _ map[string]any) {
+	w.eachText(func(key, text string) {
 		trusts = trusts || key == "url_hash" && text != "" || template.Mentions([]string{text}, "url", "host") ||
 			key == "components" && (strings.Contains(text, "@authority") || strings.Contains(text, "@target-uri"))
 	})
 	return trusts
 }
 
-// eachText calls a function with each text in the JSON of the definition, the name of
-// the field that the text stands in, and the fields of that object.
-func (w *working) eachText(yield func(key, text string, among map[string]any)) {
+// eachText calls a function with each text in the JSON of the definition, and the name
+// of the field that the text stands in.
+func (w *working) eachText(yield func(key, text string)) {
 	d, err := w.define(w.ready.common.resolved.Secrets)
 	if err != nil {
 		return // which Provision would have said
@@ -71,22 +66,21 @@ func (w *working) eachText(yield func(key, text string, among map[string]any)) {
 	content, _ := json.Marshal(d) // which was read from JSON
 	var tree any
 	_ = json.Unmarshal(content, &tree)
-	walkTexts("", tree, nil, yield)
+	walkTexts("", tree, yield)
 }
 
-func walkTexts(key string, node any, among map[string]any, yield func(key, text string, among map[string]any)) {
+func walkTexts(key string, node any, yield func(key, text string)) {
 	switch node := node.(type) {
 	case []any:
 		for _, child := range node {
-			walkTexts(key, child, among, yield)
+			walkTexts(key, child, yield)
 		}
 	case map[string]any:
 		for name, child := range node {
-			yield("", name, nil) // a template, where it is one of when
-			walkTexts(name, child, node, yield)
+			walkTexts(name, child, yield)
 		}
 	case string:
-		yield(key, node, among)
+		yield(key, node)
 	}
 }
 
