@@ -176,7 +176,10 @@ func fillAndRecover(dir string) error {
 		err := s.Append(context.Background(), e, func() {})
 		if err == nil {
 			acknowledged[e.ID] = true
-		} else if !errors.Is(err, queue.ErrUnavailable) {
+			// Without a backlog the queue file is as large on a slow machine as on a fast one.
+			err = s.catchUp(context.Background())
+		}
+		if err != nil && !errors.Is(err, queue.ErrUnavailable) {
 			return fmt.Errorf("a full disk is answered with %w", err)
 		}
 		return nil
