@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -151,9 +153,10 @@ func (h *Handler) audit() (findings []Finding) {
 	return findings
 }
 
-// noteUntrusted notes a peer that may be a proxy, and says so for the log.
-func (h *Handler) noteUntrusted(r *http.Request, answer *refusal) (hint string) {
-	if answer != refusedBusy || r.Header[forwardedFor] == nil || fromTrustedProxy(r) {
+// noteUntrusted notes a peer that may be a proxy, whose clients have one share of
+// memory, places or calls together, and says so for the log.
+func (h *Handler) noteUntrusted(r *http.Request, err error) (hint string) {
+	if !errors.As(err, new(share.UsedUp)) || r.Header[forwardedFor] == nil || fromTrustedProxy(r) {
 		return ""
 	}
 	peer := clientIP(r)

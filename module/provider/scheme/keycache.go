@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/public"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
 
 // The times and sizes that bound the fetching of keys.
@@ -152,8 +153,8 @@ func (c *keyCache) prove(name string) {
 }
 
 var (
-	errManyKeys = errors.New("fetching a key: requests name too many keys that are not known")
-	errPause    = errors.New("fetching a key: the provider was asked a moment ago")
+	errManyKeys error = share.UsedUp("fetching a key: requests name too many keys that are not known")
+	errPause          = errors.New("fetching a key: the provider was asked a moment ago")
 )
 
 // fetch gets the keys of a name, or joins the call that does. allow takes a call of the

@@ -157,6 +157,7 @@ func TestSharesAreTheSources(t *testing.T) {
 	if err := deliver(guarded, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), providertest.Now); err != nil {
 		t.Errorf("of another source: %v", err)
 	}
+	open.Cache().Kept()
 }
 
 // TestAddressesAreBounded has a stranger send from more networks than are counted.
