@@ -49,7 +49,7 @@ func TestUntrustedProxyIsNamed(t *testing.T) {
 		},
 		"held": func() {
 			for i := range 1000 {
-				if post("/held", fmt.Sprintf(`{"appId":"app-1","appEnv":"TEST","topic":"SIGNATURE","action":"FINALIZED","verificationToken":"%d","content":%q}`, i, strings.Repeat("x", 32<<10))) != http.StatusOK {
+				if post("/held", fmt.Sprintf(`{"appId":"app-1","appEnv":"TEST","topic":"SIGNATURE","action":"FINALIZED","msgNature":"SUCCESS","content":{"pad":%[2]q},"verificationToken":"%[1]d"}`, i, strings.Repeat("x", 32<<10))) != http.StatusOK {
 					return
 				}
 			}
