@@ -95,9 +95,12 @@ func auditSiting(h *Handler, at siting) (findings []Finding) {
 			fmt.Sprintf("a request to %s goes to an app unverified, which may take it for a webhook", passed),
 			fmt.Sprintf("put the sources into a block of their own: handle %s* { … respond 404 }", at.subtree())})
 	}
-	if at.host != "" && !at.secure() && at.fate("other.invalid", strings.TrimSuffix(at.path, "*")) == fateUnanswered {
-		findings = append(findings, Finding{h.Source,
-			"a webhook for another host is answered 200 and lost", "leave the host out of the site's address"})
+	if at.host != "" && !at.strict() && at.fate("other.invalid", strings.TrimSuffix(at.path, "*")) == fateUnanswered {
+		fix := "leave the host out of the site's address"
+		if at.secure() {
+			fix = "add to the server's global options: strict_sni_host on"
+		}
+		findings = append(findings, Finding{h.Source, "a webhook for another host is answered 200 and lost", fix})
 	}
 	if h.InsecureHTTP && !at.secure() && !onLoopback(at.server) {
 		findings = append(findings, Finding{h.Source,
