@@ -2,7 +2,6 @@ package module
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -17,86 +16,75 @@ const maxReading = 256 << 20
 // the rest before it sends the answer.
 const bodyDeadline, drainDeadline = time.Minute, 5 * time.Second
 
-// A buffer has firstBuffer bytes at first. A buffer of more than maxPooled bytes is
-// not used again.
-const firstBuffer, maxPooled = 4 << 10, 16 << 10
-
 // reading has the memory for bodies that are being read or looked at.
 var reading = share.NewPool(maxReading, maxReading/4, 64<<10)
 
-// bodyBuffer holds the body of a request. Its memory is used again for other
-// requests.
-type bodyBuffer struct {
-	bytes []byte
-	claim share.Claim
+// requestBody is the body of a request, as far as it was read.
+type requestBody struct {
+	buffer *buffer // nil before
+	claim  share.Claim
 }
 
 const errReading = share.UsedUp("too much is being read at once")
 
-// reserve takes n more bytes of the memory for bodies.
-func (b *bodyBuffer) reserve(n int64) error {
-	if !reading.Take(&b.claim, n) {
-		return errReading
-	}
-	limitGarbage()
-	return nil
-}
-
-// free gives the memory back, and empties the buffer for another body.
-func (b *bodyBuffer) free() {
+// free gives the memory back.
+func (b *requestBody) free() {
 	reading.Give(&b.claim)
-	if cap(b.bytes) > maxPooled {
-		b.bytes = nil
+	if b.buffer != nil {
+		b.buffer.free()
+		b.buffer = nil
 	}
-	b.bytes = b.bytes[:0]
 }
 
-// read reads a body of at most limit bytes. Memory grows with what arrives, not
-// with what was announced. net/http ends the deadline after the request.
-func (b *bodyBuffer) read(w http.ResponseWriter, r *http.Request, limit int64) error {
+// read reads a body of at most limit bytes. A body that was announced has its memory
+// at once up to maxPooled bytes; beyond, memory grows with what arrives. net/http ends
+// the deadline after the request.
+func (b *requestBody) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if r.ContentLength > limit {
 		return refusedSize
 	}
-	if cap(b.bytes) == 0 {
-		b.bytes = make([]byte, 0, firstBuffer)
-	}
-	if err := b.reserve(int64(cap(b.bytes))); err != nil {
-		return err
+	// One byte more than the body has shows its end, or that the body is too large.
+	first, most := int64(firstBuffer), max(limit+1, firstBuffer)
+	if r.ContentLength >= 0 {
+		most = r.ContentLength + 1
+		first = min(most, maxPooled)
 	}
 	if r.ContentLength != 0 {
 		setReadDeadline(w, time.Now().Add(bodyDeadline))
 	}
-	for {
-		n, err := r.Body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
-		switch {
-		case int64(len(b.bytes)) > limit:
+	for size := first; ; size = min(2*size, most) {
+		if err := b.grow(size); err != nil {
+			return err
+		}
+		switch done, err := b.buffer.fill(r.Body); {
+		case int64(len(b.buffer.bytes)) > limit:
 			return refusedSize
-		case errors.Is(err, io.EOF):
-			return nil
 		case errors.As(err, new(*http.MaxBytesError)): // of a handler before this one
 			return refusedSize
 		case err != nil:
 			return refusedRead
-		}
-		if len(b.bytes) == cap(b.bytes) {
-			if err := b.grow(limit); err != nil {
-				return err
-			}
+		case done:
+			return nil
 		}
 	}
 }
 
-// grow doubles the buffer, to limit+1 bytes at most: one byte more than the limit
-// shows that the body is too large.
-func (b *bodyBuffer) grow(limit int64) error {
-	size := min(2*int64(cap(b.bytes)), max(limit+1, firstBuffer))
-	if err := b.reserve(size - int64(cap(b.bytes))); err != nil {
-		return err
+// grow moves the body to a buffer with room for n bytes.
+func (b *requestBody) grow(n int64) error {
+	held := int64(0)
+	if b.buffer != nil {
+		held = int64(cap(b.buffer.bytes))
 	}
-	larger := make([]byte, len(b.bytes), size)
-	copy(larger, b.bytes)
-	b.bytes = larger
+	if !reading.Take(&b.claim, sizeOf(n)-held) {
+		return errReading
+	}
+	limitGarbage()
+	larger := newBuffer(n)
+	if b.buffer != nil {
+		larger.bytes = append(larger.bytes, b.buffer.bytes...)
+		b.buffer.free()
+	}
+	b.buffer = larger
 	return nil
 }
 

@@ -11,9 +11,9 @@ import (
 // TestGarbageOfBodies has bodies take much memory, and then makes garbage: less than
 // what is in use, so that Go's collector by itself leaves the garbage where it is.
 func TestGarbageOfBodies(t *testing.T) {
-	held := &bodyBuffer{claim: share.Claim{Source: "s", Client: "192.0.2.1"}}
-	held.bytes = make([]byte, 4*maxGarbage)
+	held := &requestBody{claim: share.Claim{Source: "s", Client: "192.0.2.1"}}
 	t.Cleanup(held.free)
+	inUse := make([]byte, 4*maxGarbage)
 	runtime.GC()
 	for range maxGarbage>>20 + 16 {
 		sink = make([]byte, 1<<20)
@@ -22,7 +22,7 @@ func TestGarbageOfBodies(t *testing.T) {
 	if before < maxGarbage {
 		t.Fatalf("the test made %d bytes of garbage", before)
 	}
-	if err := held.reserve(manyBytes + 1); err != nil {
+	if err := held.grow(manyBytes + 1); err != nil {
 		t.Fatal(err)
 	}
 	for began := time.Now(); garbage() > maxGarbage; time.Sleep(time.Millisecond) {
@@ -30,7 +30,7 @@ func TestGarbageOfBodies(t *testing.T) {
 			t.Fatalf("%d bytes of garbage are left of %d", garbage(), before)
 		}
 	}
-	runtime.KeepAlive(held.bytes)
+	runtime.KeepAlive(inUse)
 }
 
 // sink keeps the compiler from leaving out what a test allocates.

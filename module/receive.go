@@ -19,7 +19,7 @@ import (
 type webhook struct {
 	*http.Request
 	received time.Time
-	body     bodyBuffer
+	body     requestBody
 	proof    provider.Request // with the path and the query that the app gets
 	input    rules.Input
 	view     *rules.View
@@ -55,7 +55,9 @@ func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
 	}
 	hook.body.claim = share.Claim{Source: h.Source, Client: hook.proof.Client}
 	err := hook.body.read(w, hook.Request, limit)
-	hook.proof.Body = hook.body.bytes
+	if err == nil {
+		hook.proof.Body = hook.body.buffer.bytes
+	}
 	if hook.view != nil { // Screen may have asked for the delivery ID, without the body
 		hook.view.Free()
 		hook.view = nil
@@ -92,7 +94,7 @@ func (hook *webhook) free() {
 		hook.view.Free()
 	}
 	hook.body.free()
-	*hook = webhook{body: hook.body}
+	*hook = webhook{}
 	webhooks.Put(hook)
 }
 

@@ -1,0 +1,81 @@
+package module
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/iotest"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
+)
+
+// TestBodyIsRead reads bodies of all sizes around those of buffers, announced and not,
+// whole and in pieces.
+func TestBodyIsRead(t *testing.T) {
+	const limit = 300 << 10
+	var sizes []int
+	for size := firstBuffer; size <= 2*limit; size *= 2 {
+		sizes = append(sizes, size-1, size, size+1)
+	}
+	for _, size := range append(sizes, 0, 1, limit-1, limit, limit+1) {
+		for _, announced := range []bool{true, false} {
+			for _, pieces := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.HalfReader, iotest.DataErrReader} {
+				content := bytes.Repeat([]byte("0123456789abcde"), size/15+1)[:size]
+				r := httptest.NewRequest(http.MethodPost, "/", pieces(bytes.NewReader(content)))
+				r.ContentLength = -1
+				if announced {
+					r.ContentLength = int64(size)
+				}
+				b := requestBody{claim: share.Claim{Source: "s", Client: "192.0.2.1"}}
+				err := b.read(httptest.NewRecorder(), r, limit)
+				switch {
+				case size > limit && !errors.Is(err, refusedSize), size <= limit && err != nil:
+					t.Errorf("%d bytes, announced %v: error %v", size, announced, err)
+				case err == nil && !bytes.Equal(b.buffer.bytes, content):
+					t.Errorf("%d bytes, announced %v: the body is another one", size, announced)
+				}
+				b.free()
+			}
+		}
+	}
+	if reading.Used() != 0 {
+		t.Errorf("%d bytes are still taken", reading.Used())
+	}
+}
+
+// TestBodyTakesNoMemoryThatItHasNot has a body announced that does not come.
+func TestBodyTakesNoMemoryThatItHasNot(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", iotest.ErrReader(io.ErrUnexpectedEOF))
+	r.ContentLength = 10 << 20
+	var b requestBody
+	defer b.free()
+	if err := b.read(httptest.NewRecorder(), r, 10<<20); !errors.Is(err, refusedRead) {
+		t.Errorf("error %v", err)
+	}
+	if n := cap(b.buffer.bytes); n > maxPooled || reading.Used() != int64(n) {
+		t.Errorf("%d bytes are held, %d are taken", n, reading.Used())
+	}
+}
+
+// TestBodyNeedsNoNewMemory reads bodies that are announced, one after the other.
+func TestBodyNeedsNoNewMemory(t *testing.T) {
+	content := make([]byte, 20<<10)
+	r, w := httptest.NewRequest(http.MethodPost, "/", nil), httptest.NewRecorder()
+	r.ContentLength = int64(len(content))
+	reader := bytes.NewReader(content)
+	r.Body = io.NopCloser(reader)
+	n := testing.AllocsPerRun(100, func() {
+		reader.Reset(content)
+		var b requestBody
+		if err := b.read(w, r, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		b.free()
+	})
+	if n > 3 { // setting the deadline allocates
+		t.Errorf("a body takes %v allocations", n)
+	}
+}
