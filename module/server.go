@@ -21,12 +21,12 @@ func (h *Handler) checkServer() error {
 		return nil
 	}
 	if h.guarded && believesClient(h.server) {
-		return errors.New("allow_ips would go by the first address of " + strings.Join(h.server.ClientIPHeaders, ", ") +
+		return errors.New("allow_ips would trust the first address of " + strings.Join(h.server.ClientIPHeaders, ", ") +
 			", which clients can write themselves; add to the server's global options, beside trusted_proxies: trusted_proxies_strict")
 	}
 	for _, name := range h.readHeaders() {
 		if fix := keepHeader(h.server, name); fix != "" {
-			return fmt.Errorf("the header %s, which Caddy drops, is one that its provider's webhooks are read by; %s", strings.ToLower(name), fix)
+			return fmt.Errorf("Caddy drops the header %s, which the source reads; %s", strings.ToLower(name), fix)
 		}
 	}
 	return nil
@@ -112,7 +112,7 @@ func keepHeader(server *caddyhttp.Server, name string) string {
 	case strings.ContainsAny(name, "_."):
 		return "add to the server's global options: servers { " + option + " " + strings.ToLower(name) + " }"
 	}
-	return "take the name that it resembles out of the server's expected_underscore_headers or expected_dot_headers"
+	return "remove the name that resembles it from the server's expected_underscore_headers or expected_dot_headers"
 }
 
 // dropHeaders drops from a captured request what the source's server drops, and

@@ -19,8 +19,8 @@ type Custom struct {
 	Common
 	Definition
 
-	// The provider proves nothing. The source must be guarded by a token or by
-	// addresses.
+	// The provider proves nothing. Then a token or allow_ips must guard the source.
+	// Default: false.
 	None bool `json:"none,omitempty"`
 
 	working

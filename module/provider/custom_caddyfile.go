@@ -162,7 +162,7 @@ func readStatusCode(d *caddyfile.Dispenser, to *int) error {
 	}
 	status, err := strconv.Atoi(d.Val())
 	if err != nil {
-		return d.Errf("%q is no status code", d.Val())
+		return d.Errf("%q is not a status code", d.Val())
 	}
 	*to = status
 	return nil

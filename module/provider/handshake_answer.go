@@ -18,17 +18,17 @@ import (
 
 // HandshakeDigest is how a challenge is signed or hashed.
 type HandshakeDigest struct {
-	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
+	// The hash function: sha256, sha1, sha384, sha512 or md5. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// How the digest is written: hex (the default), base64 or base64url.
+	// How the digest is written: hex, base64 or base64url. Default: hex.
 	Encoding string `json:"encoding,omitempty"`
 
-	// How the secret becomes a key: raw (the default), hex, base64, or sha1,
-	// its hash.
+	// How the secret becomes a key: raw, hex, base64, or sha1, which is its hash.
+	// Default: raw.
 	Key string `json:"key,omitempty"`
 
-	// What is hashed: a template with {challenge} and options of the provider.
+	// The text that is hashed: a template with {challenge} and options of the preset.
 	// Default: the challenge.
 	Of string `json:"of,omitempty"`
 

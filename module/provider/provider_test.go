@@ -48,7 +48,7 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 		`github {envv.FULL}`:                           "there is no placeholder {envv.FULL}",
 		`fusesign ""`:                                  "secret 1 is empty",
 		"insertsign {\ntoken path {env.EMPTY}\n}":      "token 1 is empty",
-		`insertsign s`:                                 "proves nothing with a secret",
+		`insertsign s`:                                 "uses no secret",
 		`standardwebhooks whsec_`:                      "not a key in base64",
 		`standardwebhooks s3cret!`:                     "not a key in base64",
 		"custom zz {\nhmac {\nheader X\nkey hex\n}\n}": "not a key in hex",

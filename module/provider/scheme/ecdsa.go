@@ -15,11 +15,11 @@ import (
 type ECDSA struct {
 	Signature
 
-	// The hash function: sha256 (the default), sha384 or sha512.
+	// The hash function: sha256, sha384 or sha512. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// How the signature's two numbers are put together: asn1 (the default), or
-	// raw, side by side.
+	// How the two numbers of the signature are written: asn1, or raw, which is one after
+	// the other. Default: asn1.
 	Format string `json:"format,omitempty"`
 }
 

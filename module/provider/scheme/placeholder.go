@@ -26,12 +26,12 @@ func checkShape(what, configured, value string) (string, error) {
 	case strings.Contains(configured, "{file."):
 		return value, nil // what a file holds is meant as it is
 	case placeholderShape.MatchString(trimmed):
-		return "", errors.New("it looks like a placeholder that nothing has replaced; write {env.NAME} or {file./path/of/it}. A secret that does look so is taken from a file")
+		return "", errors.New("it looks like a placeholder that nothing replaced; write {env.NAME} or {file./path/to/file}. If the secret really looks like that, put it into a file")
 	case len(trimmed) > 2 && trimmed[0] == trimmed[len(trimmed)-1] && strings.ContainsRune("\"'`", rune(trimmed[0])):
-		return "", fmt.Errorf("it has quotes (%c) around it; cut them", trimmed[0])
+		return "", fmt.Errorf("it has quotes (%c) around it; remove them", trimmed[0])
 	}
 	if name := assignment.FindStringSubmatch(trimmed); name != nil {
-		return "", fmt.Errorf("it begins with %s; give only what stands behind that", name[1])
+		return "", fmt.Errorf("it begins with %s; write only what follows", name[1])
 	}
 	return value, nil
 }

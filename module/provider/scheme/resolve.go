@@ -57,10 +57,10 @@ func ParseHTTPS(name, text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s: %v", name, err)
 	}
 	if u.User != nil {
-		return nil, fmt.Errorf("%s: a URL with a user in it is not taken", name)
+		return nil, fmt.Errorf("%s: the URL must not contain a user name", name)
 	}
 	if u.Scheme != "https" {
-		return nil, fmt.Errorf("%s: %q is not an https URL; what is fetched is worth what the connection is worth that it comes over", name, text)
+		return nil, fmt.Errorf("%s: %q is not an https URL; over plain HTTP anybody on the way could change what is fetched", name, text)
 	}
 	return u, nil
 }

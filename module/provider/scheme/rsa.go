@@ -14,10 +14,10 @@ import (
 type RSA struct {
 	Signature
 
-	// The hash function: sha256 (the default), sha384 or sha512.
+	// The hash function: sha256, sha384 or sha512. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// The padding: pkcs1 (version 1.5, the default) or pss.
+	// The padding: pkcs1 (version 1.5) or pss. Default: pkcs1.
 	Padding string `json:"padding,omitempty"`
 }
 

@@ -348,7 +348,7 @@ func TestOptionsOfOthers(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), p); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "takes no option") {
+		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "has no option") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -23,20 +23,20 @@ import (
 // the content.
 type Token struct {
 	// The template that gives the token: {header.X-Name}, {query.name}, {form.name},
-	// {json.path}, or {path|last}, the last segment of the path. Where the query or
-	// the path of JSON gives several values, each must be the token.
+	// {json.path}, or {path|last}, which is the last segment of the path. If the query
+	// or the path of JSON has several values, each must be the token.
 	From string `json:"from"`
 
-	// What stands before the token, such as Bearer and a space. Letters may be
-	// in either case.
+	// The text before the token, such as Bearer and a space. Its letters may be in
+	// either case. Default: none.
 	Prefix string `json:"prefix,omitempty"`
 
-	// How the token is written: as it is (the default), or base64, as user and
-	// password of Basic authentication are.
+	// How the token is written: base64, as user and password of Basic authentication
+	// are. Default: as it is.
 	Encoding string `json:"encoding,omitempty"`
 
-	// The tokens that are accepted, if they are not the provider's secrets.
-	// Placeholders are resolved when the configuration loads.
+	// The tokens that are accepted. Placeholders are resolved when the configuration
+	// loads. Default: the secrets of the provider.
 	Secrets []string `json:"secrets,omitempty"`
 
 	part, name string // of a request, where From is no more than that
