@@ -51,12 +51,12 @@ type dirKey struct{}
 func WithDir(ctx caddy.Context, dir string) caddy.Context { return ctx.WithValue(dirKey{}, dir) }
 
 // provision resolves secrets and URL.
-func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (err error) {
+func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance time.Duration) (err error) {
 	c.resolved = scheme.Credentials{Keys: c.Keys}
 	if ctx.Context != nil {
 		c.resolved.Dir, _ = ctx.Value(dirKey{}).(string)
 	}
-	if c.resolved.Secrets, err = scheme.Resolve("secret", c.Secrets); err != nil {
+	if c.resolved.Secrets, err = resolverOf(d.any(wholeHeader))("secret", c.Secrets); err != nil {
 		return err
 	}
 	switch {
@@ -73,7 +73,7 @@ func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (e
 	if c.Token == nil {
 		return nil
 	}
-	tokens, err := scheme.Resolve("token", c.Token.Secrets)
+	tokens, err := resolverOf(wholeHeader(c.Token.Traits()))("token", c.Token.Secrets)
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,17 @@ func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (e
 		return fmt.Errorf("token needs a secret")
 	}
 	return c.Token.Provision(&scheme.Credentials{Secrets: tokens})
+}
+
+func wholeHeader(t scheme.Traits) bool { return t.WholeHeader }
+
+// resolverOf returns what resolves secrets that are, or are not, all that a header
+// holds.
+func resolverOf(wholeHeader bool) func(what string, configured []string) ([]string, error) {
+	if wholeHeader {
+		return scheme.ResolveValues
+	}
+	return scheme.Resolve
 }
 
 // checkTolerance refuses a tolerance where nothing carries the time. With a

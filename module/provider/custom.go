@@ -47,7 +47,7 @@ func (c *Custom) Provision(ctx caddy.Context) error {
 	if d.any(func(t scheme.Traits) bool { return t.SignsTime }) {
 		tolerance = customTolerance
 	}
-	if err := c.Common.provision(ctx, tolerance); err != nil {
+	if err := c.Common.provision(ctx, d, tolerance); err != nil {
 		return err
 	}
 	if err := c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() }); err != nil {

@@ -93,7 +93,7 @@ func (k Known) CaddyModule() caddy.ModuleInfo {
 // Provision resolves secrets and options and makes the proofs ready.
 func (k *Known) Provision(ctx caddy.Context) error {
 	p := k.preset
-	if err := k.Common.provision(ctx, p.Tolerance); err != nil {
+	if err := k.Common.provision(ctx, &p.Definition, p.Tolerance); err != nil {
 		return err
 	}
 	if err := k.check(); err != nil {

@@ -63,6 +63,26 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 	}
 }
 
+// TestWholeHeadersAreSecrets holds that the value of a header can be a secret, as Okta
+// and Adyen have it, and that elsewhere Bearer before a secret is an error.
+func TestWholeHeadersAreSecrets(t *testing.T) {
+	for text, want := range map[string]string{
+		`auth0 "Bearer s3cret"`: "",
+		`okta "Bearer s3cret"`:  "",
+		"adyen 00ff {\ntoken header Authorization \"Basic dXNlcjpwYXNz\"\n}": "",
+		"custom {\ntoken header Authorization \"Bearer s3cret\"\n}":          "",
+		`github "Bearer s3cret"`:                                                   "it begins with Bearer",
+		`cloudevents "Bearer s3cret"`:                                              "it begins with Bearer",
+		"insertsign {\ntoken query key \"Bearer s3cret\"\n}":                       "it begins with Bearer",
+		"custom {\ntoken header Authorization \"Bearer x\" {\nprefix Bearer\n}\n}": "it begins with Bearer",
+	} {
+		_, err := providertest.Parse(text)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestRotation(t *testing.T) {
 	for _, name := range []string{
 		"github", "fusesign", "stripe", "insigner", "iusign",

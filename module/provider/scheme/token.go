@@ -76,7 +76,10 @@ func (t *Token) Compile() (err error) {
 
 // Traits implements Scheme.
 func (t *Token) Traits() Traits {
-	return Traits{UsesSecret: true, NeedsSecret: true, Resigns: t.Headers() != nil, SecretHeaders: t.Headers(), Keys: len(t.tokens)}
+	return Traits{
+		UsesSecret: true, NeedsSecret: true, WholeHeader: t.Headers() != nil && t.Prefix == "",
+		Resigns: t.Headers() != nil, SecretHeaders: t.Headers(), Keys: len(t.tokens),
+	}
 }
 
 // Headers implements Scheme.
