@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -67,12 +68,7 @@ func TestDocuments(t *testing.T) {
 			}
 		})
 	}
-	for command := range notRun {
-		if !seen[command] {
-			t.Errorf("no page has the command %s", command)
-		}
-	}
-	for command := range steps {
+	for _, command := range slices.Concat(slices.Collect(maps.Keys(notRun)), slices.Collect(maps.Keys(steps))) {
 		if !seen[command] {
 			t.Errorf("no page has the command %s", command)
 		}
