@@ -183,7 +183,7 @@ func readOf(args []string) (of string, rest []string, err error) {
 	case len(args) < 2:
 		return "", nil, nil
 	case !slices.Contains(conditionParts, args[0]):
-		return "", nil, fmt.Errorf("%q is no part of a request: want %s", args[0], strings.Join(conditionParts, ", "))
+		return "", nil, fmt.Errorf("%q is not a part of a request; use %s", args[0], strings.Join(conditionParts, ", "))
 	case args[1] == "":
 		return "", nil, fmt.Errorf("%s needs a name", args[0])
 	}

@@ -73,7 +73,7 @@ func (c *Custom) check() (*Definition, error) {
 	}
 	switch {
 	case c.proves() && c.None:
-		return nil, errors.New("provider custom either has a proof or is none")
+		return nil, errors.New("provider custom takes either proofs or none")
 	case !c.proves() && c.Token == nil && !c.None:
 		return nil, errors.New("provider custom needs a proof: hmac, digest, token, basic_auth, ed25519, ecdsa, rsa, jwt, message_signature or none")
 	case given && !c.proves():

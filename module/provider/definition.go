@@ -252,7 +252,7 @@ func (d *Definition) checkHandshakes() error {
 		case err != nil:
 			return fmt.Errorf("handshake %s: %w", h.Kind, err)
 		case h.Signed != "" && !d.proves():
-			return errors.New("handshake is to be signed, but the provider has no proof")
+			return errors.New("the handshake must be signed, but the provider has no proof")
 		case h.Kind == "enroll" && !d.usesSecret():
 			return errors.New("handshake enroll delivers a secret, but there is no proof that uses it")
 		case h.Kind == "hmac" && h.Signed != "always" && !d.covers(h.Digest.Field):

@@ -200,23 +200,23 @@ func (h *Handshake) defaults() {
 func (h *Handshake) check() error {
 	switch {
 	case !slices.Contains(handshakeKinds, h.Kind):
-		return fmt.Errorf("unknown kind %q: want %s", h.Kind, strings.Join(handshakeKinds, ", "))
+		return fmt.Errorf("unknown kind %q; use %s", h.Kind, strings.Join(handshakeKinds, ", "))
 	case h.Kind == "probe" && h.Challenge != "":
-		return errors.New("probe has no challenge; the kind that sends one back is echo")
+		return errors.New("probe takes no challenge; use echo to send one back")
 	case h.Kind != "probe" && h.Challenge == "":
 		return fmt.Errorf("%s needs the place of its challenge: header, query, form or body, and a name", h.Kind)
 	case h.Kind == "probe" && h.Method == http.MethodPost && len(h.When) == 0:
-		return errors.New("probe with POST needs a line: when header|query|form|body <name> [<value>...]; otherwise each webhook would be one")
+		return errors.New("probe with POST needs a line: when header|query|form|body <name> [<value>...]; otherwise each webhook would be a probe")
 	case h.Kind == "confirm" && (h.Signed != "always" || h.Pattern == printable):
 		return errors.New("confirm needs signed always, and a pattern that pins the host; otherwise anybody could have the gateway visit any URL")
 	case h.Signed != "" && !slices.Contains(signedChoices, h.Signed):
 		return fmt.Errorf("signed is always or present, not %q", h.Signed)
 	case h.Text != "" && h.JSON != "":
-		return errors.New("the answer is either text or json")
+		return errors.New("a handshake takes either text or json")
 	case h.Status < 200 || h.Status > 299:
 		return fmt.Errorf("the answer to a handshake has a status from 200 to 299, not %d", h.Status)
 	case h.Refuse < 400 || h.Refuse > 499:
-		return fmt.Errorf("a handshake is refused with a status from 400 to 499, not %d", h.Refuse)
+		return fmt.Errorf("refuse takes a status from 400 to 499, not %d", h.Refuse)
 	}
 	for _, c := range slices.Concat(h.When, h.Expect) {
 		if err := c.compileOf(); err != nil {
@@ -232,7 +232,7 @@ func (h *Handshake) check() error {
 	}
 	for name := range h.Header {
 		if textproto.TrimString(name) != name || name == "" {
-			return fmt.Errorf("%q is no name of a header", name)
+			return fmt.Errorf("%q is not a name of a header", name)
 		}
 	}
 	if _, err := h.compile(); err != nil {
@@ -244,7 +244,7 @@ func (h *Handshake) check() error {
 func (h *Handshake) compile() (*regexp.Regexp, error) {
 	pattern, err := regexp.Compile(`\A(?:` + h.Pattern + `)\z`)
 	if err != nil {
-		return nil, fmt.Errorf("pattern %q is no regular expression", h.Pattern)
+		return nil, fmt.Errorf("pattern %q is not a regular expression", h.Pattern)
 	}
 	return pattern, nil
 }

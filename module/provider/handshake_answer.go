@@ -54,9 +54,9 @@ func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
 	d.Of = of[0]
 	switch {
 	case scheme.Hashes[d.Hash] == nil:
-		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", d.Hash)
+		return fmt.Errorf("unknown hash %q; use sha256, sha1, sha384, sha512 or md5", d.Hash)
 	case !slices.Contains(template.Encodings, d.Encoding):
-		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", d.Encoding)
+		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", d.Encoding)
 	case kind == "hash":
 		return nil
 	case len(secrets) == 0:
@@ -110,7 +110,7 @@ func (h *Handshake) checkTemplates() error {
 		for _, match := range variable.FindAllStringSubmatch(text, -1) {
 			name := match[1]
 			if name != "challenge" && name != "digest" && !strings.HasPrefix(name, "header.") {
-				return fmt.Errorf("there is no %s: want {challenge}, {digest} or {header.X-Name}", match[0])
+				return fmt.Errorf("unknown placeholder %s; use {challenge}, {digest} or {header.X-Name}", match[0])
 			}
 		}
 	}

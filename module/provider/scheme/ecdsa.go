@@ -30,7 +30,7 @@ var signatureHashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": 
 func signatureHash(name string) (crypto.Hash, error) {
 	hash, known := signatureHashes[name]
 	if !known {
-		return 0, fmt.Errorf("unknown hash %q: want sha256, sha384 or sha512", name)
+		return 0, fmt.Errorf("unknown hash %q; use sha256, sha384 or sha512", name)
 	}
 	return hash, nil
 }
@@ -62,7 +62,7 @@ func (e *ECDSA) Compile() error {
 		return err
 	}
 	if e.Format != "asn1" && e.Format != "raw" {
-		return fmt.Errorf("unknown format %q: want asn1 or raw", e.Format)
+		return fmt.Errorf("unknown format %q; use asn1 or raw", e.Format)
 	}
 	return e.Signature.Compile()
 }

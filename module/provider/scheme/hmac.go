@@ -132,11 +132,11 @@ func (h *HMAC) Compile() (err error) {
 	_, known := Hashes[h.Hash]
 	switch {
 	case h.From == "":
-		return fmt.Errorf("%s needs the header that carries the signature", h.kind())
+		return fmt.Errorf("%s needs the header with the signature; add a line: header <name>", h.kind())
 	case !known:
-		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
+		return fmt.Errorf("unknown hash %q; use sha256, sha1, sha384, sha512 or md5", h.Hash)
 	case !slices.Contains(template.Encodings, h.Encoding):
-		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", h.Encoding)
+		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", h.Encoding)
 	}
 	if err := h.Timestamp.Compile(); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (h *HMAC) Compile() (err error) {
 	case h.plain && !secret:
 		return errors.New("digest proves nothing unless {secret} is part of what is signed")
 	case !h.plain && secret:
-		return errors.New("hmac has the secret as its key; {secret} is for digest")
+		return errors.New("hmac uses the secret as its key; {secret} is only for digest")
 	}
 	return nil
 }

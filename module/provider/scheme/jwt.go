@@ -122,7 +122,7 @@ func (j *JWT) Compile() error {
 	}
 	for _, name := range j.Algorithms {
 		if _, known := jwtAlgorithms[name]; !known {
-			return fmt.Errorf("unknown algorithm %q: want %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
+			return fmt.Errorf("unknown algorithm %q; use %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
 		}
 	}
 	switch {
@@ -133,7 +133,7 @@ func (j *JWT) Compile() error {
 	case j.KeysFrom != "" && keyAPIs[j.KeysFrom] == nil:
 		return fmt.Errorf("no API %q to ask for keys is known; there is plaid", j.KeysFrom)
 	case !slices.Contains(template.Encodings, j.HashEncoding):
-		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", j.HashEncoding)
+		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", j.HashEncoding)
 	}
 	return nil
 }

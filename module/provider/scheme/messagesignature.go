@@ -96,7 +96,7 @@ func (m *MessageSignature) Compile() error {
 	m.Key = cmp.Or(m.Key, "base64")
 	a, known := MessageAlgorithms[m.Algorithm]
 	if !known {
-		return fmt.Errorf("unknown algorithm %q: want %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
+		return fmt.Errorf("unknown algorithm %q; use %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
 	}
 	m.algorithm = a
 	names := NonEmpty(m.Components)

@@ -48,7 +48,7 @@ func (s *RSA) Compile() error {
 		return err
 	}
 	if s.Padding != "pkcs1" && s.Padding != "pss" {
-		return fmt.Errorf("unknown padding %q: want pkcs1 or pss", s.Padding)
+		return fmt.Errorf("unknown padding %q; use pkcs1 or pss", s.Padding)
 	}
 	return s.Signature.Compile()
 }

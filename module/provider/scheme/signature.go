@@ -77,9 +77,9 @@ func (s *Signature) Compile() (err error) {
 	s.defaults()
 	switch {
 	case s.From == "":
-		return errors.New("the header that carries the signature is missing")
+		return errors.New("the header with the signature is missing; add a line: header <name>")
 	case !slices.Contains(template.Encodings, s.Encoding):
-		return fmt.Errorf("unknown encoding %q: want base64, base64url or hex", s.Encoding)
+		return fmt.Errorf("unknown encoding %q; use base64, base64url or hex", s.Encoding)
 	}
 	if err := s.Timestamp.Compile(); err != nil {
 		return err

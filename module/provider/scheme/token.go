@@ -62,7 +62,7 @@ func (t *Token) Provision(c *Credentials) error {
 // Compile implements Scheme.
 func (t *Token) Compile() (err error) {
 	if t.Encoding != "" && t.Encoding != "base64" {
-		return fmt.Errorf("unknown encoding %q of a token: want base64, or none", t.Encoding)
+		return fmt.Errorf("unknown encoding %q of a token; use base64, or none", t.Encoding)
 	}
 	if t.From == "" {
 		return errors.New("token needs what gives it: {header.X-Name}, {query.name}, {form.name}, {json.path} or {path|last}")
@@ -265,7 +265,7 @@ func (t *Token) readPlace(d *caddyfile.Dispenser) error {
 	case strings.HasPrefix(args[0], "{"):
 		t.From, args = template.Short(args[0]), args[1:]
 	case !slices.Contains(tokenParts, args[0]):
-		return d.Errf("token stands in header, query, path, json or form, not in %q", args[0])
+		return d.Errf("token takes header, query, path, json or form, not %q", args[0])
 	case args[0] == "path":
 		t.From, args = template.Of("path", ""), args[1:]
 	case len(args) == 1:
