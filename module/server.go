@@ -26,7 +26,7 @@ func (h *Handler) checkServer() error {
 	}
 	for _, name := range h.readHeaders() {
 		if fix := keepHeader(h.server, name); fix != "" {
-			return fmt.Errorf("Caddy drops the header %s, which the source reads; %s", strings.ToLower(name), fix)
+			return fmt.Errorf("the header %s is dropped by Caddy, but the source reads it; %s", strings.ToLower(name), fix)
 		}
 	}
 	return nil
