@@ -28,15 +28,15 @@ const (
 // App owns the queue that the sources of a configuration share. All of its settings
 // have defaults.
 type App struct {
-	// The queue. Default: the embedded one, disk, in Caddy's data directory.
+	// Where events are stored. Default: the backend disk, in Caddy's data directory.
 	QueueRaw json.RawMessage `json:"queue,omitempty" caddy:"namespace=webhook_gateway.queues inline_key=backend"`
 
-	// How long delivered events are kept. Default: 72h. Events go earlier, oldest
-	// first, when the queue takes more space than it may.
+	// How long delivered events are kept. The oldest ones go earlier when the queue
+	// takes more space than it may. Default: 72h.
 	Retain caddy.Duration `json:"retain,omitempty"`
 
-	// How long events are kept that were not delivered: unrouted and uncertain
-	// events, dead letters, and deliveries whose route is gone. Default: 720h.
+	// How long everything else is kept that has ended: dead letters, unrouted and
+	// uncertain events, deliveries whose route is gone. Default: 720h.
 	RetainDead caddy.Duration `json:"retain_dead,omitempty"`
 
 	ctx     caddy.Context
@@ -135,7 +135,7 @@ func (a *App) Validate() error {
 func (a *App) register(h *Handler, definition []byte) error {
 	if before, ok := a.sources[h.Source]; ok {
 		if !bytes.Equal(before.definition, definition) {
-			return fmt.Errorf("source %s is defined twice and not alike; give one of the two another name with: source <name>", h.Source)
+			return fmt.Errorf("source %s is defined twice, with different settings; give one of them another name with a line: source <name>", h.Source)
 		}
 		return nil
 	}

@@ -182,7 +182,7 @@ func checkHosts(servers map[string]*caddyhttp.Server) (err error) {
 		sitings(server, func(h *Handler, at siting) {
 			p, ok := h.provider.(provider.Inspector)
 			if ok && p.TrustsHost() && at.host == "" && err == nil {
-				err = fmt.Errorf("source %s: its provider signs the URL, and its site is there for any host, so what was signed for another host would be good; "+
+				err = fmt.Errorf("source %s: the provider signs the URL, and the site takes any host, so a webhook signed for another host would be accepted; "+
 					"name the host in the site's address, or add to the provider block: external_url https://<host>%s", h.Source, strings.TrimSuffix(at.path, "*"))
 			}
 		})
@@ -200,7 +200,7 @@ func checkPlaces(servers map[string]*caddyhttp.Server) (err error) {
 			if !taken {
 				names[at.matchers] = h.Source
 			} else if other != h.Source && err == nil {
-				err = fmt.Errorf("sources %s and %s stand at one path with the same matcher, so %s would never get a request; give one of them another path",
+				err = fmt.Errorf("sources %s and %s have the same path and matcher, so %s would never get a request; give one of them another path",
 					other, h.Source, h.Source)
 			}
 		})

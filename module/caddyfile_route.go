@@ -49,17 +49,17 @@ func (p *handlerParser) readDestination(d *caddyfile.Dispenser, r *Route) error 
 	for d.NextArg() {
 		switch {
 		case !d.Token().Quoted() && strings.ContainsAny(d.Val(), `"'=<>()`):
-			return d.Errf("%q looks like an expression; those stand in backticks", d.Val())
+			return d.Errf("%q looks like part of an expression; put the whole expression in backticks", d.Val())
 		case !d.Token().Quoted():
 			upstreams = append(upstreams, d.Token())
 		case r.Name == Otherwise:
 			return d.Err("otherwise takes no expression")
 		case r.Rule != "" || len(upstreams) > 0:
-			return d.Errf("%q is quoted, so it is no upstream, and an expression comes once, behind the route's name", d.Val())
+			return d.Errf("%q is quoted, so it is read as an expression; a route takes one expression, directly after its name", d.Val())
 		default:
 			r.Rule = d.Val()
 			if _, err := rules.Compile(r.Rule); err != nil {
-				return d.Errf("the quoted rule of route %s: %v", r.Name, err)
+				return d.Errf("the quoted expression of route %s: %v", r.Name, err)
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 				return err
 			}
 			if !validRate.MatchString(r.Rate) {
-				return d.Errf("%q is no rate such as 10/s, 100/m or 1000/h", r.Rate)
+				return d.Errf("%q is not a rate such as 10/s, 100/m or 1000/h", r.Rate)
 			}
 			return nil
 		},
@@ -119,7 +119,7 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 // own reverse_proxy. Upstreams that only the handler can reach get a forward.
 func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 	if r.hasDestination() {
-		return p.helper.Errf("route %s has two destinations; several upstreams go on one line", r.Name)
+		return p.helper.Errf("route %s has two destinations; put several upstreams on one line", r.Name)
 	}
 	// The arguments of a directive stand on its line. The upstreams may stand on
 	// another line than the route's name, after a rule of several lines.
@@ -150,7 +150,7 @@ func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 // readForward reads the directives of a site that deliver an event.
 func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
 	if r.hasDestination() {
-		return d.Errf("route %s has two destinations: forward stands instead of upstreams", r.Name)
+		return d.Errf("route %s has two destinations; use either upstreams or forward", r.Name)
 	}
 	segment := d.NewFromNextSegment()
 	if !hasDirective(segment) {
@@ -205,7 +205,7 @@ func readOrder(d *caddyfile.Dispenser, r *Route) error {
 	}
 	if d.NextArg() {
 		if r.Order.Hold = d.Val() == "hold"; !r.Order.Hold {
-			return d.Errf("%q follows the expression of order_by, where only hold may stand", d.Val())
+			return d.Errf("order_by takes only hold after its expression, not %q", d.Val())
 		}
 	}
 	return syntax.End(d)

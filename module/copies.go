@@ -23,19 +23,19 @@ func (h *Handler) checkCopies(p provider.Provider) error {
 	d, once := h.Dedup, provider.CheckerOf(p) != nil
 	switch {
 	case once && h.ID != "":
-		return errors.New("id has no meaning here: the proof of its provider can be used once, so the proof itself tells copies")
+		return errors.New("id is not possible here: the provider's proof can be used only once, so the proof itself tells copies; remove the line")
 	case d == nil:
 		return nil
 	case once && d.Off:
-		return errors.New("dedup off: the proof of its provider can be used once, so no other body must be checked with it; leave it out")
+		return errors.New("dedup off is not possible here: the provider's proof can be used only once, so it must not be checked again; remove the line")
 	case d.Window < 0 || d.Entries < 0:
-		return errors.New("dedup takes a window and a number of entries that are greater than zero")
+		return errors.New("the window and the entries of dedup must be greater than zero")
 	case d.Off && (d.Window != 0 || d.Entries != 0 || d.By != ""):
-		return errors.New("dedup is either off or has a window, entries or by")
+		return errors.New("dedup off takes no window, entries or by")
 	case !slices.Contains([]string{"", provider.ByID, provider.ByIDAndBody}, d.By):
-		return fmt.Errorf("dedup by %q: there are id and id_and_body", d.By)
+		return fmt.Errorf("dedup by takes id or id_and_body, not %q", d.By)
 	case once && d.By == provider.ByIDAndBody:
-		return errors.New("dedup by id_and_body: the proof of its provider can be used once, so another body must not be checked with it; leave it out")
+		return errors.New("dedup by id_and_body is not possible here: the provider's proof can be used only once, so it must not be checked with another body; remove the line")
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func (h *Handler) provisionCopies() (err error) {
 	case h.checker != nil:
 		c.By = provider.ByID // what was used up must not be used with another body
 	case h.Dedup.By != "" && h.idValue == nil && !slices.ContainsFunc(h.own, func(f finder) bool { return f.id != nil }):
-		return fmt.Errorf("dedup by %s: its provider gives no ID; add a line: id <expression>", h.Dedup.By)
+		return fmt.Errorf("dedup by %s is not possible here: the provider gives no ID; add a line: id <expression>", h.Dedup.By)
 	case h.Dedup.By != "":
 		c.By = h.Dedup.By
 	case h.ID != "":

@@ -17,23 +17,26 @@ import (
 
 // Guard checks a request before its proof is verified.
 type Guard struct {
-	// Accept webhooks over plain HTTP.
+	// Accept webhooks over plain HTTP. Default: false, which answers them with status
+	// 403.
 	InsecureHTTP bool `json:"insecure_http,omitempty"`
 
-	// Accept webhooks of a provider that proves nothing, from anybody.
+	// Accept webhooks from anybody where the provider proves nothing, or signs for all
+	// of its customers alike. Without it, such a source does not load unless something
+	// else guards it. Default: false.
 	InsecureUnverified bool `json:"insecure_unverified,omitempty"`
 
-	// The addresses and networks that may send: IP addresses, CIDR ranges,
-	// private_ranges, or published, which stands for those that the provider
-	// publishes. One text may hold several, with commas or white space between them.
-	// Placeholders are resolved when the configuration loads.
+	// The addresses that may send: IP addresses, CIDR ranges, private_ranges, or
+	// published, which stands for the addresses that the provider publishes. One text
+	// may hold several of them, with commas or white space between them. Placeholders
+	// are resolved when the configuration loads. Default: any address.
 	AllowIPs []string `json:"allow_ips,omitempty"`
 
-	// Further sources of addresses that may send.
+	// IP source modules whose addresses may send as well.
 	AllowIPsFromRaw []json.RawMessage `json:"allow_ips_from,omitempty" caddy:"namespace=http.ip_sources inline_key=source"`
 
-	// The largest body that is accepted, in bytes. Default: what the provider
-	// may send, else 10 MiB.
+	// The size of the largest body that is accepted, in bytes. Default: what the
+	// provider may send, else 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
 	guarded   bool // only some addresses may send

@@ -23,30 +23,32 @@ func init() { caddy.RegisterModule(Handler{}) }
 
 // Handler receives the webhooks of one source.
 type Handler struct {
-	// The name of the source. Default: the provider's name.
+	// The name of the source. It has at most 64 letters, digits, dots, dashes and
+	// underscores. Default: the name of the provider.
 	Source string `json:"source,omitempty"`
 
-	// The provider that sends, with its secrets.
+	// The provider that sends the webhooks, with its secrets.
 	ProviderRaw json.RawMessage `json:"provider,omitempty" caddy:"namespace=webhook_gateway.providers inline_key=name"`
 
 	Guard
 
-	// An expression that finds the event type, instead of the preset's.
+	// The expression that finds the event type. Default: the provider's own.
 	Event string `json:"event,omitempty"`
 
-	// An expression that finds the delivery ID, instead of the preset's.
+	// The expression that finds the delivery ID. Default: the provider's own.
 	ID string `json:"id,omitempty"`
 
-	// How duplicates are recognized.
+	// How copies of an event are recognized.
 	Dedup *Dedup `json:"dedup,omitempty"`
 
-	// The answer to accepted webhooks and to duplicates. Default: the answer that
-	// the provider wants, else status 200.
+	// The answer to accepted webhooks and to copies of them. Default: the answer that
+	// the provider wants, else status 200 without a body.
 	Respond *Response `json:"respond,omitempty"`
 
-	// Where events go. Each route whose rule holds gets a delivery. The route
-	// named otherwise gets the events that no other route takes. Without routes,
-	// verified requests go to the next handler of the site.
+	// Where events go. Each route whose rule holds gets a delivery of the event. The
+	// route with the name otherwise gets the events that no other route takes. Without
+	// any route, verified requests go to the next handler of the site, and nothing is
+	// stored.
 	Routes []*Route `json:"routes,omitempty"`
 
 	logger       *zap.Logger
@@ -73,20 +75,20 @@ type Handler struct {
 
 // Dedup says how duplicates are recognized.
 type Dedup struct {
-	// Whether every webhook counts as new.
+	// Accept every webhook as a new event. Default: false.
 	Off bool `json:"off,omitempty"`
 
-	// How long a delivery ID is remembered. Default: 72h, or as long as the
-	// provider goes on sending an event again.
+	// How long a delivery ID is remembered. Default: 72h, or longer if the provider
+	// sends an event again for longer.
 	Window caddy.Duration `json:"window,omitempty"`
 
 	// How many delivery IDs are kept in memory. Default: 200000.
 	Entries int `json:"entries,omitempty"`
 
-	// What tells copies of an event from other events: id (the delivery ID alone) or
-	// id_and_body (a webhook with the ID of another one and another body is an event of
-	// its own). Default: id where the handler has an expression for the delivery ID, else
-	// what fits the provider.
+	// What tells copies of an event from other events. With id it is the delivery ID
+	// alone. With id_and_body, a webhook with a known delivery ID and another body is an
+	// event of its own. Default: id if the handler has an expression for the delivery
+	// ID, else what fits the provider.
 	By string `json:"by,omitempty"`
 }
 
@@ -97,10 +99,10 @@ const (
 
 // Response is the answer to an accepted webhook.
 type Response struct {
-	// The status code, 200 to 299.
+	// The status code, from 200 to 299. Default: 200.
 	Status int `json:"status,omitempty"`
 
-	// The body.
+	// The body. Default: none.
 	Body string `json:"body,omitempty"`
 
 	contentType string // of the body; "" = text/plain
@@ -295,6 +297,9 @@ func (h *Handler) finderFor(hook *webhook) finder {
 	return finder{h.eventValue, h.idValue}
 }
 
+// nameRule says what validName matches.
+const nameRule = "use at most 64 letters, digits, dots, dashes and underscores, and begin with a letter or digit"
+
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
 // check refuses settings that make no sense or contradict each other. The provider
@@ -302,24 +307,24 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 func (h *Handler) check(p provider.Provider) error {
 	switch {
 	case !validName.MatchString(h.Source):
-		return fmt.Errorf("%q is no name: letters, digits, dot, dash and underscore, 64 at most", h.Source)
+		return fmt.Errorf("%q is not a valid name of a source; %s", h.Source, nameRule)
 	case !p.Proves() && !h.InsecureUnverified && len(h.AllowIPs) == 0 && len(h.AllowIPsFromRaw) == 0:
-		return errors.New("its provider proves nothing, so anybody could send; add one of these lines: " +
+		return errors.New("the provider proves nothing, so anybody could send; add one of these lines: " +
 			"allow_ips <ip|cidr>..., token path <secret> (in the provider block), or insecure_unverified")
 	case h.allowsPublished() && !p.Publishes():
-		return errors.New("allow_ips published has no meaning here: its provider publishes no addresses; name them instead")
+		return errors.New("allow_ips published is not possible here: the provider publishes no addresses; name addresses instead")
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
-		return fmt.Errorf("respond takes a status from 200 to 299, not %d: any other one would make the provider send again", h.Respond.Status)
+		return fmt.Errorf("respond takes a status from 200 to 299, not %d; any other status would make the provider send again", h.Respond.Status)
 	}
 	if err := h.checkCopies(p); err != nil {
 		return err
 	}
 	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {
-		return fmt.Errorf("its provider signs for all of its customers alike, so anybody could send; say what is yours, in the provider block: %s; "+
-			"or accept webhooks from anybody, with the line insecure_unverified", b.Anybodys())
+		return fmt.Errorf("the provider signs for all of its customers alike, so any of them could send; name what is yours in the provider block: %s; "+
+			"or accept webhooks from anybody with the line insecure_unverified", b.Anybodys())
 	}
 	if provider.CheckerOf(p) != nil && len(h.Routes) == 0 {
-		return errors.New("its proof is checked by a call, for which the event must be stored; add a route")
+		return errors.New("the provider's proof is checked by a call, and the event must be stored until then; add a route")
 	}
 	for _, r := range h.Routes {
 		if err := r.Sign.checkProvider(p); err != nil {

@@ -14,13 +14,12 @@ import (
 // Order keeps deliveries that belong together in the order of their acceptance.
 type Order struct {
 	// The expression for the key of a delivery: a text, a number or a boolean.
-	// Deliveries with the same key go one at a time, each after the delivery before
-	// has ended. Where the expression yields nothing, or fails, the delivery is in
-	// no order.
+	// Deliveries with the same key go one at a time, in the order in which their events
+	// were accepted. A delivery without a key is in no order.
 	Key string `json:"key,omitempty"`
 
-	// Whether a dead letter stops the deliveries behind it, until an operator
-	// replays or drops the dead letter. Default: the deliveries behind it go on.
+	// A dead letter stops the deliveries behind it until an operator replays or drops
+	// it. Default: false; the deliveries behind it go on.
 	Hold bool `json:"hold,omitempty"`
 
 	key *rules.Value

@@ -25,31 +25,33 @@ const Otherwise = "otherwise"
 
 // Route is a rule with a destination.
 type Route struct {
-	// The name of the route. The name otherwise is reserved for the route of
-	// events that no other route takes.
+	// The name of the route. It has at most 64 letters, digits, dots, dashes and
+	// underscores. The name otherwise is reserved for the route of events that no other
+	// route takes.
 	Name string `json:"name,omitempty"`
 
-	// The expression that an event must fulfil. Without one, the route takes
-	// all events.
+	// The expression that must be true for an event to take the route. Default: the
+	// route takes every event.
 	Rule string `json:"rule,omitempty"`
 
-	// The upstreams that get events. Every route has either upstreams or a handler.
+	// The upstreams that get the events. A route has either upstreams or a handler.
 	To *To `json:"to,omitempty"`
 
-	// The HTTP handler that delivers an event, such as reverse_proxy or
-	// subroute. Its response tells whether the app has taken the event.
+	// The HTTP handler that delivers an event, such as reverse_proxy or subroute. The
+	// status of its response says whether the app has taken the event.
 	HandlerRaw json.RawMessage `json:"forward,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
-	// For how long, and with which pauses, a delivery is tried again.
+	// For how long, and after which pauses, a failed delivery is tried again.
 	Retry *Retry `json:"retry,omitempty"`
 
-	// The status codes after which a delivery is tried again; 1 to 5 stand for
-	// all codes of that class. Default: 408, 409, 425, 429 and 5. Where nothing
-	// answers, a delivery is always tried again.
+	// The status codes after which a delivery is tried again. 1 to 5 stand for a whole
+	// class of codes. A delivery that gets no answer is always tried again. Default:
+	// 408, 409, 425, 429 and 5.
 	RetryOn []int `json:"retry_on,omitempty"`
 
-	// The status codes after which a delivery is not tried again. Default: all
-	// but 2xx and those of retry_on.
+	// The status codes after which a delivery becomes a dead letter at once. 1 to 5
+	// stand for a whole class of codes. If any are given, every other status but 2xx is
+	// tried again. Default: every status but 2xx and those of retry_on.
 	GiveUpOn []int `json:"give_up_on,omitempty"`
 
 	// How long one attempt may take. Default: 30s.
@@ -58,16 +60,15 @@ type Route struct {
 	// How many attempts may run at once. Default: 64.
 	Concurrency int `json:"concurrency,omitempty"`
 
-	// How many attempts may begin in a second, a minute or an hour, such as
-	// 10/s, 100/m or 1000/h. Default: any number.
+	// How many attempts may begin per second, minute or hour, such as 10/s, 100/m or
+	// 1000/h. Default: no limit.
 	Rate string `json:"rate,omitempty"`
 
-	// How deliveries that belong together are kept in order. Default: deliveries
-	// are in no order.
+	// Which deliveries are kept in order. Default: none.
 	Order *Order `json:"order_by,omitempty"`
 
-	// How deliveries are signed again, anew at each attempt. Without it the
-	// original headers go through untouched.
+	// How each attempt is signed anew. Default: the headers of the provider go through
+	// unchanged.
 	Sign *Sign `json:"sign,omitempty"`
 
 	rule      *rules.Rule // nil: takes all events
@@ -79,13 +80,15 @@ type Route struct {
 // Retry says for how long, and with which pauses, a delivery is tried again.
 // The pauses grow exponentially, with full jitter.
 type Retry struct {
-	// How long after acceptance a delivery is tried. Default: 72h.
+	// How long after its acceptance a delivery is tried. Then it becomes a dead letter.
+	// Default: 72h.
 	For caddy.Duration `json:"for,omitempty"`
 
-	// The longest first pause. Default: 5s.
+	// The limit of the first pause. It doubles with each attempt. Each pause is a random
+	// part of its limit. Default: 5s.
 	First caddy.Duration `json:"first,omitempty"`
 
-	// The longest pause. Default: 1h.
+	// The limit of every pause. Default: 1h.
 	Max caddy.Duration `json:"max,omitempty"`
 }
 
@@ -171,19 +174,19 @@ func (r *Route) hasDestination() bool { return r.To != nil || r.HandlerRaw != ni
 func (r *Route) check() error {
 	switch {
 	case !validName.MatchString(r.Name):
-		return fmt.Errorf("%q is no name of a route: letters, digits, dot, dash and underscore, 64 at most", r.Name)
+		return fmt.Errorf("%q is not a valid name of a route; %s", r.Name, nameRule)
 	case !r.hasDestination() && r.transport == nil:
-		return fmt.Errorf("route %s goes nowhere; name an upstream, or add a line: to <upstream>", r.Name)
+		return fmt.Errorf("route %s has no destination; name an upstream, or add a line: to <upstream>", r.Name)
 	case r.To != nil && r.HandlerRaw != nil:
-		return fmt.Errorf("route %s has two destinations: it takes either to or forward", r.Name)
+		return fmt.Errorf("route %s has two destinations; use either to or forward", r.Name)
 	case r.Timeout < 0 || r.Concurrency < 0:
 		return fmt.Errorf("route %s: timeout and concurrency must be greater than zero", r.Name)
 	case r.Rate != "" && !validRate.MatchString(r.Rate):
-		return fmt.Errorf("route %s: %q is no rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
+		return fmt.Errorf("route %s: %q is not a rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
 	case r.Order != nil && r.Order.Key == "":
 		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
 	case r.Name == Otherwise && r.Rule != "":
-		return errors.New("otherwise takes no rule: it gets the events that no other route took")
+		return errors.New("otherwise takes no expression: it gets the events that no other route takes")
 	}
 	if r.Sign != nil {
 		if err := r.Sign.check(); err != nil {
@@ -191,14 +194,14 @@ func (r *Route) check() error {
 		}
 	}
 	if t := r.Retry; t != nil && (t.For < 0 || t.First < 0 || t.Max < 0 || t.Max > 0 && t.First > t.Max) {
-		return fmt.Errorf("route %s: the times of retry must be greater than zero, and its first pause not longer than the longest", r.Name)
+		return fmt.Errorf("route %s: the times of retry must be greater than zero, and the first pause must not be longer than the longest", r.Name)
 	}
 	for _, status := range append(r.RetryOn[:len(r.RetryOn):len(r.RetryOn)], r.GiveUpOn...) {
 		if (status < 1 || status > 5) && (status < 100 || status > 599) {
-			return fmt.Errorf("route %s: %d is no status code", r.Name, status)
+			return fmt.Errorf("route %s: %d is not a status code", r.Name, status)
 		}
 		if slices.Contains(r.RetryOn, status) && slices.Contains(r.GiveUpOn, status) {
-			return fmt.Errorf("route %s: %d stands in both retry_on and give_up_on", r.Name, status)
+			return fmt.Errorf("route %s: %d is in both retry_on and give_up_on", r.Name, status)
 		}
 	}
 	return nil
@@ -235,7 +238,7 @@ func checkRoutes(routes []*Route) error {
 		}
 	}
 	if all != "" && seen[Otherwise] {
-		return fmt.Errorf("otherwise would never get an event: route %s has no rule and takes them all", all)
+		return fmt.Errorf("otherwise would never get an event: route %s has no expression and takes every event", all)
 	}
 	return nil
 }

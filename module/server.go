@@ -21,14 +21,14 @@ func (h *Handler) checkServer() error {
 		return nil
 	}
 	if h.guarded && believesClient(h.server) {
-		return errors.New("allow_ips would go by the first address of " + strings.Join(h.server.ClientIPHeaders, ", ") +
+		return errors.New("allow_ips would trust the first address of " + strings.Join(h.server.ClientIPHeaders, ", ") +
 			", which clients can write themselves; add to the server's global options, beside trusted_proxies: trusted_proxies_strict; " +
-			"behind a CDN that writes a header of its own over what the client sent, the other way is to name that header alone in client_ip_headers: " +
+			"behind a CDN that overwrites one of these headers, name that header alone in client_ip_headers: " +
 			strings.Join(overwritten, ", "))
 	}
 	for _, name := range h.readHeaders() {
 		if fix := keepHeader(h.server, name); fix != "" {
-			return fmt.Errorf("the header %s, which Caddy drops, is one that its provider's webhooks are read by; %s", strings.ToLower(name), fix)
+			return fmt.Errorf("the header %s is dropped by Caddy, but the source reads it; %s", strings.ToLower(name), fix)
 		}
 	}
 	return nil
@@ -114,7 +114,7 @@ func keepHeader(server *caddyhttp.Server, name string) string {
 	case strings.ContainsAny(name, "_."):
 		return "add to the server's global options: servers { " + option + " " + strings.ToLower(name) + " }"
 	}
-	return "take the name that it resembles out of the server's expected_underscore_headers or expected_dot_headers"
+	return "remove the name that resembles it from the server's expected_underscore_headers or expected_dot_headers"
 }
 
 // dropHeaders drops from a captured request what the source's server drops, and

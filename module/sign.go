@@ -18,14 +18,15 @@ import (
 // Sign says how deliveries are signed again, so that an app accepts them
 // whenever they come.
 type Sign struct {
-	// The scheme: provider or standard. The scheme provider is the source's own: its
-	// signature and timestamp replace the original ones. The scheme standard is
-	// Standard Webhooks, with the gateway's event ID as webhook-id.
+	// The scheme: provider or standard. With provider, a fresh signature and timestamp
+	// of the provider's own scheme replace the original ones. With standard, each
+	// attempt has the headers of Standard Webhooks, with the gateway's event ID as
+	// webhook-id.
 	Scheme string `json:"scheme,omitempty"`
 
-	// The secret that the app verifies with. Placeholders are resolved when the
-	// configuration loads. The scheme standard needs a secret, written as whsec_ and
-	// base64. Default with the scheme provider: the provider's first secret.
+	// The secret that the app verifies with. The scheme standard needs one, in base64,
+	// with or without whsec_ before it. Placeholders are resolved when the configuration
+	// loads. Default with the scheme provider: the first secret of the provider.
 	Secret string `json:"secret,omitempty"`
 
 	signer  provider.Signer
@@ -39,7 +40,7 @@ const signProvider, signStandard = "provider", "standard"
 func (s *Sign) check() error {
 	switch {
 	case s.Scheme != signProvider && s.Scheme != signStandard:
-		return fmt.Errorf("sign is provider or standard, not %q", s.Scheme)
+		return fmt.Errorf("sign takes provider or standard, not %q", s.Scheme)
 	case s.Scheme == signStandard && s.Secret == "":
 		return errors.New("sign standard needs a secret")
 	}
@@ -54,9 +55,9 @@ func (s *Sign) checkProvider(p provider.Provider) error {
 	}
 	switch resigner, ok := p.(provider.Resigner); {
 	case !ok:
-		return errors.New("sign provider is not possible, since nobody but the provider can make its proof; there is: sign standard <secret>")
+		return errors.New("sign provider is not possible, since only the provider can make its proof; use: sign standard <secret>")
 	case !resigner.Resigns():
-		return errors.New("sign provider is not possible, since the provider signs nothing; there is: sign standard <secret>")
+		return errors.New("sign provider is not possible, since the provider signs nothing; use: sign standard <secret>")
 	}
 	return nil
 }

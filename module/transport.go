@@ -65,13 +65,13 @@ func (r *response) WriteHeader(status int) {
 
 // To is the upstreams of a route, to which it delivers without an HTTP handler.
 type To struct {
-	// The upstreams, each as host:port. Several of them are of one service: each
-	// attempt goes to one of them.
+	// The upstreams, each as host:port. All of them are of one service: each attempt
+	// goes to one of them, chosen at random.
 	Upstreams []string `json:"upstreams,omitempty"`
 
-	// How upstreams are spoken to: the transport http of reverse_proxy. It takes
-	// neither placeholders nor the PROXY protocol nor HTTP/3; for those, forward
-	// to a reverse_proxy. Default: HTTP/1.1 without TLS.
+	// The transport: the module http of reverse_proxy. Placeholders, the PROXY protocol
+	// and HTTP/3 are not possible here; for those, forward to a reverse_proxy. Default:
+	// HTTP/1.1 without TLS.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 }
 
@@ -87,7 +87,7 @@ func (t *To) provision(ctx caddy.Context, server *caddyhttp.Server, attempts int
 		d.upstreams = append(d.upstreams, address)
 	}
 	if d.upstreams == nil {
-		return nil, errors.New("it has no upstreams")
+		return nil, errors.New("there are no upstreams")
 	}
 	var err error
 	if d.roundTripper, err = t.loadTransport(ctx); err != nil {

@@ -15,23 +15,25 @@ import (
 
 // Common are the options that every provider has.
 type Common struct {
-	// The secrets that the provider may sign with; any may match, which allows
-	// rotation. Placeholders such as {env.X} and {file./run/secrets/x} are
-	// resolved when the configuration loads. The first one signs.
+	// The secrets that the provider may sign with. Any of them may match, which allows
+	// rotation. The first one is used to sign. Placeholders such as {env.X} and
+	// {file./run/secrets/x} are resolved when the configuration loads.
 	Secrets []string `json:"secrets,omitempty"`
 
-	// How old, or how far in the future, a timestamp may be. Default: what the
-	// provider's preset says. A negative value switches the check off.
+	// How far a signed timestamp may be from now, in the past or in the future. A
+	// negative value switches the check off. Default: what fits the provider.
 	Tolerance caddy.Duration `json:"tolerance,omitempty"`
 
-	// The public URL that the provider calls, for schemes that sign it.
+	// The public URL that the provider calls, for schemes that sign it. Default: the URL
+	// of the request.
 	ExternalURL string `json:"external_url,omitempty"`
 
-	// Weaker proofs of the provider, of which it sends or has sent a stronger one as well,
-	// count too.
+	// Accept the provider's weaker proofs too, where it has a stronger one. Default:
+	// false.
 	Legacy bool `json:"legacy,omitempty"`
 
-	// A token that guards the source, on top of what the provider proves.
+	// A token that guards the source, in addition to what the provider proves. Default:
+	// none.
 	Token *scheme.Token `json:"token,omitempty"`
 
 	scheme.Keys
@@ -49,12 +51,12 @@ type dirKey struct{}
 func WithDir(ctx caddy.Context, dir string) caddy.Context { return ctx.WithValue(dirKey{}, dir) }
 
 // provision resolves secrets and URL.
-func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (err error) {
+func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance time.Duration) (err error) {
 	c.resolved = scheme.Credentials{Keys: c.Keys}
 	if ctx.Context != nil {
 		c.resolved.Dir, _ = ctx.Value(dirKey{}).(string)
 	}
-	if c.resolved.Secrets, err = scheme.Resolve("secret", c.Secrets); err != nil {
+	if c.resolved.Secrets, err = resolverOf(d.any(wholeHeader))("secret", c.Secrets); err != nil {
 		return err
 	}
 	switch {
@@ -71,7 +73,7 @@ func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (e
 	if c.Token == nil {
 		return nil
 	}
-	tokens, err := scheme.Resolve("token", c.Token.Secrets)
+	tokens, err := resolverOf(wholeHeader(c.Token.Traits()))("token", c.Token.Secrets)
 	if err != nil {
 		return err
 	}
@@ -81,11 +83,22 @@ func (c *Common) provision(ctx caddy.Context, defaultTolerance time.Duration) (e
 	return c.Token.Provision(&scheme.Credentials{Secrets: tokens})
 }
 
+func wholeHeader(t scheme.Traits) bool { return t.WholeHeader }
+
+// resolverOf returns what resolves secrets that are, or are not, all that a header
+// holds.
+func resolverOf(wholeHeader bool) func(what string, configured []string) ([]string, error) {
+	if wholeHeader {
+		return scheme.ResolveValues
+	}
+	return scheme.Resolve
+}
+
 // checkTolerance refuses a tolerance where nothing carries the time. With a
 // scheme, its requests would all be refused.
 func (c *Common) checkTolerance(carriesTime bool) error {
 	if c.Tolerance > 0 && !carriesTime {
-		return errors.New("tolerance has no meaning here: the provider sends no timestamp")
+		return errors.New("tolerance has no effect here: the provider sends no timestamp; remove it")
 	}
 	return nil
 }
@@ -93,7 +106,7 @@ func (c *Common) checkTolerance(carriesTime bool) error {
 // checkLegacy refuses the line legacy where there is nothing for it.
 func (c *Common) checkLegacy(d *Definition) error {
 	if c.Legacy && !d.hasLegacy() {
-		return errors.New("legacy has no meaning here: the provider has no weaker proof")
+		return errors.New("legacy has no effect here: the provider has no weaker proof; remove it")
 	}
 	return nil
 }
@@ -129,7 +142,7 @@ func (c *Common) options() syntax.Options {
 	return syntax.Options{
 		"secret": func(d *caddyfile.Dispenser) error {
 			if len(c.Secrets) > 0 {
-				return d.Err("the provider's secrets are given twice; several of them go on one line")
+				return d.Err("the provider's secrets are given twice; put all of them on one line")
 			}
 			return syntax.Strings(&c.Secrets)(d)
 		},

@@ -18,18 +18,17 @@ import (
 
 // Condition is something that a request must have.
 type Condition struct {
-	// The template of the text in question, such as {header.X-Version} or
+	// The template of the text that is compared, such as {header.X-Version} or
 	// {json.type}.
 	Of string `json:"of"`
 
-	// The texts of which that text must be one. Without any, the text must not be
-	// empty. For a proof these are templates. For a handshake placeholders of Caddy
-	// are resolved in them, and {option.verify_token} and the like stand for options
-	// of the preset.
+	// The texts of which that text must be one. In a proof they are templates. In a
+	// handshake, placeholders of Caddy are resolved in them, and {option.verify_token}
+	// and the like stand for options of the preset. Default: any text that is not empty.
 	Is []string `json:"is,omitempty"`
 
-	// The condition need not hold while the options that it asks for are not
-	// configured.
+	// The condition does not count while an option that it names is not configured.
+	// Default: false.
 	Optional bool `json:"optional,omitempty"`
 
 	of        template.Template
@@ -184,7 +183,7 @@ func readOf(args []string) (of string, rest []string, err error) {
 	case len(args) < 2:
 		return "", nil, nil
 	case !slices.Contains(conditionParts, args[0]):
-		return "", nil, fmt.Errorf("%q is no part of a request: want %s", args[0], strings.Join(conditionParts, ", "))
+		return "", nil, fmt.Errorf("%q is not a part of a request; use %s", args[0], strings.Join(conditionParts, ", "))
 	case args[1] == "":
 		return "", nil, fmt.Errorf("%s needs a name", args[0])
 	}

@@ -20,21 +20,20 @@ const (
 
 // Copies says what tells copies of an event from other events.
 type Copies struct {
-	// What tells copies: id, id_and_body, body (a hash of the content stands in for the
-	// ID), or nothing (every request is an event). Default: id_and_body where the
+	// What tells copies: id (the delivery ID alone), id_and_body, body (a hash of the
+	// webhook), or nothing (every webhook is an event). Default: id_and_body where the
 	// provider gives an ID, else body.
 	By string `json:"by,omitempty"`
 
-	// What tells copies where no ID is found in a webhook: body or nothing. Default:
-	// body, unless nothing tells copies anyway.
+	// What tells copies if a webhook has no delivery ID: body or nothing. Default: body,
+	// or nothing if by is nothing.
 	WithoutID string `json:"without_id,omitempty"`
 
-	// What the provider changes from one try to the next, as {json.<path>},
-	// {form.<name>} or {query.<name>}. Two bodies, or queries, that differ in nothing
-	// else are the same.
+	// What the provider changes when it sends an event again, as {json.<path>},
+	// {form.<name>} or {query.<name>}. Webhooks that differ in nothing else are copies.
 	Volatile []string `json:"volatile,omitempty"`
 
-	// Why it is so, for those who ask.
+	// The reason, for people who read it.
 	Why string `json:"why,omitempty"`
 }
 

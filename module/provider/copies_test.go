@@ -17,7 +17,7 @@ func TestReadCopies(t *testing.T) {
 		"copies":                           "copies by id|id_and_body|body|nothing",
 		"copies id":                        "copies by id|id_and_body|body|nothing",
 		"copies by chance":                 `"chance"`,
-		"copies by id {\nwithout_id id\n}": "none of body, nothing",
+		"copies by id {\nwithout_id id\n}": "takes body or nothing",
 		"copies by body {\nvolatile {header.X}\n}": "there are {json.<path>}",
 		"copies by body {\nvolatile {json.a*}\n}":  "a*",
 		"copies by body {\nunknown\n}":             "unknown subdirective",

@@ -19,8 +19,8 @@ type Custom struct {
 	Common
 	Definition
 
-	// The provider proves nothing. The source must be guarded by a token or by
-	// addresses.
+	// The provider proves nothing. Then a token or allow_ips must guard the source.
+	// Default: false.
 	None bool `json:"none,omitempty"`
 
 	working
@@ -47,7 +47,7 @@ func (c *Custom) Provision(ctx caddy.Context) error {
 	if d.any(func(t scheme.Traits) bool { return t.SignsTime }) {
 		tolerance = customTolerance
 	}
-	if err := c.Common.provision(ctx, tolerance); err != nil {
+	if err := c.Common.provision(ctx, d, tolerance); err != nil {
 		return err
 	}
 	if err := c.start(&c.Common, d, func([]string) (*Definition, error) { return c.check() }); err != nil {
@@ -73,7 +73,7 @@ func (c *Custom) check() (*Definition, error) {
 	}
 	switch {
 	case c.proves() && c.None:
-		return nil, errors.New("provider custom either has a proof or is none")
+		return nil, errors.New("provider custom takes either proofs or none")
 	case !c.proves() && c.Token == nil && !c.None:
 		return nil, errors.New("provider custom needs a proof: hmac, digest, token, basic_auth, ed25519, ecdsa, rsa, jwt, message_signature or none")
 	case given && !c.proves():

@@ -162,7 +162,7 @@ func readStatusCode(d *caddyfile.Dispenser, to *int) error {
 	}
 	status, err := strconv.Atoi(d.Val())
 	if err != nil {
-		return d.Errf("%q is no status code", d.Val())
+		return d.Errf("%q is not a status code", d.Val())
 	}
 	*to = status
 	return nil
@@ -176,7 +176,7 @@ func (c *Custom) readRangesFrom(d *caddyfile.Dispenser) error {
 	case len(args) == 3 && args[1] == "json":
 		r.Format, r.Path = args[1], args[2]
 	default:
-		return d.Err("ranges_from wants: <url> [json <path>]")
+		return d.Err("ranges_from takes: <url> [json <path>]")
 	}
 	r.URL = args[0]
 	_, err := scheme.ParseHTTPS("ranges_from", r.URL)

@@ -21,67 +21,68 @@ type Definition struct {
 	// The ways in which the provider proves that it sent a request.
 	Proofs []Proof `json:"proofs,omitempty"`
 
-	// What several proofs mean: all (the default) of them must be there, the first
-	// that a request offers decides, or any is enough.
+	// Which of several proofs must be right: all of them, the first one that a request
+	// offers, or any of them. Default: all.
 	Need string `json:"need,omitempty"`
 
-	// The expression for the event type.
+	// The expression for the event type. Default: events have no type.
 	Event string `json:"event,omitempty"`
 
-	// The expression for the delivery ID.
+	// The expression for the delivery ID. Default: a hash of the webhook stands in for
+	// the ID.
 	ID string `json:"id,omitempty"`
 
 	// What tells copies of an event from other events. Default: the delivery ID and the
 	// body, or a hash of the webhook where there is no expression for the ID.
 	Copies Copies `json:"copies,omitzero"`
 
-	// Bodies are JSON or forms, whatever the header Content-Type declares them to be. It
-	// is for providers that send forms and do not sign that header.
+	// Read bodies as JSON, or else as forms, whatever the header Content-Type says. It
+	// is for providers that send forms and do not sign that header. Default: false.
 	Forms bool `json:"forms,omitempty"`
 
 	// The HTTP methods that the provider uses. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 
-	// What the provider wants to be answered. Default: status 200, and 401 where
-	// the proof is not right.
+	// The answer that the provider wants. Default: status 200, and 401 if a proof is
+	// wrong.
 	Answer *Answer `json:"answer,omitempty"`
 
-	// The largest body that the provider sends, in bytes. Default: 10 MiB.
+	// The size of the largest body that the provider sends, in bytes. Default: 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
-	// How long the provider goes on sending an event again.
+	// How long the provider goes on sending an event again. Default: unknown.
 	Horizon caddy.Duration `json:"horizon,omitempty"`
 
-	// The provider sends each event once.
+	// The provider sends each event only once. Default: false.
 	NeverRetries bool `json:"never_retries,omitempty"`
 
 	// The addresses that the provider sends from.
 	Ranges *Ranges `json:"ranges,omitempty"`
 
-	// The questions that the provider asks the endpoint, and their answers. The
-	// first one that a request is counts.
+	// The questions that the provider asks the endpoint, with their answers. The first
+	// one that matches a request counts.
 	Handshakes []Handshake `json:"handshakes,omitempty"`
 
-	// The headers of a webhook that the answer to it repeats.
+	// The headers of a webhook that its answer repeats.
 	Echo []string `json:"echo,omitempty"`
 
-	// The headers that carry credentials, which are masked in whatever the gateway
-	// shows. Those of tokens need not be named.
+	// The headers with credentials, which the gateway masks in whatever it shows.
+	// Headers with tokens are masked anyway.
 	Masked []string `json:"masked,omitempty"`
 }
 
 // Answer is what a provider wants to be answered.
 type Answer struct {
-	// The status for accepted webhooks, 200 to 299. Default: 200.
+	// The status of accepted webhooks, from 200 to 299. Default: 200.
 	Status int `json:"status,omitempty"`
 
-	// The body for accepted webhooks.
+	// The body of the answer to accepted webhooks. Default: none.
 	Body string `json:"body,omitempty"`
 
 	// The media type of that body. Default: text/plain.
 	ContentType string `json:"content_type,omitempty"`
 
-	// The status for webhooks whose proof is not right. Default: 401.
+	// The status of webhooks whose proof is wrong, from 200 to 499. Default: 401.
 	Refused int `json:"refused,omitempty"`
 }
 
@@ -251,7 +252,7 @@ func (d *Definition) checkHandshakes() error {
 		case err != nil:
 			return fmt.Errorf("handshake %s: %w", h.Kind, err)
 		case h.Signed != "" && !d.proves():
-			return errors.New("handshake is to be signed, but the provider has no proof")
+			return errors.New("the handshake must be signed, but the provider has no proof")
 		case h.Kind == "enroll" && !d.usesSecret():
 			return errors.New("handshake enroll delivers a secret, but there is no proof that uses it")
 		case h.Kind == "hmac" && h.Signed != "always" && !d.covers(h.Digest.Field):

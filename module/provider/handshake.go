@@ -61,42 +61,43 @@ func (d Denial) Unwrap() error { return d.Refusal }
 
 // Handshake is a question that a provider asks an endpoint, and its answer.
 type Handshake struct {
-	// What is asked: probe (is anybody there?), echo (send the challenge back),
-	// hmac (send it back signed with the first secret), hash (send it back
-	// hashed), enroll (keep the secret that stands in the challenge's place) or
-	// confirm (visit the URL that stands there).
+	// What is asked: probe (is anybody there?), echo (send the challenge back), hmac
+	// (send the challenge back, signed with the first secret), hash (send the challenge
+	// back, hashed), enroll (keep the secret that is in the challenge's place) or
+	// confirm (fetch the URL that is in its place).
 	Kind string `json:"kind"`
 
-	// The method. Default: POST where a part of the body is asked for, else GET.
+	// The method of the request. Default: POST if something of the body is read, else
+	// GET.
 	Method string `json:"method,omitempty"`
 
 	// What a request must have to be this handshake.
 	When []Condition `json:"when,omitempty"`
 
 	// The template that may give the whole body encrypted, such as {json.encrypt}:
-	// AES-256-CBC whose key is the SHA-256 of a secret, in base64, behind its initial
-	// vector.
+	// base64 of an initial vector and a text in AES-256-CBC, whose key is the SHA-256 of
+	// a secret. Default: bodies are not encrypted.
 	Encrypted string `json:"encrypted,omitempty"`
 
 	// The template that gives the challenge, such as {query.challenge} or {json.token}.
 	// A request without a challenge is not this handshake.
 	Challenge string `json:"challenge,omitempty"`
 
-	// What the whole challenge must look like, as a regular expression. It is
-	// never more than 1000 printable ASCII characters.
+	// The regular expression that the whole challenge must match. A challenge never has
+	// more than 1000 characters, all of them printable ASCII. Default: any.
 	Pattern string `json:"pattern,omitempty"`
 
-	// What else must hold. Otherwise the handshake is refused.
+	// What else the request must have. If it does not, the handshake is refused.
 	Expect []Condition `json:"expect,omitempty"`
 
-	// Whether the request must prove who sent it: always, or present, which is
-	// where it carries a proof. Default: it need not.
+	// When the request must be signed: always, or present, which checks the proof if
+	// there is one. Default: it need not be signed.
 	Signed string `json:"signed,omitempty"`
 
-	// The status when Expect does not hold. Default: 403.
+	// The status of a refused handshake, from 400 to 499. Default: 403.
 	Refuse int `json:"refuse,omitempty"`
 
-	// Refuse without a body.
+	// Refuse without a body. Default: false.
 	Bare bool `json:"bare,omitempty"`
 
 	// How the digest of an hmac or a hash is made.
@@ -105,16 +106,16 @@ type Handshake struct {
 	// The status of the answer. Default: 200.
 	Status int `json:"status,omitempty"`
 
-	// Headers of the answer: templates with {challenge}, {digest}, {header.X-Name}
-	// and the options of the provider. One that comes out empty is left out.
+	// The headers of the answer: templates with {challenge}, {digest}, {header.X-Name}
+	// and options of the preset. A header that comes out empty is left out.
 	Header map[string]string `json:"header,omitempty"`
 
-	// The body of the answer as text/plain, a template as in header. Default:
-	// the challenge, or its digest.
+	// The body of the answer as text/plain, a template as in header. Default: the
+	// challenge, or its digest.
 	Text string `json:"text,omitempty"`
 
-	// The body of the answer as JSON instead, in which templates stand inside
-	// of strings.
+	// The body of the answer as JSON. Templates may be inside its strings. Default: the
+	// answer is text.
 	JSON string `json:"json,omitempty"`
 
 	challenge template.Template
@@ -199,23 +200,23 @@ func (h *Handshake) defaults() {
 func (h *Handshake) check() error {
 	switch {
 	case !slices.Contains(handshakeKinds, h.Kind):
-		return fmt.Errorf("unknown kind %q: want %s", h.Kind, strings.Join(handshakeKinds, ", "))
+		return fmt.Errorf("unknown kind %q; use %s", h.Kind, strings.Join(handshakeKinds, ", "))
 	case h.Kind == "probe" && h.Challenge != "":
-		return errors.New("probe has no challenge; the kind that sends one back is echo")
+		return errors.New("probe takes no challenge; use echo to send one back")
 	case h.Kind != "probe" && h.Challenge == "":
 		return fmt.Errorf("%s needs the place of its challenge: header, query, form or body, and a name", h.Kind)
 	case h.Kind == "probe" && h.Method == http.MethodPost && len(h.When) == 0:
-		return errors.New("probe with POST needs a line: when header|query|form|body <name> [<value>...]; otherwise each webhook would be one")
+		return errors.New("probe with POST needs a line: when header|query|form|body <name> [<value>...]; otherwise each webhook would be a probe")
 	case h.Kind == "confirm" && (h.Signed != "always" || h.Pattern == printable):
 		return errors.New("confirm needs signed always, and a pattern that pins the host; otherwise anybody could have the gateway visit any URL")
 	case h.Signed != "" && !slices.Contains(signedChoices, h.Signed):
 		return fmt.Errorf("signed is always or present, not %q", h.Signed)
 	case h.Text != "" && h.JSON != "":
-		return errors.New("the answer is either text or json")
+		return errors.New("a handshake takes either text or json")
 	case h.Status < 200 || h.Status > 299:
 		return fmt.Errorf("the answer to a handshake has a status from 200 to 299, not %d", h.Status)
 	case h.Refuse < 400 || h.Refuse > 499:
-		return fmt.Errorf("a handshake is refused with a status from 400 to 499, not %d", h.Refuse)
+		return fmt.Errorf("refuse takes a status from 400 to 499, not %d", h.Refuse)
 	}
 	for _, c := range slices.Concat(h.When, h.Expect) {
 		if err := c.compileOf(); err != nil {
@@ -231,7 +232,7 @@ func (h *Handshake) check() error {
 	}
 	for name := range h.Header {
 		if textproto.TrimString(name) != name || name == "" {
-			return fmt.Errorf("%q is no name of a header", name)
+			return fmt.Errorf("%q is not a name of a header", name)
 		}
 	}
 	if _, err := h.compile(); err != nil {
@@ -243,7 +244,7 @@ func (h *Handshake) check() error {
 func (h *Handshake) compile() (*regexp.Regexp, error) {
 	pattern, err := regexp.Compile(`\A(?:` + h.Pattern + `)\z`)
 	if err != nil {
-		return nil, fmt.Errorf("pattern %q is no regular expression", h.Pattern)
+		return nil, fmt.Errorf("pattern %q is not a regular expression", h.Pattern)
 	}
 	return pattern, nil
 }

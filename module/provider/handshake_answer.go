@@ -18,17 +18,17 @@ import (
 
 // HandshakeDigest is how a challenge is signed or hashed.
 type HandshakeDigest struct {
-	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
+	// The hash function: sha256, sha1, sha384, sha512 or md5. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// How the digest is written: hex (the default), base64 or base64url.
+	// How the digest is written: hex, base64 or base64url. Default: hex.
 	Encoding string `json:"encoding,omitempty"`
 
-	// How the secret becomes a key: raw (the default), hex, base64, or sha1,
-	// its hash.
+	// How the secret becomes a key: raw, hex, base64, or sha1, which is its hash.
+	// Default: raw.
 	Key string `json:"key,omitempty"`
 
-	// What is hashed: a template with {challenge} and options of the provider.
+	// The text that is hashed: a template with {challenge} and options of the preset.
 	// Default: the challenge.
 	Of string `json:"of,omitempty"`
 
@@ -54,9 +54,9 @@ func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
 	d.Of = of[0]
 	switch {
 	case scheme.Hashes[d.Hash] == nil:
-		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", d.Hash)
+		return fmt.Errorf("unknown hash %q; use sha256, sha1, sha384, sha512 or md5", d.Hash)
 	case !slices.Contains(template.Encodings, d.Encoding):
-		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", d.Encoding)
+		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", d.Encoding)
 	case kind == "hash":
 		return nil
 	case len(secrets) == 0:
@@ -110,7 +110,7 @@ func (h *Handshake) checkTemplates() error {
 		for _, match := range variable.FindAllStringSubmatch(text, -1) {
 			name := match[1]
 			if name != "challenge" && name != "digest" && !strings.HasPrefix(name, "header.") {
-				return fmt.Errorf("there is no %s: want {challenge}, {digest} or {header.X-Name}", match[0])
+				return fmt.Errorf("unknown placeholder %s; use {challenge}, {digest} or {header.X-Name}", match[0])
 			}
 		}
 	}

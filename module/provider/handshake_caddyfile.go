@@ -37,7 +37,7 @@ import (
 func readHandshake(to *[]Handshake) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		var h Handshake
-		const usage = "handshake wants a kind (%s) and, but for probe, where its challenge stands: header, query, form or body, and a name"
+		const usage = "handshake takes a kind (%s) and, except for probe, the place of its challenge: header, query, form or body, and a name"
 		args := d.RemainingArgs()
 		if len(args) == 0 {
 			return d.Errf(usage, strings.Join(handshakeKinds, ", "))

@@ -212,7 +212,7 @@ func TestProofsOfTheirOwn(t *testing.T) {
 		{write("legacy", "legacy", "need any"), "all proofs are legacy"},
 		{write("id body.a", "", ""), "event and id of a proof are for need first or any"},
 		{write("signed {id}{body}\nid body.a", "", "id body.b\nneed any"), "a proof that covers {id} has no id of its own"},
-		{write("", "", "need any\nlegacy"), "legacy has no meaning here"},
+		{write("", "", "need any\nlegacy"), "legacy has no effect here"},
 		{write("", "", "copies by id"), "copies by id: there is no ID"},
 		{write("id body.a", "", "need any\ncopies by id"), ""},
 	} {

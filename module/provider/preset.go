@@ -73,9 +73,8 @@ func SendsForms(name string) bool {
 type Known struct {
 	Common
 
-	// The options of the preset, by name. Placeholders are resolved when the
-	// configuration loads. Where there may be several values, white space stands
-	// between them.
+	// The options of the preset, by name. Several values of one option are separated by
+	// white space. Placeholders are resolved when the configuration loads.
 	Options map[string]string `json:"options,omitempty"`
 
 	preset *Preset
@@ -94,7 +93,7 @@ func (k Known) CaddyModule() caddy.ModuleInfo {
 // Provision resolves secrets and options and makes the proofs ready.
 func (k *Known) Provision(ctx caddy.Context) error {
 	p := k.preset
-	if err := k.Common.provision(ctx, p.Tolerance); err != nil {
+	if err := k.Common.provision(ctx, &p.Definition, p.Tolerance); err != nil {
 		return err
 	}
 	if err := k.check(); err != nil {
@@ -148,7 +147,7 @@ func (k *Known) resolveOptions() (map[string]string, error) {
 		}
 		values[o.Name] = resolved[0]
 		if o.Choices != nil && !slices.Contains(o.Choices, resolved[0]) {
-			return nil, fmt.Errorf("%s: %q is none of %s", o.Name, resolved[0], strings.Join(o.Choices, ", "))
+			return nil, fmt.Errorf("%s takes %s, not %q", o.Name, syntax.Alternatives(o.Choices), resolved[0])
 		}
 	}
 	return values, nil
@@ -176,17 +175,17 @@ func (k *Known) check() error {
 	case p.needsSecret() && !secret && !p.Optional && !k.Enrolls() && !p.needsNoSecret(&k.Keys):
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
 	case !p.proves() && secret:
-		return fmt.Errorf("%s proves nothing with a secret; guard its source with allow_ips, or with a token line in its provider block", p.Title)
+		return fmt.Errorf("%s uses no secret; remove it, and guard the source with allow_ips, or with a token line in the provider block", p.Title)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Options)) {
 		if !slices.ContainsFunc(p.Options, func(o Option) bool { return !o.Key && o.Name == name }) {
-			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
+			return fmt.Errorf("provider %s has no option %s", p.Name, name)
 		}
 	}
 	given := k.Given()
 	for _, name := range given {
 		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Key && o.Name == name }) {
-			return fmt.Errorf("provider %s takes no option %s", p.Name, name)
+			return fmt.Errorf("provider %s has no option %s", p.Name, name)
 		}
 	}
 	for _, o := range p.Options {
@@ -295,7 +294,7 @@ func (k *Known) readOption(o *Option) func(*caddyfile.Dispenser) error {
 			return err
 		}
 		if o.Choices != nil && !strings.Contains(value, "{") && !slices.Contains(o.Choices, value) {
-			return d.Errf("%q is none of %s", value, strings.Join(o.Choices, ", "))
+			return d.Errf("%s takes %s, not %q", o.Name, syntax.Alternatives(o.Choices), value)
 		}
 		if k.Options == nil {
 			k.Options = make(map[string]string)

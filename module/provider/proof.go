@@ -54,20 +54,21 @@ type Proof struct {
 	// The token of Ignisign.
 	Ignisign *scheme.Ignisign `json:"ignisign,omitempty"`
 
-	// The secrets of this proof, if they are not those of the provider. Without a
-	// value for any of them the proof does not count.
+	// The secrets of this proof, if they are not those of the provider. If none of them
+	// has a value, the proof does not count.
 	Secrets []string `json:"secrets,omitempty"`
 
-	// What the provider's secrets for this proof begin with. Default: anything.
+	// What the provider's secrets for this proof begin with. Default: any secret may be
+	// for it.
 	SecretPrefix string `json:"secret_prefix,omitempty"`
 
-	// What a request must have to be proved in this way.
+	// What a request must have for this proof to be asked for.
 	When []Condition `json:"when,omitempty"`
 
 	Identity
 
-	// The proof is weaker than another one of the provider. It counts only where the
-	// provider's block has the line legacy.
+	// The proof is weaker than another one of the provider. It counts only if the
+	// provider's own legacy is set. Default: false.
 	Legacy bool `json:"legacy,omitempty"`
 
 	position  int // among the proofs of the provider, from 1

@@ -122,12 +122,12 @@ type Profile struct {
 
 // Identity are the expressions that find what a webhook is.
 type Identity struct {
-	// The expression for the event type, in place of the provider's, where this proof is
-	// the one that counts.
+	// The expression for the event type if this proof is the one that counts. Default:
+	// the provider's.
 	Event string `json:"event,omitempty"`
 
-	// The expression for the delivery ID, in place of the provider's, where this proof is
-	// the one that counts.
+	// The expression for the delivery ID if this proof is the one that counts. Default:
+	// the provider's.
 	ID string `json:"id,omitempty"`
 }
 

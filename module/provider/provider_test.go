@@ -48,7 +48,7 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 		`github {envv.FULL}`:                           "there is no placeholder {envv.FULL}",
 		`fusesign ""`:                                  "secret 1 is empty",
 		"insertsign {\ntoken path {env.EMPTY}\n}":      "token 1 is empty",
-		`insertsign s`:                                 "proves nothing with a secret",
+		`insertsign s`:                                 "uses no secret",
 		`standardwebhooks whsec_`:                      "not a key in base64",
 		`standardwebhooks s3cret!`:                     "not a key in base64",
 		"custom zz {\nhmac {\nheader X\nkey hex\n}\n}": "not a key in hex",
@@ -59,6 +59,26 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		case strings.Contains(err.Error(), "s3cret"):
 			t.Errorf("%s: the error tells the secret: %v", text, err)
+		}
+	}
+}
+
+// TestWholeHeadersAreSecrets holds that the value of a header can be a secret, as Okta
+// and Adyen have it, and that elsewhere Bearer before a secret is an error.
+func TestWholeHeadersAreSecrets(t *testing.T) {
+	for text, want := range map[string]string{
+		`auth0 "Bearer s3cret"`: "",
+		`okta "Bearer s3cret"`:  "",
+		"adyen 00ff {\ntoken header Authorization \"Basic dXNlcjpwYXNz\"\n}": "",
+		"custom {\ntoken header Authorization \"Bearer s3cret\"\n}":          "",
+		`github "Bearer s3cret"`:                                                   "it begins with Bearer",
+		`cloudevents "Bearer s3cret"`:                                              "it begins with Bearer",
+		"insertsign {\ntoken query key \"Bearer s3cret\"\n}":                       "it begins with Bearer",
+		"custom {\ntoken header Authorization \"Bearer x\" {\nprefix Bearer\n}\n}": "it begins with Bearer",
+	} {
+		_, err := providertest.Parse(text)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
 }

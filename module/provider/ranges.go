@@ -15,16 +15,17 @@ import (
 // Ranges are the addresses that a provider publishes: those in the list, and those
 // in the document at the URL.
 type Ranges struct {
-	// The addresses and networks.
+	// The addresses and networks of the provider.
 	List []string `json:"list,omitempty"`
 
-	// Where the provider publishes them: an https URL.
+	// The https URL at which the provider publishes its addresses.
 	URL string `json:"url,omitempty"`
 
-	// How they are written there: text (one a line, the default) or json.
+	// How the addresses are written at the URL: text, with one in each line, or json.
+	// Default: text.
 	Format string `json:"format,omitempty"`
 
-	// The path of the addresses in JSON. Default: the whole is a list of them.
+	// The path of the addresses in the JSON. Default: the JSON is a list of addresses.
 	Path string `json:"path,omitempty"`
 }
 

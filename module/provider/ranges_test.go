@@ -98,7 +98,7 @@ func TestRangesCompile(t *testing.T) {
 		`{"list":["example.com"]}`:                                `"example.com" is neither`,
 		`{"list":["0.0.0.0/1"]}`:                                  "wider than /8",
 		`{"url":"http://example.com/ips"}`:                        "not an https URL",
-		`{"url":"https://a:b@example.com/ips"}`:                   "a URL with a user",
+		`{"url":"https://a:b@example.com/ips"}`:                   "must not contain a user name",
 		`{"url":"{env.NO_LIST}"}`:                                 "is not a URL",
 		`{"url":"https://example.com","format":"xml"}`:            `text or json, not "xml"`,
 		`{"list":["192.0.2.1"],"path":"x"}`:                       "only ranges in JSON have a path",

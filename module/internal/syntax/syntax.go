@@ -69,15 +69,25 @@ func String(to *string) func(*caddyfile.Dispenser) error {
 // OneOf reads exactly one argument out of a few.
 func OneOf(to *string, choices ...string) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
+		name := d.Val()
 		if !d.NextArg() {
 			return d.ArgErr()
 		}
 		if !slices.Contains(choices, d.Val()) {
-			return d.Errf("%q is none of %s", d.Val(), strings.Join(choices, ", "))
+			return d.Errf("%s takes %s, not %q", name, Alternatives(choices), d.Val())
 		}
 		*to = d.Val()
 		return End(d)
 	}
+}
+
+// Alternatives lists choices in words: a, b or c.
+func Alternatives(choices []string) string {
+	last := len(choices) - 1
+	if last < 1 {
+		return strings.Join(choices, "")
+	}
+	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 
 // Strings reads one or more arguments.
@@ -119,7 +129,7 @@ func ParseDuration(d *caddyfile.Dispenser) (caddy.Duration, error) {
 		return 0, d.Errf("%q is not a duration such as 30s, 5m or 7d", d.Val())
 	}
 	if duration <= 0 {
-		return 0, d.Errf("the duration %s is not greater than zero", d.Val())
+		return 0, d.Errf("the duration %s must be greater than zero", d.Val())
 	}
 	return caddy.Duration(duration), nil
 }

@@ -157,16 +157,17 @@ func Module(name string) caddy.Provisioner {
 	return info.New().(caddy.Provisioner)
 }
 
-// Documented holds the README against bounds, by the words around each.
+// Documented holds the limits in docs/configuration.md against bounds, by the words
+// around each.
 func Documented(t *testing.T, limits map[string]int) {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(root(), "README.md"))
+	page, err := os.ReadFile(filepath.Join(root(), "docs/configuration.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for format, limit := range limits {
-		if text := fmt.Sprintf(format, limit); !bytes.Contains(readme, []byte(text)) {
-			t.Errorf("the README does not say: %s", text)
+		if text := fmt.Sprintf(format, limit); !bytes.Contains(page, []byte(text)) {
+			t.Errorf("docs/configuration.md does not say: %s", text)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func readTimestamp(d *caddyfile.Dispenser, to **template.Timestamp) error {
 	case len(args) >= 1 && args[0] == "value":
 		args = args[1:]
 	default:
-		return d.Err("timestamp wants: header <name>, from <template>, or value, and unix, unix_ms or rfc3339 after it")
+		return d.Err("timestamp takes header <name>, from <template> or value, with unix, unix_ms or rfc3339 after it")
 	}
 	if len(args) > 1 {
 		return d.ArgErr()

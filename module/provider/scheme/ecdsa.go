@@ -15,11 +15,11 @@ import (
 type ECDSA struct {
 	Signature
 
-	// The hash function: sha256 (the default), sha384 or sha512.
+	// The hash function: sha256, sha384 or sha512. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// How the signature's two numbers are put together: asn1 (the default), or
-	// raw, side by side.
+	// How the two numbers of the signature are written: asn1, or raw, which is one after
+	// the other. Default: asn1.
 	Format string `json:"format,omitempty"`
 }
 
@@ -30,7 +30,7 @@ var signatureHashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": 
 func signatureHash(name string) (crypto.Hash, error) {
 	hash, known := signatureHashes[name]
 	if !known {
-		return 0, fmt.Errorf("unknown hash %q: want sha256, sha384 or sha512", name)
+		return 0, fmt.Errorf("unknown hash %q; use sha256, sha384 or sha512", name)
 	}
 	return hash, nil
 }
@@ -62,7 +62,7 @@ func (e *ECDSA) Compile() error {
 		return err
 	}
 	if e.Format != "asn1" && e.Format != "raw" {
-		return fmt.Errorf("unknown format %q: want asn1 or raw", e.Format)
+		return fmt.Errorf("unknown format %q; use asn1 or raw", e.Format)
 	}
 	return e.Signature.Compile()
 }

@@ -30,43 +30,43 @@ import (
 // HMAC is the scheme of most providers: a keyed hash over the body, and often over a
 // timestamp and more.
 type HMAC struct {
-	// The hash function: sha256 (the default), sha1, sha384, sha512 or md5.
+	// The hash function: sha256, sha1, sha384, sha512 or md5. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// The template that gives the signature: {header.X-Name}, {query.name},
-	// {json.path} or {form.name}. {n} in the name of a header stands for the numbers
-	// 1, 2, 3 and so on: several headers, any of which may match.
+	// The template that gives the signature: {header.X-Name}, {query.name}, {json.path}
+	// or {form.name}. In the name of a header, {n} stands for 1, 2, 3 and so on. The
+	// signature in any of those headers may be right.
 	From string `json:"from,omitempty"`
 
-	// How the value is made up, with {signature}, {timestamp}, {hash}, and
-	// {value.name} for what else stands in it. Items may come more than once in a
-	// value. With several templates any of them may match. Where {value.name} is
-	// signed, only one such value may be there. Default: {signature}.
+	// How the value is written, with {signature}, {timestamp}, {hash}, and {value.name}
+	// for anything else in it. A value may have several of each. With several templates,
+	// any of them may fit. If {value.name} is signed, it may be there only once.
+	// Default: {signature}.
 	Value []string `json:"value,omitempty"`
 
-	// The characters between the items of a value. Default: those that the
-	// template has between them, else white space and commas.
+	// The characters between the items of a value. Default: those between the items of
+	// the template, else white space and commas.
 	Separators string `json:"separators,omitempty"`
 
-	// How the signature is written: hex (the default), base64 or base64url.
+	// How the signature is written: hex, base64 or base64url. Default: hex.
 	Encoding string `json:"encoding,omitempty"`
 
-	// What is signed, with {body}, {timestamp}, {method}, {url}, {scheme},
-	// {host}, {path}, {query}, {form}, {id}, {header.X-Name}, {query.name},
-	// {form.name}, {json.path}, {value.name} and, in a digest, {secret}. Functions
-	// follow a |, as in {body|sha256|hex}. With several templates any of them may
-	// match. Default: {body}.
+	// The text that is signed, with {body}, {timestamp}, {method}, {url}, {scheme},
+	// {host}, {path}, {query}, {form}, {id}, {header.X-Name}, {query.name}, {form.name},
+	// {json.path}, {value.name} and, in a digest, {secret}. Functions follow a bar, as
+	// in {body|sha256|hex}. With several templates, any of them may fit. Default:
+	// {body}.
 	Signed []string `json:"signed,omitempty"`
 
-	// The path of a JSON array each of whose elements is signed by itself: {json}
-	// then reads in the element.
+	// The path of a JSON array whose elements are signed one by one. {json} then reads
+	// in the element. Default: the body is signed as a whole.
 	Each string `json:"each,omitempty"`
 
-	// How the secret becomes a key: raw (the default), hex, base64, which ignores
-	// a leading whsec_, or a template such as {secret|sha1}.
+	// How the secret becomes a key: raw, hex, base64 (without a leading whsec_), or a
+	// template such as {secret|sha1}. Default: raw.
 	Key string `json:"key,omitempty"`
 
-	// Where the timestamp stands if not in the value.
+	// Where the timestamp is. Default: in the value.
 	Timestamp *template.Timestamp `json:"timestamp,omitempty"`
 
 	plain     bool // a digest
@@ -132,11 +132,11 @@ func (h *HMAC) Compile() (err error) {
 	_, known := Hashes[h.Hash]
 	switch {
 	case h.From == "":
-		return fmt.Errorf("%s needs the header that carries the signature", h.kind())
+		return fmt.Errorf("%s needs the header with the signature; add a line: header <name>", h.kind())
 	case !known:
-		return fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
+		return fmt.Errorf("unknown hash %q; use sha256, sha1, sha384, sha512 or md5", h.Hash)
 	case !slices.Contains(template.Encodings, h.Encoding):
-		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", h.Encoding)
+		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", h.Encoding)
 	}
 	if err := h.Timestamp.Compile(); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (h *HMAC) Compile() (err error) {
 	case h.plain && !secret:
 		return errors.New("digest proves nothing unless {secret} is part of what is signed")
 	case !h.plain && secret:
-		return errors.New("hmac has the secret as its key; {secret} is for digest")
+		return errors.New("hmac uses the secret as its key; {secret} is only for digest")
 	}
 	return nil
 }

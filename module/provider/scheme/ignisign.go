@@ -30,14 +30,14 @@ import (
 // nothing of the content. The secrets are those of an application with keys of the
 // older kind. Source: ignisign/ignisign-node, and https://docs.ignisign.io.
 type Ignisign struct {
-	// The application whose events are accepted.
+	// The ID of the application whose events are accepted.
 	AppID string `json:"app_id,omitempty"`
 
-	// The application's environment: DEVELOPMENT, TEST or PRODUCTION.
+	// The environment of the application: DEVELOPMENT, TEST or PRODUCTION.
 	AppEnv string `json:"app_env,omitempty"`
 
-	// The API keys to call with. The next one is tried when the API does not
-	// accept one. Placeholders are resolved when the configuration loads.
+	// The API keys to call Ignisign with. If the API does not accept one, the next one
+	// is tried. Placeholders are resolved when the configuration loads.
 	APIKeys []string `json:"api_keys,omitempty"`
 
 	keys   []ignisignKey

@@ -26,39 +26,39 @@ import (
 // JWT is a signed JSON Web Token in a header or in the body. A token in a header
 // claims the hash of the body; a token in the body carries the payload.
 type JWT struct {
-	// The template that gives the token, after Bearer or alone: {header.X-Name} or
+	// The template that gives the token, alone or after Bearer: {header.X-Name} or
 	// {json.field}. Default: {body}.
 	From string `json:"from,omitempty"`
 
-	// The algorithms that the token may be signed with, such as HS256. With HS…
-	// the secrets are the keys, with all others the public keys. What the token
-	// says can only choose among them.
+	// The algorithms that the token may be signed with, such as HS256. With HS256, HS384
+	// and HS512 the secrets are the keys, with all others the public keys. A token can
+	// only choose among these algorithms.
 	Algorithms []string `json:"algorithms,omitempty"`
 
-	// How a secret becomes a key: raw (the default), hex or base64.
+	// How a secret becomes a key: raw, hex or base64. Default: raw.
 	Key string `json:"key,omitempty"`
 
-	// The claim iss must be this. Default: not checked.
+	// The value that the claim iss must have. Default: any.
 	Issuer string `json:"issuer,omitempty"`
 
-	// The claim aud must have this. Default: not checked.
+	// The value that the claim aud must have. Default: any.
 	Audience string `json:"audience,omitempty"`
 
-	// The claim with the body's SHA-256. It must be there if the token stands
-	// in a header.
+	// The claim with the SHA-256 of the body. A token in a header must have one.
 	BodyHash string `json:"body_hash,omitempty"`
 
-	// How the hash is written: hex (the default), base64 or base64url.
+	// How that hash is written: hex, base64 or base64url. Default: hex.
 	HashEncoding string `json:"hash_encoding,omitempty"`
 
-	// There is no hash where there is no body.
+	// A request without a body needs no hash. Default: false.
 	HashOptional bool `json:"hash_optional,omitempty"`
 
-	// The claim with the SHA-256 of the URL that the provider called, in hex.
+	// The claim with the SHA-256 of the URL that the provider called, in hex. Default:
+	// none.
 	URLHash string `json:"url_hash,omitempty"`
 
-	// The provider's API to ask for the public key of an ID: plaid. Default: the
-	// public keys are configured, or come from keys_url.
+	// The provider whose API gives the public key of an ID: plaid. Default: the public
+	// keys are configured, or come from keys_url.
 	KeysFrom string `json:"keys_from,omitempty"`
 
 	header    string        // that carries the token; "" if none does
@@ -122,7 +122,7 @@ func (j *JWT) Compile() error {
 	}
 	for _, name := range j.Algorithms {
 		if _, known := jwtAlgorithms[name]; !known {
-			return fmt.Errorf("unknown algorithm %q: want %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
+			return fmt.Errorf("unknown algorithm %q; use %s", name, strings.Join(slices.Sorted(maps.Keys(jwtAlgorithms)), ", "))
 		}
 	}
 	switch {
@@ -133,7 +133,7 @@ func (j *JWT) Compile() error {
 	case j.KeysFrom != "" && keyAPIs[j.KeysFrom] == nil:
 		return fmt.Errorf("no API %q to ask for keys is known; there is plaid", j.KeysFrom)
 	case !slices.Contains(template.Encodings, j.HashEncoding):
-		return fmt.Errorf("unknown encoding %q: want hex, base64 or base64url", j.HashEncoding)
+		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", j.HashEncoding)
 	}
 	return nil
 }

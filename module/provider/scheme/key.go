@@ -46,7 +46,7 @@ func decodeKeys(encoding string, secrets []string) (keys [][]byte, err error) {
 // parseKey compiles a template over {secret}.
 func parseKey(text string) (template.Template, error) {
 	if !strings.Contains(text, "{secret") {
-		return nil, fmt.Errorf("unknown key encoding %q: want raw, hex, base64, or a template such as {secret|sha1}", text)
+		return nil, fmt.Errorf("unknown key encoding %q; use raw, hex, base64, or a template such as {secret|sha1}", text)
 	}
 	t, err := template.Parse(text)
 	if err != nil {

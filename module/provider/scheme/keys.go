@@ -14,20 +14,19 @@ import (
 // Keys are the options for providers that sign with a private key. Each scheme uses
 // some of them.
 type Keys struct {
-	// The public keys that the provider may sign with; any may match, which
-	// allows rotation. As PEM, base64 DER, JWK or JWK set, X.509 certificate, or
-	// the 32 bytes of an Ed25519 key in hex or base64. Placeholders are resolved
-	// when the configuration loads.
+	// The public keys that the provider may sign with. Any of them may match, which
+	// allows rotation. A key is PEM, DER in base64, a JWK, a JWK set, an X.509
+	// certificate, or the 32 bytes of an Ed25519 key in hex or base64. Placeholders are
+	// resolved when the configuration loads.
 	PublicKeys []string `json:"public_keys,omitempty"`
 
-	// Certificates to verify with in place of those that requests name, as PEM
-	// or base64 DER. They are trusted as they are, even when they have expired.
+	// The certificates to verify with in place of those that requests name, as PEM, or
+	// DER in base64. They are trusted as they are, even after they have expired.
 	Certificates []string `json:"certificates,omitempty"`
 
-	// The https URL of the provider's public keys, a JWK set or PEM. They are
-	// fetched when the first request comes, again each hour, and when a request
-	// names a key that is not among them. A request whose key cannot be had gets
-	// status 503, so that the provider sends it again.
+	// The https URL of the provider's public keys, a JWK set or PEM. They are fetched
+	// when the first request comes, each hour after that, and when a request names an
+	// unknown key. While a key cannot be fetched, its requests get status 503.
 	KeysURL string `json:"keys_url,omitempty"`
 
 	// The client ID to ask the provider's API for public keys with.
@@ -36,7 +35,7 @@ type Keys struct {
 	// The client secret to ask the provider's API for public keys with.
 	ClientSecret string `json:"client_secret,omitempty"`
 
-	// The address of the provider's API, to ask for public keys.
+	// The URL of the provider's API. Default: the provider's own.
 	APIURL string `json:"api_url,omitempty"`
 }
 
@@ -129,7 +128,7 @@ func (k *Keys) Readers() syntax.Options {
 	return syntax.Options{
 		"public_key": func(d *caddyfile.Dispenser) error {
 			if len(k.PublicKeys) > 0 {
-				return d.Err("the provider's public keys are given twice; several of them go on one line")
+				return d.Err("the provider's public keys are given twice; put all of them on one line")
 			}
 			return syntax.Strings(&k.PublicKeys)(d)
 		},

@@ -23,27 +23,26 @@ import (
 // MessageSignature is the scheme of RFC 9421, HTTP Message Signatures, with the
 // body's digest of RFC 9530. Source: both RFCs.
 type MessageSignature struct {
-	// The algorithm, by its name in RFC 9421: hmac-sha256, ed25519,
-	// ecdsa-p256-sha256, ecdsa-p384-sha384, rsa-pss-sha512 or rsa-v1_5-sha256.
-	// What the signature says must be the same.
+	// The algorithm, by its name in RFC 9421: hmac-sha256, ed25519, ecdsa-p256-sha256,
+	// ecdsa-p384-sha384, rsa-pss-sha512 or rsa-v1_5-sha256. If the signature names one,
+	// it must be the same.
 	Algorithm string `json:"algorithm,omitempty"`
 
-	// The label of the signature. Default: there must be one signature only.
+	// The label of the signature. Default: any, but there must be only one signature.
 	Label string `json:"label,omitempty"`
 
-	// The parameter tag that the signature must have. Default: not checked.
+	// The value that the parameter tag must have. Default: any.
 	Tag string `json:"tag,omitempty"`
 
 	// The components that the signature must cover, such as @method,
 	// content-digest or @query-param;name="id". Default: content-digest.
 	Components []string `json:"components,omitempty"`
 
-	// Whatever the signature of the label covers is enough, even if that is
-	// nothing. Without a label, it must cover @method and content-digest.
-	// Components are what makes a signature worth something.
+	// The signature with the label may cover anything, or nothing. Without a label it
+	// must cover @method and content-digest. Default: false.
 	AnyComponents bool `json:"any_components,omitempty"`
 
-	// How a secret becomes a key: base64 (the default), hex or raw.
+	// How a secret becomes a key: base64, hex or raw. Default: base64.
 	Key string `json:"key,omitempty"`
 
 	algorithm algorithm
@@ -97,7 +96,7 @@ func (m *MessageSignature) Compile() error {
 	m.Key = cmp.Or(m.Key, "base64")
 	a, known := MessageAlgorithms[m.Algorithm]
 	if !known {
-		return fmt.Errorf("unknown algorithm %q: want %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
+		return fmt.Errorf("unknown algorithm %q; use %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
 	}
 	m.algorithm = a
 	names := NonEmpty(m.Components)

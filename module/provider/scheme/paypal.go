@@ -21,7 +21,7 @@ import (
 // body can be made up: who sees one transmission can send another body with it.
 // Source: paypal/PayPal-Python-SDK.
 type PayPal struct {
-	// The ID that PayPal gave to the webhook. It is signed.
+	// The ID that PayPal gave to the webhook. PayPal signs it.
 	WebhookID string `json:"webhook_id,omitempty"`
 
 	certificates *certificates

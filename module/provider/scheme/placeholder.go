@@ -9,8 +9,9 @@ import (
 
 // checkShape refuses a value that is what is left of a placeholder, or that holds
 // more than the secret. Either could be guessed, or would never match. configured is
-// what stands in the configuration. It returns the value as it is used.
-func checkShape(what, configured, value string) (string, error) {
+// what stands in the configuration. Where the value may be all that a header holds, it
+// may begin with Bearer or Basic. It returns the value as it is used.
+func checkShape(what, configured, value string, ofHeader bool) (string, error) {
 	if found := unknownPlaceholder.FindString(value); found != "" && configured == value && (isSecret(what) || found == value) {
 		return "", fmt.Errorf("there is no placeholder %s", found)
 	}
@@ -26,12 +27,16 @@ func checkShape(what, configured, value string) (string, error) {
 	case strings.Contains(configured, "{file."):
 		return value, nil // what a file holds is meant as it is
 	case placeholderShape.MatchString(trimmed):
-		return "", errors.New("it looks like a placeholder that nothing has replaced; write {env.NAME} or {file./path/of/it}. A secret that does look so is taken from a file")
+		return "", errors.New("it looks like a placeholder that nothing replaced; write {env.NAME} or {file./path/to/file}. If the secret really looks like that, put it into a file")
 	case len(trimmed) > 2 && trimmed[0] == trimmed[len(trimmed)-1] && strings.ContainsRune("\"'`", rune(trimmed[0])):
-		return "", fmt.Errorf("it has quotes (%c) around it; cut them", trimmed[0])
+		return "", fmt.Errorf("it has quotes (%c) around it; remove them", trimmed[0])
 	}
-	if name := assignment.FindStringSubmatch(trimmed); name != nil {
-		return "", fmt.Errorf("it begins with %s; give only what stands behind that", name[1])
+	name := assignment.FindStringSubmatch(trimmed)
+	if name == nil && !ofHeader {
+		name = authorization.FindStringSubmatch(trimmed)
+	}
+	if name != nil {
+		return "", fmt.Errorf("it begins with %s; write only what follows", name[1])
 	}
 	return value, nil
 }
@@ -63,5 +68,9 @@ var placeholderShape = func() *regexp.Regexp {
 	}, "|") + `)$`)
 }()
 
-// assignment matches a line of a file of variables, and the scheme of a header.
-var assignment = regexp.MustCompile(`^((?i:(?:export )?[a-z_]*(?:secret|token|key|password)[a-z_]*\s*[=:]|(?:bearer|basic) )\s*)[^=\s]`)
+// assignment matches a line of a file of variables, authorization the value of the
+// header of that name.
+var (
+	assignment    = regexp.MustCompile(`^((?i:(?:export )?[a-z_]*(?:secret|token|key|password)[a-z_]*\s*[=:])\s*)[^=\s]`)
+	authorization = regexp.MustCompile(`^((?i:bearer|basic) \s*)[^=\s]`)
+)

@@ -56,7 +56,7 @@ func TestFilesAreTakenAsTheyAre(t *testing.T) {
 // TestShownShapes gives secrets as consoles and files of variables show them.
 func TestShownShapes(t *testing.T) {
 	for text, want := range map[string]string{
-		`"s3cret"`: "cut", "'s3cret'": "cut", "GITHUB_SECRET=s3cret": "begins with GITHUB_SECRET=", "export TOKEN=s3cret": "begins with export TOKEN=",
+		`"s3cret"`: "remove", "'s3cret'": "remove", "GITHUB_SECRET=s3cret": "begins with GITHUB_SECRET=", "export TOKEN=s3cret": "begins with export TOKEN=",
 		"secret: s3cret": "begins with secret: ", "Bearer s3cret": "begins with Bearer ",
 	} {
 		_, err := Resolve("secret", []string{text})

@@ -28,7 +28,7 @@ type publicKey struct {
 	Certificate *x509.Certificate
 }
 
-var errNotPublicKey = errors.New("not a public key: want PEM, a certificate, a JWK or JWK set, base64 DER, or the 32 bytes of an Ed25519 key in hex or base64")
+var errNotPublicKey = errors.New("not a public key; use PEM, a certificate, a JWK or JWK set, base64 DER, or the 32 bytes of an Ed25519 key in hex or base64")
 
 // parsePublicKeys reads one or more public keys in any of the forms in which
 // providers publish them.
@@ -175,7 +175,7 @@ func checkStrength(key crypto.PublicKey) error {
 	default:
 		return fmt.Errorf("a key of the kind %T cannot verify signatures", key)
 	}
-	return errors.New("the key is too small: want 256 bits for ECDSA and 2048 for RSA, or more")
+	return errors.New("the key is too small; use at least 256 bits for ECDSA and 2048 for RSA")
 }
 
 // algorithm is a way to sign with a private key.

@@ -14,6 +14,16 @@ import (
 
 // Resolve replaces placeholders in secrets and refuses empty ones.
 func Resolve(what string, configured []string) ([]string, error) {
+	return resolve(what, configured, false)
+}
+
+// ResolveValues is Resolve for secrets each of which may be all that a header holds,
+// such as Bearer and a token.
+func ResolveValues(what string, configured []string) ([]string, error) {
+	return resolve(what, configured, true)
+}
+
+func resolve(what string, configured []string, values bool) ([]string, error) {
 	repl := caddy.NewReplacer()
 	secrets := make([]string, len(configured))
 	for i, text := range configured {
@@ -23,7 +33,7 @@ func Resolve(what string, configured []string) ([]string, error) {
 			// A part that resolves to nothing leaves what anybody can guess.
 			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
 		}
-		if secrets[i], err = checkShape(what, text, secrets[i]); err != nil {
+		if secrets[i], err = checkShape(what, text, secrets[i], values); err != nil {
 			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
 	}
@@ -57,10 +67,10 @@ func ParseHTTPS(name, text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s: %v", name, err)
 	}
 	if u.User != nil {
-		return nil, fmt.Errorf("%s: a URL with a user in it is not taken", name)
+		return nil, fmt.Errorf("%s: the URL must not contain a user name", name)
 	}
 	if u.Scheme != "https" {
-		return nil, fmt.Errorf("%s: %q is not an https URL; what is fetched is worth what the connection is worth that it comes over", name, text)
+		return nil, fmt.Errorf("%s: %q is not an https URL; over plain HTTP anybody on the way could change what is fetched", name, text)
 	}
 	return u, nil
 }

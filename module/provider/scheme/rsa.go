@@ -14,10 +14,10 @@ import (
 type RSA struct {
 	Signature
 
-	// The hash function: sha256 (the default), sha384 or sha512.
+	// The hash function: sha256, sha384 or sha512. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// The padding: pkcs1 (version 1.5, the default) or pss.
+	// The padding: pkcs1 (version 1.5) or pss. Default: pkcs1.
 	Padding string `json:"padding,omitempty"`
 }
 
@@ -48,7 +48,7 @@ func (s *RSA) Compile() error {
 		return err
 	}
 	if s.Padding != "pkcs1" && s.Padding != "pss" {
-		return fmt.Errorf("unknown padding %q: want pkcs1 or pss", s.Padding)
+		return fmt.Errorf("unknown padding %q; use pkcs1 or pss", s.Padding)
 	}
 	return s.Signature.Compile()
 }

@@ -83,6 +83,9 @@ type Traits struct {
 	// covers; nil where the proof is no such HMAC.
 	HMACOf []string
 
+	// WholeHeader says that a secret is all that a header holds.
+	WholeHeader bool
+
 	// CoversContent says that the proof covers more than itself, as a token does not.
 	CoversContent bool
 

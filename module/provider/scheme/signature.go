@@ -28,18 +28,19 @@ type Signature struct {
 	// {json.path} or {form.name}.
 	From string `json:"from,omitempty"`
 
-	// How the header's value is made up, with {signature} and {timestamp}.
-	// Items may come more than once in a value. With several templates any of
-	// them may match. Default: {signature}.
+	// How the value is written, with {signature} and {timestamp}. A value may have
+	// several of each. With several templates, any of them may fit. Default:
+	// {signature}.
 	Value []string `json:"value,omitempty"`
 
-	// How the signature is written: base64 (the default), base64url or hex.
+	// How the signature is written: base64, base64url or hex. Default: base64.
 	Encoding string `json:"encoding,omitempty"`
 
-	// What is signed, in the words of HMAC. Default: {body}.
+	// The text that is signed, with the placeholders and functions of hmac. Default:
+	// {body}.
 	Signed string `json:"signed,omitempty"`
 
-	// Where the timestamp stands if not in the value.
+	// Where the timestamp is. Default: in the value.
 	Timestamp *template.Timestamp `json:"timestamp,omitempty"`
 
 	header    string            // that carries the signature; "" if none does
@@ -76,9 +77,9 @@ func (s *Signature) Compile() (err error) {
 	s.defaults()
 	switch {
 	case s.From == "":
-		return errors.New("the header that carries the signature is missing")
+		return errors.New("the header with the signature is missing; add a line: header <name>")
 	case !slices.Contains(template.Encodings, s.Encoding):
-		return fmt.Errorf("unknown encoding %q: want base64, base64url or hex", s.Encoding)
+		return fmt.Errorf("unknown encoding %q; use base64, base64url or hex", s.Encoding)
 	}
 	if err := s.Timestamp.Compile(); err != nil {
 		return err

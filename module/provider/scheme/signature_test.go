@@ -318,7 +318,7 @@ func TestKeysFitTheScheme(t *testing.T) {
 		"paypal":                                                                                               "needs a line: webhook_id",
 		"plaid":                                                                                                "client_id",
 		"ebay {\nclient_id a\n}":                                                                               "client_secret",
-		"ebay {\npublic_key " + providertest.P256Key + "\ntolerance 5m\n}":                                     "tolerance has no meaning",
+		"ebay {\npublic_key " + providertest.P256Key + "\ntolerance 5m\n}":                                     "tolerance has no effect",
 		"vonage":                    "needs a secret",
 		"vonage {\npublic_key a\n}": "unknown subdirective",
 		"rfc9421 s":                 "needs a line: algorithm",
@@ -348,7 +348,7 @@ func TestOptionsOfOthers(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), p); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "takes no option") {
+		if err := p.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "has no option") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -21,8 +21,8 @@ import (
 // a message went through SNS, not whose it is: a topic can be anybody's. Source:
 // aws/aws-sdk-ruby and aws/aws-sns-message-validator.
 type SNS struct {
-	// The topics whose messages are accepted. Without any, messages of all topics
-	// are accepted, anybody's too, for which the source must say insecure_unverified.
+	// The ARNs of the topics whose messages are accepted. Without any, messages of all
+	// topics are accepted, which the source must allow with insecure_unverified.
 	Topics []string `json:"topics,omitempty"`
 
 	certificates *certificates

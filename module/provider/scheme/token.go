@@ -23,20 +23,20 @@ import (
 // the content.
 type Token struct {
 	// The template that gives the token: {header.X-Name}, {query.name}, {form.name},
-	// {json.path}, or {path|last}, the last segment of the path. Where the query or
-	// the path of JSON gives several values, each must be the token.
+	// {json.path}, or {path|last}, which is the last segment of the path. If the query
+	// or the path of JSON has several values, each must be the token.
 	From string `json:"from"`
 
-	// What stands before the token, such as Bearer and a space. Letters may be
-	// in either case.
+	// The text before the token, such as Bearer and a space. Its letters may be in
+	// either case. Default: none.
 	Prefix string `json:"prefix,omitempty"`
 
-	// How the token is written: as it is (the default), or base64, as user and
-	// password of Basic authentication are.
+	// How the token is written: base64, as user and password of Basic authentication
+	// are. Default: as it is.
 	Encoding string `json:"encoding,omitempty"`
 
-	// The tokens that are accepted, if they are not the provider's secrets.
-	// Placeholders are resolved when the configuration loads.
+	// The tokens that are accepted. Placeholders are resolved when the configuration
+	// loads. Default: the secrets of the provider.
 	Secrets []string `json:"secrets,omitempty"`
 
 	part, name string // of a request, where From is no more than that
@@ -62,7 +62,7 @@ func (t *Token) Provision(c *Credentials) error {
 // Compile implements Scheme.
 func (t *Token) Compile() (err error) {
 	if t.Encoding != "" && t.Encoding != "base64" {
-		return fmt.Errorf("unknown encoding %q of a token: want base64, or none", t.Encoding)
+		return fmt.Errorf("unknown encoding %q of a token; use base64, or none", t.Encoding)
 	}
 	if t.From == "" {
 		return errors.New("token needs what gives it: {header.X-Name}, {query.name}, {form.name}, {json.path} or {path|last}")
@@ -76,7 +76,10 @@ func (t *Token) Compile() (err error) {
 
 // Traits implements Scheme.
 func (t *Token) Traits() Traits {
-	return Traits{UsesSecret: true, NeedsSecret: true, Resigns: t.Headers() != nil, SecretHeaders: t.Headers(), Keys: len(t.tokens)}
+	return Traits{
+		UsesSecret: true, NeedsSecret: true, WholeHeader: t.Headers() != nil && t.Prefix == "",
+		Resigns: t.Headers() != nil, SecretHeaders: t.Headers(), Keys: len(t.tokens),
+	}
 }
 
 // Headers implements Scheme.
@@ -262,7 +265,7 @@ func (t *Token) readPlace(d *caddyfile.Dispenser) error {
 	case strings.HasPrefix(args[0], "{"):
 		t.From, args = template.Short(args[0]), args[1:]
 	case !slices.Contains(tokenParts, args[0]):
-		return d.Errf("token stands in header, query, path, json or form, not in %q", args[0])
+		return d.Errf("token takes header, query, path, json or form, not %q", args[0])
 	case args[0] == "path":
 		t.From, args = template.Of("path", ""), args[1:]
 	case len(args) == 1:

@@ -198,7 +198,7 @@ func (t Template) LocateCaptures(captured []string) error {
 		}
 		position := slices.Index(captured, t[i].text)
 		if position < 0 {
-			return fmt.Errorf("{value.%s} is signed, but stands in no value", t[i].text)
+			return fmt.Errorf("{value.%s} is signed, but no value contains it", t[i].text)
 		}
 		t[i].text = strconv.Itoa(position)
 	}

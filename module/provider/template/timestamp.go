@@ -11,10 +11,11 @@ import (
 // Timestamp says where a request carries the time of its signature.
 type Timestamp struct {
 	// The template that gives the time, such as {header.X-Time}, {query.name},
-	// {json.path} or {form.name}. Default: the time stands beside the signature.
+	// {json.path} or {form.name}. Default: the timestamp of the value.
 	From string `json:"from,omitempty"`
 
-	// How the time is written: unix (seconds, the default), unix_ms or rfc3339.
+	// How the time is written: unix (seconds), unix_ms (milliseconds) or rfc3339.
+	// Default: unix.
 	Unit string `json:"unit,omitempty"`
 
 	template Template

@@ -24,20 +24,18 @@ func init() { caddy.RegisterModule(new(Backend)) }
 
 // Backend keeps the queue in a directory of the local disk.
 type Backend struct {
-	// The directory of the queue, which is made if it does not exist. One
-	// process at a time can use it. Placeholders are replaced when the
-	// configuration is loaded. The default is the directory webhook_gateway in
-	// Caddy's data directory.
+	// The directory of the queue. It is made if it does not exist. Only one process can
+	// use it at a time. Placeholders are resolved when the configuration loads. Default:
+	// the directory webhook_gateway in Caddy's data directory.
 	Path string `json:"path,omitempty"`
 
-	// How many bytes of events that are not delivered yet the queue may hold.
-	// Beyond that, webhooks are answered with 503. The default is 10 GiB.
+	// How many bytes of undelivered events the queue may hold. Beyond that, webhooks get
+	// status 503. Default: 10 GiB.
 	MaxBytes int64 `json:"max_size,omitempty"`
 
-	// When what was written is forced to the disk: `always`, before a webhook
-	// is acknowledged, or `never`, which leaves it to the operating system and
-	// loses acknowledged webhooks, or the whole queue, in a power cut. The
-	// default is `always`.
+	// When writes are forced to the disk. With always, a webhook is acknowledged only
+	// after its event is on the disk. With never, the operating system decides, and a
+	// power cut loses acknowledged webhooks, or the whole queue. Default: always.
 	Sync string `json:"sync,omitempty"`
 
 	dir string
@@ -77,10 +75,10 @@ func (b *Backend) Provision(caddy.Context) error {
 // Validate implements caddy.Validator.
 func (b *Backend) Validate() error {
 	if b.MaxBytes < 0 {
-		return errors.New("max_size of the queue is negative")
+		return errors.New("max_size of the queue must be greater than zero")
 	}
 	if b.Sync != syncAlways && b.Sync != syncNever {
-		return fmt.Errorf("sync of the queue is %q, and can be %q or %q", b.Sync, syncAlways, syncNever)
+		return fmt.Errorf("sync of the queue takes %s or %s, not %q", syncAlways, syncNever, b.Sync)
 	}
 	return nil
 }

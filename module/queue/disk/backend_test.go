@@ -53,7 +53,7 @@ func TestBackendCaddyfile(t *testing.T) {
 		{config: "disk {\n max_size -1GB\n}", err: "not a size"},
 		{config: "disk {\n max_size 0\n}", err: "not a size"},
 		{config: "disk {\n max_size 16EiB\n}", err: "not a size"},
-		{config: "disk {\n sync sometimes\n}", err: "none of always, never"},
+		{config: "disk {\n sync sometimes\n}", err: "takes always or never"},
 	} {
 		got, err := parse(t, test.config)
 		if test.err == "" {
