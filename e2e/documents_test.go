@@ -43,6 +43,9 @@ var steps = map[string]func(*walk){
 		w.env = append(w.env, "ACME_SECRET=acme-demo-secret")
 		w.writeBlocks("acme.caddyfile", "acme.txt")
 	},
+	"caddy webhook verify --config acme.caddyfile --source acme handshake.txt": func(w *walk) {
+		w.writeBlocks("acme.caddyfile", "handshake.txt")
+	},
 }
 
 // TestDocuments runs the commands of README and docs in the order in which they stand

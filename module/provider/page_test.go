@@ -120,3 +120,16 @@ func compare(t *testing.T, what string, page, code []string) {
 		t.Errorf("%s: the page has\n%q\nand the code\n%q", what, page, code)
 	}
 }
+
+// TestHandshakesPage compares the kinds of handshakes of their page, and their lines,
+// with those that the code takes.
+func TestHandshakesPage(t *testing.T) {
+	content, err := os.ReadFile("../../docs/handshakes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, kinds, _ := strings.Cut(string(content), "\n### Kinds\n")
+	kinds, lines, _ := strings.Cut(kinds, "\n### Lines\n")
+	compare(t, "kinds", linesOf(kinds, ""), provider.HandshakeKinds)
+	compare(t, "lines", linesOf(lines, ""), accepted(t, "custom {\nhandshake hmac query c {\nnot_known\n}\n}"))
+}
