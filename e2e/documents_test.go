@@ -46,6 +46,9 @@ var steps = map[string]func(*walk){
 	"caddy webhook verify --config acme.caddyfile --source acme handshake.txt": func(w *walk) {
 		w.writeBlocks("acme.caddyfile", "handshake.txt")
 	},
+	"caddy webhook rules --config shop.caddyfile --source shop order.txt": func(w *walk) {
+		w.writeBlocks("shop.caddyfile", "order.txt")
+	},
 }
 
 // TestDocuments runs the commands of README and docs in the order in which they stand
