@@ -46,7 +46,7 @@ var presetsCommerce = []Preset{
 			Event:  `header("X-WC-Webhook-Topic")`,
 			// What a webhook sends within a second has the same delivery ID.
 			ID:           `header("X-WC-Webhook-Delivery-ID") != "" ? header("X-WC-Webhook-Delivery-ID") + "." + toJSON(body.id ?? body.arg) : nil`,
-			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "WooCommerce makes X-WC-Webhook-Delivery-ID of the webhook and the second, so events share it, and does not sign it."},
+			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "WooCommerce makes X-WC-Webhook-Delivery-ID from the webhook and the second, so events share it, and does not sign it."},
 			NeverRetries: true,
 			Handshakes: []Handshake{{
 				Kind: "probe", // and not signed

@@ -14,7 +14,7 @@ var presetsCommunication = []Preset{
 			}}},
 			Event:   `body.event?.type ?? body.type ?? body.command`,
 			ID:      `body.event_id ?? body.trigger_id`,
-			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique over all workspaces; each command has a trigger_id."},
+			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique across all workspaces; each command has a trigger_id."},
 			Forms:   true, // commands and interactions
 			Horizon: 6 * minute,
 			Handshakes: []Handshake{{
@@ -116,7 +116,7 @@ var presetsCommunication = []Preset{
 			MaxBody: 10 << 20, // mail that a route posts, with what is attached, is signed in the same way
 			Event:   `body["event-data"]?.event ?? body.event`,
 			ID:      `body["event-data"]?.id`, // Message-Id is the mail's
-			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.signature.token}", "{json.signature.timestamp}", "{json.signature.signature}"}, Why: "Mailgun gives each event an ID but signs only a time and a token; the block signature, which a new try may renew, is not compared."},
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.signature.token}", "{json.signature.timestamp}", "{json.signature.signature}"}, Why: "Mailgun gives each event an ID but signs only a time and a token; the object signature, which a try may renew, is not compared."},
 			Horizon: 8 * hour,
 		},
 	},

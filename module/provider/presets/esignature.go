@@ -144,7 +144,7 @@ var presetsESignature = []Preset{
 			MaxBody: 1 << 20, // guessed: a transaction without its files
 			Need:    NeedFirst,
 			Event:   `string(body.Status)`,
-			Copies:  Copies{By: ByBody, Why: "Signhost sends no ID; the body holds the whole transaction with all its activities and their times, so each change makes another body."},
+			Copies:  Copies{By: ByBody, Why: "Signhost sends no ID; the body holds the whole transaction with all its activities and their times, so each change makes a different body."},
 		},
 	},
 }

@@ -100,7 +100,7 @@ var presetsESignatureMore = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Yousign-Signature-256}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.event_name`,
 			ID:     `body.event_id`,
-			Copies: Copies{By: ByIDAndBody, Why: "Yousign gives each event an ID in the signed body; that retries repeat it is not confirmed."},
+			Copies: Copies{By: ByIDAndBody, Why: "Yousign gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
 		},
 	},
 	{
@@ -154,7 +154,7 @@ var presetsESignatureMore = []Preset{
 			Proofs: []Proof{{Token: &Token{From: "{header.X-Documenso-Secret}"}}},
 			Event:  `body.event`,
 			ID:     `body.deliveryId`,
-			Copies: Copies{By: ByID, Why: "Documenso keeps deliveryId over all tries and writes a new createdAt into the body for each, so only the ID tells copies."},
+			Copies: Copies{By: ByID, Why: "Documenso keeps deliveryId across all tries and writes a new createdAt into the body for each, so only the ID tells copies."},
 		},
 	},
 	{

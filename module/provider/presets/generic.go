@@ -70,7 +70,7 @@ var presetsGeneric = []Preset{
 		Name: "websub", Title: "WebSub", Category: "standard",
 		Source:     "https://www.w3.org/TR/websub/",
 		Confidence: "code",
-		Notes: "The secret is that of the subscription. Without one, a hub does not sign: guard the source in another way. " +
+		Notes: "The secret is that of the subscription. Without one, a hub need not sign: guard the source in another way. " +
 			"The gateway answers 200 to a wrong signature and discards the content, as the specification asks.",
 		Definition: Definition{
 			Proofs: hubProofs("sha512", "sha384", "sha256", "sha1"),

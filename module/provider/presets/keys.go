@@ -130,7 +130,7 @@ var presetsKeys = []Preset{
 			}}},
 			Event:  `body.event.type`,
 			ID:     `body.event.id`,
-			Copies: Copies{By: ByID, Why: "FusionAuth documents event.id, in the signed body, as unique to the event and stable over tries."},
+			Copies: Copies{By: ByID, Why: "FusionAuth documents event.id, in the signed body, as unique to the event and stable across tries."},
 		},
 		Options: provider.KeyOptions("public_key", "keys_url"),
 	},
@@ -151,7 +151,7 @@ var presetsKeys = []Preset{
 		Name: "aws_sns", Title: "Amazon SNS", Category: "cloud",
 		Source:     "https://github.com/aws/aws-sdk-ruby",
 		Confidence: "code",
-		Notes:      "The gateway fetches the certificate from sns.<region>.amazonaws.com (or the host of another AWS partition), and its issuer from the URL that the certificate names (for Amazon http://crt.*.amazontrust.com). The chain must lead to a root that this machine trusts. The gateway fetches both from public addresses only, and so the URL that confirms a subscription. Where it cannot, as behind a VPC endpoint, configure the certificate with a certificate line and confirm with aws sns confirm-subscription.",
+		Notes:      "The gateway fetches the certificate from sns.<region>.amazonaws.com (or the host of another AWS partition), and its issuer from the URL that the certificate names (for Amazon http://crt.*.amazontrust.com). The chain must lead to a root that this machine trusts. The gateway fetches both, and the URL that confirms a subscription, from public addresses only. Where it cannot, as behind a VPC endpoint, configure the certificate with a certificate line and confirm with aws sns confirm-subscription.",
 		Definition: Definition{
 			MaxBody: 2 << 20, // documented: a message has 256 KiB, each byte of which JSON may write with six
 			Proofs:  []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},

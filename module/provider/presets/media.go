@@ -81,7 +81,7 @@ var presetsMedia = []Preset{
 			}}},
 			Event:  `body._type`,
 			ID:     `header("Idempotency-Key")`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Sanity documents Idempotency-Key as the same for all tries, but does not sign it, and the body is the user's own."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Sanity documents Idempotency-Key as the same for all tries, but does not sign it, and the user defines the body."},
 		},
 	},
 	{

@@ -26,7 +26,7 @@ var presetsProject = []Preset{
 		Source:     "https://github.com/linear/linear",
 		Confidence: "code",
 		Notes: "The gateway checks the signed time in the body, or, where the body has none, the unsigned time in the header. " +
-			"The time may be a minute off, as Linear recommends: the machine's clock must be right.",
+			"Linear allows a difference of one minute: the machine's clock must be right.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Linear-Signature}",
@@ -35,7 +35,7 @@ var presetsProject = []Preset{
 			MaxBody: 4 << 20, // guessed: a document, and what it was before
 			Event:   `body.type ?? header("Linear-Event")`,
 			ID:      `header("Linear-Delivery")`,
-			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.webhookTimestamp}"}, Why: "Linear names the delivery in Linear-Delivery, which it does not sign; webhookTimestamp, which says when this try was sent, is not compared."},
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.webhookTimestamp}"}, Why: "Linear names the delivery in Linear-Delivery, which it does not sign; webhookTimestamp, the time of this try, is not compared."},
 			Horizon: 421 * minute,
 			Ranges: &Ranges{List: []string{
 				"35.231.147.226", "35.243.134.228", "34.140.253.14", "34.38.87.206", "34.134.222.122", "35.222.25.142",
