@@ -533,7 +533,7 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// TestHandshakeLimitIsDocumented holds the pages against the bound of this package.
+// TestHandshakeLimitIsDocumented holds the README against the bound of this package.
 func TestHandshakeLimitIsDocumented(t *testing.T) {
 	providertest.Documented(t, map[string]int{"| %d bytes of body, and 1000 ch": provider.MaxHandshake})
 }

@@ -323,7 +323,7 @@ func TestMadeUpNamesDriveOutNothing(t *testing.T) {
 	}
 }
 
-// TestSchemeLimitsAreDocumented holds the pages against the bounds of this package.
+// TestSchemeLimitsAreDocumented holds the README against the bounds of this package.
 func TestSchemeLimitsAreDocumented(t *testing.T) {
 	providertest.Documented(t, map[string]int{
 		"with %d different times":                              scheme.MaxTimestamps,

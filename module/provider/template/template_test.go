@@ -126,7 +126,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestLimitsAreDocumented holds the pages against the bounds of this package.
+// TestLimitsAreDocumented holds the README against the bounds of this package.
 func TestLimitsAreDocumented(t *testing.T) {
 	providertest.Documented(t, map[string]int{
 		"%d signatures in a header":     template.MaxSignatures,
