@@ -37,7 +37,19 @@ var steps = map[string]func(*walk){
 	"./caddy respond --listen localhost:9003 --access-log thanks > app.log 2>&1 &": func(w *walk) {
 		w.waitForMetric(`caddy_webhook_gateway_queue_deliveries{route="app",source="insertsign",state="dead"} 1000`)
 	},
-	"caddy webhook verify --config Caddyfile --source podium --at 1620771660 podium.txt": (*walk).writePodium,
+	"caddy webhook verify --config Caddyfile --source podium --at 1620771660 podium.txt": func(w *walk) {
+		w.writeBlocks("Caddyfile", "podium.txt")
+	},
+	"caddy webhook verify --config acme.caddyfile --source acme --at 1764345601 acme.txt": func(w *walk) {
+		w.env = append(w.env, "ACME_SECRET=acme-demo-secret")
+		w.writeBlocks("acme.caddyfile", "acme.txt")
+	},
+	"caddy webhook verify --config acme.caddyfile --source acme handshake.txt": func(w *walk) {
+		w.writeBlocks("acme.caddyfile", "handshake.txt")
+	},
+	"caddy webhook rules --config shop.caddyfile --source shop order.txt": func(w *walk) {
+		w.writeBlocks("shop.caddyfile", "order.txt")
+	},
 }
 
 // TestDocuments runs the commands of README and docs in the order in which they stand
@@ -388,13 +400,18 @@ func (w *walk) writeRequest() {
 	}
 }
 
-// writePodium writes the two files of the page.
-func (w *walk) writePodium() {
+// writeBlocks writes files of the page: the last block that is a whole configuration,
+// and the last request. The request ends without a line break.
+func (w *walk) writeBlocks(config, request string) {
 	page := readFile(w.t, w.page)
-	for name, language := range map[string]string{"Caddyfile": "caddyfile", "podium.txt": "http"} {
-		_, content, _ := strings.Cut(page, "```"+language+"\n")
+	for name, begin := range map[string]string{config: "```caddyfile\n{\n", request: "```http\n"} {
+		at := strings.LastIndex(page, begin)
+		if at < 0 {
+			w.t.Fatalf("%s has no block for %s", w.page, name)
+		}
+		_, content, _ := strings.Cut(page[at:], "\n")
 		content, _, _ = strings.Cut(content, "\n```")
-		w.write(name, content, 0o600)
+		w.write(name, w.ports.Replace(content), 0o600)
 	}
 }
 

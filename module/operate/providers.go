@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,10 +17,14 @@ import (
 
 func providersCommand() *cobra.Command {
 	asJSON := false
-	cmd := newCommand("providers [<name>]", "Lists the providers that are known, or says what is known of one",
-		`Lists the providers that have a preset. With a name it says what the provider
-proves and how, what can be configured, and where the facts come from. It needs
-no running gateway.`, 0, 1,
+	cmd := newCommand("providers [<name>]", "Lists the presets, or describes one",
+		`Lists the providers that have a preset. With a name, it describes one preset:
+what proves a webhook, what tells copies, the options and handshakes, and the
+sources of these facts. No gateway needs to run.
+
+  caddy webhook providers
+  caddy webhook providers stripe
+  caddy webhook providers stripe --json`, 0, 1,
 		func(cmd *cobra.Command, args []string) error {
 			return printProviders(cmd.OutOrStdout(), args, asJSON)
 		})
@@ -104,19 +109,15 @@ func facts(d *provider.Description) (lines [][2]string) {
 	}
 	add("provider", d.Title+" ("+d.Category+")")
 	if len(d.Proofs) == 0 {
-		add("proof", "none: guard the source with allow_ips or a token line")
+		add("proof", "none: guard the source with allow_ips or with a token line")
 	}
 	add("proof", d.Proofs...)
 	if d.Need != "" {
-		add("need", map[string]string{"all": "all of them", "first": "the first that a request offers", "any": "any of them"}[d.Need])
+		add("need", map[string]string{"all": "all of them", "first": "the first one that a request offers", "any": "any of them"}[d.Need])
 	}
 	add("tolerance", d.Tolerance)
-	add("event type", d.Event)
-	id := d.ID
-	if id == "" {
-		id = "a hash of the webhook"
-	}
-	add("delivery ID", id)
+	add("event type", cmp.Or(strings.TrimPrefix(d.Event, "nil"), noEvent))
+	add("delivery ID", cmp.Or(d.ID, noID))
 	add("copies", copiesOf(d)...)
 	add("methods", strings.Join(d.Methods, ", "))
 	add("answer", d.Answer)
@@ -141,26 +142,32 @@ func facts(d *provider.Description) (lines [][2]string) {
 	return lines
 }
 
+// What is said where a provider gives no event type or no delivery ID.
+const (
+	noEvent = "none"
+	noID    = "none; a hash of the webhook stands in"
+)
+
 // copiesOf says what tells copies of an event, whether that is signed, and why it is so.
 func copiesOf(d *provider.Description) []string {
-	id := "the delivery ID (" + signed(d, func(c *provider.Coverage) string { return c.ID }) + ")"
+	id := "the same delivery ID (" + signed(d, func(c *provider.Coverage) string { return c.ID }) + ")"
 	body := "body (" + signed(d, func(c *provider.Coverage) string { return c.Body }) + ")"
-	hash := "a hash of path, query and " + body
+	hash := "the same path, query and " + body
 	text := map[string]string{
-		provider.ByID:        "told by " + id + " alone",
-		provider.ByIDAndBody: "told by " + id + " and the " + body,
-		provider.ByBody:      "told by " + hash,
-		provider.ByNothing:   "told by nothing: every webhook is an event",
+		provider.ByID:        "have " + id,
+		provider.ByIDAndBody: "have " + id + " and the same " + body,
+		provider.ByBody:      "have " + hash,
+		provider.ByNothing:   "cannot be told: every webhook is an event",
 	}[d.Copies.By]
 	if d.Copies.By == provider.ByID || d.Copies.By == provider.ByIDAndBody {
 		text += map[string]string{
-			provider.ByBody:    "; where there is no ID, by " + hash,
-			provider.ByNothing: "; where there is no ID, every webhook is an event",
+			provider.ByBody:    "; without an ID, " + hash,
+			provider.ByNothing: "; without an ID, every webhook is an event",
 		}[d.Copies.WithoutID]
 	}
 	lines := []string{text, d.Copies.Why}
 	if d.Copies.Volatile != nil {
-		lines = append(lines, "left out, as it may change with each try: "+strings.Join(d.Copies.Volatile, ", "))
+		lines = append(lines, "not compared, because it may change with each try: "+strings.Join(d.Copies.Volatile, ", "))
 	}
 	return lines
 }

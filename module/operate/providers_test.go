@@ -61,14 +61,14 @@ func TestSecurityPage(t *testing.T) {
 func TestWhatTellsCopies(t *testing.T) {
 	all := provider.Descriptions()
 	for name, want := range map[string]string{
-		"stripe":       "told by the delivery ID (signed) alone; where there is no ID, by a hash of path, query and body (signed)",
-		"github":       "told by the delivery ID (not signed) and the body (signed); where there is no ID, every webhook is an event",
-		"gitlab":       "told by the delivery ID (signed by HMAC-SHA256 in Webhook-Signature only) and the body (signed by HMAC-SHA256 in Webhook-Signature only); where there is no ID, every webhook is an event",
-		"adyen":        "told by the delivery ID (not signed) and the body (signed in part); where there is no ID, by a hash of path, query and body (signed in part)",
-		"dropbox":      "told by nothing: every webhook is an event",
-		"dropbox_sign": "told by a hash of path, query and body (signed in part)",
-		"insertsign":   "told by a hash of path, query and body (not signed)",
-		"plivo":        "told by the delivery ID (not signed) and the body (signed in part); where there is no ID, by a hash of path, query and body (signed in part)",
+		"stripe":       "have the same delivery ID (signed); without an ID, the same path, query and body (signed)",
+		"github":       "have the same delivery ID (not signed) and the same body (signed); without an ID, every webhook is an event",
+		"gitlab":       "have the same delivery ID (signed by HMAC-SHA256 in Webhook-Signature only) and the same body (signed by HMAC-SHA256 in Webhook-Signature only); without an ID, every webhook is an event",
+		"adyen":        "have the same delivery ID (not signed) and the same body (signed in part); without an ID, the same path, query and body (signed in part)",
+		"dropbox":      "cannot be told: every webhook is an event",
+		"dropbox_sign": "have the same path, query and body (signed in part)",
+		"insertsign":   "have the same path, query and body (not signed)",
+		"plivo":        "have the same delivery ID (not signed) and the same body (signed in part); without an ID, the same path, query and body (signed in part)",
 	} {
 		i := slices.IndexFunc(all, func(d provider.Description) bool { return d.Name == name })
 		if got := copiesOf(&all[i])[0]; got != want {
@@ -114,23 +114,94 @@ func TestProvidersCommand(t *testing.T) {
 	}
 }
 
+// chapters are the page's sections, with the categories of the presets in each.
+var chapters = []struct {
+	title      string
+	categories []string
+}{
+	{"E-signature", []string{"e-signature"}},
+	{"Payments and banking", []string{"payments", "banking", "accounting"}},
+	{"Commerce and shipping", []string{"commerce", "shipping"}},
+	{"Git and CI", []string{"git", "ci"}},
+	{"Cloud, hosting and operations", []string{"cloud", "hosting", "network", "ops"}},
+	{"Chat, telephony and meetings", []string{"chat", "communications", "meetings", "realtime"}},
+	{"Email", []string{"email"}},
+	{"CRM and support", []string{"crm", "support"}},
+	{"Projects and productivity", []string{"project", "productivity", "scheduling", "forms", "database", "hr", "storage"}},
+	{"Content, video and social media", []string{"cms", "video", "streaming", "social"}},
+	{"Identity", []string{"identity"}},
+	{"AI", []string{"ai"}},
+	{"Standards and senders of webhooks", []string{"standard"}},
+}
+
 // writeProvidersPage writes the page of the documentation.
 func writeProvidersPage(w io.Writer) {
 	all := provider.Descriptions()
-	fmt.Fprintf(w, "# Providers\n\n%d providers have a preset. This page is made from the presets, as `caddy webhook providers` is.\n", len(all))
+	fmt.Fprintf(w, "# Providers\n\n%d providers have a preset. You name the preset and give it your secret:\n", len(all))
 	fmt.Fprint(w, `
-How sure the facts are: `+"`code`"+` was read in the provider's own code, `+"`docs`"+` in its documents, `+"`secondary`"+` is what others
-say, and `+"`unspecified`"+` means that something is left open: the preset asks for it, or guesses and says so.
+`+"```caddyfile\nprovider stripe {env.STRIPE_SECRET}\n```"+`
+
+A provider that is not here takes a few lines: see [Custom providers](custom-providers.md). This page is made from the presets; `+"`caddy webhook\nproviders <name>`"+` prints the same.
+
+| category | presets |
+|---|---|
 `)
-	for i := range all {
-		d := &all[i]
-		fmt.Fprintf(w, "\n## %s\n\n", d.Name)
-		for _, line := range facts(d) {
-			if name := line[0]; name != "" {
-				fmt.Fprintf(w, "- **%s**: %s\n", name, markdown(name, line[1]))
-			} else {
-				fmt.Fprintf(w, "  - %s\n", markdown(name, line[1]))
+	for _, c := range chapters {
+		var links []string
+		for _, d := range inChapter(all, c.categories) {
+			links = append(links, fmt.Sprintf("[%s](#%s)", d.Name, d.Name))
+		}
+		anchor := strings.NewReplacer(" ", "-", ",", "").Replace(strings.ToLower(c.title))
+		fmt.Fprintf(w, "| [%s](#%s) | %s |\n", c.title, anchor, strings.Join(links, " · "))
+	}
+	fmt.Fprint(w, `
+How to read an entry:
+
+- **proof** is how the provider proves its webhooks. What it covers stands in the table of [Security](security.md#each-preset).
+- **event type** and **delivery ID** are [expressions](rules.md) over the request.
+- **copies** says what two webhooks have in common if they are one event.
+- **retries** is how long the provider goes on trying.
+- **handshake** is what the provider asks before it sends: see [Handshakes](handshakes.md).
+- **option** is a line that the provider block takes, besides [those of every provider](configuration.md).
+- **facts from** is where the facts come from. `+"`code`"+`: the provider's own code. `+"`docs`"+`: its documentation. `+"`secondary`"+`: a third
+  party. `+"`unspecified`"+`: the provider leaves something open, so the preset asks for it, or guesses and says so.
+`)
+	for _, c := range chapters {
+		fmt.Fprintf(w, "\n## %s\n", c.title)
+		for _, d := range inChapter(all, c.categories) {
+			fmt.Fprintf(w, "\n### %s\n\n", d.Name)
+			for _, line := range facts(d) {
+				if name := line[0]; name != "" {
+					fmt.Fprintf(w, "- **%s**: %s\n", name, markdown(name, line[1]))
+				} else {
+					fmt.Fprintf(w, "  - %s\n", markdown(name, line[1]))
+				}
 			}
+		}
+	}
+}
+
+// inChapter returns the descriptions in some categories, by name.
+func inChapter(all []provider.Description, categories []string) (found []*provider.Description) {
+	for i := range all {
+		if slices.Contains(categories, all[i].Category) {
+			found = append(found, &all[i])
+		}
+	}
+	return found
+}
+
+// TestChapters holds that each preset is in one chapter of the page.
+func TestChapters(t *testing.T) {
+	for _, d := range provider.Descriptions() {
+		count := 0
+		for _, c := range chapters {
+			if slices.Contains(c.categories, d.Category) {
+				count++
+			}
+		}
+		if count != 1 {
+			t.Errorf("%s, of the category %s, is in %d chapters", d.Name, d.Category, count)
 		}
 	}
 }
@@ -159,6 +230,9 @@ func writeCoverage(w io.Writer) {
 func markdown(name, text string) string {
 	switch name {
 	case "event type", "delivery ID", "answer":
+		if text == noEvent || text == noID {
+			return text
+		}
 		return "`" + text + "`"
 	}
 	return strings.NewReplacer("*", `\*`, "_", `\_`, "<", `\<`, "|", `\|`).Replace(text)

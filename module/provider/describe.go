@@ -60,7 +60,7 @@ func (p *Preset) describe() Description {
 		d.Need = cmp.Or(d.Need, NeedAll)
 	}
 	if p.Tolerance > 0 {
-		d.Tolerance = p.Tolerance.String()
+		d.Tolerance = inWords(p.Tolerance)
 	}
 	if profile.Answer.Body != "" {
 		d.Answer += " " + profile.Answer.Body
@@ -69,7 +69,7 @@ func (p *Preset) describe() Description {
 	case p.NeverRetries:
 		d.Retries = "never"
 	case p.Horizon > 0:
-		d.Retries = "for " + time.Duration(p.Horizon).String()
+		d.Retries = "for " + inWords(time.Duration(p.Horizon))
 	}
 	for i := range p.Handshakes {
 		d.Handshakes = append(d.Handshakes, p.Handshakes[i].describe())
@@ -81,4 +81,21 @@ func (p *Preset) describe() Description {
 		}
 	}
 	return d
+}
+
+// inWords writes a duration in the largest unit that fits: 30 days, 4 hours, 90 minutes.
+func inWords(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		switch n := d / unit.length; {
+		case d%unit.length != 0 || unit.name == "day" && n < 3:
+		case n == 1:
+			return "1 " + unit.name
+		default:
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
+	}
+	return d.String()
 }

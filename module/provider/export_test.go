@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
@@ -82,3 +84,9 @@ func (r *Ranges) Compile() error { return r.compile() }
 func (s *Sample) Gaps(now time.Time, more map[string]string) ([]string, error) {
 	return s.gaps(now, more)
 }
+
+// SchemeNames are the names of the schemes.
+func SchemeNames() []string { return slices.Collect(maps.Keys(schemeNames)) }
+
+// HandshakeKinds are the kinds of handshakes.
+var HandshakeKinds = handshakeKinds

@@ -3,10 +3,10 @@ package provider
 // keyHelp are the sentences of help for the options of Keys.
 var keyHelp = map[string]string{
 	"public_key":    "The public keys that the provider may sign with, as PEM, base64, JWK or certificate.",
-	"certificate":   "Certificates to verify with in place of those that requests name.",
+	"certificate":   "Certificates to verify with, in place of those that requests name.",
 	"keys_url":      "The https URL of the provider's public keys.",
-	"client_id":     "The client ID to ask the provider's API for public keys with.",
-	"client_secret": "The client secret to ask the provider's API for public keys with.",
+	"client_id":     "The client ID for the provider's API, which gives the public keys.",
+	"client_secret": "The client secret for that API.",
 	"api_url":       "The address of the provider's API.",
 }
 

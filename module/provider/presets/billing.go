@@ -11,7 +11,7 @@ var presetsBilling = []Preset{
 		Name: "paddle", Title: "Paddle Billing", Category: "payments",
 		Source:     "https://github.com/PaddleHQ/paddle-node-sdk",
 		Confidence: "code",
-		Notes:      "Paddle's own check allows a signature to be 5 s old, and so does this one; set tolerance where a clock or a proxy needs more. Paddle Classic, which signs with RSA, is another scheme. The addresses are those of the live environment.",
+		Notes:      "A signature may be 5 seconds old, as in Paddle's own libraries; set tolerance if a clock or a proxy needs more. The preset is not for Paddle Classic, which signs with RSA. The addresses are those of the live environment.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:   "{header.Paddle-Signature}",
@@ -30,19 +30,19 @@ var presetsBilling = []Preset{
 		Name: "chargebee", Title: "Chargebee", Category: "payments",
 		Source:     "https://www.chargebee.com/docs/2.0/webhook_settings.html",
 		Confidence: "secondary",
-		Notes:      "The secret is user:password, as entered at Chargebee. It covers nothing of the content; Chargebee advises to confirm an event by its API.",
+		Notes:      "The secret is user:password, as entered at Chargebee. It covers nothing of the content; Chargebee recommends that your app confirms an event through the API.",
 		Definition: Definition{
 			Proofs: []Proof{{Token: scheme.BasicAuth()}},
 			Event:  `body.event_type`,
 			ID:     `body.id`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Volatile: []string{"{json.webhook_status}", "{json.webhooks.#.webhook_status}"}, Why: "Chargebee documents id as the event's own and to tell duplicates by, but its password covers nothing of the body; webhook_status, which changes between tries, is left out."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Volatile: []string{"{json.webhook_status}", "{json.webhooks.#.webhook_status}"}, Why: "Chargebee documents id as unique to the event and meant for detecting duplicates, but its password covers nothing of the body; webhook_status, which changes between tries, is not compared."},
 		},
 	},
 	{
 		Name: "recurly", Title: "Recurly", Category: "payments",
 		Source:     "https://github.com/recurly/recurly-client-ruby",
 		Confidence: "code",
-		Notes:      "For JSON webhooks. Those in XML are not signed.",
+		Notes:      "The preset is for JSON webhooks: Recurly does not sign XML webhooks.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Recurly-Signature}",
@@ -53,7 +53,7 @@ var presetsBilling = []Preset{
 			Event: `body.object_type + "." + body.event_type`,
 			// The id alone may be that of the object that changed.
 			ID:      `join([body.id, body.object_type, body.event_type, body.event_time], ".")`,
-			Copies:  Copies{By: ByIDAndBody, Why: "Recurly sends no ID of the event; object, kind and time together stand in for one."},
+			Copies:  Copies{By: ByIDAndBody, Why: "Recurly sends no ID of the event; object, kind and time together stand in for it."},
 			Horizon: 73 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -65,7 +65,7 @@ var presetsBilling = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			Event:  `body.meta?.event_name ?? header("X-Event-Name")`,
-			Copies: Copies{By: ByBody, Why: "Lemon Squeezy sends no ID of the event; the event's name and updated_at, to the microsecond, make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Lemon Squeezy sends no ID of the event; the event's name and updated_at, to the microsecond, make each body unique."},
 			// Whether meta.webhook_id is new in each webhook is not documented.
 			Horizon: 3 * minute,
 		},

@@ -22,7 +22,7 @@ var presetsBusiness = []Preset{
 		},
 		Tolerance: 10 * time.Minute,
 		Options: []Option{
-			{Name: "secret_secondary", Help: "The secondary signature key, which has a header of its own."},
+			{Name: "secret_secondary", Help: "The secondary signature key, which has its own header."},
 		},
 	},
 }

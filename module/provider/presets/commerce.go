@@ -5,7 +5,7 @@ var presetsCommerce = []Preset{
 		Name: "shopify", Title: "Shopify", Category: "commerce",
 		Source:     "https://github.com/Shopify/shopify-api-ruby",
 		Confidence: "code",
-		Notes:      "The secret is the app's client secret; webhooks that were made in the admin share one of their own.",
+		Notes:      "The secret is the app's client secret. Webhooks that you create in the Shopify admin share another secret.",
 		Definition: Definition{
 			Proofs: []Proof{ // newer deliveries spell their headers without X-
 				{HMAC: &HMAC{From: "{header.X-Shopify-Hmac-Sha256}", Encoding: "base64"}},
@@ -14,7 +14,7 @@ var presetsCommerce = []Preset{
 			Need:    NeedFirst,
 			Event:   eitherHeader(`nil`, "X-Shopify-Topic", "Shopify-Topic"),
 			ID:      eitherHeader(`nil`, "X-Shopify-Webhook-Id", "Shopify-Webhook-Id"),
-			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Shopify documents X-Shopify-Webhook-Id to tell duplicates by, but does not sign it."},
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Shopify documents X-Shopify-Webhook-Id for detecting duplicates, but does not sign it."},
 			Horizon: 4 * hour,
 		},
 	},
@@ -22,7 +22,7 @@ var presetsCommerce = []Preset{
 		Name: "shopify_query", Title: "Shopify app requests", Category: "commerce",
 		Source:     "https://github.com/Shopify/shopify_python_api",
 		Confidence: "code",
-		Notes:      "These are no webhooks: the requests by which a browser comes from Shopify to an app, with all that is signed in the query.",
+		Notes:      "These requests are not webhooks: with them a browser comes from Shopify to an app. Everything that is signed stands in the query.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{query.hmac}",
@@ -40,13 +40,13 @@ var presetsCommerce = []Preset{
 		Name: "woocommerce", Title: "WooCommerce", Category: "commerce",
 		Source:     "https://github.com/woocommerce/woocommerce",
 		Confidence: "code",
-		Notes:      "The shop sends each event once, and disables the webhook after more than five failures in a row. Topic and delivery ID stand in headers that are not signed.",
+		Notes:      "The shop sends each event once, and disables the webhook after more than five failures in a row. Topic and delivery ID stand in unsigned headers.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-WC-Webhook-Signature}", Encoding: "base64"}}},
 			Event:  `header("X-WC-Webhook-Topic")`,
 			// What a webhook sends within a second has the same delivery ID.
 			ID:           `header("X-WC-Webhook-Delivery-ID") != "" ? header("X-WC-Webhook-Delivery-ID") + "." + toJSON(body.id ?? body.arg) : nil`,
-			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "WooCommerce makes X-WC-Webhook-Delivery-ID of the webhook and the second, so events share it, and does not sign it."},
+			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "WooCommerce makes X-WC-Webhook-Delivery-ID from the webhook and the second, so events share it, and does not sign it."},
 			NeverRetries: true,
 			Handshakes: []Handshake{{
 				Kind: "probe", // and not signed
@@ -66,19 +66,19 @@ var presetsCommerce = []Preset{
 			}}},
 			Event:  `body.description`,
 			ID:     `body.id`,
-			Copies: Copies{By: ByID, Volatile: []string{"{json.status}", "{json.pending_urls}", "{json.completed_urls}"}, Why: "EasyPost documents id, in the signed body, as the event's own, and changes the event's status and its lists of URLs between tries."},
+			Copies: Copies{By: ByID, Volatile: []string{"{json.status}", "{json.pending_urls}", "{json.completed_urls}"}, Why: "EasyPost documents id, in the signed body, as unique to the event, and changes the event's status and its lists of URLs between tries."},
 		},
 	},
 	{
 		Name: "xero", Title: "Xero", Category: "accounting",
 		Source:     "https://developer.xero.com/documentation/guides/webhooks/overview/",
 		Confidence: "secondary",
-		Notes:      "One webhook carries several events; the event type is that of the first. Xero takes an answer with a body for a failure.",
+		Notes:      "One webhook carries several events; the event type is that of the first. Xero counts an answer with a body as a failure.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Xero-Signature}", Encoding: "base64"}}},
 			Event:   `body.events[0].eventCategory + "." + body.events[0].eventType`,
 			ID:      `body.lastEventSequence != nil ? string(body.firstEventSequence) + "-" + string(body.lastEventSequence) : nil`,
-			Copies:  Copies{By: ByIDAndBody, Why: "Xero numbers the events of each webhook in the signed body, but may cut a batch anew when it tries again."},
+			Copies:  Copies{By: ByIDAndBody, Why: "Xero numbers the events of each webhook in the signed body, but may group events differently when it retries."},
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{{
 				Kind: "probe", Signed: "always", Bare: true, When: []Condition{is("{json.events}", "[]")},

@@ -14,7 +14,7 @@ var presetsCommunication = []Preset{
 			}}},
 			Event:   `body.event?.type ?? body.type ?? body.command`,
 			ID:      `body.event_id ?? body.trigger_id`,
-			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique over all workspaces; commands have a trigger_id of their own."},
+			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique across all workspaces; each command has a trigger_id."},
 			Forms:   true, // commands and interactions
 			Horizon: 6 * minute,
 			Handshakes: []Handshake{{
@@ -32,7 +32,7 @@ var presetsCommunication = []Preset{
 			Proofs: []Proof{{Token: &Token{From: "{header.X-Telegram-Bot-Api-Secret-Token}"}}},
 			Event:  `filter(keys(body), # != "update_id")[0]`,
 			ID:     `string(body.update_id)`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Telegram numbers a bot's updates, and two bots on one source may share a number; the fixed token covers nothing."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Telegram numbers the updates of each bot, so two bots on one source may use the same number, and the fixed token covers nothing."},
 			Ranges: &Ranges{List: []string{"149.154.160.0/20", "91.108.4.0/22"}},
 		},
 	},
@@ -47,7 +47,7 @@ var presetsCommunication = []Preset{
 				Timestamp: &Timestamp{From: "{header.Podium-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event:  `body.metadata.event_type`,
-			Copies: Copies{By: ByBody, Why: "Podium sends no ID that is known to be the event's; the object's ID and its time make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Podium documents no ID of the event; the object's ID and its time make each body unique."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -63,7 +63,7 @@ var presetsCommunication = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Zm-Request-Timestamp}"},
 			}}},
 			Event:   `body.event`,
-			Copies:  Copies{By: ByBody, Why: "Zoom sends no ID; event_ts, to the millisecond, with the meeting and its state, makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Zoom sends no ID; event_ts, to the millisecond, with the meeting and its state, makes each body unique."},
 			Horizon: 125 * minute,
 			Handshakes: []Handshake{{
 				Kind: "hmac", Signed: "always", Challenge: "{json.payload.plainToken}", Pattern: `[A-Za-z0-9_-]{1,256}`,
@@ -77,7 +77,7 @@ var presetsCommunication = []Preset{
 		Name: "twilio", Title: "Twilio", Category: "communications",
 		Source:     "https://github.com/twilio/twilio-go",
 		Confidence: "code",
-		Notes:      "The URL is signed as it was configured at Twilio: behind a proxy, set external_url.",
+		Notes:      "Twilio signs the URL that you configured there: behind a proxy, set external_url.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{
@@ -90,7 +90,7 @@ var presetsCommunication = []Preset{
 			Need:    NeedFirst,
 			Event:   `body.EventType ?? body.SmsStatus ?? body.CallStatus`,
 			ID:      eitherHeader(`body.MessageSid ?? body.CallSid`, "I-Twilio-Idempotency-Token"),
-			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Twilio documents I-Twilio-Idempotency-Token to tell duplicates by, but does not sign it; MessageSid and CallSid name the object."},
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Twilio documents I-Twilio-Idempotency-Token for detecting duplicates, but does not sign it; MessageSid and CallSid name the object."},
 			Methods: []string{"POST", "GET"},
 		},
 	},
@@ -98,7 +98,7 @@ var presetsCommunication = []Preset{
 		Name: "mailgun", Title: "Mailgun", Category: "email",
 		Source:     "https://github.com/mailgun/mailgun-go",
 		Confidence: "code",
-		Notes:      "Neither the event nor the message is signed, only a time and a random token.",
+		Notes:      "Mailgun signs only a time and a random token, neither the event nor the message.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
@@ -116,7 +116,7 @@ var presetsCommunication = []Preset{
 			MaxBody: 10 << 20, // mail that a route posts, with what is attached, is signed in the same way
 			Event:   `body["event-data"]?.event ?? body.event`,
 			ID:      `body["event-data"]?.id`, // Message-Id is the mail's
-			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.signature.token}", "{json.signature.timestamp}", "{json.signature.signature}"}, Why: "Mailgun gives each event an ID but signs only a time and a token; the block signature, which a new try may renew, is left out."},
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.signature.token}", "{json.signature.timestamp}", "{json.signature.signature}"}, Why: "Mailgun gives each event an ID but signs only a time and a token; the object signature, which a try may renew, is not compared."},
 			Horizon: 8 * hour,
 		},
 	},
@@ -124,11 +124,11 @@ var presetsCommunication = []Preset{
 		Name: "meta", Title: "Meta", Category: "social",
 		Source:     "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
 		Confidence: "secondary",
-		Notes:      "The secret is the app's. Facebook, Instagram, Messenger and WhatsApp send in this way.",
+		Notes:      "The secret is the app secret. Facebook, Instagram, Messenger and WhatsApp all send in this way.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.object`,
-			Copies: Copies{By: ByBody, Why: "Meta sends no ID; time, and the IDs of messages and changes, make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Meta sends no ID; time, and the IDs of messages and changes, make each body unique."},
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{query.hub.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,
 				When:   []Condition{is("{query.hub.mode}", "subscribe")},

@@ -10,7 +10,7 @@ var presetsCustomers = []Preset{
 		Name: "hubspot", Title: "HubSpot", Category: "crm",
 		Source:     "https://github.com/HubSpot/hubspot-api-nodejs",
 		Confidence: "code",
-		Notes:      "The URL is signed as HubSpot calls it: behind a proxy, set external_url. One webhook carries up to 100 events; the event type is that of the first, and several together have no ID. Signatures v1 and v2, which carry no time and may stand beside v3, count only with the line legacy.",
+		Notes:      "HubSpot signs the URL that it calls: behind a proxy, set external_url. One webhook carries up to 100 events; the event type is that of the first, and a webhook with several events has no ID. Signatures v1 and v2, which carry no time and may come beside v3, count only with the line legacy.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
@@ -34,7 +34,7 @@ var presetsCustomers = []Preset{
 			Event: `body[0].subscriptionType`,
 			// An eventId alone is not promised to be its own.
 			ID:      `len(body) == 1 ? join([string(body[0].subscriptionId), string(body[0].eventId), string(body[0].occurredAt)], ".") : nil`,
-			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.#.attemptNumber}"}, Why: "HubSpot numbers events without a promise that the number is unique, and counts attemptNumber, which is left out, up with each try."},
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.#.attemptNumber}"}, Why: "HubSpot does not promise that the number of an event is unique, and increments attemptNumber, which is not compared, with each try."},
 			Horizon: 24 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -43,7 +43,7 @@ var presetsCustomers = []Preset{
 		Name: "attio", Title: "Attio", Category: "crm",
 		Source:     "https://docs.attio.com/rest-api/guides/webhooks",
 		Confidence: "secondary",
-		Notes:      "One webhook may carry several events; the event type is that of the first. The delivery ID stands in a header that is not signed.",
+		Notes:      "One webhook may carry several events; the event type is that of the first. The delivery ID stands in an unsigned header.",
 		Definition: Definition{
 			Proofs: []Proof{ // the older name is sent as well
 				{HMAC: &HMAC{From: "{header.Attio-Signature}"}},
@@ -52,7 +52,7 @@ var presetsCustomers = []Preset{
 			Need:   NeedFirst,
 			Event:  `body.events[0].event_type`,
 			ID:     `header("Idempotency-Key")`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Attio repeats Idempotency-Key with each try but does not sign it, and its bodies may be the same for two changes of a record."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Attio repeats Idempotency-Key with each try but does not sign it, and two changes of a record may have the same body."},
 		},
 	},
 	{
@@ -64,7 +64,7 @@ var presetsCustomers = []Preset{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature}", Hash: "sha1", Value: []string{"sha1={signature}"}}}},
 			Event:      `body.topic`,
 			ID:         `body.id`,
-			Copies:     Copies{By: ByID, Volatile: []string{"{json.delivery_status}", "{json.delivery_attempts}", "{json.delivered_at}"}, Why: "Intercom gives each notification an ID in the signed body and changes how often and when it was delivered between tries."},
+			Copies:     Copies{By: ByID, Volatile: []string{"{json.delivery_status}", "{json.delivery_attempts}", "{json.delivered_at}"}, Why: "Intercom gives each notification an ID in the signed body and changes the count and time of its delivery between tries."},
 			Horizon:    2 * minute,
 			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodHead}},
 		},
@@ -73,8 +73,8 @@ var presetsCustomers = []Preset{
 		Name: "zendesk", Title: "Zendesk", Category: "support",
 		Source:     "https://developer.zendesk.com/documentation/webhooks/verifying/",
 		Confidence: "secondary",
-		Notes: "Webhooks of events have a signed ID; that of others stands in a header that is not signed. Webhooks of triggers and automations have a body of the user's making, " +
-			"and an event type only if that has a field type.",
+		Notes: "Webhooks of events have a signed ID; the ID of other webhooks stands in an unsigned header. You define the body of webhooks of triggers and automations: " +
+			"they have an event type only if your body has a field type.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.X-Zendesk-Webhook-Signature}",

@@ -16,7 +16,7 @@ var presetsEmail = []Preset{
 			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}},
 			Event:   `body.type`,
 			ID:      `header("Svix-Id")`,
-			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Resend sends by Svix, which signs Svix-Id and documents it as the same for all tries."},
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Resend sends through Svix, which signs Svix-Id and documents it as the same for all tries."},
 			Horizon: svixHorizon,
 		},
 		Tolerance: fiveMinutes,
@@ -25,7 +25,7 @@ var presetsEmail = []Preset{
 		Name: "mailchimp", Title: "Mailchimp Marketing", Category: "email",
 		Source:     "https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
 		Confidence: "secondary",
-		Notes:      "Webhooks are signed only where that is switched on.",
+		Notes:      "Mailchimp signs webhooks only if you switch it on.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:   "{header.X-Mailchimp-Signature}",
@@ -34,7 +34,7 @@ var presetsEmail = []Preset{
 			}}},
 			Event:      `body.type`,
 			Forms:      true,
-			Copies:     Copies{By: ByBody, Why: "Mailchimp sends no ID; fired_at, with the subscriber and the change, makes each body its own."},
+			Copies:     Copies{By: ByBody, Why: "Mailchimp sends no ID; fired_at, with the subscriber and the change, makes each body unique."},
 			Handshakes: []Handshake{{Kind: "probe", Method: http.MethodGet}},
 		},
 	},
@@ -42,7 +42,7 @@ var presetsEmail = []Preset{
 		Name: "mandrill", Title: "Mailchimp Transactional (Mandrill)", Category: "email",
 		Source:     "https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/",
 		Confidence: "secondary",
-		Notes:      "The URL is signed as it was registered: behind a proxy, set external_url. A body holds a batch, whose event type is that of its first event.",
+		Notes:      "Mandrill signs the URL that is registered with it: behind a proxy, set external_url. A webhook is a batch; its event type is that of the first event.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash: "sha1", From: "{header.X-Mandrill-Signature}", Encoding: "base64",
@@ -50,7 +50,7 @@ var presetsEmail = []Preset{
 			}}},
 			Event:  `fromJSON(body.mandrill_events)[0].event`,
 			Forms:  true,
-			Copies: Copies{By: ByBody, Why: "Mandrill sends no ID of the batch; ts and the messages' IDs make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Mandrill sends no ID of the batch; ts and the messages' IDs make each body unique."},
 			Handshakes: []Handshake{
 				{Kind: "probe", Method: http.MethodHead},
 				{
@@ -64,12 +64,12 @@ var presetsEmail = []Preset{
 		Name: "postmark", Title: "Postmark", Category: "email",
 		Source:     "https://postmarkapp.com/developer/webhooks/webhooks-overview",
 		Confidence: "secondary",
-		Notes: "The secret is user:password, as in the webhook's URL. Postmark signs nothing, and stops when it is answered 403. " +
-			"Its message IDs are shared by all that happens to a message, so the hash of the body tells copies.",
+		Notes: "The secret is user:password, as in the webhook's URL. Postmark signs nothing, and stops retrying after a 403. " +
+			"All events of a message share its message ID, so a hash of the body detects copies.",
 		Definition: Definition{
 			Proofs:  []Proof{{Token: scheme.BasicAuth()}},
 			Event:   `body.RecordType`,
-			Copies:  Copies{By: ByBody, Why: "Postmark sends no ID of the event; DeliveredAt, BouncedAt or ReceivedAt, with the message's ID, makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Postmark sends no ID of the event; DeliveredAt, BouncedAt or ReceivedAt, with the message's ID, makes each body unique."},
 			Horizon: 630 * minute,
 		},
 	},
@@ -85,14 +85,14 @@ var presetsEmail = []Preset{
 			}}},
 			Event:  `body.object_type + "_" + body.metric`,
 			ID:     `body.event_id`,
-			Copies: Copies{By: ByID, Why: "Customer.io documents event_id, in the signed body, as the event's own and to tell duplicates by."},
+			Copies: Copies{By: ByID, Why: "Customer.io documents event_id, in the signed body, as unique to the event and meant for detecting duplicates."},
 		},
 	},
 	{
 		Name: "klaviyo", Title: "Klaviyo", Category: "email",
 		Source:     "https://developers.klaviyo.com/en/docs/working_with_system_webhooks",
 		Confidence: "unspecified",
-		Notes:      "What is signed, and how, was not confirmed: look at a webhook, and say it with the options.",
+		Notes:      "It is not confirmed what is signed, and how: look at a webhook and set the options accordingly.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Klaviyo-Signature}",
@@ -101,7 +101,7 @@ var presetsEmail = []Preset{
 				Timestamp: &Timestamp{From: "{header.Klaviyo-Timestamp}", Unit: "{option.unit}"},
 			}}},
 			Event:  `body.data[0].topic ?? body.topic`,
-			Copies: Copies{By: ByBody, Why: "Klaviyo sends no ID of the webhook; the IDs of the events and meta.timestamp make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Klaviyo sends no ID of the webhook; the IDs of the events and meta.timestamp make each body unique."},
 		},
 		Options: []Option{
 			{Name: "encoding", Required: true, Choices: template.Encodings, Help: "The encoding of the signature."},
@@ -113,12 +113,12 @@ var presetsEmail = []Preset{
 		Name: "nylas", Title: "Nylas", Category: "email",
 		Source:     "https://github.com/nylas/nylas-nodejs",
 		Confidence: "secondary",
-		Notes:      "Nylas may compress bodies. The signature covers them as they are sent, and the app gets them so.",
+		Notes:      "Nylas may compress bodies. The signature covers the compressed body, and your app gets it compressed.",
 		Definition: Definition{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Nylas-Signature}"}}},
 			Event:      `body.type`,
 			ID:         `body.id`,
-			Copies:     Copies{By: ByID, Why: "Nylas documents id, in the signed body, as the notification's own and to tell duplicates by."},
+			Copies:     Copies{By: ByID, Why: "Nylas documents id, in the signed body, as unique to the notification and meant for detecting duplicates."},
 			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`}},
 		},
 	},
@@ -126,15 +126,15 @@ var presetsEmail = []Preset{
 		Name: "salesforce_mc", Title: "Salesforce Marketing Cloud ENS", Category: "email",
 		Source:     "https://developer.salesforce.com/docs/atlas.en-us.noversion.mc-apis.meta/mc-apis/ens-notification-signing.htm",
 		Confidence: "unspecified",
-		Notes: "Whether the signature key is text or base64 is not documented: say it with key. How the callback is verified is not documented " +
-			"either: that message is an event like all others, whose verification key the app gets.",
+		Notes: "It is not documented whether the signature key is text or base64: set key. Nor is it documented how the callback is verified: " +
+			"that message becomes an event like any other, and your app gets the verification key.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Sfmc-Ens-Signature}", Encoding: "base64", Key: "{option.key}"}}},
 			Event:  `body[0].eventCategoryType ?? body.eventCategoryType`,
-			Copies: Copies{By: ByBody, Why: "Marketing Cloud sends no ID of the batch; timestampUTC and compositeId of its events make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Marketing Cloud sends no ID of the batch; timestampUTC and compositeId of its events make each body unique."},
 		},
 		Options: []Option{
-			{Name: "key", Required: true, Choices: []string{"raw", "base64"}, Help: "How the secret becomes a key."},
+			{Name: "key", Required: true, Choices: []string{"raw", "base64"}, Help: "How the secret becomes the key."},
 		},
 	},
 }

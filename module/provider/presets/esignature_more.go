@@ -15,7 +15,7 @@ var presetsESignatureMore = []Preset{
 		Source:     "https://github.com/hellosign/dropbox-sign-node",
 		Confidence: "code",
 		Notes: "The secret is the API key of the account. Only the time and the type of an event are signed, not the document's data. " +
-			"Dropbox Sign takes a callback for lost unless it is answered with the text that the preset answers.",
+			"Dropbox Sign counts a callback as failed unless the answer is a certain text, which the preset sends.",
 		Definition: Definition{
 			Proofs: []Proof{ // the event is the field json of a form
 				{
@@ -36,7 +36,7 @@ var presetsESignatureMore = []Preset{
 			Need:    NeedFirst,
 			MaxBody: 2 << 20, // guessed: a signature request without its files, in a form
 			Event:   `body.event?.event_type ?? fromJSON(body.json ?? "{}").event?.event_type`,
-			Copies:  Copies{By: ByBody, Why: "Dropbox Sign sends no ID; event_time, with the request and the signer that the event names, makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Dropbox Sign sends no ID; event_time, with the request and the signer that the event names, makes each body unique."},
 			Answer:  &Answer{Body: "Hello API Event Received"},
 			Horizon: 72 * hour,
 		},
@@ -45,12 +45,12 @@ var presetsESignatureMore = []Preset{
 		Name: "adobe_sign", Title: "Adobe Acrobat Sign", Category: "e-signature",
 		Source:     "https://helpx.adobe.com/sign/web/developers/webhooks/overview.html",
 		Confidence: "docs",
-		Notes:      "Adobe signs nothing: the client ID shows what a webhook is meant for, and is no secret. It is given back with each answer.",
+		Notes:      "Adobe signs nothing: the client ID says which application a webhook is meant for, and is no secret. Each answer repeats it.",
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.X-AdobeSign-ClientId}"}}},
 			Event:  `body.event`,
 			ID:     `body.webhookNotificationId`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Adobe names each notification by webhookNotificationId and documents it for spotting duplicates, but signs nothing."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Adobe names each notification by webhookNotificationId and documents it for detecting duplicates, but signs nothing."},
 			Echo:   []string{"X-AdobeSign-ClientId"},
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{header.X-AdobeSign-ClientId}",
@@ -61,19 +61,19 @@ var presetsESignatureMore = []Preset{
 			}},
 		},
 		Options: []Option{
-			{Name: "client_ids", Several: true, Secrets: true, Help: "The client IDs (application IDs) that the webhooks were made with; they are the secrets."},
+			{Name: "client_ids", Several: true, Secrets: true, Help: "The client IDs (application IDs) of the applications that created the webhooks; they are the secrets."},
 		},
 	},
 	{
 		Name: "signnow", Title: "airSlate SignNow", Category: "e-signature",
 		Source:     "https://docs.signnow.com/webhooks/subscriptions",
 		Confidence: "unspecified",
-		Notes: "The documents state neither header, hash nor encoding of the signature: look at a webhook and say which they are. " +
-			"The preset takes the body to be what is signed.",
+		Notes: "The documentation states neither the header nor the hash nor the encoding of the signature: look at a webhook and set the options accordingly. " +
+			"The preset assumes that the body is signed.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{Hash: "{option.hash}", From: "{header.{option.header}}", Encoding: "{option.encoding}"}}},
 			Event:  `body.meta.event`,
-			Copies: Copies{By: ByBody, Why: "SignNow sends no ID; meta.timestamp, with the event and the document, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "SignNow sends no ID; meta.timestamp, with the event and the document, makes each body unique."},
 		},
 		Options: []Option{
 			{Name: "header", Help: "The header that carries the signature.", Required: true},
@@ -85,11 +85,11 @@ var presetsESignatureMore = []Preset{
 		Name: "zoho_sign", Title: "Zoho Sign", Category: "e-signature",
 		Source:     "https://www.zoho.com/sign/api/",
 		Confidence: "secondary",
-		Notes:      "There is a signature only where the webhook was given a secret key.",
+		Notes:      "Zoho Sign signs only webhooks that have a secret key.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-ZS-WEBHOOK-SIGNATURE}", Encoding: "base64"}}},
 			Event:  `body.notifications.operation_type`,
-			Copies: Copies{By: ByBody, Why: "Zoho Sign sends no ID; performed_at, to the millisecond, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Zoho Sign sends no ID; performed_at, to the millisecond, makes each body unique."},
 		},
 	},
 	{
@@ -100,7 +100,7 @@ var presetsESignatureMore = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Yousign-Signature-256}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.event_name`,
 			ID:     `body.event_id`,
-			Copies: Copies{By: ByIDAndBody, Why: "Yousign gives each event an ID in the signed body; that retries repeat it is not confirmed."},
+			Copies: Copies{By: ByIDAndBody, Why: "Yousign gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
 		},
 	},
 	{
@@ -115,14 +115,14 @@ var presetsESignatureMore = []Preset{
 			}}},
 			MaxBody: 1 << 20, // guessed: a document without its file
 			Event:   `body.event.type`,
-			Copies:  Copies{By: ByBody, Why: "SignWell sends no ID; event.time, with the document, makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "SignWell sends no ID; event.time, with the document, makes each body unique."},
 		},
 	},
 	{
 		Name: "boldsign", Title: "BoldSign", Category: "e-signature",
 		Source:     "https://developers.boldsign.com/webhooks/verify-webhook-events",
 		Confidence: "code",
-		Notes:      "While a secret is rolled, the old one signs as well.",
+		Notes:      "While you roll a secret, the old one signs as well.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:   "{header.X-BoldSign-Signature}",
@@ -139,7 +139,7 @@ var presetsESignatureMore = []Preset{
 		Name: "signeasy", Title: "Signeasy", Category: "e-signature",
 		Source:     "https://signeasy.com",
 		Confidence: "unspecified",
-		Notes:      "No public document says how Signeasy proves its webhooks: guard the source with a token line or with allow_ips.",
+		Notes:      "Signeasy does not document in public how it proves its webhooks: guard the source with a token line or with allow_ips.",
 		Definition: Definition{
 			Event:  `nil`,
 			Copies: Copies{By: ByNothing, Why: "Signeasy's webhooks are not documented, so two events may have the same body."},
@@ -149,12 +149,12 @@ var presetsESignatureMore = []Preset{
 		Name: "documenso", Title: "Documenso", Category: "e-signature",
 		Source:     "https://github.com/documenso/documenso",
 		Confidence: "code",
-		Notes:      "The secret itself is in a header, which is empty where the webhook has none. It covers nothing of the body.",
+		Notes:      "A header carries the secret itself; it is empty if the webhook has no secret. The secret covers nothing of the body.",
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.X-Documenso-Secret}"}}},
 			Event:  `body.event`,
 			ID:     `body.deliveryId`,
-			Copies: Copies{By: ByID, Why: "Documenso keeps deliveryId over all tries and writes a new createdAt into the body for each, so only the ID tells copies."},
+			Copies: Copies{By: ByID, Why: "Documenso keeps deliveryId across all tries and writes a new createdAt into the body for each, so only the ID tells copies."},
 		},
 	},
 	{
@@ -165,7 +165,7 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}", Prefix: "Basic "}}},
 			Event:  `body.name`,
-			Copies: Copies{By: ByBody, Why: "OneSpan sends no ID; createdDate makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "OneSpan sends no ID; createdDate makes each body unique."},
 		},
 	},
 	{
@@ -177,14 +177,14 @@ var presetsESignatureMore = []Preset{
 			MaxBody: 1 << 20, // guessed: an event names the document
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{json.event_hash}", Signed: []string{"{json.event_time}{json.event_type}"}}}},
 			Event:   `body.event_type`,
-			Copies:  Copies{By: ByBody, Why: "Xodo Sign sends no ID; event_time, with the document and the user, makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Xodo Sign sends no ID; event_time, with the document and the user, makes each body unique."},
 		},
 	},
 	{
 		Name: "signable", Title: "Signable", Category: "e-signature",
 		Source:     "https://developers.signable.app/early-access/ea-signed-webhooks",
 		Confidence: "docs",
-		Notes:      "Signed webhooks are in early access. The secret is shown once, when the webhook is made. The header with the time is not signed.",
+		Notes:      "Signed webhooks are in early access. Signable shows the secret once, when you create the webhook. The header with the time is not signed.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Signature}",
@@ -192,7 +192,7 @@ var presetsESignatureMore = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Signable-Webhook}"},
 			}}},
 			Event:  `nil`, // its documents leave it open
-			Copies: Copies{By: ByBody, Why: "Signable sends no ID; timestamp, with the action and the envelope, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Signable sends no ID; timestamp, with the action and the envelope, makes each body unique."},
 		},
 	},
 	{
@@ -202,15 +202,15 @@ var presetsESignatureMore = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Content-Hmac}", Value: []string{"sha256={signature}"}}}},
 			Event:  `body.event.name`,
-			Copies: Copies{By: ByBody, Why: "Clicksign sends no ID; occurred_at, to the millisecond, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Clicksign sends no ID; occurred_at, to the millisecond, makes each body unique."},
 		},
 	},
 	{
 		Name: "signsecure", Title: "SignSecure", Category: "e-signature",
 		Source:     "https://docs-stg.signpad.signsecure.in/docs/api-reference/webhooks",
 		Confidence: "unspecified", // the header and the form of the secret are stated, the signature is not
-		Notes: "The documents that are public state neither hash, encoding nor key of the signature: look at a webhook and say which they are. " +
-			"The preset takes the body to be what is signed.",
+		Notes: "The public documentation states neither the hash nor the encoding nor the key of the signature: look at a webhook and set the options accordingly. " +
+			"The preset assumes that the body is signed.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash:     "{option.hash}",
@@ -226,7 +226,7 @@ var presetsESignatureMore = []Preset{
 		Options: []Option{
 			{Name: "hash", Help: "The hash function of the signature.", Required: true, Choices: scheme.HashNames()},
 			{Name: "encoding", Help: "The encoding of the signature.", Required: true, Choices: template.Encodings},
-			{Name: "key", Help: "Whether the secret is the key as it is (raw), or what follows whsec_ is decoded (base64).", Required: true, Choices: []string{"raw", "base64"}},
+			{Name: "key", Help: "Whether the secret is the key as it is (raw), or the part after whsec_ is base64 (base64).", Required: true, Choices: []string{"raw", "base64"}},
 		},
 	},
 }

@@ -12,13 +12,13 @@ var presetsGeneric = []Preset{
 		Name: "standardwebhooks", Title: "Standard Webhooks", Category: "standard",
 		Source:     "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
 		Confidence: "code",
-		Notes:      "A secret verifies signatures v1, a public key v1a; one of them is enough. Where both are configured and a request has both signatures, v1a counts.",
+		Notes:      "A secret verifies signatures v1, a public key v1a; either is enough. Where both are configured and a request has both signatures, v1a counts.",
 		Definition: Definition{
 			Proofs:  []Proof{standardEd25519("Webhook-"), {HMAC: standardHMAC("Webhook-")}},
 			Need:    NeedFirst,
 			Event:   `body.type`,
 			ID:      `header("Webhook-Id")`,
-			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Standard Webhooks signs Webhook-Id and defines it as the message's own and the same for all tries."},
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Standard Webhooks signs Webhook-Id and defines it as unique to the message and the same for all tries."},
 			Horizon: 72 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -28,7 +28,7 @@ var presetsGeneric = []Preset{
 		Name: "svix", Title: "Svix", Category: "standard",
 		Source:     "https://github.com/svix/svix-webhooks",
 		Confidence: "code",
-		Notes: "The headers may begin with svix- or, where the sender hides that it uses Svix, with webhook-. " +
+		Notes: "The headers may begin with svix- or, if the sender hides that it uses Svix, with webhook-. " +
 			"A secret verifies signatures v1, a public key v1a. " +
 			"Svix lists its addresses, by region, at https://docs.svix.com/receiving/source-ips.",
 		Definition: Definition{
@@ -51,7 +51,7 @@ var presetsGeneric = []Preset{
 		Source:     "https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
 		Confidence: "code",
 		Notes: "The secret is the access token, in the header Authorization or in the query; it covers nothing of the content. " +
-			"Without one the source must be guarded otherwise.",
+			"Without a secret, guard the source in another way.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{Token: &Token{From: "{header.Authorization}", Prefix: "Bearer "}},
@@ -61,7 +61,7 @@ var presetsGeneric = []Preset{
 			Event: eitherHeader(`body.type`, "Ce-Type"),
 			// A source counts by itself.
 			ID:         `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : body.source + " " + body.id`,
-			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "CloudEvents define source and id together as the event's own, but the access token covers neither."},
+			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "CloudEvents define source and id together as unique to the event, but the access token covers neither."},
 			Handshakes: []Handshake{cloudEvents},
 		},
 		Optional: true,
@@ -70,8 +70,8 @@ var presetsGeneric = []Preset{
 		Name: "websub", Title: "WebSub", Category: "standard",
 		Source:     "https://www.w3.org/TR/websub/",
 		Confidence: "code",
-		Notes: "The secret is the one of the subscription. Hubs need not sign without one: then the source must be guarded otherwise. " +
-			"What is not signed rightly is thrown away and answered 200, as the specification wants it.",
+		Notes: "The secret is that of the subscription. Without one, a hub need not sign: guard the source in another way. " +
+			"The gateway answers 200 to a wrong signature and discards the content, as the specification asks.",
 		Definition: Definition{
 			Proofs: hubProofs("sha512", "sha384", "sha256", "sha1"),
 			Need:   NeedFirst,
@@ -100,7 +100,7 @@ var presetsGeneric = []Preset{
 		Name: "convoy", Title: "Convoy", Category: "standard",
 		Source:     "https://github.com/frain-dev/convoy",
 		Confidence: "code",
-		Notes:      "Simple signatures have no time; advanced ones do, and it is checked.",
+		Notes:      "Simple signatures have no time. Advanced ones do, and the gateway checks it.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
@@ -126,7 +126,7 @@ var presetsGeneric = []Preset{
 		Name: "hook0", Title: "Hook0", Category: "standard",
 		Source:     "https://github.com/hook0/hook0",
 		Confidence: "code",
-		Notes: "Which headers are signed is up to the sender: the ID counts where it is among them. " +
+		Notes: "The sender chooses which headers it signs: the ID is signed where it is among them. " +
 			"Signatures v0, which cover no header, count only with the line legacy.",
 		Definition: Definition{
 			Proofs: hook0Proofs(),

@@ -9,8 +9,8 @@ var presetsGit = []Preset{
 		Name: "github", Title: "GitHub", Category: "git",
 		Source:     "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
 		Confidence: "code",
-		Notes: "GitHub does not send a delivery again by itself, only by hand or through its API. " +
-			"Of a form, the JSON is in the field payload; JSON is the content type to choose.",
+		Notes: "GitHub does not retry by itself: you redeliver by hand or through its API. " +
+			"Choose the content type JSON: a form has the JSON in its field payload.",
 		Definition: Definition{
 			Proofs: append(
 				[]Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
@@ -21,7 +21,7 @@ var presetsGit = []Preset{
 			Need:         NeedFirst,
 			Event:        `header("X-GitHub-Event")`,
 			ID:           `header("X-GitHub-Delivery")`,
-			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "GitHub documents X-GitHub-Delivery as the delivery's own, which a redelivery repeats, but does not sign it."},
+			Copies:       Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "GitHub documents X-GitHub-Delivery as unique to the delivery, which a redelivery repeats, but does not sign it."},
 			MaxBody:      25 << 20,
 			NeverRetries: true,
 			Ranges:       &Ranges{URL: "https://api.github.com/meta", Format: "json", Path: "hooks"},
@@ -31,7 +31,7 @@ var presetsGit = []Preset{
 		Name: "gitlab", Title: "GitLab", Category: "git",
 		Source:     "https://docs.gitlab.com/user/project/integrations/webhooks/",
 		Confidence: "code",
-		Notes: "Give the secret token, the signing token (whsec_…), or both. Where GitLab signs, only the signature counts. " +
+		Notes: "Configure the secret token, the signing token (whsec_…), or both. Where GitLab signs, only the signature counts. " +
 			"The secret token alone covers nothing of the content. GitLab disables a webhook that keeps failing.",
 		Definition: Definition{
 			Proofs: []Proof{
@@ -49,7 +49,7 @@ var presetsGit = []Preset{
 		Name: "bitbucket", Title: "Bitbucket Cloud", Category: "git",
 		Source:     "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
 		Confidence: "docs",
-		Notes:      "Bitbucket signs only where the webhook has a secret. It tries twice more after a 5xx or a timeout.",
+		Notes:      "Bitbucket signs only if the webhook has a secret. It retries twice after a 5xx or a timeout.",
 		Definition: Definition{
 			Proofs: hubProofs("sha256"),
 			Event:  `header("X-Event-Key")`,
@@ -62,7 +62,7 @@ var presetsGit = []Preset{
 		Name: "bitbucket_server", Title: "Bitbucket Data Center", Category: "git",
 		Source:     "https://github.com/go-playground/webhooks",
 		Confidence: "secondary",
-		Notes:      "The ping of its test button is not signed.",
+		Notes:      "Bitbucket does not sign the ping of its test button.",
 		Definition: Definition{
 			Proofs: hubProofs("sha256"),
 			Event:  `body.eventKey ?? header("X-Event-Key")`,
@@ -78,8 +78,8 @@ var presetsGit = []Preset{
 		Name: "gitea", Title: "Gitea and Forgejo", Category: "git",
 		Source:     "https://github.com/go-playground/webhooks",
 		Confidence: "secondary",
-		Notes: "Forgejo sends the same headers. Of the signatures that come with a webhook, X-Gitea-Signature is the one that is checked. " +
-			"Without a secret it is empty, and the webhook is refused.",
+		Notes: "Forgejo sends the same headers. A webhook has several signatures; the preset checks X-Gitea-Signature. " +
+			"Without a secret it is empty, and the gateway refuses the webhook.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Gitea-Signature}"}}},
 			Event:  `header("X-Gitea-Event")`,

@@ -9,12 +9,12 @@ var presetsIdentity = []Preset{
 		Name: "clerk", Title: "Clerk", Category: "identity",
 		Source:     "https://github.com/hookdeck/webhook-skills",
 		Confidence: "secondary",
-		Notes:      "Clerk sends through Svix: its addresses and its retries are those of Svix.",
+		Notes:      "Clerk sends through Svix and has the addresses and retries of Svix.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: standardHMAC("Svix-")}},
 			Event:   `body.type`,
 			ID:      `header("Svix-Id")`,
-			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Clerk sends by Svix, which signs Svix-Id and documents it as the same for all tries."},
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "Clerk sends through Svix, which signs Svix-Id and documents it as the same for all tries."},
 			Horizon: svixHorizon,
 		},
 		Tolerance: fiveMinutes,
@@ -32,7 +32,7 @@ var presetsIdentity = []Preset{
 			}}},
 			Event:   `body.event`,
 			ID:      `body.id`,
-			Copies:  Copies{By: ByID, Why: "WorkOS documents id, in the signed body, as the event's own and to tell duplicates by."},
+			Copies:  Copies{By: ByID, Why: "WorkOS documents id, in the signed body, as unique to the event and meant for detecting duplicates."},
 			Horizon: 72 * hour,
 			Ranges: &Ranges{List: []string{
 				"3.217.146.166", "23.21.184.92", "34.204.154.149", "44.213.245.178", "44.215.236.82",
@@ -46,7 +46,7 @@ var presetsIdentity = []Preset{
 		Source:     "https://developer.okta.com/docs/concepts/event-hooks/",
 		Confidence: "secondary",
 		Notes: "The secret is the whole value of the authentication field, such as Bearer abc. It covers nothing of the content. " +
-			"Several events may come at once; the event type is that of the first. Okta tries once more.",
+			"One webhook may carry several events; the event type is that of the first. Okta retries once.",
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.{option.header}}"}}},
 			Event:  `body.data.events[0].eventType`,
@@ -66,8 +66,8 @@ var presetsIdentity = []Preset{
 		Source:     "https://auth0.com/docs/customize/log-streams/custom-log-streams",
 		Confidence: "secondary",
 		Notes: "The secret is the whole authorization token of the stream. It covers nothing of the content. " +
-			"Choose the content format JSON Object: of JSON Array the event type is that of the first log, and JSON Lines have none. " +
-			"Auth0 lists its addresses in its documents.",
+			"Choose the content format JSON Object: with JSON Array the event type is that of the first log, and with JSON Lines there is none. " +
+			"Auth0 lists its addresses in its documentation.",
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}"}}},
 			Event:  onlyOne(`body.data.type`, `body[0].data.type`),
@@ -85,7 +85,7 @@ var presetsIdentity = []Preset{
 			// The object's own ID is the same in all events about it.
 			ID: `body.payload.object?.completed_at_iso8601 != nil ? ` +
 				`join([body.payload.action, body.payload.object.id, body.payload.object.completed_at_iso8601], ".") : nil`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Onfido sends no ID of the event; action, object and the time of its completion stand in, and what has no such time has no dedup."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Onfido sends no ID of the event; action, object and the time of its completion stand in, and a webhook without such a time is always an event."},
 		},
 	},
 }

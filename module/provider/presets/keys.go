@@ -26,7 +26,7 @@ var presetsKeys = []Preset{
 			}}}},
 			Event:  `body.event?.type ?? string(body.type)`,
 			ID:     `body.id`,
-			Copies: Copies{By: ByIDAndBody, Why: "Discord gives interactions an ID in the signed body; webhook events have none, and their timestamp makes each body its own."},
+			Copies: Copies{By: ByIDAndBody, Why: "Discord gives interactions an ID in the signed body; webhook events have none, and their timestamp makes each body unique."},
 			Handshakes: []Handshake{
 				{
 					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}", "1")},
@@ -52,7 +52,7 @@ var presetsKeys = []Preset{
 			}}}},
 			Event:  `body.data.event_type`,
 			ID:     `body.data.id`,
-			Copies: Copies{By: ByID, Volatile: []string{"{json.meta.attempt}", "{json.meta.delivered_to}"}, Why: "Telnyx documents data.id, in the signed body, as the event's own and to tell duplicates by, and changes meta with each try."},
+			Copies: Copies{By: ByID, Volatile: []string{"{json.meta.attempt}", "{json.meta.delivered_to}"}, Why: "Telnyx documents data.id, in the signed body, as unique to the event and meant for detecting duplicates, and changes meta with each try."},
 		},
 		Tolerance: fiveMinutes,
 		Options:   provider.Required(provider.KeyOptions("public_key")),
@@ -68,7 +68,7 @@ var presetsKeys = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Twilio-Email-Event-Webhook-Timestamp}"},
 			}}}},
 			Event:  `body[0].event`, // of a batch
-			Copies: Copies{By: ByBody, Why: "SendGrid sends no ID of the batch; sg_event_id, unique for each event in it, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "SendGrid sends no ID of the batch; sg_event_id, unique for each event in it, makes each body unique."},
 		},
 		Options: provider.Required(provider.KeyOptions("public_key")),
 	},
@@ -98,7 +98,7 @@ var presetsKeys = []Preset{
 				BodyHash: "payload_hash", HashOptional: true,
 			}}},
 			Event:  `body.status ?? body.message_type`,
-			Copies: Copies{By: ByBody, Why: "Vonage sends no ID in the body; timestamp, with message or call and state, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Vonage sends no ID in the body; timestamp, with message or call and state, makes each body unique."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -112,7 +112,7 @@ var presetsKeys = []Preset{
 				BodyHash: "payload_hash", HashOptional: true, URLHash: "url_hash",
 			}}},
 			Event:   `body?.type ?? body?.status ?? query.status`,
-			Copies:  Copies{By: ByBody, Why: "Bird sends no ID in the body; IDs of messages, states and their times make each webhook its own."},
+			Copies:  Copies{By: ByBody, Why: "Bird sends no ID in the body; IDs of messages, states and their times make each webhook unique."},
 			Methods: []string{"GET", "POST"},
 		},
 		Tolerance: time.Second,
@@ -130,7 +130,7 @@ var presetsKeys = []Preset{
 			}}},
 			Event:  `body.event.type`,
 			ID:     `body.event.id`,
-			Copies: Copies{By: ByID, Why: "FusionAuth documents event.id, in the signed body, as the event's own and stable over tries."},
+			Copies: Copies{By: ByID, Why: "FusionAuth documents event.id, in the signed body, as unique to the event and stable across tries."},
 		},
 		Options: provider.KeyOptions("public_key", "keys_url"),
 	},
@@ -144,14 +144,14 @@ var presetsKeys = []Preset{
 				BodyHash: "sha256",
 			}}},
 			Event:  `header("X-Netlify-Event") ?? body.state`,
-			Copies: Copies{By: ByBody, Why: "Netlify sends no ID of the event; the deploy's ID, state and times make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Netlify sends no ID of the event; the deploy's ID, state and times make each body unique."},
 		},
 	},
 	{
 		Name: "aws_sns", Title: "Amazon SNS", Category: "cloud",
 		Source:     "https://github.com/aws/aws-sdk-ruby",
 		Confidence: "code",
-		Notes:      "The certificate is fetched from sns.<region>.amazonaws.com (or the host of another partition of AWS), and its issuer from where the certificate says that it is, for Amazon http://crt.*.amazontrust.com; they must lead to a root that this machine trusts. Both are fetched from public addresses only, and so is the URL that confirms a subscription. Where that cannot be, as behind a VPC endpoint, give the certificate with a certificate line, and confirm with aws sns confirm-subscription.",
+		Notes:      "The gateway fetches the certificate from sns.<region>.amazonaws.com (or the host of another AWS partition), and its issuer from the URL that the certificate names (for Amazon http://crt.*.amazontrust.com). The chain must lead to a root that this machine trusts. The gateway fetches both, and the URL that confirms a subscription, from public addresses only. Where it cannot, as behind a VPC endpoint, configure the certificate with a certificate line and confirm with aws sns confirm-subscription.",
 		Definition: Definition{
 			MaxBody: 2 << 20, // documented: a message has 256 KiB, each byte of which JSON may write with six
 			Proofs:  []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
@@ -167,7 +167,7 @@ var presetsKeys = []Preset{
 		},
 		Options: append(provider.KeyOptions("certificate"), Option{
 			Name: "topic", Several: true,
-			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Required unless the source says insecure_unverified: then messages of any topic are accepted, which can be anybody's, and no subscription is confirmed.",
+			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Required, unless the source says insecure_unverified: then messages of any topic are accepted, including other people's topics, and no subscription is confirmed.",
 		}),
 	},
 	{
@@ -193,7 +193,7 @@ var presetsKeys = []Preset{
 			Proofs: []Proof{{EBay: &EBay{}}},
 			Event:  `body.metadata.topic`,
 			ID:     `body.notification.notificationId`,
-			Copies: Copies{By: ByID, Volatile: []string{"{json.notification.publishAttemptCount}", "{json.notification.publishDate}"}, Why: "eBay documents notificationId, in the signed body, as the notification's own, and changes publishDate and publishAttemptCount with each try."},
+			Copies: Copies{By: ByID, Volatile: []string{"{json.notification.publishAttemptCount}", "{json.notification.publishDate}"}, Why: "eBay documents notificationId, in the signed body, as unique to the notification, and changes publishDate and publishAttemptCount with each try."},
 			Handshakes: []Handshake{{
 				Kind: "hash", Challenge: "{query.challenge_code}", Pattern: `[A-Za-z0-9_-]{1,256}`,
 				Digest: &HandshakeDigest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
@@ -202,7 +202,7 @@ var presetsKeys = []Preset{
 		},
 		Options: append(provider.KeyOptions("public_key", "client_id", "client_secret", "api_url"),
 			verifyToken,
-			Option{Name: "endpoint", Help: "The URL of this endpoint as it is known to eBay. Default: external_url.", Endpoint: true},
+			Option{Name: "endpoint", Help: "The URL of this endpoint, as you told it to eBay. Default: external_url.", Endpoint: true},
 		),
 	},
 	{
@@ -225,10 +225,10 @@ var presetsKeys = []Preset{
 				Name: "algorithm", Required: true, Choices: slices.Sorted(maps.Keys(scheme.MessageAlgorithms)),
 				Help: "The signature algorithm, by its name in RFC 9421.",
 			},
-			Option{Name: "label", Help: "The label of the signature to verify, where a request may have several."},
+			Option{Name: "label", Help: "The label of the signature to verify, if a request may have several."},
 			Option{
 				Name: "components", Several: true,
-				Help: "What a signature must cover. Default: @method and content-digest; where a label is given, whatever the signature of that label covers is enough, even if that is nothing.",
+				Help: "What a signature must cover. Default: @method and content-digest; with a label, whatever the signature of that label covers is enough, even nothing.",
 			},
 		),
 	},

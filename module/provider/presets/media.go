@@ -11,13 +11,13 @@ var presetsMedia = []Preset{
 		Name: "openai", Title: "OpenAI", Category: "ai",
 		Source:     "https://github.com/openai/openai-go",
 		Confidence: "code",
-		Notes:      "A secret that does not begin with whsec_ is the key as it is.",
+		Notes:      "A secret that does not begin with whsec_ is used as it is.",
 		Definition: Definition{
 			Proofs:  openAIProofs(),
 			Need:    NeedAny,
 			Event:   `body.type`,
 			ID:      `header("Webhook-Id")`,
-			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "OpenAI signs Webhook-Id and documents it to tell duplicates by."},
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "OpenAI signs Webhook-Id and documents it for detecting duplicates."},
 			Horizon: 72 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -30,7 +30,7 @@ var presetsMedia = []Preset{
 			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
 			Event:  `body.status`,
 			ID:     `header("Webhook-Id")`,
-			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Replicate signs Webhook-Id, which Standard Webhooks defines as the message's own and the same for all tries."},
+			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Replicate signs Webhook-Id, which Standard Webhooks defines as unique to the message and the same for all tries."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -45,7 +45,7 @@ var presetsMedia = []Preset{
 				Signed: []string{"{timestamp}.{body}"},
 			}}},
 			Event:  `body.type`,
-			Copies: Copies{By: ByBody, Why: "ElevenLabs sends no ID of the event; event_timestamp and conversation_id make each body its own."},
+			Copies: Copies{By: ByBody, Why: "ElevenLabs sends no ID of the event; event_timestamp and conversation_id make each body unique."},
 		},
 		Tolerance: 30 * time.Minute,
 	},
@@ -53,7 +53,7 @@ var presetsMedia = []Preset{
 		Name: "contentful", Title: "Contentful", Category: "cms",
 		Source:     "https://github.com/contentful/node-apps-toolkit",
 		Confidence: "code",
-		Notes:      "Path and query are signed as Contentful calls them, and so are the headers that it lists: a proxy in front must not change either.",
+		Notes:      "Contentful signs the path and query that it calls, and the headers that it lists: a proxy in front must change neither.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.X-Contentful-Signature}",
@@ -62,7 +62,7 @@ var presetsMedia = []Preset{
 			}}},
 			Event:  `header("X-Contentful-Topic")`,
 			ID:     `header("X-Contentful-Idempotency-Key")`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Contentful documents X-Contentful-Idempotency-Key to tell duplicates by, but does not list it among the headers it signs."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Contentful documents X-Contentful-Idempotency-Key for detecting duplicates, but does not list it among the headers it signs."},
 		},
 		Tolerance: 30 * time.Second,
 	},
@@ -70,7 +70,7 @@ var presetsMedia = []Preset{
 		Name: "sanity", Title: "Sanity", Category: "cms",
 		Source:     "https://github.com/sanity-io/webhook-toolkit",
 		Confidence: "code",
-		Notes:      "What the body holds is up to the webhook's projection: where it has no _type, say with an event line what the event type is.",
+		Notes:      "The webhook's projection decides what the body holds: if it has no _type, find the event type with an event line.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Sanity-Webhook-Signature}",
@@ -81,7 +81,7 @@ var presetsMedia = []Preset{
 			}}},
 			Event:  `body._type`,
 			ID:     `header("Idempotency-Key")`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Sanity documents Idempotency-Key as the same for all tries, but does not sign it, and the body is the user's own."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Sanity documents Idempotency-Key as the same for all tries, but does not sign it, and the user defines the body."},
 		},
 	},
 	{
@@ -97,14 +97,14 @@ var presetsMedia = []Preset{
 				Timestamp: &Timestamp{Unit: "unix_ms"},
 			}}},
 			Event:  `body.operation`,
-			Copies: Copies{By: ByNothing, Why: "Hygraph's body says what was done to which entry without an ID or a time, so publishing twice makes the same bytes."},
+			Copies: Copies{By: ByNothing, Why: "Hygraph's body says what was done to which entry, without an ID or a time, so publishing twice makes the same bytes."},
 		},
 	},
 	{
 		Name: "webflow", Title: "Webflow", Category: "cms",
 		Source:     "https://developers.webflow.com/data/docs/working-with-webhooks",
 		Confidence: "secondary",
-		Notes:      "Webhooks that were made in the dashboard are not signed; those made through the API are.",
+		Notes:      "Webflow signs webhooks that were created through the API, but not those created in the dashboard.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.X-Webflow-Signature}",
@@ -112,7 +112,7 @@ var presetsMedia = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Webflow-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event:  `body.triggerType`,
-			Copies: Copies{By: ByBody, Why: "Webflow sends no ID of the event; the object's ID and its time make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Webflow sends no ID of the event; the object's ID and its time make each body unique."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -128,7 +128,7 @@ var presetsMedia = []Preset{
 			}}},
 			Event:   `body.type`,
 			ID:      `body.id`,
-			Copies:  Copies{By: ByID, Volatile: []string{"{json.attempts}"}, Why: "Mux documents id, in the signed body, as the event's own, and lists its attempts in the body."},
+			Copies:  Copies{By: ByID, Volatile: []string{"{json.attempts}"}, Why: "Mux documents id, in the signed body, as unique to the event, and lists its attempts in the body."},
 			Horizon: 24 * hour,
 		},
 		Tolerance: fiveMinutes,
@@ -137,7 +137,7 @@ var presetsMedia = []Preset{
 		Name: "twitch", Title: "Twitch EventSub", Category: "streaming",
 		Source:     "https://github.com/twitchdev/twitch-cli",
 		Confidence: "code",
-		Notes:      "That a subscription was revoked comes as an event, too, whose header Twitch-Eventsub-Message-Type says revocation.",
+		Notes:      "A revoked subscription is an event too: its header Twitch-Eventsub-Message-Type is revocation.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Twitch-Eventsub-Message-Signature}",
@@ -147,7 +147,7 @@ var presetsMedia = []Preset{
 			}}},
 			Event:  `body.subscription?.type ?? header("Twitch-Eventsub-Subscription-Type")`,
 			ID:     `header("Twitch-Eventsub-Message-Id")`,
-			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Twitch signs Twitch-Eventsub-Message-Id and documents it to tell duplicates by."},
+			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Twitch signs Twitch-Eventsub-Message-Id and documents it for detecting duplicates."},
 			Handshakes: []Handshake{{
 				Kind: "echo", Signed: "always", Challenge: "{json.challenge}",
 				When: []Condition{is("{header.Twitch-Eventsub-Message-Type}", "webhook_callback_verification")},
@@ -167,7 +167,7 @@ var presetsMedia = []Preset{
 				Encoding: "base64",
 			}}},
 			Event:  `filter(keys(body), # endsWith "_events")[0]`,
-			Copies: Copies{By: ByBody, Why: "X sends no ID of the event; IDs of posts and messages, and times to the millisecond, make each body its own."},
+			Copies: Copies{By: ByBody, Why: "X sends no ID of the event; IDs of posts and messages, and times to the millisecond, make each body unique."},
 			Handshakes: []Handshake{{
 				Kind: "hmac", Challenge: "{query.crc_token}", Pattern: provider.Signable,
 				Digest: &HandshakeDigest{Encoding: "base64"},

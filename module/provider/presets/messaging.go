@@ -9,12 +9,12 @@ var presetsMessaging = []Preset{
 		Name: "line", Title: "LINE Messaging API", Category: "chat",
 		Source:     "https://github.com/line/line-bot-sdk-nodejs",
 		Confidence: "code",
-		Notes:      "The secret is the channel's. Of a batch the event type is that of its first event.",
+		Notes:      "The secret is the channel secret. The event type of a batch is that of its first event.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Line-Signature}", Encoding: "base64"}}},
 			Event:  `body.events[0].type`,
 			ID:     `len(body.events) == 1 ? body.events[0].webhookEventId : nil`,
-			Copies: Copies{By: ByID, Volatile: []string{"{json.events.#.deliveryContext.isRedelivery}"}, Why: "LINE documents webhookEventId, in the signed body, as the event's own and to tell duplicates by, and changes isRedelivery when it sends again."},
+			Copies: Copies{By: ByID, Volatile: []string{"{json.events.#.deliveryContext.isRedelivery}"}, Why: "LINE documents webhookEventId, in the signed body, as unique to the event and meant for detecting duplicates, and changes isRedelivery when it sends again."},
 			Handshakes: []Handshake{{
 				Kind: "probe", Signed: "always", When: []Condition{is("{json.events}", "[]")},
 			}},
@@ -30,14 +30,14 @@ var presetsMessaging = []Preset{
 			Event:  `body.event`,
 			// What became of a message comes with the message's own token.
 			ID:     `body.event + "." + string(body.message_token) + "." + (body.user_id ?? "")`,
-			Copies: Copies{By: ByIDAndBody, Why: "Viber names the message, not what became of it; event and user are added to its token."},
+			Copies: Copies{By: ByIDAndBody, Why: "Viber's token names the message, not what became of it, so the preset adds event and user."},
 		},
 	},
 	{
 		Name: "lark", Title: "Lark / Feishu", Category: "chat",
 		Source:     "https://github.com/larksuite/oapi-sdk-go",
 		Confidence: "code",
-		Notes:      "The secret is the encrypt key. With one, Lark may encrypt the body: then neither event type nor delivery ID can be read, and the app gets it as it is.",
+		Notes:      "The secret is the encrypt key. If Lark encrypts the body, the gateway can read neither event type nor delivery ID, and your app gets the body as it is.",
 		Definition: Definition{
 			Proofs: []Proof{{Digest: &Digest{HMAC: HMAC{
 				From:      "{header.X-Lark-Signature}",
@@ -46,7 +46,7 @@ var presetsMessaging = []Preset{
 			}}}},
 			Event:   `body.header?.event_type ?? body.event?.type`,
 			ID:      `body.header?.event_id ?? body.uuid`,
-			Copies:  Copies{By: ByID, Why: "Lark documents event_id, or uuid, in the signed body as the event's own and to tell duplicates by."},
+			Copies:  Copies{By: ByID, Why: "Lark documents event_id, or uuid, in the signed body as unique to the event and meant for detecting duplicates."},
 			Horizon: 8 * hour,
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{json.challenge}", Pattern: `[A-Za-z0-9_-]{1,256}`,
@@ -62,7 +62,7 @@ var presetsMessaging = []Preset{
 		Name: "microsoft_teams", Title: "Microsoft Teams outgoing webhook", Category: "chat",
 		Source:     "https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook",
 		Confidence: "secondary",
-		Notes:      "Teams shows what it is answered: say it with respond.",
+		Notes:      "Teams shows the answer in the chat: set it with respond.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From: "{header.Authorization}", Value: []string{"HMAC {signature}"}, Key: "base64", Encoding: "base64",
@@ -78,7 +78,7 @@ var presetsMessaging = []Preset{
 		Name: "plivo", Title: "Plivo", Category: "communications",
 		Source:     "https://github.com/plivo/plivo-go",
 		Confidence: "code",
-		Notes:      "The URL is signed as Plivo calls it: behind a proxy, set external_url. The secret is the auth token. Signatures V2, which cover no parameter, and V1 count only with the line legacy.",
+		Notes:      "Plivo signs the URL that it calls: behind a proxy, set external_url. The secret is the auth token. Signatures V2 (which cover no parameter) and V1 count only with the line legacy.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
@@ -106,7 +106,7 @@ var presetsMessaging = []Preset{
 			Forms:   true,
 			Event:   `body.Event ?? body.CallStatus ?? body.Status`,
 			ID:      plivoID(`header("X-Plivo-Signature-V3-Nonce")`),
-			Copies:  Copies{By: ByIDAndBody, Why: "Plivo sends no ID of the event: a message is told by its ID and its state, a call by the signed nonce of the request."},
+			Copies:  Copies{By: ByIDAndBody, Why: "Plivo sends no ID of the event: the ID of a message together with its state stands in, and the signed nonce of a call's request."},
 			Methods: []string{"POST", "GET"},
 		},
 	},
@@ -121,7 +121,7 @@ var presetsMessaging = []Preset{
 				Timestamp: &Timestamp{From: "{header.MessageBird-Request-Timestamp}"},
 			}}},
 			Event:   `body?.type ?? body?.status ?? query.status`,
-			Copies:  Copies{By: ByBody, Why: "MessageBird sends no ID of the event; message, state and time make each webhook its own."},
+			Copies:  Copies{By: ByBody, Why: "MessageBird sends no ID of the event; message, state and time make each webhook unique."},
 			Methods: []string{"GET", "POST"},
 		},
 		Tolerance: 2500 * time.Millisecond,
@@ -137,14 +137,14 @@ var presetsMessaging = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Sinch-Webhook-Signature-Timestamp}"},
 			}}},
 			Event:  `filter(keys(body), !(# in ["app_id", "project_id", "accepted_time", "event_time", "message_metadata", "correlation_id"]))[0]`,
-			Copies: Copies{By: ByBody, Why: "Sinch sends no ID of the event; accepted_time, with message and state, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Sinch sends no ID of the event; accepted_time, with message and state, makes each body unique."},
 		},
 	},
 	{
 		Name: "sinch_voice", Title: "Sinch Voice and Verification", Category: "communications",
 		Source:     "https://github.com/sinch/sinch-sdk-node",
 		Confidence: "code",
-		Notes:      "Path and Content-Type are signed: a proxy in front must not change either, or set external_url.",
+		Notes:      "Sinch signs path and Content-Type: a proxy in front must change neither, or set external_url.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From: "{header.Authorization}", Value: []string{"Application {option.app_key}:{signature}"},
@@ -152,7 +152,7 @@ var presetsMessaging = []Preset{
 				Signed: []string{"{method}\n{body|md5|base64}\n{header.Content-Type}\nx-timestamp:{header.X-Timestamp}\n{path}"},
 			}}},
 			Event:  `body.event`,
-			Copies: Copies{By: ByBody, Why: "Sinch sends no ID of the event; call, event and timestamp make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Sinch sends no ID of the event; call, event and timestamp make each body unique."},
 			Masked: []string{"Authorization"},
 		},
 		Options: []Option{

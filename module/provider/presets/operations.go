@@ -9,24 +9,24 @@ var presetsOperations = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Circleci-Signature}", Value: []string{"v1={signature}"}}}},
 			Event:  `body.type ?? header("Circleci-Event-Type")`,
 			ID:     `body.id`,
-			Copies: Copies{By: ByID, Why: "CircleCI documents id, in the signed body, as the event's own and to tell duplicates by."},
+			Copies: Copies{By: ByID, Why: "CircleCI documents id, in the signed body, as unique to the event and meant for detecting duplicates."},
 		},
 	},
 	{
 		Name: "pagerduty", Title: "PagerDuty", Category: "ops",
 		Source:     "https://github.com/PagerDuty/go-pagerduty",
 		Confidence: "code",
-		Notes:      "The secret is used as it stands, though it looks like base64. What is refused is not sent again.",
+		Notes:      "The secret is used as it is, though it looks like base64. PagerDuty does not retry what was refused.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-PagerDuty-Signature}", Value: []string{"v1={signature}"}}}},
 			Event:   `body.event.event_type`,
 			ID:      `body.event.id`, // signed, unlike the header
-			Copies:  Copies{By: ByID, Why: "PagerDuty documents event.id, in the signed body, as the event's own and to tell duplicates by."},
+			Copies:  Copies{By: ByID, Why: "PagerDuty documents event.id, in the signed body, as unique to the event and meant for detecting duplicates."},
 			MaxBody: 2 << 20,
 			Ranges:  &Ranges{URL: "https://developer.pagerduty.com/ip-safelists/webhooks-{option.region}-service-region"},
 		},
 		Options: []Option{
-			{Name: "region", Help: "The service region of the account, for its addresses.", Default: "us", Choices: []string{"us", "eu"}},
+			{Name: "region", Help: "The service region of the account, which decides its addresses.", Default: "us", Choices: []string{"us", "eu"}},
 		},
 	},
 	{
@@ -34,7 +34,7 @@ var presetsOperations = []Preset{
 		Source:     "https://github.com/getsentry/integration-platform-example",
 		Confidence: "code",
 		Notes: "The secret is the client secret of the integration. The time in Sentry-Hook-Timestamp is not signed, " +
-			"so it is checked only where tolerance is set. Sentry waits one second for the answer.",
+			"so the gateway checks it only if you set tolerance. Sentry waits one second for the answer.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: sentryHMAC("Sentry-Hook-Signature")},
@@ -50,7 +50,7 @@ var presetsOperations = []Preset{
 		Name: "grafana", Title: "Grafana alerting", Category: "ops",
 		Source:     "https://github.com/grafana/alerting",
 		Confidence: "secondary",
-		Notes:      "Grafana 12 and later sign where the contact point has an HMAC secret. With a timestamp header they sign the time as well.",
+		Notes:      "Grafana 12 and later sign if the contact point has an HMAC secret. With a timestamp header they sign the time as well.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
@@ -76,12 +76,12 @@ var presetsOperations = []Preset{
 		Name: "vercel", Title: "Vercel", Category: "hosting",
 		Source:     "https://github.com/hookdeck/webhook-skills",
 		Confidence: "secondary",
-		Notes:      "The secret of an integration's webhooks is its client secret; a webhook of an account has one of its own.",
+		Notes:      "The secret of an integration's webhooks is its client secret; a webhook of an account has its own secret.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{Hash: "sha1", From: "{header.X-Vercel-Signature}"}}},
 			Event:   `body.type`,
 			ID:      `body.id`,
-			Copies:  Copies{By: ByID, Why: "Vercel documents id, in the signed body, as that of the delivery."},
+			Copies:  Copies{By: ByID, Why: "Vercel documents id, in the signed body, as the ID of the delivery."},
 			Horizon: 24 * hour,
 		},
 	},
@@ -89,7 +89,7 @@ var presetsOperations = []Preset{
 		Name: "heroku", Title: "Heroku", Category: "hosting",
 		Source:     "https://devcenter.heroku.com/articles/app-webhooks",
 		Confidence: "secondary",
-		Notes:      "Retries last for 72 hours where the webhook has the level sync.",
+		Notes:      "With the level sync, Heroku retries for 72 hours.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Heroku-Webhook-Hmac-SHA256}", Encoding: "base64"}}},
 			Event:   `body.webhook_metadata.event.include`,
@@ -103,7 +103,7 @@ var presetsOperations = []Preset{
 		Name: "azure_event_grid", Title: "Azure Event Grid", Category: "cloud",
 		Source:     "https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema",
 		Confidence: "secondary",
-		Notes: "Event Grid does not sign. Give the endpoint a secret in a parameter of its URL or in a custom delivery property, " +
+		Notes: "Event Grid does not sign. Put a secret into a parameter of the endpoint's URL or into a custom delivery property, " +
 			"and guard the source with the line token query <name> <secret> or token header <name> <secret>. " +
 			"In a batch the event type is that of the first event.",
 		Definition: Definition{

@@ -19,7 +19,7 @@ var presetsPayments = []Preset{
 			}}},
 			Event:   `body.type`,
 			ID:      `body.id`,
-			Copies:  Copies{By: ByID, Volatile: []string{"{json.pending_webhooks}"}, Why: "Stripe documents id, in the signed body, as the event's own and to tell duplicates by, and changes pending_webhooks between tries."},
+			Copies:  Copies{By: ByID, Volatile: []string{"{json.pending_webhooks}"}, Why: "Stripe documents id, in the signed body, as unique to the event and meant for detecting duplicates, and changes pending_webhooks between tries."},
 			Horizon: 72 * hour,
 			Ranges:  &Ranges{URL: "https://stripe.com/files/ips/ips_webhooks.txt"},
 		},
@@ -29,7 +29,7 @@ var presetsPayments = []Preset{
 		Name: "square", Title: "Square", Category: "payments",
 		Source:     "https://github.com/square/square-nodejs-sdk",
 		Confidence: "code",
-		Notes:      "The URL that is signed is the one registered with Square: behind a proxy, set external_url.",
+		Notes:      "Square signs the URL that is registered with it: behind a proxy, set external_url.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:     "{header.X-Square-Hmacsha256-Signature}",
@@ -38,7 +38,7 @@ var presetsPayments = []Preset{
 			}}},
 			Event:   `body.type`,
 			ID:      `body.event_id`,
-			Copies:  Copies{By: ByID, Why: "Square documents event_id, in the signed body, as the event's own and to tell duplicates by."},
+			Copies:  Copies{By: ByID, Why: "Square documents event_id, in the signed body, as unique to the event and meant for detecting duplicates."},
 			Horizon: 24 * hour,
 		},
 	},
@@ -46,8 +46,8 @@ var presetsPayments = []Preset{
 		Name: "adyen", Title: "Adyen", Category: "payments",
 		Source:     "https://github.com/Adyen/adyen-node-api-library",
 		Confidence: "code",
-		Notes: "Of each notification eight fields are signed, the others are not. A user and a password that are set at Adyen as well " +
-			"are checked with a line such as token header Authorization \"Basic <user:password in base64>\".",
+		Notes: "Adyen signs eight fields of each notification and no others. If you also set a user and a password at Adyen, " +
+			"check them with a line such as token header Authorization \"Basic <user:password in base64>\".",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Each:     "notificationItems",
@@ -63,7 +63,7 @@ var presetsPayments = []Preset{
 			// A batch has no ID of its own.
 			ID: `len(body.notificationItems) == 1 ? body.notificationItems[0].NotificationRequestItem.pspReference + "." + ` +
 				`body.notificationItems[0].NotificationRequestItem.eventCode : nil`,
-			Copies:  Copies{By: ByIDAndBody, Why: "Adyen repeats pspReference and eventCode for a duplicate, and also where an outcome changed, so the body decides as well."},
+			Copies:  Copies{By: ByIDAndBody, Why: "Adyen repeats pspReference and eventCode for a duplicate, but also when an outcome has changed, so the body decides as well."},
 			Answer:  &Answer{Body: "[accepted]"},
 			MaxBody: 1 << 20, // guessed: a webhook has up to six notifications
 			Horizon: 30 * 24 * hour,
@@ -73,12 +73,12 @@ var presetsPayments = []Preset{
 		Name: "adyen_platform", Title: "Adyen for Platforms", Category: "payments",
 		Source:     "https://github.com/Adyen/adyen-node-api-library",
 		Confidence: "code",
-		Notes: "For the webhooks of platforms, banking and management, which sign the body; payments are those of the preset adyen. " +
-			"An ID in the body names the object that changed and not the change, so the hash of the body is the delivery ID.",
+		Notes: "This preset is for the webhooks of platforms, banking and management, which sign the body. For payments, use the preset adyen. " +
+			"An ID in the body names the object that changed, not the change, so a hash of the body is the delivery ID.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.HmacSignature}", Encoding: "base64", Key: "hex"}}},
 			Event:   `body.type`,
-			Copies:  Copies{By: ByBody, Why: "Adyen for Platforms sends no ID of the event; timestamp and the state of what changed make each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Adyen for Platforms sends no ID of the event; timestamp and the state of what changed make each body unique."},
 			Horizon: 30 * 24 * hour,
 		},
 	},
@@ -103,14 +103,14 @@ var presetsPayments = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-CC-Webhook-Signature}"}}},
 			Event:  `body.event?.type`,
 			ID:     `body.event?.id`,
-			Copies: Copies{By: ByID, Volatile: []string{"{json.attempt_number}", "{json.scheduled_for}"}, Why: "Coinbase Commerce documents event.id, in the signed body, as the event's own, and counts attempt_number up with each try."},
+			Copies: Copies{By: ByID, Volatile: []string{"{json.attempt_number}", "{json.scheduled_for}"}, Why: "Coinbase Commerce documents event.id, in the signed body, as unique to the event, and increments attempt_number with each try."},
 		},
 	},
 	{
 		Name: "coinbase_cdp", Title: "Coinbase Developer Platform", Category: "payments",
 		Source:     "https://docs.cdp.coinbase.com/webhooks/verify-signatures",
 		Confidence: "code",
-		Notes:      "Coinbase sends by Hook0. Which headers are signed is up to the sender: the ID counts where it is among them. Signatures v0, which cover no header, count only with the line legacy.",
+		Notes:      "Coinbase sends through Hook0. The sender chooses which headers it signs: the ID is signed where it is among them. Signatures v0, which cover no header, count only with the line legacy.",
 		Definition: Definition{
 			Proofs: hook0Proofs(),
 			Need:   NeedFirst,
@@ -124,12 +124,12 @@ var presetsPayments = []Preset{
 		Name: "razorpay", Title: "Razorpay", Category: "payments",
 		Source:     "https://github.com/razorpay/razorpay-node",
 		Confidence: "code",
-		Notes:      "The secret is the webhook's own, not the API key's. The delivery ID stands in a header that is not signed.",
+		Notes:      "The secret is the webhook's, not the API key's. The delivery ID stands in an unsigned header.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Razorpay-Signature}"}}},
 			Event:   `body.event`,
 			ID:      `header("X-Razorpay-Event-Id")`,
-			Copies:  Copies{By: ByIDAndBody, Why: "Razorpay documents X-Razorpay-Event-Id as the event's own and to tell duplicates by, but does not sign it."},
+			Copies:  Copies{By: ByIDAndBody, Why: "Razorpay documents X-Razorpay-Event-Id as unique to the event and meant for detecting duplicates, but does not sign it."},
 			Horizon: 24 * hour,
 		},
 	},
@@ -137,7 +137,7 @@ var presetsPayments = []Preset{
 		Name: "braintree", Title: "Braintree", Category: "payments",
 		Source:     "https://github.com/braintree/braintree_node",
 		Confidence: "code",
-		Notes:      "The secret is the private API key. The app gets the form as it came, with the notification as XML in base64.",
+		Notes:      "The secret is the private API key. Your app gets the form as it came; the notification in it is XML in base64.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash:       "sha1",
@@ -149,7 +149,7 @@ var presetsPayments = []Preset{
 			}}},
 			Event:   `split(split(fromBase64(body.bt_payload), "<kind>")[1], "</kind>")[0]`,
 			Forms:   true,
-			Copies:  Copies{By: ByBody, Volatile: []string{"{form.bt_signature}"}, Why: "Braintree sends no ID; the time and the subject in bt_payload make each body its own."},
+			Copies:  Copies{By: ByBody, Volatile: []string{"{form.bt_signature}"}, Why: "Braintree sends no ID; the time and the subject in bt_payload make each body unique."},
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{{
 				Kind: "hmac", Challenge: "{query.bt_challenge}", Pattern: `[a-f0-9]{20,32}`,
@@ -158,20 +158,20 @@ var presetsPayments = []Preset{
 			}},
 		},
 		Options: []Option{
-			{Name: "public_key", Help: "The public API key that belongs to the secret; Braintree signs with each key of the account.", Required: true},
+			{Name: "public_key", Help: "The public API key that belongs to the secret. Braintree signs with every key of the account.", Required: true},
 		},
 	},
 	{
 		Name: "mollie", Title: "Mollie", Category: "payments",
 		Source:     "https://github.com/mollie/mollie-api-php",
 		Confidence: "code",
-		Notes: "Only next-gen webhooks are signed. Classic ones are a form with no more than the ID of an object, which proves nothing: " +
-			"take them in with custom and none, and have the app ask Mollie's API.",
+		Notes: "Mollie signs only next-gen webhooks. A classic webhook is a form with nothing but the ID of an object, which proves nothing: " +
+			"receive it with provider custom and none, and let your app ask Mollie's API.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Mollie-Signature}", Value: []string{"sha256={signature}", "{signature}"}}}},
 			Event:  `body.type`,
 			ID:     `body.id`,
-			Copies: Copies{By: ByIDAndBody, Why: "Mollie gives each event an ID in the signed body; that retries repeat it is not confirmed."},
+			Copies: Copies{By: ByIDAndBody, Why: "Mollie gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
 			Ranges: &Ranges{URL: "https://ip-ranges.mollie.com/ips.txt"},
 		},
 	},
@@ -179,13 +179,13 @@ var presetsPayments = []Preset{
 		Name: "paystack", Title: "Paystack", Category: "payments",
 		Source:     "https://paystack.com/docs/payments/webhooks/",
 		Confidence: "secondary",
-		Notes:      "The secret is the API's secret key.",
+		Notes:      "The secret is the API secret key.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Paystack-Signature}", Hash: "sha512"}}},
 			Event:  `body.event`,
 			// data.id names the object: a transfer that is reversed keeps it.
 			ID:      `body.data?.id != nil ? body.event + "." + string(body.data.id) : nil`,
-			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Paystack sends no ID of the event; what stands in for one names the transaction, which several webhooks may share."},
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Paystack sends no ID of the event; the ID in its place names the transaction, which several webhooks may share."},
 			Horizon: 72 * hour,
 			Ranges:  &Ranges{List: []string{"52.31.139.75", "52.49.173.169", "52.214.14.220"}},
 		},
@@ -194,8 +194,8 @@ var presetsPayments = []Preset{
 		Name: "flutterwave", Title: "Flutterwave", Category: "payments",
 		Source:     "https://developer.flutterwave.com/docs/webhooks",
 		Confidence: "secondary",
-		Notes: "The secret is the secret hash of the dashboard. Version 3 of the API sends it along as it is, which covers nothing of the content; " +
-			"where a signature of version 4 is there, that one decides.",
+		Notes: "The secret is the secret hash of the dashboard. Version 3 of the API sends the secret itself, which covers nothing of the content; " +
+			"where a webhook has a signature of version 4, the signature decides.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{From: "{header.Flutterwave-Signature}", Encoding: "base64"}},
@@ -204,7 +204,7 @@ var presetsPayments = []Preset{
 			Need:   NeedFirst,
 			Event:  `body.event ?? body.type`,
 			ID:     `body.webhook_id`, // id is the transaction's
-			Copies: Copies{By: ByIDAndBody, Why: "Flutterwave gives each webhook a webhook_id in version 4, but where the fixed secret hash proves it, that covers nothing."},
+			Copies: Copies{By: ByIDAndBody, Why: "Flutterwave gives each webhook a webhook_id in version 4, but the fixed secret hash of version 3 covers nothing."},
 		},
 	},
 	{
@@ -219,7 +219,7 @@ var presetsPayments = []Preset{
 				Timestamp: &Timestamp{From: "{header.Revolut-Request-Timestamp}", Unit: "unix_ms"},
 			}}},
 			Event:  `body.event`,
-			Copies: Copies{By: ByBody, Why: "Revolut sends no ID of the event; timestamp, with the transaction and its state, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Revolut sends no ID of the event; timestamp, with the transaction and its state, makes each body unique."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -227,8 +227,8 @@ var presetsPayments = []Preset{
 		Name: "mercadopago", Title: "Mercado Pago", Category: "payments",
 		Source:     "https://github.com/mercadopago/sdk-nodejs",
 		Confidence: "code",
-		Notes: "The body is not signed, only the ID in the query, the header X-Request-Id and a time: have the app ask the API for what happened. " +
-			"Notifications of QR codes are not signed at all.",
+		Notes: "Mercado Pago signs the ID in the query, the header X-Request-Id and a time, but not the body: your app should ask the API what happened. " +
+			"It does not sign notifications of QR codes at all.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:  "{header.X-Signature}",
@@ -253,7 +253,7 @@ var presetsPayments = []Preset{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Cko-Signature}"}}},
 			Event:  `body.type`,
 			ID:     `body.id`,
-			Copies: Copies{By: ByIDAndBody, Why: "Checkout.com gives each event an ID in the signed body; that retries repeat it is not confirmed."},
+			Copies: Copies{By: ByIDAndBody, Why: "Checkout.com gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
 			Ranges: &Ranges{URL: "https://www.checkout.com/docs/public/files/ip-lists/webhooks-live.txt"},
 		},
 	},
@@ -261,7 +261,7 @@ var presetsPayments = []Preset{
 		Name: "modern_treasury", Title: "Modern Treasury", Category: "payments",
 		Source:     "https://github.com/Modern-Treasury/modern-treasury-node",
 		Confidence: "code",
-		Notes:      "Topic and delivery ID stand in headers that are not signed.",
+		Notes:      "Topic and delivery ID stand in unsigned headers.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			// The topic is signed where the body has it.
@@ -279,7 +279,7 @@ var presetsPayments = []Preset{
 			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
 			Event:  `body.event_type`,
 			ID:     `header("Webhook-Id")`,
-			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Lithic signs Webhook-Id, which Standard Webhooks defines as the message's own and the same for all tries."},
+			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Lithic signs Webhook-Id, which Standard Webhooks defines as unique to the message and the same for all tries."},
 		},
 		Tolerance: fiveMinutes,
 	},

@@ -11,7 +11,7 @@ var presetsProductivity = []Preset{
 		Name: "dropbox", Title: "Dropbox", Category: "storage",
 		Source:     "https://www.dropbox.com/developers/reference/webhooks",
 		Confidence: "secondary",
-		Notes:      "The secret is the app secret. A webhook says whose files changed, not which: ask the API.",
+		Notes:      "The secret is the app secret. A webhook says whose files changed, not which files: your app asks the API.",
 		Definition: Definition{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Dropbox-Signature}"}}},
 			Event:      `nil`, // there is one kind
@@ -35,7 +35,7 @@ var presetsProductivity = []Preset{
 			}}},
 			Event:  `body.event_type`,
 			ID:     `header("Finch-Event-Id")`,
-			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Finch signs Finch-Event-Id and documents it as the event's own."},
+			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Finch signs Finch-Event-Id and documents it as unique to the event."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -46,7 +46,7 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: timedHMAC("Calendly-Webhook-Signature")}},
 			Event:   `body.event`,
-			Copies:  Copies{By: ByBody, Why: "Calendly sends no ID; created_at, with the invitee's URI, makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Calendly sends no ID; created_at, with the invitee's URI, makes each body unique."},
 			Horizon: 24 * hour,
 		},
 		Tolerance: 3 * time.Minute,
@@ -59,7 +59,7 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Cal-Signature-256}"}}},
 			Event:  `body.triggerEvent`,
-			Copies: Copies{By: ByBody, Why: "Cal.com sends no ID of the event; createdAt, to the millisecond, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Cal.com sends no ID of the event; createdAt, to the millisecond, makes each body unique."},
 			// payload.uid is the booking's: all of its events have the same.
 		},
 	},
@@ -67,12 +67,12 @@ var presetsProductivity = []Preset{
 		Name: "typeform", Title: "Typeform", Category: "forms",
 		Source:     "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
 		Confidence: "secondary",
-		Notes:      "Typeform disables a webhook that is answered with 404 or 410.",
+		Notes:      "Typeform disables a webhook after an answer of 404 or 410.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Typeform-Signature}", Value: []string{"sha256={signature}"}, Encoding: "base64"}}},
 			Event:   `body.event_type`,
 			ID:      `body.event_id`,
-			Copies:  Copies{By: ByID, Why: "Typeform documents event_id, in the signed body, as the webhook's own."},
+			Copies:  Copies{By: ByID, Why: "Typeform documents event_id, in the signed body, as unique to the webhook."},
 			Horizon: 10 * hour,
 		},
 	},
@@ -80,7 +80,7 @@ var presetsProductivity = []Preset{
 		Name: "airtable", Title: "Airtable", Category: "database",
 		Source:     "https://github.com/gtalarico/pyairtable",
 		Confidence: "secondary",
-		Notes:      "The secret is macSecretBase64. A webhook only says that there are changes: fetch them from the API. It ends after 7 days unless it is refreshed.",
+		Notes:      "The secret is macSecretBase64. A webhook only says that something changed: your app fetches the changes from the API. A webhook expires after 7 days unless your app refreshes it.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:  "{header.X-Airtable-Content-MAC}",
@@ -88,21 +88,21 @@ var presetsProductivity = []Preset{
 				Key:   "base64",
 			}}},
 			Event:  `nil`, // there is one kind
-			Copies: Copies{By: ByBody, Why: "Airtable sends no ID and no content; timestamp, to the millisecond, makes each body its own."},
+			Copies: Copies{By: ByBody, Why: "Airtable sends no ID and no content; timestamp, to the millisecond, makes each body unique."},
 		},
 	},
 	{
 		Name: "microsoft_graph", Title: "Microsoft Graph", Category: "productivity",
 		Source:     "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
 		Confidence: "secondary",
-		Notes: "The secret is the clientState of the subscription, which every notification of a webhook must have. It covers nothing of the content, " +
-			"and the validationTokens of notifications with resource data are not checked.",
+		Notes: "The secret is the clientState of the subscription, which every notification must have. It covers nothing of the content, " +
+			"and the gateway does not check the validationTokens of notifications with resource data.",
 		Definition: Definition{
 			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
 			MaxBody:    4 << 20, // guessed: a batch of notifications, which may have resource data
 			Event:      `body.value[0].changeType`,
 			ID:         `len(body.value) == 1 ? body.value[0].id : nil`,
-			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Graph gives some notifications an ID, but clientState covers nothing; those without one may be the same bytes and have no dedup."},
+			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Graph gives some notifications an ID, but clientState covers nothing; two notifications without an ID may be the same bytes, so each is an event."},
 			Answer:     &Answer{Status: http.StatusAccepted},
 			Horizon:    4 * hour,
 			Handshakes: []Handshake{{Kind: "echo", Method: http.MethodPost, Challenge: "{query.validationToken}"}},
@@ -116,7 +116,7 @@ var presetsProductivity = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: timedHMAC("Tailscale-Webhook-Signature")}},
 			Event:  `body[0].type`,
-			Copies: Copies{By: ByBody, Why: "Tailscale sends no ID; the timestamps of the events make each body its own."},
+			Copies: Copies{By: ByBody, Why: "Tailscale sends no ID; the timestamps of the events make each body unique."},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -124,17 +124,17 @@ var presetsProductivity = []Preset{
 		Name: "pusher", Title: "Pusher Channels", Category: "realtime",
 		Source:     "https://github.com/pusher/pusher-http-go",
 		Confidence: "code",
-		Notes:      "The secret is that of the app key. A webhook may hold several events; the event type is that of the first.",
+		Notes:      "The secret is the one of the app key. One webhook may carry several events; the event type is that of the first.",
 		Definition: Definition{
 			Proofs: []Proof{{
 				HMAC: &HMAC{From: "{header.X-Pusher-Signature}"},
 				When: []Condition{is("{header.X-Pusher-Key}", "{option.app_key}")},
 			}},
 			Event:   `body.events[0].name`,
-			Copies:  Copies{By: ByBody, Why: "Pusher sends no ID; time_ms makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Pusher sends no ID; time_ms makes each body unique."},
 			Horizon: 5 * minute,
 		},
-		Options: []Option{{Name: "app_key", Help: "The key of the app, which webhooks name.", Required: true}},
+		Options: []Option{{Name: "app_key", Help: "The app key, which webhooks name.", Required: true}},
 	},
 }
 

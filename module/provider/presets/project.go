@@ -10,8 +10,8 @@ var presetsProject = []Preset{
 		Name: "jira", Title: "Jira Cloud", Category: "project",
 		Source:     "https://developer.atlassian.com/cloud/jira/platform/webhooks/",
 		Confidence: "docs",
-		Notes: "Jira signs the webhooks that an administrator has made with a secret. " +
-			"Those of Connect apps carry a JSON Web Token instead and are refused.",
+		Notes: "Jira signs webhooks that an administrator created with a secret. " +
+			"Webhooks of Connect apps carry a JSON Web Token instead; the gateway refuses them.",
 		Definition: Definition{
 			Proofs:  hubProofs("sha256"),
 			Event:   `body.webhookEvent`,
@@ -25,8 +25,8 @@ var presetsProject = []Preset{
 		Name: "linear", Title: "Linear", Category: "project",
 		Source:     "https://github.com/linear/linear",
 		Confidence: "code",
-		Notes: "The time is the one in the body, which is signed. Only where the body has none, the header counts, which is not. " +
-			"Linear allows a minute: the clock must be right.",
+		Notes: "The gateway checks the signed time in the body, or, where the body has none, the unsigned time in the header. " +
+			"Linear allows a difference of one minute: the machine's clock must be right.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Linear-Signature}",
@@ -35,7 +35,7 @@ var presetsProject = []Preset{
 			MaxBody: 4 << 20, // guessed: a document, and what it was before
 			Event:   `body.type ?? header("Linear-Event")`,
 			ID:      `header("Linear-Delivery")`,
-			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.webhookTimestamp}"}, Why: "Linear names the delivery in Linear-Delivery, which it does not sign; webhookTimestamp, which says when this try was sent, is left out."},
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.webhookTimestamp}"}, Why: "Linear names the delivery in Linear-Delivery, which it does not sign; webhookTimestamp, the time of this try, is not compared."},
 			Horizon: 421 * minute,
 			Ranges: &Ranges{List: []string{
 				"35.231.147.226", "35.243.134.228", "34.140.253.14", "34.38.87.206", "34.134.222.122", "35.222.25.142",
@@ -47,12 +47,12 @@ var presetsProject = []Preset{
 		Name: "notion", Title: "Notion", Category: "project",
 		Source:     "https://github.com/NangoHQ/nango",
 		Confidence: "secondary",
-		Notes:      "The secret is the verification token that Notion sends when the webhook is made.",
+		Notes:      "The secret is the verification token that Notion sends when you create the webhook.",
 		Definition: Definition{
 			Proofs:     []Proof{{HMAC: &HMAC{From: "{header.X-Notion-Signature}", Value: []string{"sha256={signature}"}}}},
 			Event:      `body.type`,
 			ID:         `body.id`,
-			Copies:     Copies{By: ByID, Volatile: []string{"{json.attempt_number}"}, Why: "Notion documents id, in the signed body, as the event's own, and counts attempt_number up with each try."},
+			Copies:     Copies{By: ByID, Volatile: []string{"{json.attempt_number}"}, Why: "Notion documents id, in the signed body, as unique to the event, and increments attempt_number with each try."},
 			Horizon:    24 * hour,
 			Handshakes: []Handshake{{Kind: "enroll", Challenge: "{json.verification_token}", Pattern: deliveredSecret}},
 		},
@@ -61,12 +61,12 @@ var presetsProject = []Preset{
 		Name: "asana", Title: "Asana", Category: "project",
 		Source:     "https://developers.asana.com/docs/webhooks-guide",
 		Confidence: "secondary",
-		Notes: "The secret is the X-Hook-Secret that Asana sends when the webhook is made: each webhook has one of its own. " +
-			"Several events may come at once; the event type is that of the first. Heartbeats have none.",
+		Notes: "The secret is the X-Hook-Secret that Asana sends when you create the webhook; each webhook has its own. " +
+			"One webhook may carry several events; the event type is that of the first. Heartbeats have no event type.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Hook-Signature}"}}},
 			Event:   `len(body.events) > 0 ? body.events[0].resource.resource_type + "." + body.events[0].action : nil`,
-			Copies:  Copies{By: ByBody, Why: "Asana sends no ID; created_at, to the millisecond, with user, resource and change, makes each body its own."},
+			Copies:  Copies{By: ByBody, Why: "Asana sends no ID; created_at, to the millisecond, with user, resource and change, makes each body unique."},
 			Horizon: 24 * hour,
 			Masked:  []string{"X-Hook-Secret"},
 			Handshakes: []Handshake{{
@@ -79,7 +79,7 @@ var presetsProject = []Preset{
 		Name: "trello", Title: "Trello", Category: "project",
 		Source:     "https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
 		Confidence: "secondary",
-		Notes: "The secret is the one of the app, not the API token. The callback URL is signed as it was registered: " +
+		Notes: "The secret is the app's, not the API token. Trello signs the callback URL that is registered with it: " +
 			"behind a proxy, set external_url.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
@@ -100,8 +100,8 @@ var presetsProject = []Preset{
 		Name: "monday", Title: "monday.com", Category: "project",
 		Source:     "https://developer.monday.com/api-reference/reference/webhooks",
 		Confidence: "secondary",
-		Notes: "Webhooks of boards are not signed. Those of apps carry a JSON Web Token that covers nothing of the content " +
-			"and is not checked. Guard the source with a line token query <name> <secret>.",
+		Notes: "monday.com does not sign the webhooks of boards. Those of apps carry a JSON Web Token that covers nothing of the content " +
+			"and that the gateway does not check. Guard the source with a line token query <name> <secret>.",
 		Definition: Definition{
 			Event:   `body.event.type`,
 			ID:      `body.event.triggerUuid`,
@@ -118,13 +118,13 @@ var presetsProject = []Preset{
 		Name: "smartsheet", Title: "Smartsheet", Category: "project",
 		Source:     "https://developers.smartsheet.com/api/smartsheet/guides/webhooks/webhook-callbacks",
 		Confidence: "secondary",
-		Notes: "The secret is the sharedSecret of the webhook. Several events may come at once; the event type is that of the first. " +
-			"A change of the webhook's status has none.",
+		Notes: "The secret is the sharedSecret of the webhook. One webhook may carry several events; the event type is that of the first. " +
+			"A change of the webhook's status has no event type.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Smartsheet-Hmac-SHA256}"}}},
 			Event:  `body.events[0].eventType`,
 			ID:     `body.nonce`,
-			Copies: Copies{By: ByID, Why: "Smartsheet puts a nonce into each callback, unique to it and in the signed body."},
+			Copies: Copies{By: ByID, Why: "Smartsheet puts a unique nonce into the signed body of each callback."},
 			Handshakes: []Handshake{
 				smartsheet("{header.Smartsheet-Hook-Challenge}"),
 				smartsheet("{json.challenge}"),
@@ -135,12 +135,12 @@ var presetsProject = []Preset{
 		Name: "clickup", Title: "ClickUp", Category: "project",
 		Source:     "https://developer.clickup.com/docs/webhooksignature",
 		Confidence: "docs",
-		Notes:      "The secret comes in the answer to the API call that makes the webhook.",
+		Notes:      "The API call that creates the webhook returns the secret.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
 			Event:  `body.event`,
 			ID:     `len(body.history_items ?? []) > 0 ? body.webhook_id + ":" + join(map(body.history_items, string(#.id)), ",") : nil`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "ClickUp documents webhook and history item together as the key to tell duplicates by, and two kinds of event may share a history item."},
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "ClickUp documents webhook and history item together as the key for detecting duplicates, and two kinds of event may share a history item."},
 		},
 	},
 }
