@@ -16,10 +16,21 @@ import (
 func TestUnfencedSourcesWarn(t *testing.T) {
 	const source = "webhook_gateway /webhooks/insigner {\n\tprovider insigner s\n\troute app 127.0.0.1:1\n}\n"
 	const lost, unverified, otherHost = "a mistaken path", "goes to an app unverified", "for another host"
+	handler := strings.Replace(source, "/webhooks/insigner", "/insigner", 1)
+	const cut, rest = "{$HTTPS} {\nhandle_path /webhooks/* {\n", "}\nhandle {\nrespond 404\n}\n}"
+	const renamed = "{$HTTPS} {\nrewrite /in /webhooks/insigner\nhandle /webhooks* {\n" + source + "respond 404\n}\n"
 	for _, test := range []struct {
 		name, sites string
 		want        []string
 	}{
+		{"a fence that is cut off", cut + handler + "respond 404\n" + rest, nil},
+		{"no end behind what is cut off", cut + handler + rest, []string{lost}},
+		{"an app behind what is cut off", cut + handler + "reverse_proxy 127.0.0.1:1\n" + rest, []string{unverified}},
+		{"a path that becomes another one", renamed + "}", []string{lost}},
+		{"a path that becomes another one, fenced", renamed + "handle {\nrespond 404\n}\n}", nil},
+		{"a path by a variable", "{$HTTPS} {\n@v vars my yes\nvars /in* my yes\nhandle @v {\n" + strings.Replace(source, "/webhooks/insigner", "/in", 1) + rest, []string{lost}},
+		{"TLS for other hosts", "{$HTTPS} {\n" + source + "respond 404\n}\n# lax", []string{otherHost}},
+		{"TLS for any host", "https://:{$PORT} {\n" + source + "respond 404\n}\n# lax", nil},
 		{"empty 200", "{$HTTPS} {\n" + source + "}", []string{lost}},
 		{"respond 200", "{$HTTPS} {\n" + source + "respond ok\n}", []string{lost}},
 		{"respond 404", "{$HTTPS} {\n" + source + "respond 404\n}", nil},
@@ -33,8 +44,14 @@ func TestUnfencedSourcesWarn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			g, options := newGateway(t), strict
+			if strings.HasSuffix(test.sites, "# lax") {
+				options = queueIn
+			}
 			_, port, _ := strings.Cut(freeAddress(t), ":")
-			g := start(t, test.sites, "PORT="+port)
+			g.env = append(g.env, "PORT="+port)
+			g.write(options, test.sites)
+			g.run()
 			log := g.log.String()
 			for _, kind := range []string{lost, unverified, otherHost} {
 				wanted := false
@@ -48,6 +65,10 @@ func TestUnfencedSourcesWarn(t *testing.T) {
 		})
 	}
 }
+
+// strict is queueIn for a gateway that answers nobody who asks for another host than
+// its TLS handshake names.
+const strict = queueIn + "\n}\nservers {\nstrict_sni_host on\n"
 
 // TestTwoSourcesAtOnePlace holds that a source that would never get a request is an
 // error.
@@ -98,11 +119,18 @@ func TestAudit(t *testing.T) {
 		"held from anybody":  {site("{$HTTPS}", fmt.Sprintf(ignisign, "")), "add allow_ips or allow_ips_from"},
 		"held behind tokens": {site("{$HTTPS}", fmt.Sprintf(ignisign, "token query t "+long)), ""},
 		"held from some":     {site("{$HTTPS}", fmt.Sprintf(ignisign, "")+"allow_ips private_ranges"), ""},
+		"other hosts":        {site("{$HTTPS}", "provider github "+long) + "\n# lax", "strict_sni_host on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			g, options := newGateway(t), strict
+			if strings.HasSuffix(test.sites, "# lax") {
+				options = queueIn
+			}
 			_, port, _ := strings.Cut(freeAddress(t), ":")
-			g := start(t, test.sites, "PORT="+port)
+			g.env = append(g.env, "PORT="+port)
+			g.write(options, test.sites)
+			g.run()
 			fromFile, _, before := g.command("webhook", "audit", "--config", g.config)
 			running, _, during := g.webhook("audit")
 			if fromFile != running || before != during {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,60 @@ import (
 	"testing"
 	"time"
 )
+
+// TestKeyIsReplaced has a provider sign with a new key while a stranger names keys that
+// nobody has: the stranger is refused, or told to come back, and causes few calls. The
+// provider is told to come back until its key is there, and never refused.
+func TestKeyIsReplaced(t *testing.T) {
+	t.Parallel()
+	var set atomic.Pointer[string]
+	var calls atomic.Int32
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		io.WriteString(w, *set.Load())
+	}))
+	defer server.Close()
+	old, oldKey := edToken("old", `{"a":1}`)
+	fresh, freshKey := edToken("fresh", `{"a":1}`)
+	set.Store(&oldKey)
+	g := newGateway(t)
+	g.trustServer(server)
+	g.write(queueIn, "{$HTTPS} {\nwebhook_gateway /hook {\nprovider custom {\njwt EdDSA {\nheader Authorization\nbody_hash hash\nkeys_url "+server.URL+
+		"\n}\n}\ndedup off\nroute app 127.0.0.1:1\n}\n}\n")
+	g.run()
+	post := func(token string) (int, http.Header) {
+		resp, err := g.do(http.MethodPost, "https://"+g.https+"/hook", http.Header{"Authorization": {"Bearer " + token}}, strings.NewReader(`{"a":1}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.status, resp.header
+	}
+	if status, _ := post(old); status != http.StatusOK {
+		t.Fatalf("the old key is answered %d", status)
+	}
+	strangers := func() {
+		for i := range 20 {
+			foreign, _ := edToken(fmt.Sprint("foreign ", i), `{"a":1}`)
+			if status, _ := post(foreign); status != http.StatusUnauthorized && status != http.StatusServiceUnavailable {
+				t.Errorf("a stranger is answered %d", status)
+			}
+		}
+	}
+	strangers()
+	set.Store(&freshKey)
+	status, header := post(fresh)
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") != "5" {
+		t.Errorf("the new key is answered %d, Retry-After %q", status, header.Get("Retry-After"))
+	}
+	if got := calls.Load(); got > 10 {
+		t.Errorf("%d calls", got)
+	}
+	time.Sleep(5 * time.Second)
+	strangers()
+	if status, _ := post(fresh); status != http.StatusOK {
+		t.Errorf("when it comes back, the new key is answered %d", status)
+	}
+}
 
 // TestKeysAreFetched has a provider whose public keys are fetched: while they
 // cannot be had it is told to come back, and nothing is stored or passed on.
@@ -77,13 +132,14 @@ func TestKeysAreFetched(t *testing.T) {
 	post("/stored", foreign, http.StatusUnauthorized)
 	post("/passed", foreign, http.StatusUnauthorized)
 
-	before := calls.Load()
+	if got := calls.Load(); got != 5 { // the sources share what is at one URL
+		t.Errorf("%d calls for keys, want one when they are there and one for each key that is not known", got-2)
+	}
+
+	// The provider has a new key, and its server is gone: it is told to come back.
 	server.Close()
 	post("/stored", good, http.StatusOK)
-	post("/stored", foreign, http.StatusUnauthorized)
-	if got := calls.Load(); got != before || got != 3 { // the sources share what is at one URL
-		t.Errorf("%d calls for keys, then %d; want 3", before, got)
-	}
+	post("/stored", foreign, http.StatusServiceUnavailable)
 
 	// With the provider's server gone, neither a reload nor a start loses the keys.
 	if err := g.reload(); err != nil {
@@ -98,7 +154,7 @@ func TestKeysAreFetched(t *testing.T) {
 	g.run()
 	post("/stored", good, http.StatusOK)
 	post("/passed", good, http.StatusOK)
-	post("/stored", foreign, http.StatusUnauthorized)
+	post("/stored", foreign, http.StatusServiceUnavailable)
 	if log := g.log.String(); strings.Contains(log, good) || strings.Contains(log, strings.Split(good, ".")[2]) {
 		t.Error("the log has the token")
 	}

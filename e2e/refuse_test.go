@@ -111,3 +111,32 @@ func TestRefusedConfigurationDoesNotRun(t *testing.T) {
 		t.Errorf("answer %d after a refused reload, want 200", status)
 	}
 }
+
+// TestClientsOwnWord has allow_ips go by what a client may have written of itself.
+func TestClientsOwnWord(t *testing.T) {
+	t.Parallel()
+	g := start(t, "")
+	for options, loads := range map[string]bool{
+		"":                       false,
+		"trusted_proxies_strict": true,
+		"client_ip_headers X-Forwarded-For\n trusted_proxies_strict": true,
+		"client_ip_headers CF-Connecting-IP":                         true,
+		"client_ip_headers Fly-Client-IP":                            true,
+		"client_ip_headers X-Azure-SocketIP":                         true,
+		"client_ip_headers X-Azure-ClientIP":                         false,
+		"client_ip_headers X-Real-IP":                                false,
+		"client_ip_headers True-Client-IP":                           false,
+		"client_ip_headers Fastly-Client-IP":                         false,
+		"client_ip_headers CF-Connecting-IP X-Forwarded-For":         false,
+		"client_ip_headers Fly-Client-IP CF-Connecting-IP":           false, // Cloudflare passes a Fly-Client-IP on
+	} {
+		g.write(queueIn+"\n}\nservers {\ntrusted_proxies static private_ranges\n"+options, "{$HTTPS} {\nwebhook_gateway {\nprovider iusign secret\nallow_ips 192.0.2.1\n}\n}\n")
+		status, message := g.load()
+		if (status == http.StatusOK) != loads {
+			t.Errorf("%q: answered %d, want it to load: %v", options, status, loads)
+		}
+		if !loads && (!strings.Contains(message, "trusted_proxies_strict") || !strings.Contains(message, "Cf-Connecting-Ip, Fly-Client-Ip")) {
+			t.Errorf("%q: the message does not say what to write: %s", options, message)
+		}
+	}
+}

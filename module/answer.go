@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -43,7 +44,6 @@ var (
 	refusedSize      = &refusal{http.StatusRequestEntityTooLarge, "size", "the body is larger than max_body"}
 	refusedRead      = &refusal{http.StatusBadRequest, "incomplete", "the body did not arrive whole"}
 	refusedByCall    = &refusal{http.StatusUnauthorized, "unverified", "the provider does not vouch for it"}
-	refusedBusy      = &refusal{http.StatusServiceUnavailable, "busy", "too much is being read at once"}
 )
 
 var outcomes = []string{accepted, duplicate, held, passed, handshake,
@@ -57,9 +57,12 @@ func refusalOf(err error) *refusal {
 	var answer *refusal
 	var unverified provider.Refusal
 	var denial provider.Denial
+	var usedUp share.UsedUp
 	switch {
 	case errors.As(err, &answer):
 		return answer
+	case errors.As(err, &usedUp):
+		return &refusal{http.StatusServiceUnavailable, "busy", usedUp.Error()}
 	case errors.As(err, &denial):
 		return &refusal{denial.Status, "unverified", denial.Error()}
 	case errors.Is(err, provider.NoKey): // the key is unknown even after a fetch
@@ -90,7 +93,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= 500 {
 		level = zap.WarnLevel
 	}
-	hint := h.noteUntrusted(r, answer)
+	hint := h.noteUntrusted(r, err)
 	if entry := h.logger.Check(level, "webhook refused"); entry != nil {
 		entry.Write(zap.String("source", h.Source), zap.Int("status", status),
 			zap.String("outcome", answer.outcome), zap.String("detail", answer.detail+hint),

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -93,9 +95,12 @@ func auditSiting(h *Handler, at siting) (findings []Finding) {
 			fmt.Sprintf("a request to %s goes to an app unverified, which may take it for a webhook", passed),
 			fmt.Sprintf("put the sources into a block of their own: handle %s* { … respond 404 }", at.subtree())})
 	}
-	if at.host != "" && !at.secure() && at.fate("other.invalid", strings.TrimSuffix(at.path, "*")) == fateUnanswered {
-		findings = append(findings, Finding{h.Source,
-			"a webhook for another host is answered 200 and lost", "leave the host out of the site's address"})
+	if at.host != "" && !at.strict() && at.fate("other.invalid", strings.TrimSuffix(at.path, "*")) == fateUnanswered {
+		fix := "leave the host out of the site's address"
+		if at.secure() {
+			fix = "add to the server's global options: strict_sni_host on"
+		}
+		findings = append(findings, Finding{h.Source, "a webhook for another host is answered 200 and lost", fix})
 	}
 	if h.InsecureHTTP && !at.secure() && !onLoopback(at.server) {
 		findings = append(findings, Finding{h.Source,
@@ -151,9 +156,10 @@ func (h *Handler) audit() (findings []Finding) {
 	return findings
 }
 
-// noteUntrusted notes a peer that may be a proxy, and says so for the log.
-func (h *Handler) noteUntrusted(r *http.Request, answer *refusal) (hint string) {
-	if answer != refusedBusy || r.Header[forwardedFor] == nil || fromTrustedProxy(r) {
+// noteUntrusted notes a peer that may be a proxy, whose clients have one share of
+// memory, places or calls together, and says so for the log.
+func (h *Handler) noteUntrusted(r *http.Request, err error) (hint string) {
+	if !errors.As(err, new(share.UsedUp)) || r.Header[forwardedFor] == nil || fromTrustedProxy(r) {
 		return ""
 	}
 	peer := clientIP(r)

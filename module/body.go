@@ -31,10 +31,12 @@ type bodyBuffer struct {
 	claim share.Claim
 }
 
+const errReading = share.UsedUp("too much is being read at once")
+
 // reserve takes n more bytes of the memory for bodies.
 func (b *bodyBuffer) reserve(n int64) error {
 	if !reading.Take(&b.claim, n) {
-		return refusedBusy
+		return errReading
 	}
 	limitGarbage()
 	return nil

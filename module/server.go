@@ -22,7 +22,9 @@ func (h *Handler) checkServer() error {
 	}
 	if h.guarded && believesClient(h.server) {
 		return errors.New("allow_ips would go by the first address of " + strings.Join(h.server.ClientIPHeaders, ", ") +
-			", which clients can write themselves; add to the server's global options, beside trusted_proxies: trusted_proxies_strict")
+			", which clients can write themselves; add to the server's global options, beside trusted_proxies: trusted_proxies_strict; " +
+			"behind a CDN that writes a header of its own over what the client sent, the other way is to name that header alone in client_ip_headers: " +
+			strings.Join(overwritten, ", "))
 	}
 	for _, name := range h.readHeaders() {
 		if fix := keepHeader(h.server, name); fix != "" {
@@ -44,22 +46,22 @@ func (h *Handler) readHeaders() []string {
 	return names
 }
 
-// singleValued are the headers in which a proxy names the client alone, in place of
-// what the client wrote there.
-var singleValued = []string{"Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4", "True-Client-Ip", "X-Real-Ip",
-	"Fastly-Client-Ip", "Fly-Client-Ip", "Do-Connecting-Ip", "X-Nf-Client-Connection-Ip", "X-Azure-Clientip", "X-Azure-Socketip",
-	"Cloudfront-Viewer-Address", "X-Appengine-User-Ip", "X-Envoy-External-Address", "Incap-Client-Ip", "Ali-Cdn-Real-Ip"}
+// overwritten are the headers in which a CDN always names who has connected to it, in
+// place of what the client wrote there: those of Cloudflare, Fly.io, Azure Front Door
+// and App Engine, whose documentation says so. X-Real-Ip, True-Client-Ip,
+// Fastly-Client-Ip and the like are written only if that is configured. Otherwise the
+// proxy passes the client's own on.
+var overwritten = []string{"Cf-Connecting-Ip", "Fly-Client-Ip", "X-Azure-Socketip", "X-Appengine-User-Ip"}
 
 // believesClient reports whether a server takes for the client's address what the
 // client itself may have written: the leftmost address of a list to which proxies
-// append.
+// append, or a header that no proxy writes. Of two headers only one is a given CDN's.
 func believesClient(server *caddyhttp.Server) bool {
 	if server.TrustedProxiesStrict > 0 || !trustsProxies(server) {
 		return false
 	}
-	return slices.ContainsFunc(server.ClientIPHeaders, func(name string) bool {
-		return !slices.Contains(singleValued, http.CanonicalHeaderKey(name))
-	})
+	names := server.ClientIPHeaders
+	return len(names) != 1 || !slices.Contains(overwritten, http.CanonicalHeaderKey(names[0]))
 }
 
 // trustsProxies reports whether a server that is provisioned has trusted_proxies.

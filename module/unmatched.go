@@ -3,6 +3,7 @@ package module
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
 // fate is what becomes of a request that is sent through a server's routes.
@@ -34,11 +36,19 @@ type siting struct {
 	host, path string
 	hosts      []string // all those that the routes match
 	matchers   string   // those of all routes around it, as text
+
+	cut    string   // what is cut off the front of a path on the way
+	before []string // paths that become others on the way
+	asked  []string // the paths that lead to the source, as clients ask for them
 }
 
 // sitings yields each source of a server with where it stands.
 func sitings(server *caddyhttp.Server, yield func(*Handler, siting)) {
-	walkSources(server.Routes, siting{server: server}, yield)
+	walkSources(server.Routes, siting{server: server}, func(h *Handler, at siting) {
+		at.asked = at.leading(h)
+		at.path = at.asked[0]
+		yield(h, at)
+	})
 }
 
 func walkSources(routes caddyhttp.RouteList, at siting, yield func(*Handler, siting)) {
@@ -63,6 +73,12 @@ func walkSources(routes caddyhttp.RouteList, at siting, yield func(*Handler, sit
 				yield(h, here)
 			case *caddyhttp.Subroute:
 				walkSources(h.Routes, here, yield)
+			case *rewrite.Rewrite: // the routes behind see its work
+				if h.StripPathPrefix != "" {
+					here.cut += "/" + strings.TrimPrefix(h.StripPathPrefix, "/")
+				}
+				here.before = append(slices.Clone(here.before), here.path)
+				at.cut, at.before = here.cut, here.before
 			}
 		}
 	}
@@ -90,9 +106,32 @@ func first(values []string, otherwise string) string {
 	return values[0]
 }
 
+// leading returns the paths that lead to a source. What the handlers on the way do to a
+// path is not undone: it is tried whether they have cut something off, or have put
+// another path in its place. If none leads there, a request may need more than a path.
+func (s siting) leading(h *Handler) (paths []string) {
+	whole := s.cut + s.path
+	for _, path := range append([]string{whole, s.path}, s.before...) {
+		if !slices.Contains(paths, path) && s.take(s.host, strings.TrimSuffix(path, "*")).taker == h {
+			paths = append(paths, path)
+		}
+	}
+	if paths == nil {
+		paths = []string{whole}
+	}
+	return paths
+}
+
 // beside returns paths that a provider, or a stranger, may mistake for the source's.
-func (s siting) beside() []string {
-	path := strings.TrimSuffix(s.path, "*")
+func (s siting) beside() (paths []string) {
+	for _, path := range s.asked {
+		paths = append(paths, beside(path)...)
+	}
+	return paths
+}
+
+func beside(path string) []string {
+	path = strings.TrimSuffix(path, "*")
 	if path == "" || strings.ContainsAny(path, "*{") {
 		return nil // the source takes all paths, or which it takes is not known here
 	}
@@ -105,69 +144,104 @@ func (s siting) beside() []string {
 	return paths
 }
 
-// fate returns what becomes of a POST to a path of the source's host.
-func (s siting) fate(host, path string) fate {
+// fate returns what becomes of a POST to a path of a host.
+func (s siting) fate(host, path string) fate { return s.take(host, path).fate }
+
+// way is what becomes of a request on its way through routes.
+type way struct {
+	*http.Request
+	fate  fate
+	taker *Handler // the source that takes it
+}
+
+// take takes a POST to a path of a host through the server's routes.
+func (s siting) take(host, path string) *way {
 	req := &http.Request{
 		Method: http.MethodPost, URL: &url.URL{Path: path}, RequestURI: path, Host: strings.Replace(host, "*", "www", 1),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header), Body: http.NoBody, RemoteAddr: "192.0.2.1:1",
 	}
-	req = caddyhttp.PrepareRequest(req.WithContext(context.Background()), caddy.NewReplacer(), nil, s.server)
-	f, _ := follow(s.server.Routes, req)
-	return f
+	if s.secure() {
+		req.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: req.Host}
+	}
+	w := &way{Request: caddyhttp.PrepareRequest(req.WithContext(context.Background()), caddy.NewReplacer(), nil, s.server)}
+	w.follow(s.server.Routes)
+	return w
 }
 
-// follow sends a request through routes without running a handler. It returns
-// false if the routes behind may get the request as well.
-func follow(routes caddyhttp.RouteList, req *http.Request) (f fate, ended bool) {
+// follow takes the request through routes. Of their handlers only those run that change
+// nothing but the request. follow returns false if the routes behind may get the request
+// as well.
+func (w *way) follow(routes caddyhttp.RouteList) (ended bool) {
 	var groups []string
 	for _, route := range routes {
 		if route.Group != "" && slices.Contains(groups, route.Group) {
 			continue
 		}
-		if matched, err := route.MatcherSets.AnyMatchWithError(req); !matched || err != nil {
+		if matched, err := route.MatcherSets.AnyMatchWithError(w.Request); !matched || err != nil {
 			continue
 		}
 		if route.Group != "" {
 			groups = append(groups, route.Group)
 		}
 		for _, handler := range route.Handlers {
-			if f, ended := fateBy(handler, req); ended {
-				return f, true
+			if w.meet(handler) {
+				return true
 			}
 		}
 		if route.Terminal {
-			return fateUnanswered, true
+			return true
 		}
 	}
-	return fateUnanswered, false
+	return false
 }
 
-// passing are the handlers that hand a request on to the next one.
-var passing = []string{"headers", "encode", "vars", "rewrite", "request_body", "map", "tracing", "log_append", "templates", "intercept", "push"}
+// passing are the handlers that hand a request on to the next one as it is.
+var passing = []string{"encode", "request_body", "tracing", "log_append", "templates", "intercept", "push"}
 
-// fateBy returns what a handler makes of a request, and false if the next handler
+// changing are those that change the request before.
+var changing = []string{"headers", "map", "vars"}
+
+// meet notes what a handler makes of the request. It returns false if the next handler
 // gets the request.
-func fateBy(handler caddyhttp.MiddlewareHandler, req *http.Request) (f fate, ended bool) {
+func (w *way) meet(handler caddyhttp.MiddlewareHandler) (ended bool) {
 	switch h := handler.(type) {
 	case *Handler:
-		return fateTaken, true
+		w.fate, w.taker = fateTaken, h
+		return true
 	case *caddyhttp.Subroute:
-		return follow(h.Routes, req)
+		return w.follow(h.Routes)
+	case *rewrite.Rewrite:
+		h.Rewrite(w.Request, w.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
+		return false
 	case *caddyhttp.StaticResponse:
+		w.fate = fateRefused
 		status, err := strconv.Atoi(cmp.Or(string(h.StatusCode), "200"))
 		if err == nil && status >= 200 && status < 300 && !h.Abort {
-			return fateAnswered, true
+			w.fate = fateAnswered
 		}
-		return fateRefused, true
+		return true
 	case *reverseproxy.Handler:
-		return fateProxied, true
+		w.fate = fateProxied
+		return true
 	}
-	info, ok := handler.(caddy.Module)
-	if ok && slices.Contains(passing, info.CaddyModule().ID.Name()) {
-		return fateUnanswered, false
+	name := ""
+	if info, ok := handler.(caddy.Module); ok {
+		name = info.CaddyModule().ID.Name()
 	}
-	return fateRefused, true
+	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	if slices.Contains(passing, name) || slices.Contains(changing, name) && handler.ServeHTTP(noAnswer{}, w.Request, next) == nil {
+		return false
+	}
+	w.fate = fateRefused
+	return true
 }
+
+// noAnswer is where handlers write that only change a request.
+type noAnswer struct{}
+
+func (noAnswer) Header() http.Header         { return make(http.Header) }
+func (noAnswer) Write(b []byte) (int, error) { return len(b), nil }
+func (noAnswer) WriteHeader(int)             {}
 
 // subtree returns the part of the path that a fence is put around: the source's
 // first segment.
@@ -177,6 +251,11 @@ func (s siting) subtree() string {
 	return "/" + segment
 }
 
-// secure reports whether the server speaks TLS, in whose handshake the host is
-// named as well.
+// secure reports whether the server speaks TLS.
 func (s siting) secure() bool { return len(s.server.TLSConnPolicies) > 0 }
+
+// strict reports whether the server refuses requests for another host than the one that
+// the TLS handshake names.
+func (s siting) strict() bool {
+	return s.secure() && s.server.StrictSNIHost != nil && *s.server.StrictSNIHost
+}

@@ -9,7 +9,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
+
+// errManyHeld says that the address of an event has no place for another one.
+var errManyHeld = fmt.Errorf("%w: %w", ErrFull, share.UsedUp("too many events are held"))
 
 // Hold stores an event whose proof is checked by a call that uses it up, and makes the
 // first call, unless the provider has asked for a pause or too many calls are under way
@@ -26,7 +31,7 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 	src, room := snap.source(ev.Source), snap.room(ev.Source)
 	ev.State, ev.Deliveries = Held, nil
 	if room != nil && !room.enter(ev) {
-		return Verdict{}, ErrFull
+		return Verdict{}, errManyHeld
 	}
 	now := Now()
 	callable, reason := false, "the source is not configured any more"

@@ -9,6 +9,12 @@ import (
 	"sync/atomic"
 )
 
+// UsedUp is the error of whoever gets nothing because a share is used up: that of an
+// address or a source, or what there is for all. It says what was asked for.
+type UsedUp string
+
+func (e UsedUp) Error() string { return string(e) }
+
 // Pool is a number of units of which many take some and give them back.
 //
 // While less than half of the pool is taken, anybody gets anything. Beyond half,

@@ -1,6 +1,7 @@
 package scheme
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
 
-// The calls that requests cause which name keys that are not known.
+// The calls that the requests of a source cause which name keys that are not known.
 const (
 	fetchBurst = 8               // at once, by one address; also of a whole set
 	fetchPause = 5 * time.Second // between two calls after that
@@ -18,26 +19,44 @@ const (
 	strangersBurst = 64                     // at once, by all addresses
 	strangersPause = 100 * time.Millisecond // between two calls after that
 
-	maxAddresses = 4096 // whose calls are counted
+	againBurst = 8           // at once, for names that come again
+	againPause = time.Second // between two calls after that, and until a name counts as one that comes again
+
+	maxAddresses = 4096    // whose calls are counted
+	maxRefused   = 1 << 16 // names that are remembered
 )
 
 // newPace returns the limit of the calls for one name, or by one address.
 func newPace() *rate.Limiter { return rate.NewLimiter(rate.Every(fetchPause), fetchBurst) }
 
 // callShares divides the calls for names that are not known among client addresses.
+//
+// A reserve is for names that were refused and come again: a provider sends a webhook
+// again that was answered 503, from whatever address, and all of its webhooks name the
+// same few keys. Names that a stranger makes up come once. The zero value is ready.
 type callShares struct {
-	all       *rate.Limiter
-	addresses *lru.Cache[netip.Addr, *rate.Limiter]
+	all, again *rate.Limiter
+	addresses  *lru.Cache[netip.Addr, *rate.Limiter]
+	refused    []refusedName // by the hash of the name; nil until there is one
 }
 
-func newCallShares() *callShares {
-	addresses, _ := lru.New[netip.Addr, *rate.Limiter](maxAddresses) // which fails only for a size below one
-	return &callShares{rate.NewLimiter(rate.Every(strangersPause), strangersBurst), addresses}
+// refusedName is a name that was refused. A hash stands for it, since a stranger may
+// name a lot.
+type refusedName struct {
+	hash uint64
+	at   int64 // Unix nanoseconds
 }
 
-// allow takes a call of a client's share, or returns false if the share is used up.
-// It is never called twice at once.
-func (s *callShares) allow(client string) bool {
+var nameSeed = maphash.MakeSeed()
+
+// allow takes a call for a name of a client's share, or of the reserve. It returns false
+// if these are used up. It is never called twice at once.
+func (s *callShares) allow(name, client string, now time.Time) bool {
+	if s.all == nil {
+		s.all = rate.NewLimiter(rate.Every(strangersPause), strangersBurst)
+		s.again = rate.NewLimiter(rate.Every(againPause), againBurst)
+		s.addresses, _ = lru.New[netip.Addr, *rate.Limiter](maxAddresses) // which fails only for a size below one
+	}
 	address := share.Address(client)
 	own, known := s.addresses.Get(address)
 	if !known {
@@ -45,5 +64,23 @@ func (s *callShares) allow(client string) bool {
 		s.addresses.Add(address, own)
 	}
 	// What is refused for one reason costs nothing of the other share.
-	return own.Tokens() >= 1 && s.all.Allow() && own.Allow()
+	if own.TokensAt(now) >= 1 && s.all.AllowN(now, 1) {
+		return own.AllowN(now, 1)
+	}
+	return s.comesAgain(name, now) && s.again.AllowN(now, 1)
+}
+
+// comesAgain reports whether a name was refused some time ago, and remembers that it is
+// refused now.
+func (s *callShares) comesAgain(name string, now time.Time) bool {
+	if s.refused == nil {
+		s.refused = make([]refusedName, maxRefused)
+	}
+	hash := maphash.String(nameSeed, name)
+	before := &s.refused[hash%maxRefused]
+	if before.hash == hash {
+		return now.UnixNano()-before.at >= int64(againPause)
+	}
+	*before = refusedName{hash, now.UnixNano()}
+	return false
 }

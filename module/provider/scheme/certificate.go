@@ -38,7 +38,7 @@ func newCertificates(c *Credentials, provider string, genuine func(*url.URL) boo
 			return nil, fmt.Errorf("certificate %d has no RSA key", i+1)
 		}
 	}
-	ring := &certificates{keyring{fixed: fixed, byName: true}, genuine}
+	ring := &certificates{keyring: keyring{fixed: fixed, byName: true}, Genuine: genuine}
 	if len(fixed) == 0 {
 		ring.fetched = c.keysFrom(&keySource{
 			place:    "certificates of " + provider,
@@ -78,14 +78,14 @@ func (c *certificates) Check(address string) error {
 }
 
 // verify returns the position of the certificate that a signature was made with.
-func (c *certificates) verify(a *algorithm, address string, message []byte, signature string) (int, error) {
+func (c *certificates) verify(a *algorithm, address string, received time.Time, message []byte, signature string) (int, error) {
 	decoded, err := decodeSignature("base64", signature)
 	if err != nil {
 		return 0, Wrong
 	}
 	h := a.Hash.New()
 	h.Write(message)
-	return c.keyring.verify(a, address, h.Sum(nil), decoded)
+	return c.keyring.verify(a, address, received, h.Sum(nil), decoded)
 }
 
 // maxIssuers is how many issuers of a certificate are fetched.

@@ -88,14 +88,14 @@ func isKeyID(id string) bool {
 }
 
 // Verify reports whether eBay signed the body.
-func (e *EBay) Verify(r *template.Request, _ time.Time) error {
+func (e *EBay) Verify(r *template.Request, now time.Time) error {
 	proof, err := e.find(r)
 	if err != nil {
 		return err
 	}
 	h := ebayAlgorithm.Hash.New()
 	h.Write(r.Body)
-	r.Matched, err = e.keys.verify(&ebayAlgorithm, proof.KeyID, h.Sum(nil), proof.Signature)
+	r.Matched, err = e.keys.verify(&ebayAlgorithm, proof.KeyID, now, h.Sum(nil), proof.Signature)
 	return err
 }
 

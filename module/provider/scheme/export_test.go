@@ -12,9 +12,12 @@ import (
 )
 
 // What the tests outside of the package see.
+const AgainPause = againPause
 const FetchBurst = fetchBurst
+const FetchPause = fetchPause
 const MaxAddresses = maxAddresses
 const StrangersBurst = strangersBurst
+const StrangersPause = strangersPause
 const KeyLife = keyLife
 const MaxCertificateURL = maxCertificateURL
 const MaxComponents = maxComponents
@@ -44,6 +47,7 @@ var CheckStrength = checkStrength
 var CheckTime = checkTime
 var EBayAlgorithm = ebayAlgorithm
 var ErrManyKeys = errManyKeys
+var ErrPause = errPause
 var IsSNS = isSNS
 var SNSNames = snsNames
 var HashText = hashText
@@ -97,14 +101,18 @@ func AskPublic(address string) error {
 	return err
 }
 
-// CacheOf returns a cache of keys by name that a function fetches.
-func CacheOf(fetch func(name string) (key []byte)) *keyCache {
-	return newKeyCache(&keySource{
+// RingOf returns a keyring of keys by name that a function fetches.
+func RingOf(fetch func(name string) (key []byte)) *keyring {
+	cache := newKeyCache(&keySource{
 		byName: true,
 		fetch:  func(_ context.Context, _ *http.Client, name string) ([]byte, error) { return fetch(name), nil },
 		read:   readKeys,
 	}, "")
+	return &keyring{fetched: cache, byName: true}
 }
+
+// Cache is the cache of the keys that are fetched.
+func (k *keyring) Cache() *keyCache { return k.fetched }
 
 // SetClock replaces the clock.
 func (c *keyCache) SetClock(clock func() time.Time) { c.clock = clock }
@@ -113,17 +121,17 @@ func (c *keyCache) SetClock(clock func() time.Time) { c.clock = clock }
 func (c *keyCache) Held() int { return c.proven.Len() + c.others.Len() }
 
 // Addresses is how many addresses have a share.
-func (c *keyCache) Addresses() int { return c.shares.addresses.Len() }
+func (k *keyring) Addresses() int { return k.shares.addresses.Len() }
 
 // AllowAll takes the bound off the calls of all addresses together.
-func (c *keyCache) AllowAll() { c.shares.all.SetLimit(rate.Inf) }
+func (k *keyring) AllowAll() { k.shares.all.SetLimit(rate.Inf) }
 
 // Prove notes that a key of a name has verified a request.
 func (c *keyCache) Prove(name string) { c.prove(name) }
 
 // GetFor gets the keys of a name for a client.
-func (c *keyCache) GetFor(ctx context.Context, name, client string) error {
-	return c.fetch(ctx, name, client)
+func (k *keyring) GetFor(ctx context.Context, name, client string) error {
+	return k.fetch(ctx, name, client)
 }
 
 // MarkAbsent notes that there is no key of a name.
@@ -131,12 +139,14 @@ func (c *keyCache) MarkAbsent(name string) { c.absent.Add(name, c.clock()) }
 
 // Knows reports how many keys a name has, and whether that is known.
 func (c *keyCache) Knows(name string) (int, bool) {
-	keys, known := c.find(name)
-	return len(keys), known
+	keys, asked := c.find(name)
+	return len(keys), !asked.IsZero()
 }
 
 // Get gets the keys of a name.
-func (c *keyCache) Get(ctx context.Context, name string) error { return c.fetch(ctx, name, "") }
+func (c *keyCache) Get(ctx context.Context, name string) error {
+	return c.fetch(ctx, name, func(time.Time) bool { return true })
+}
 
 // Base is what the signature of a request is made over.
 func (m *MessageSignature) Base(r *template.Request) (string, error) {

@@ -293,7 +293,7 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 	if !slices.Contains(j.Algorithms, token.algorithm) {
 		return Wrong
 	}
-	position, err := j.match(token)
+	position, err := j.match(token, now)
 	if err != nil {
 		return err
 	}
@@ -310,14 +310,14 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 
 // match returns the position of the secret or key that signed a token. Secrets
 // come before public keys, and neither is ever used as the other.
-func (j *JWT) match(token *jws) (position int, err error) {
+func (j *JWT) match(token *jws, received time.Time) (position int, err error) {
 	a := jwtAlgorithms[token.algorithm]
 	if a.Kind != "hmac" {
 		if j.keys.byName && !isKeyID(token.id) {
 			return 0, Wrong
 		}
 		digest := a.Digest(func(to io.Writer) { to.Write(token.signed) })
-		position, err = j.keys.verify(&a, token.id, digest, token.signature)
+		position, err = j.keys.verify(&a, token.id, received, digest, token.signature)
 		if position > 0 {
 			position += len(j.secrets)
 		}

@@ -12,12 +12,13 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/public"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
 
 // The times and sizes that bound the fetching of keys.
 const (
 	keyLife     = time.Hour        // after it a key is fetched again, and used meanwhile
-	minRefresh  = time.Minute      // between two fetches of one thing
+	minRefresh  = time.Minute      // between two calls for a key that the provider has not got
 	fetchTime   = 10 * time.Second // for a call
 	maxKeyBytes = 256 << 10        // of an answer
 	maxKeys     = 64               // that are remembered
@@ -62,7 +63,6 @@ type keyCache struct {
 	client *http.Client
 	clock  func() time.Time
 	pace   *rate.Limiter // of calls for the whole set
-	shares *callShares   // of calls for names that are not known
 	path   string        // of the copy on disk; "" if there is none
 
 	proven *lru.Cache[string, *keyCopy] // a request was verified with them
@@ -80,7 +80,7 @@ type keyCache struct {
 type keyCopy struct {
 	keys []publicKey
 	text []byte
-	at   time.Time
+	at   time.Time     // when the call began
 	kept time.Time     // at, as it is on disk; zero if the keys are not there
 	pace *rate.Limiter // of further calls
 }
@@ -101,7 +101,6 @@ func newKeyCache(source *keySource, path string) *keyCache {
 		client:  source.client(),
 		clock:   time.Now,
 		pace:    newPace(),
-		shares:  newCallShares(),
 		path:    path,
 		proven:  proven,
 		others:  others,
@@ -112,21 +111,22 @@ func newKeyCache(source *keySource, path string) *keyCache {
 	return c
 }
 
-// find returns the keys of a name. Those that are older than their life are
-// fetched again in the background. known is false if they must be fetched first.
-func (c *keyCache) find(name string) (keys []publicKey, known bool) {
+// find returns the keys of a name, and when the call for them began: never, if no call
+// has told anything. Keys that are older than their life are fetched again in the
+// background.
+func (c *keyCache) find(name string) (keys []publicKey, asked time.Time) {
 	held, ok := c.proven.Get(name)
 	if !ok {
 		held, ok = c.others.Get(name)
 	}
 	if ok {
 		if c.clock().Sub(held.at) > keyLife {
-			c.begin(name, "")
+			c.begin(name, nil)
 		}
-		return held.keys, true
+		return held.keys, held.at
 	}
-	since, ok := c.absent.Get(name)
-	return nil, ok && c.clock().Sub(since) <= minRefresh
+	asked, _ = c.absent.Get(name)
+	return nil, asked
 }
 
 // peek returns the copy of a name; nil if there is none.
@@ -136,14 +136,6 @@ func (c *keyCache) peek(name string) *keyCopy {
 	}
 	held, _ := c.others.Peek(name)
 	return held
-}
-
-// age returns how old the copy of a name is.
-func (c *keyCache) age(name string) time.Duration {
-	if held := c.peek(name); held != nil {
-		return c.clock().Sub(held.at)
-	}
-	return 0
 }
 
 // prove notes that a key of a name has verified a request.
@@ -161,19 +153,16 @@ func (c *keyCache) prove(name string) {
 }
 
 var (
-	errManyKeys = errors.New("fetching a key: requests name too many keys that are not known")
-	errFailing  = errors.New("fetching a key: the calls before have failed")
+	errManyKeys error = share.UsedUp("fetching a key: requests name too many keys that are not known")
+	errPause          = errors.New("fetching a key: the provider was asked a moment ago")
 )
 
-// fetch gets the keys of a name that a request of a client has, or joins the call
-// that does.
-func (c *keyCache) fetch(ctx context.Context, name, client string) error {
-	f := c.begin(name, client)
-	switch {
-	case f == nil && name == "":
-		return errFailing
-	case f == nil:
-		return errManyKeys
+// fetch gets the keys of a name, or joins the call that does. allow takes a call of the
+// shares that the caller has for names that are not known.
+func (c *keyCache) fetch(ctx context.Context, name string, allow func(now time.Time) bool) error {
+	f, err := c.begin(name, allow)
+	if err != nil {
+		return err
 	}
 	select {
 	case <-f.done:
@@ -183,38 +172,46 @@ func (c *keyCache) fetch(ctx context.Context, name, client string) error {
 	}
 }
 
-// begin starts a call unless one runs. It returns nil when there were too many.
-func (c *keyCache) begin(name, client string) *fetching {
+// begin starts a call unless one runs, or there were too many.
+func (c *keyCache) begin(name string, allow func(now time.Time) bool) (*fetching, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.running[name]; f != nil {
-		return f
+		return f, nil
 	}
-	if !c.may(name, client) {
-		return nil
+	began := c.clock()
+	if err := c.may(name, allow, began); err != nil {
+		return nil, err
 	}
 	f := &fetching{done: make(chan struct{})}
 	c.running[name] = f
-	go c.run(name, f)
-	return f
+	go c.run(name, f, began)
+	return f, nil
 }
 
-// may reports whether a client may cause a call for a name. Nobody else's calls
-// count against a name that is known.
-func (c *keyCache) may(name, client string) bool {
-	held := c.peek(name)
-	switch {
-	case held != nil:
-		return held.pace.Allow()
-	case name == "":
-		return c.pace.Allow()
-	default:
-		return c.shares.allow(client)
+// may returns nil if there may be a call for a name. A set is for all who wait for it,
+// and nobody else's calls count against a name that is known.
+func (c *keyCache) may(name string, allow func(now time.Time) bool, now time.Time) error {
+	pace := c.pace
+	if held := c.peek(name); held != nil {
+		pace = held.pace
+	} else if name != "" {
+		if asked, ok := c.absent.Peek(name); ok && now.Sub(asked) <= minRefresh {
+			return errPause
+		}
+		if allow == nil || !allow(now) {
+			return errManyKeys
+		}
+		return nil
 	}
+	if !pace.AllowN(now, 1) {
+		return errPause
+	}
+	return nil
 }
 
 // run makes a call. A copy that was good stays when it fails.
-func (c *keyCache) run(name string, f *fetching) {
+func (c *keyCache) run(name string, f *fetching, began time.Time) {
 	// The request that waits may go away: the key will be there for the next.
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
 	defer cancel()
@@ -226,9 +223,9 @@ func (c *keyCache) run(name string, f *fetching) {
 	c.mu.Lock()
 	switch {
 	case err == nil && len(keys) > 0:
-		c.keep(name, &keyCopy{keys: keys, text: text, at: c.clock()})
+		c.keep(name, &keyCopy{keys: keys, text: text, at: began})
 	case err == nil:
-		c.drop(name)
+		c.drop(name, began)
 	}
 	delete(c.running, name)
 	c.mu.Unlock()
@@ -261,9 +258,9 @@ func (c *keyCache) keep(name string, fresh *keyCopy) {
 }
 
 // drop forgets a name of which there is nothing any more.
-func (c *keyCache) drop(name string) {
+func (c *keyCache) drop(name string, asked time.Time) {
 	c.others.Remove(name)
-	c.absent.Add(name, c.clock())
+	c.absent.Add(name, asked)
 	if c.proven.Remove(name) {
 		c.writeLater(nil)
 	}

@@ -102,19 +102,77 @@ func TestStrangersStarveNobody(t *testing.T) {
 	}
 }
 
+// TestGenuineNameComesAgain has strangers use up all shares with what they make up, and
+// go on. A webhook of the same address, whose key was never fetched, is refused once:
+// when the provider sends it again it is served, and the strangers have not made the
+// gateway call more often.
+func TestGenuineNameComesAgain(t *testing.T) {
+	server := snsServer(t)
+	s := snsIn(t, "")
+	clock := time.Now()
+	s.Cache().SetClock(func() time.Time { return clock })
+	good := func(s *scheme.SNS) error {
+		return deliver(s, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), clock)
+	}
+	n := 0
+	strangers := func() {
+		for range 4 * scheme.StrangersBurst {
+			n++
+			_ = deliver(s, madeUp(t, fmt.Sprintf("192.0.2.%d", n%256), n), clock)
+			_ = deliver(s, madeUp(t, "192.0.2.1", -n), clock)
+		}
+	}
+	strangers()
+	if err := good(s); err != scheme.ErrManyKeys {
+		t.Fatalf("beside the strangers: %v", err)
+	}
+	if err := good(s); err != scheme.ErrManyKeys {
+		t.Errorf("at once again: %v", err)
+	}
+	strangers()
+	clock = clock.Add(scheme.AgainPause)
+	calls := server.calls.Load()
+	strangers()
+	if more := server.calls.Load() - calls; more > int32(scheme.AgainPause/scheme.StrangersPause)+1 {
+		t.Errorf("the strangers caused %d calls in %v", more, scheme.AgainPause)
+	}
+	if err := good(s); err != nil {
+		t.Errorf("when it comes again: %v", err)
+	}
+}
+
+// TestSharesAreTheSources has strangers use up what one source may call. Another source
+// whose keys are the same provider's still may.
+func TestSharesAreTheSources(t *testing.T) {
+	snsServer(t)
+	dir := t.TempDir()
+	open, guarded := snsIn(t, dir), snsIn(t, dir)
+	for i := range 2 * scheme.StrangersBurst {
+		_ = deliver(open, madeUp(t, "192.0.2.1", i), providertest.Now)
+		_ = deliver(open, madeUp(t, fmt.Sprintf("198.51.100.%d", i), 1000+i), providertest.Now)
+	}
+	if err := deliver(open, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), providertest.Now); err != scheme.ErrManyKeys {
+		t.Errorf("of the source of the strangers: %v", err)
+	}
+	if err := deliver(guarded, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), providertest.Now); err != nil {
+		t.Errorf("of another source: %v", err)
+	}
+	open.Cache().Kept()
+}
+
 // TestAddressesAreBounded has a stranger send from more networks than are counted.
 func TestAddressesAreBounded(t *testing.T) {
-	cache := scheme.CacheOf(func(string) []byte { return nil })
+	ring := scheme.RingOf(func(string) []byte { return nil })
 	calls := 0
 	for i := range 2 * scheme.MaxAddresses {
-		if cache.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("2001:db8:%x::1", i)) == nil {
+		if ring.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("2001:db8:%x::1", i)) == nil {
 			calls++
 		}
 	}
 	if most := scheme.StrangersBurst + 200; calls > most { // of some seconds
 		t.Errorf("%d calls, want %d at most", calls, most)
 	}
-	if got := cache.Addresses(); got != scheme.MaxAddresses {
+	if got := ring.Addresses(); got != scheme.MaxAddresses {
 		t.Errorf("%d addresses are remembered", got)
 	}
 }
@@ -123,17 +181,19 @@ func TestAddressesAreBounded(t *testing.T) {
 // remembered. Those that have verified a request stay.
 func TestGenuineNamesStay(t *testing.T) {
 	calls := make(map[string]int)
-	cache := scheme.CacheOf(func(name string) []byte {
+	ring := scheme.RingOf(func(name string) []byte {
 		calls[name]++
 		return []byte(jwks('a'))
 	})
+	cache := ring.Cache()
 	if err := cache.Get(context.Background(), "good"); err != nil {
 		t.Fatal(err)
 	}
 	cache.Prove("good")
-	cache.AllowAll()
+	_ = ring.GetFor(context.Background(), "other", "")
+	ring.AllowAll()
 	for i := range 3 * scheme.MaxKeys {
-		_ = cache.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("192.0.2.%d", i%256))
+		_ = ring.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("192.0.2.%d", i%256))
 	}
 	if len(calls) < 3*scheme.MaxKeys {
 		t.Fatalf("strangers named only %d keys", len(calls))

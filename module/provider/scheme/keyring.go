@@ -1,12 +1,19 @@
 package scheme
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // keyring finds the keys of a provider.
 type keyring struct {
 	fixed   []publicKey // from the configuration
 	fetched *keyCache   // nil where there are only those
 	byName  bool        // fetched one by one, by key ID or URL, not as a set
+
+	// shares are those of calls for names that are not known. They are the source's
+	// own: what strangers ask of one source costs another one nothing.
+	shares callShares
 }
 
 // name returns the name that the cache has for the key that a request names.
@@ -18,16 +25,17 @@ func (k *keyring) name(id string) string {
 }
 
 // verify returns the position of the configured key that made a signature, or 0 for
-// a fetched key. id is the key ID that the request names, or "".
-func (k *keyring) verify(a *algorithm, id string, digest, signature []byte) (position int, err error) {
-	keys := k.fixed
+// a fetched key. id is the key ID that the request names, or "", and received is when
+// the request came.
+//
+// Where the key is not among those that are known, only a call that began later tells
+// that the provider has no such key. Until then the request may be genuine.
+func (k *keyring) verify(a *algorithm, id string, received time.Time, digest, signature []byte) (position int, err error) {
+	keys, asked := k.fixed, received
 	if k.fetched != nil {
-		var known bool
-		if keys, known = k.fetched.find(k.name(id)); !known {
-			return 0, NoKey
-		}
+		keys, asked = k.fetched.find(k.name(id))
 	}
-	named := false // the request's very key is here
+	named := k.byName && len(keys) > 0 // the request's very key is here
 	for i, key := range keys {
 		if key.id != "" && id != "" && key.id != id {
 			continue
@@ -42,8 +50,8 @@ func (k *keyring) verify(a *algorithm, id string, digest, signature []byte) (pos
 			return i + 1, nil
 		}
 	}
-	if k.fetched != nil && !named && !k.byName && k.fetched.age("") > minRefresh {
-		return 0, NoKey // the provider may have a new one
+	if !named && asked.Before(received) {
+		return 0, NoKey
 	}
 	return 0, Wrong
 }
@@ -53,7 +61,8 @@ func (k *keyring) fetch(ctx context.Context, id, client string) error {
 	if k.fetched == nil {
 		return nil
 	}
-	return k.fetched.fetch(ctx, k.name(id), client)
+	name := k.name(id)
+	return k.fetched.fetch(ctx, name, func(now time.Time) bool { return k.shares.allow(name, client, now) })
 }
 
 // count returns the number of configured keys. A nil keyring has none.

@@ -150,29 +150,98 @@ func TestKeysAreFetchedOnce(t *testing.T) {
 }
 
 // TestUnknownKeyCausesFewCalls holds that strangers cannot make the gateway
-// call as often as they like, while a new key of the provider is found.
+// call as often as they like, and that what names an unknown key is refused for
+// good only if a later call has not found the key: the provider may have a new one.
 func TestUnknownKeyCausesFewCalls(t *testing.T) {
 	server := newKeyServer(t, nil)
 	server.serve(200, jwks('a'))
 	p := jwksToken(t)
 	clock := providertest.Now
-	cache := p.Cache()
-	cache.SetClock(func() time.Time { return clock })
-	for range 20 {
-		if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('x', "{}")), providertest.Now); err != scheme.Wrong {
-			t.Errorf("a key that the provider has not got: %v", err)
+	p.Cache().SetClock(func() time.Time { return clock })
+	named := func(seed byte) error {
+		clock = clock.Add(time.Millisecond)
+		return deliver(p, providertest.Hook("{}", "X-Token: "+edToken(seed, "{}")), clock)
+	}
+	for i := range 3 * scheme.FetchBurst {
+		want := error(scheme.Wrong)
+		if i >= scheme.FetchBurst {
+			want = scheme.ErrPause
+		}
+		if err := named('x'); err != want {
+			t.Errorf("a key that the provider has not got, time %d: %v, want %v", i, err, want)
 		}
 	}
-	if got := server.calls.Load(); got != 1 {
-		t.Errorf("%d calls, want 1", got)
+	if got := server.calls.Load(); got != scheme.FetchBurst {
+		t.Errorf("%d calls, want %d", got, scheme.FetchBurst)
 	}
-	server.serve(200, jwks('x'))
-	clock = clock.Add(scheme.MinRefresh + time.Second)
-	if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('x', "{}")), providertest.Now); err != nil {
+	server.serve(200, jwks('b'))
+	if err := named('b'); err != scheme.ErrPause {
+		t.Errorf("the provider's new key during the pause: %v", err)
+	}
+	if err := named('a'); err != nil {
+		t.Errorf("the old key during the pause: %v", err)
+	}
+	clock = clock.Add(scheme.FetchPause)
+	if err := named('b'); err != nil {
 		t.Errorf("the provider's new key: %v", err)
 	}
-	if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), providertest.Now); err != scheme.Wrong {
+	clock = clock.Add(scheme.FetchPause)
+	if err := named('a'); err != scheme.Wrong {
 		t.Errorf("the key that the provider withdrew: %v", err)
+	}
+}
+
+// TestCallBeforeSaysNothing has a request join a call that began before it: what that
+// call has not found may be there by now.
+func TestCallBeforeSaysNothing(t *testing.T) {
+	release := make(chan struct{})
+	server := newKeyServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		fmt.Fprint(w, jwks('a'))
+	})
+	p := jwksToken(t)
+	p.Cache().SetClock(func() time.Time { return providertest.Now })
+	r := providertest.Hook("{}", "X-Token: "+edToken('b', "{}"))
+	first, second := make(chan error), make(chan error)
+	go func() { first <- deliver(p, r, providertest.Now) }()
+	for server.calls.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	go func() { second <- deliver(p, r, providertest.Now.Add(time.Millisecond)) }()
+	time.Sleep(20 * time.Millisecond)
+	close(release)
+	if err := <-first; err != scheme.Wrong {
+		t.Errorf("the request that caused the call: %v", err)
+	}
+	if err := <-second; err != scheme.NoKey {
+		t.Errorf("a later request: %v", err)
+	}
+}
+
+// TestAbsentNameMayComeToBe does the same with keys that are fetched one by one.
+func TestAbsentNameMayComeToBe(t *testing.T) {
+	server := newKeyServer(t, nil)
+	server.serve(404, "")
+	s := snsIn(t, "")
+	clock := time.Now()
+	s.Cache().SetClock(func() time.Time { return clock })
+	good := func() error {
+		clock = clock.Add(time.Millisecond)
+		return deliver(s, providertest.Hook(snsBody(t, "2", snsCert, nil)), clock)
+	}
+	if err := good(); err != scheme.Wrong {
+		t.Errorf("a certificate that is not there: %v", err)
+	}
+	server.serve(200, providertest.ValidCertificate(t, "sns.amazonaws.com"))
+	if err := good(); err != scheme.ErrPause {
+		t.Errorf("a moment later: %v", err)
+	}
+	clock = clock.Add(scheme.MinRefresh)
+	if err := good(); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+	if got := server.calls.Load(); got != 2 {
+		t.Errorf("%d calls, want 2", got)
 	}
 }
 
@@ -242,13 +311,13 @@ func TestFetchIsBounded(t *testing.T) {
 	clock := providertest.Now
 	p.Cache().SetClock(func() time.Time { return clock })
 	for range 2 {
-		if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), providertest.Now); err != scheme.Wrong {
+		if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), clock); err != scheme.Wrong {
 			t.Errorf("no document: %v", err)
 		}
+		clock = clock.Add(time.Second)
 	}
 	server.serve(200, jwks('a'))
-	clock = clock.Add(scheme.MinRefresh + time.Second)
-	if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), providertest.Now); err != nil {
+	if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), clock); err != nil {
 		t.Errorf("a document that is there after all: %v", err)
 	}
 	for _, address := range []string{"http://keys.example.com/jwks", "https://u:p@keys.example.com/jwks", "file:///etc/passwd"} {
@@ -290,19 +359,20 @@ func TestFetchesJoin(t *testing.T) {
 // and costs no good key.
 func TestMadeUpNamesDriveOutNothing(t *testing.T) {
 	calls := 0
-	cache := scheme.CacheOf(func(name string) []byte {
+	ring := scheme.RingOf(func(name string) []byte {
 		calls++
 		if name == "good" {
 			return []byte(jwks('a'))
 		}
 		return nil
 	})
+	cache := ring.Cache()
 	if err := cache.Get(context.Background(), "good"); err != nil {
 		t.Fatal(err)
 	}
 	refused := 0
 	for i := range 3 * scheme.MaxKeys {
-		if err := cache.Get(context.Background(), fmt.Sprint(i)); err == scheme.ErrManyKeys {
+		if err := ring.GetFor(context.Background(), fmt.Sprint(i), ""); err == scheme.ErrManyKeys {
 			refused++
 		}
 	}

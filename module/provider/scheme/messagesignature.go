@@ -244,7 +244,7 @@ func (m *MessageSignature) Verify(r *template.Request, now time.Time) error {
 			return err
 		}
 	}
-	position, err := m.match(proof, base)
+	position, err := m.match(proof, base, now)
 	if err != nil {
 		return err
 	}
@@ -253,10 +253,10 @@ func (m *MessageSignature) Verify(r *template.Request, now time.Time) error {
 }
 
 // match returns the position of the secret or key that made the signature.
-func (m *MessageSignature) match(proof *messageProof, base string) (position int, err error) {
+func (m *MessageSignature) match(proof *messageProof, base string, received time.Time) (position int, err error) {
 	if m.algorithm.Kind != "hmac" {
 		digest := m.algorithm.Digest(func(to io.Writer) { io.WriteString(to, base) })
-		return m.keys.verify(&m.algorithm, keyID(proof.input.Params), digest, proof.signature)
+		return m.keys.verify(&m.algorithm, keyID(proof.input.Params), received, digest, proof.signature)
 	}
 	return matchMAC(m.algorithm, m.secrets, []byte(base), proof.signature)
 }

@@ -82,7 +82,7 @@ func (p *PayPal) Verify(r *template.Request, now time.Time) (err error) {
 		return err
 	}
 	text := fmt.Sprintf("%s|%s|%s|%d", r.HeaderValue(paypalID), r.HeaderValue(paypalTime), p.WebhookID, crc32.ChecksumIEEE(r.Body))
-	r.Matched, err = p.certificates.verify(&rsaSHA256, r.HeaderValue(paypalCertURL), []byte(text), r.HeaderValue(paypalSignature))
+	r.Matched, err = p.certificates.verify(&rsaSHA256, r.HeaderValue(paypalCertURL), now, []byte(text), r.HeaderValue(paypalSignature))
 	return err
 }
 

@@ -246,7 +246,7 @@ func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.T
 	if !complete {
 		return Missing
 	}
-	position, err := s.keys.verify(&s.algorithm, "", digest, signature)
+	position, err := s.keys.verify(&s.algorithm, "", now, digest, signature)
 	if err == nil {
 		e.Request.Matched = position
 	}

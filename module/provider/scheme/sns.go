@@ -187,7 +187,7 @@ func (s *SNS) Verify(r *template.Request, now time.Time) error {
 		return err
 	}
 	signature, _ := m.text("Signature")
-	r.Matched, err = s.certificates.verify(m.algorithm, m.certificate, signed, signature)
+	r.Matched, err = s.certificates.verify(m.algorithm, m.certificate, now, signed, signature)
 	return err
 }
 
