@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -116,16 +117,30 @@ func (p place) url(server *configServer) (string, error) {
 	return (&url.URL{Scheme: scheme, Host: host, Path: path}).String(), nil
 }
 
-// sourceURL finds the URL of a source in the running configuration.
+// sourceURL finds the URL of a source in the running configuration: of several ones the
+// first with HTTPS.
 func (c *client) sourceURL(source string) (string, error) {
 	var servers map[string]configServer
 	if err := c.call(http.MethodGet, "/config/apps/http/servers", nil, &servers); err != nil {
 		return "", err
 	}
-	for _, server := range servers {
-		if found, ok := findSource(server.Routes, source, place{}); ok {
-			return found.url(&server)
+	var first string
+	err := fmt.Errorf("the running configuration has no source %s", source)
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		server := servers[name]
+		found, ok := findSource(server.Routes, source, place{})
+		if !ok {
+			continue
 		}
+		var address string
+		address, err = found.url(&server)
+		if strings.HasPrefix(address, "https:") { // plain HTTP may be refused
+			return address, nil
+		}
+		first = cmp.Or(first, address)
 	}
-	return "", fmt.Errorf("the running configuration has no source %s", source)
+	if first != "" {
+		return first, nil
+	}
+	return "", err
 }
