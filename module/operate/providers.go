@@ -16,14 +16,18 @@ import (
 
 func providersCommand() *cobra.Command {
 	asJSON := false
-	cmd := newCommand("providers [<name>]", "Lists the providers that are known, or says what is known of one",
-		`Lists the providers that have a preset. With a name it says what the provider
-proves and how, what can be configured, and where the facts come from. It needs
-no running gateway.`, 0, 1,
+	cmd := newCommand("providers [<name>]", "Lists the presets, or describes one",
+		`Lists the providers that have a preset. With a name, it describes one preset:
+what proves a webhook, what tells copies, the options and handshakes, and the
+sources of these facts. No gateway needs to run.
+
+  caddy webhook providers
+  caddy webhook providers stripe
+  caddy webhook providers stripe --json`, 0, 1,
 		func(cmd *cobra.Command, args []string) error {
 			return printProviders(cmd.OutOrStdout(), args, asJSON)
 		})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
