@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -228,9 +230,9 @@ func (w *walk) write(name, content string, mode os.FileMode) {
 }
 
 var (
-	runsGateway = regexp.MustCompile(`^(?:go run \./cmd/caddy|\./caddy) (run(?: .*)?)$`)
+	runsGateway = regexp.MustCompile(`^(?:go run \./cmd/caddy|(?:\./)?caddy) (run(?: .*)?)$`)
 	setsText    = regexp.MustCompile(`^(export )?\w+=`)
-	onlyAsks    = regexp.MustCompile(`webhook (events|show|dead)|/metrics|^grep |^curl '`)
+	onlyAsks    = regexp.MustCompile(`webhook (events|show|dead)|/metrics|^grep |^curl '|^curl -s 'localhost:2019/webhook_gateway/\w+|dry_run=true'`)
 )
 
 // do runs a command of the page. One that only asks is asked again until what it says
@@ -253,6 +255,9 @@ func (w *walk) do(c told) {
 	}
 	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
 		out, status := w.run(c.text)
+		if len(c.printed) > 1 {
+			out = indented(out)
+		}
 		if c.printed == nil && status != 0 {
 			w.t.Fatalf("%s: %s\nexit %d: %s", w.page, c.text, status, out)
 		}
@@ -263,6 +268,15 @@ func (w *walk) do(c told) {
 			w.t.Fatalf("%s: %s\nprinted\n%s\nwhere the page has\n%s", w.page, c.text, out, strings.Join(c.printed, "\n"))
 		}
 	}
+}
+
+// indented returns JSON as pages show it, in lines. Other text stays as it is.
+func indented(out string) string {
+	var lines bytes.Buffer
+	if json.Indent(&lines, []byte(out), "", "  ") != nil {
+		return out
+	}
+	return lines.String()
 }
 
 // run runs a command, after those that have set variables, and returns what it prints
