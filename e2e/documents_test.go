@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -314,6 +315,22 @@ func (w *walk) runGateway(args ...string) {
 		}
 		return err == nil && listens(w.port["8443"])
 	})
+	// The first certificate may take a moment longer.
+	for began := time.Now(); !greets(w.port["8443"]) && time.Since(began) < 2*time.Second; {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// greets reports whether a TLS handshake with a site of the pages succeeds.
+func greets(port string) bool {
+	for _, name := range []string{"localhost", "hooks.example.com"} {
+		conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if err == nil {
+			conn.Close()
+			return true
+		}
+	}
+	return false
 }
 
 func listens(port string) bool {

@@ -21,6 +21,9 @@ func TestCommandsPage(t *testing.T) {
 	caddy.AddCommand(webhook)
 	webhook.AddCommand(commands()...)
 	for _, cmd := range webhook.Commands() {
+		if row := "| [`" + cmd.Name() + "`](#" + cmd.Name() + ") |"; !strings.Contains(page, row) {
+			t.Errorf("the page's overview has no row %s", row)
+		}
 		before, after, found := strings.Cut(page, "\n### "+cmd.Name()+"\n\n")
 		if !found {
 			t.Errorf("the page has no section %s", cmd.Name())
