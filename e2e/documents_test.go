@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -259,9 +262,9 @@ func (w *walk) write(name, content string, mode os.FileMode) {
 }
 
 var (
-	runsGateway = regexp.MustCompile(`^(?:go run \./cmd/caddy|\./caddy) (run(?: .*)?)$`)
+	runsGateway = regexp.MustCompile(`^(?:go run \./cmd/caddy|(?:\./)?caddy) (run(?: .*)?)$`)
 	setsText    = regexp.MustCompile(`^(export )?\w+=`)
-	onlyAsks    = regexp.MustCompile(`webhook (events|show|dead)|/metrics|^grep |^curl '`)
+	onlyAsks    = regexp.MustCompile(`webhook (events|show|dead)|/metrics|^grep |^curl '|^curl -s 'localhost:2019/webhook_gateway/\w+|dry_run=true'`)
 )
 
 // do runs a command of the page. One that only asks is asked again until what it says
@@ -284,6 +287,9 @@ func (w *walk) do(c told) {
 	}
 	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
 		out, status := w.run(c.text)
+		if len(c.printed) > 1 {
+			out = indented(out)
+		}
 		if c.printed == nil && status != 0 {
 			w.t.Fatalf("%s: %s\nexit %d: %s", w.page, c.text, status, out)
 		}
@@ -295,6 +301,15 @@ func (w *walk) do(c told) {
 			w.t.Fatalf("%s: %s\nprinted\n%s\nwhere the page has\n%s", w.page, c.text, out, strings.Join(c.printed, "\n"))
 		}
 	}
+}
+
+// indented returns JSON as pages show it, in lines. Other text stays as it is.
+func indented(out string) string {
+	var lines bytes.Buffer
+	if json.Indent(&lines, []byte(out), "", "  ") != nil {
+		return out
+	}
+	return lines.String()
 }
 
 // run runs a command, after those that have set variables, and returns what it prints
@@ -334,6 +349,22 @@ func (w *walk) runGateway(args ...string) {
 		config, err := io.ReadAll(resp.Body)
 		return err == nil && strings.TrimSpace(string(config)) != "null" // before it serves
 	})
+	// The first certificate may take a moment longer.
+	for began := time.Now(); !greets(w.port["8443"]) && time.Since(began) < 2*time.Second; {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// greets reports whether a TLS handshake with a site of the pages succeeds.
+func greets(port string) bool {
+	for _, name := range []string{"localhost", "hooks.example.com"} {
+		conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if err == nil {
+			conn.Close()
+			return true
+		}
+	}
+	return false
 }
 
 func listens(port string) bool {

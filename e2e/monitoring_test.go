@@ -57,8 +57,8 @@ func everyMetric(t *testing.T) map[string][]string {
 				metrics[name] = append(metrics[name], match[1])
 			}
 		}
-		if metrics[name] == nil {
-			metrics[name] = []string{}
+		if !slices.Contains(metrics[name], "instance") {
+			metrics[name] = append(metrics[name], "instance") // which Prometheus adds
 		}
 	}
 	return metrics

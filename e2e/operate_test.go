@@ -79,7 +79,7 @@ func (g *gateway) deadLetters(t *testing.T, n int) (all []operate.DeadLetter) {
 	}
 }
 
-// TestDeadLettersAreReplayed is the README's demo, and more events than one
+// TestDeadLettersAreReplayed is the walk of docs/operating.md, with more events than one
 // step of a replay takes.
 func TestDeadLettersAreReplayed(t *testing.T) {
 	t.Parallel()

@@ -59,12 +59,17 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	}, labels)
 }
 
-// provisionMetrics adds the collectors to the registry of a configuration.
-func provisionMetrics(ctx caddy.Context) error {
-	for _, c := range []prometheus.Collector{
+// collectors returns the collectors of all metrics.
+func collectors() []prometheus.Collector {
+	return []prometheus.Collector{
 		metrics.requests, metrics.matches, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
 		metrics.evicted, metrics.attempts, metrics.attempt, metrics.delivery, metrics.deadLetters, depth{},
-	} {
+	}
+}
+
+// provisionMetrics adds the collectors to the registry of a configuration.
+func provisionMetrics(ctx caddy.Context) error {
+	for _, c := range collectors() {
 		err := ctx.GetMetricsRegistry().Register(c)
 		var already prometheus.AlreadyRegisteredError
 		if err != nil && !errors.As(err, &already) {

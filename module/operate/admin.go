@@ -16,32 +16,9 @@ import (
 
 func init() { caddy.RegisterModule(Admin{}) }
 
-// Admin is the gateway's part of Caddy's admin API:
-//
-//	GET  /webhook_gateway/audit
-//	GET  /webhook_gateway/sources
-//	POST /webhook_gateway/sources/{source}/send?url=…&event=…&tamper=true[&count=…&rate=…&concurrency=…]
-//	POST /webhook_gateway/sources/{source}/rules           the body is a raw request
-//	POST /webhook_gateway/sources/{source}/pause?route=…
-//	POST /webhook_gateway/sources/{source}/resume?route=…
-//	POST /webhook_gateway/sources/{source}/enroll?for=…    or ?forget=…, a fingerprint
-//	GET  /webhook_gateway/events?<filter>                  or ?id=…&id=…
-//	GET  /webhook_gateway/events/{id}
-//	GET  /webhook_gateway/events/{id}/raw                  the request as it came, secrets included
-//	POST /webhook_gateway/events/{id}/replay?route=…&to=…&reroute=true&dry_run=true
-//	POST /webhook_gateway/events/{id}/drop?route=…&dry_run=true
-//	GET  /webhook_gateway/dead?<filter>
-//	POST /webhook_gateway/replay?<filter>&to=…&reroute=true&dry_run=true
-//	POST /webhook_gateway/drop?<filter>&dry_run=true
-//
-// With a count, send makes a step of a load: as much of it as a second allows.
-//
-// A filter is made of state, source, route, event, older, newer, where and limit.
-// Lists go on with before, and replay and drop, which begin with the oldest
-// event, with after: each is what the answer before names as next. Without a
-// state, replay means dead letters, and drop what waits and dead letters that
-// stop those behind them. Both need a filter. A parameter that an endpoint does
-// not know, or that is there twice, is an error.
+// Admin is the gateway's part of Caddy's admin API. docs/admin-api.md describes its
+// endpoints. A parameter that an endpoint does not know, or that is there twice, is
+// an error.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -62,25 +39,41 @@ const (
 	dropPath    = "/webhook_gateway/drop"
 )
 
-// Routes implements caddy.AdminRouter.
-func (Admin) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{
-		{Pattern: "GET " + auditPath, Handler: serve(auditRunning)},
-		{Pattern: "GET " + sourcesPath, Handler: serve(listSources)},
-		{Pattern: "POST " + sourcesPath + "/{source}/send", Handler: serve(sendSamples, "url", "event", "tamper", "count", "rate", "concurrency")},
-		{Pattern: "POST " + sourcesPath + "/{source}/rules", Handler: serve(askRules)},
-		{Pattern: "POST " + sourcesPath + "/{source}/pause", Handler: serve(pauseSource, "route")},
-		{Pattern: "POST " + sourcesPath + "/{source}/resume", Handler: serve(resumeSource, "route")},
-		{Pattern: "POST " + sourcesPath + "/{source}/enroll", Handler: serve(enrollSource, "for", "forget")},
-		{Pattern: "GET " + eventsPath, Handler: serve(listEvents, append(filterNames(), "id")...)},
-		{Pattern: "GET " + eventsPath + "/{id}", Handler: serve(showEvent)},
-		{Pattern: "GET " + eventsPath + "/{id}/raw", Handler: serve(showRaw)},
-		{Pattern: "POST " + eventsPath + "/{id}/replay", Handler: serve(replayEvent, "route", "to", "reroute", "dry_run")},
-		{Pattern: "POST " + eventsPath + "/{id}/drop", Handler: serve(dropEvent, "route", "dry_run")},
-		{Pattern: "GET " + deadPath, Handler: serve(listDeadLetters, filterNames()...)},
-		{Pattern: "POST " + replayPath, Handler: serve(replaySelected, append(filterNames(), "to", "reroute", "dry_run")...)},
-		{Pattern: "POST " + dropPath, Handler: serve(dropSelected, append(filterNames(), "dry_run")...)},
+// endpoint is one endpoint of the admin API.
+type endpoint struct {
+	pattern    string
+	handler    func(*Service, *http.Request) (any, error)
+	parameters []string // those that the endpoint may get
+}
+
+// endpoints returns the endpoints, in the order of docs/admin-api.md.
+func endpoints() []endpoint {
+	filter := filterNames()
+	return []endpoint{
+		{"GET " + sourcesPath, listSources, nil},
+		{"POST " + sourcesPath + "/{source}/pause", pauseSource, []string{"route"}},
+		{"POST " + sourcesPath + "/{source}/resume", resumeSource, []string{"route"}},
+		{"POST " + sourcesPath + "/{source}/send", sendSamples, []string{"url", "event", "tamper", "count", "rate", "concurrency"}},
+		{"POST " + sourcesPath + "/{source}/rules", askRules, nil},
+		{"POST " + sourcesPath + "/{source}/enroll", enrollSource, []string{"for", "forget"}},
+		{"GET " + eventsPath, listEvents, append(filter[:len(filter):len(filter)], "id")},
+		{"GET " + eventsPath + "/{id}", showEvent, nil},
+		{"GET " + eventsPath + "/{id}/raw", showRaw, nil},
+		{"POST " + eventsPath + "/{id}/replay", replayEvent, []string{"route", "to", "reroute", "dry_run"}},
+		{"POST " + eventsPath + "/{id}/drop", dropEvent, []string{"route", "dry_run"}},
+		{"GET " + deadPath, listDeadLetters, filter},
+		{"POST " + replayPath, replaySelected, append(filter[:len(filter):len(filter)], "to", "reroute", "dry_run")},
+		{"POST " + dropPath, dropSelected, append(filter[:len(filter):len(filter)], "dry_run")},
+		{"GET " + auditPath, auditRunning, nil},
 	}
+}
+
+// Routes implements caddy.AdminRouter.
+func (Admin) Routes() (routes []caddy.AdminRoute) {
+	for _, e := range endpoints() {
+		routes = append(routes, caddy.AdminRoute{Pattern: e.pattern, Handler: serve(e.handler, e.parameters...)})
+	}
+	return routes
 }
 
 // serve makes a handler of an endpoint, which reads parameters out of a request,

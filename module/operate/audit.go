@@ -101,23 +101,24 @@ func auditCommand() *cobra.Command {
 		}
 		return err
 	}
-	cmd := newCommand("audit", "Tells what a configuration gives up",
-		`Looks for what gives up a promise of the gateway's: paths whose webhooks would
-be lost, requests that reach an app unverified, secrets that could be guessed,
-sources that anybody can fill. It prints one line for each, with what mends it.
+	cmd := newCommand("audit", "Lists the weak points of a configuration",
+		`Lists the weak points of a configuration, one a line, each with its remedy: paths
+whose webhooks would be lost, requests that reach an app unverified, secrets
+that could be guessed, and sources that anybody can fill.
 
-  caddy webhook audit                      # of the running gateway
-  caddy webhook audit --config Caddyfile   # before it runs
+  caddy webhook audit
+  caddy webhook audit --config Caddyfile
 
-The running gateway also tells what it has seen of its requests. With --config
-nothing is started, and placeholders have the values that they have here.
+Without --config the command asks the running gateway, which also reports what it
+has seen in its requests. With --config it reads a file before the gateway runs:
+nothing is started, and placeholders have the values of this shell.
 
-It exits with 0 if nothing is found, and with 1 otherwise. The same lines are
-warnings in the log when a configuration is loaded.`, 0, 0, run)
-	cmd.Flags().StringVar(&address, "address", "", "The address of the admin API of the running gateway")
-	cmd.Flags().StringVarP(&config, "config", "c", "", "The configuration to look at, in place of the running one")
-	cmd.Flags().StringVarP(&adapter, "adapter", "a", "", "The adapter of that configuration")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+The exit status is 0 if nothing is found, and 1 otherwise. The log has the same
+lines whenever a configuration is loaded.`, 0, 0, run)
+	cmd.Flags().StringVar(&address, "address", "", "The `address` of the admin API of the running gateway")
+	cmd.Flags().StringVarP(&config, "config", "c", "", "A configuration `file` to read, instead of the running one")
+	cmd.Flags().StringVarP(&adapter, "adapter", "a", "", "The `adapter` of that file")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 

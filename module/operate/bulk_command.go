@@ -42,7 +42,7 @@ func newBulkCommand(verb, does, short, long string, event func(c *client, id, ro
 	})
 	filterFlags(cmd)
 	cmd.Flags().BoolVarP(&b.yes, "yes", "y", false, "Do not ask")
-	cmd.Flags().BoolVar(&b.dryRun, "dry-run", false, "Only tell how many there are")
+	cmd.Flags().BoolVar(&b.dryRun, "dry-run", false, "Only count")
 	return cmd
 }
 

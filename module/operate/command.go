@@ -14,12 +14,17 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhook",
 		Usage: "<command>",
-		Short: "Operates a webhook gateway: sends samples, shows events, replays them",
-		Long: `Commands for a running webhook gateway. They find it by its admin address, as
-Caddy's own commands do: --address, or the address in --config.
+		Short: "Operates a webhook gateway: shows events, replays them, sends samples",
+		Long: `These commands operate a webhook gateway. Most of them talk to the admin API of
+a running gateway. They find it as Caddy's own commands do: by --address, by the
+address in the configuration that --config names, or at localhost:2019.
 
-They exit with 0 when done, with 1 when the answer is no (invalid, not found),
-and with 2 on wrong usage or configuration.`,
+  caddy webhook events --state pending
+  caddy webhook replay --state dead --source stripe
+  caddy webhook verify --provider stripe --secret '{env.STRIPE_SECRET}' request.txt
+
+The exit status is 0 when the command is done, 1 when the answer is no (invalid,
+not found, refused), and 2 when the usage or the configuration is wrong.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -28,10 +33,15 @@ and with 2 on wrong usage or configuration.`,
 				}
 				return exit(cmd, usageError{fmt.Errorf("unknown command %q; see: caddy webhook --help", args[0])})
 			}
-			cmd.AddCommand(providersCommand(), verifyCommand(), sendCommand(), rulesCommand(), auditCommand(), eventsCommand(), showCommand(), deadCommand(),
-				replayCommand(), dropCommand(), pauseCommand(), resumeCommand(), enrollCommand())
+			cmd.AddCommand(commands()...)
 		},
 	})
+}
+
+// commands returns the commands under "caddy webhook".
+func commands() []*cobra.Command {
+	return []*cobra.Command{providersCommand(), verifyCommand(), sendCommand(), rulesCommand(), auditCommand(), eventsCommand(), showCommand(),
+		deadCommand(), replayCommand(), dropCommand(), pauseCommand(), resumeCommand(), enrollCommand(), versionCommand()}
 }
 
 // usageError is an error of the caller, with exit status 2.
@@ -50,12 +60,15 @@ func remoteCommand(use, short, long string, least, most int, run func(*client, *
 	r.Command = newCommand(use, short, long, least, most, func(_ *cobra.Command, args []string) error {
 		return run(&client{r.address, r.config, r.adapter}, r, args)
 	})
-	r.Flags().StringVar(&r.address, "address", "", "The address of the admin API")
-	r.Flags().StringVarP(&r.config, "config", "c", "", "The configuration that names the admin address")
-	r.Flags().StringVarP(&r.adapter, "adapter", "a", "", "The adapter of that configuration")
-	r.Flags().BoolVar(&r.json, "json", false, "Print JSON")
+	r.Flags().StringVar(&r.address, "address", "", "The `address` of the admin API")
+	r.Flags().StringVarP(&r.config, "config", "c", "", "A configuration `file` that names the admin address")
+	r.Flags().StringVarP(&r.adapter, "adapter", "a", "", "The `adapter` of that file")
+	jsonFlag(r.Command, &r.json)
 	return r.Command
 }
+
+// jsonFlag adds the flag for output that programs read.
+func jsonFlag(cmd *cobra.Command, to *bool) { cmd.Flags().BoolVar(to, "json", false, "Print JSON") }
 
 // newCommand makes a command that takes as many arguments as it may have.
 func newCommand(use, short, long string, least, most int, run func(*cobra.Command, []string) error) *cobra.Command {

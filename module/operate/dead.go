@@ -56,13 +56,18 @@ func (c *client) deadLetters(f Filter, each func(*DeadLetter) error) (next strin
 
 func deadCommand() *cobra.Command {
 	cmd := remoteCommand("dead", "Lists dead letters",
-		`Lists dead letters, a row each: deliveries that will not be tried again by
-themselves. They are kept for retain_dead. To send them again:
+		`Lists dead letters, newest event first, a page at a time. A dead letter is a
+delivery that the gateway does not try again by itself. The gateway keeps it for
+retain_dead.
 
-  caddy webhook replay <id>
+  caddy webhook dead
+  caddy webhook dead --source stripe --newer 24h
+
+To send dead letters again:
+
   caddy webhook replay --state dead --source stripe --newer 24h
 
-To have those go on that a dead letter stops (order_by with hold):
+To let the deliveries go on that wait behind a dead letter (order_by with hold):
 
   caddy webhook drop --state dead --route app`, 0, 0,
 		func(c *client, r *remote, _ []string) error {

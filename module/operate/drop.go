@@ -84,22 +84,23 @@ func (c *client) dropSelected(f Filter, dryRun bool) (*Done, error) {
 }
 
 func dropCommand() *cobra.Command {
-	return newBulkCommand("drop", "drops %s", "Gives up deliveries",
-		`Gives up what waits: deliveries that are pending or parked become dead letters,
-of the events whose IDs are given, or of all that the filters select. A dead
-letter can be replayed as long as it is kept.
+	return newBulkCommand("drop", "drops %s", "Gives up deliveries that wait",
+		`Gives up deliveries that wait: those of the events whose IDs you give, or of all
+events that the filters select. Pending and parked deliveries become dead
+letters. You can replay a dead letter for as long as the gateway keeps it.
 
   caddy webhook drop <id> --route app
   caddy webhook drop --state parked --source old
   caddy webhook drop --state dead --route app
   caddy webhook drop --state uncertain --older 24h --yes
 
-A dead letter that stops those behind it (order_by with hold) is dropped, too:
-they go on. With --state dead all dead letters are. They stay dead letters, since
-the time when they died, but "dropped by an operator" is their reason then.
+A dead letter that stops the deliveries behind it (order_by with hold) is dropped,
+too, and they go on. --state dead drops all dead letters: they stay dead letters,
+keep the time of their death, and get the reason "dropped by an operator".
 
-Events that are held or uncertain are removed for good, if they are named or
-their state is. An event of which an attempt is running is left to that. It tells
-how many there are and asks, unless --yes is given.`,
+Held and uncertain events are removed for good if you give their IDs or name
+their state. An event with a running attempt stays as it is. The command says how
+many deliveries there are and asks you, unless you give --yes. --dry-run only
+counts.`,
 		(*client).dropEvent, (*client).dropSelected)
 }

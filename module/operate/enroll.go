@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module"
 )
 
-// How long an enrollment is open, unless told, and at most.
+// How long an enrollment is open, unless told (the command says 10m as well), and at most.
 const defaultEnrollment, maxEnrollment = 10 * time.Minute, 24 * time.Hour
 
 // EnrollInfo says how long a source accepts secrets by handshake.
@@ -102,19 +102,22 @@ func (c *client) enroll(source, length, forget string) (info *EnrollInfo, err er
 
 func enrollCommand() *cobra.Command {
 	var length, forget string
-	cmd := remoteCommand("enroll <source>", "Lets a provider deliver its secret",
-		`Some providers deliver the secret that they sign with in their first request. A
-source accepts one such secret within a while after this command: run it, then
-have the provider create the webhook. With the secret the while ends; run the
-command again for a further one. All of them stay good. --for 0 ends the while
-at once.
+	cmd := remoteCommand("enroll <source>", "Lets a provider deliver its secret by handshake",
+		`Some providers deliver the secret that they sign with in their first request.
+After this command the source accepts one such secret for ten minutes, or for
+the duration that --for names. Run the command, then create the webhook at the
+provider. The source closes with the first secret; run the command again for
+another one. All delivered secrets stay valid. --for 0 closes the source at once.
 
-It shows the secrets so far: the first digits of their SHA-256, who delivered
-them, and when. If one is not the provider's, drop it and begin anew:
-
+  caddy webhook enroll asana
+  caddy webhook enroll asana --for 1h
+  caddy webhook enroll asana --for 0
   caddy webhook enroll asana --forget 1f2e3d4c5b6a
 
-The secrets lie in a file beside the queue that only its owner can read.`, 1, 1,
+The command lists the secrets so far: a fingerprint (the first digits of the
+SHA-256), the address that delivered the secret, and the time. If an address is
+not the provider's, drop the secret with --forget and begin anew. The secrets
+lie in a file beside the queue that only its owner can read.`, 1, 1,
 		func(c *client, r *remote, args []string) error {
 			if forget != "" && r.Flags().Changed("for") {
 				return usageError{errors.New("--forget and --for do not go together")}
@@ -128,8 +131,8 @@ The secrets lie in a file beside the queue that only its owner can read.`, 1, 1,
 			}
 			return info.print(r.OutOrStdout())
 		})
-	cmd.Flags().StringVar(&forget, "forget", "", "The fingerprint of a delivered secret to drop")
-	cmd.Flags().StringVar(&length, "for", defaultEnrollment.String(), "How long secrets are accepted")
+	cmd.Flags().StringVar(&forget, "forget", "", "Drop the delivered secret with this `fingerprint`")
+	cmd.Flags().StringVar(&length, "for", "10m", "Accept a secret for this `duration`; 0 closes the source")
 	return cmd
 }
 

@@ -59,16 +59,19 @@ func (c *client) eventsByID(ids []string, each func(*EventInfo) error) error {
 func eventsCommand() *cobra.Command {
 	var follow bool
 	cmd := remoteCommand("events", "Lists events, newest first",
-		`Lists the events in the queue, newest first, a page at a time. All filters must
-hold. A state is one of an event (routed, unrouted, held, uncertain) or of a
-delivery; with --route it must be the state of that route's delivery.
+		`Lists the events in the queue, newest first, a page at a time. An event is listed
+if it passes all filters. --state is the state of an event (routed, unrouted,
+held, uncertain) or of a delivery. With --route it is the state of the delivery
+to that route.
 
+  caddy webhook events
   caddy webhook events --source stripe --state pending --older 1h
   caddy webhook events --where 'body.amount > 1000' --limit 10
+  caddy webhook events --follow
 
---where takes an expression over the stored event, in the names that rules have;
-where it fails the event is not listed. With --follow the list goes on: it prints
-new events, and how their deliveries come along, until it is interrupted.`, 0, 0,
+--where is an expression over the stored event, with the names that rules have.
+If the expression fails on an event, that event is not listed. --follow prints
+new events and the progress of their deliveries until you interrupt it.`, 0, 0,
 		func(c *client, r *remote, _ []string) error {
 			f, err := r.filter()
 			switch {
@@ -86,6 +89,6 @@ new events, and how their deliveries come along, until it is interrupted.`, 0, 0
 			return r.endPage(t, next, err)
 		})
 	pageFlags(cmd)
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "Go on with new events and what becomes of them")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "Go on with new events and the progress of their deliveries")
 	return cmd
 }

@@ -222,14 +222,14 @@ func timeOf(id queue.ID) time.Time {
 
 // filterFlags adds the flags that select events.
 func filterFlags(cmd *cobra.Command) {
-	cmd.Flags().String("state", "", "Only events in this state, or with a delivery in it: "+strings.Join(states, ", "))
-	cmd.Flags().String("source", "", "Only events of this source")
-	cmd.Flags().String("route", "", "Only events with a delivery to this route")
-	cmd.Flags().String("event", "", "Only events of this type")
-	cmd.Flags().String("older", "", "Only events older than this: a time, or a duration back from now")
-	cmd.Flags().String("newer", "", "Only events newer than this: a time, or a duration back from now")
-	cmd.Flags().String("where", "", "Only events for which this expression holds, in the names that rules have")
-	cmd.Flags().String("limit", "", "At most so many events")
+	cmd.Flags().String("state", "", "Only events in this `state`, or with a delivery in it: "+strings.Join(states, ", "))
+	cmd.Flags().String("source", "", "Only events of this `source`")
+	cmd.Flags().String("route", "", "Only events with a delivery to this `route`")
+	cmd.Flags().String("event", "", "Only events of this `type`")
+	cmd.Flags().String("older", "", "Only events received before this `time`, or longer ago than this duration")
+	cmd.Flags().String("newer", "", "Only events received after this `time`, or within this duration")
+	cmd.Flags().String("where", "", "Only events for which this `expression` is true, with the names that rules have")
+	cmd.Flags().String("limit", "", "At most this `number`")
 }
 
 // filter reads the flags that select events. Wrong flags are errors before the

@@ -110,7 +110,7 @@ func (l list) write(w io.Writer) error {
 func pageFlags(cmd *cobra.Command) {
 	filterFlags(cmd)
 	cmd.Flags().Lookup("limit").Usage += fmt.Sprintf(" (default %d)", defaultLimit)
-	cmd.Flags().String("before", "", "Where the page begins: the ID that the page before it named")
+	cmd.Flags().String("before", "", "Begin the page before this `ID`, which the previous page named")
 }
 
 // endPage prints what is left of a table, and how to get to the next page.

@@ -95,16 +95,23 @@ func (c *client) changePause(verb, source, route string) (info *PauseInfo, err e
 }
 
 func pauseCommand() *cobra.Command {
-	return remoteCommand("pause <source> [<route>]", "Parks the deliveries of a route",
-		`Parks the deliveries of a route, or of all routes that the source has, until
-they are resumed, also over reloads and restarts. Events go on being accepted,
-and attempts that run end as always. What is parked for longer than retain_dead
-becomes a dead letter. The state of its deliveries is parked.`, 1, 2, runPause((*client).pause))
+	return remoteCommand("pause <source> [<route>]", "Pauses the deliveries of a route",
+		`Pauses a route, or all routes of a source. The gateway goes on accepting events
+and parks their deliveries until you resume the route. A pause survives reloads
+and restarts. Attempts that run end as usual. A delivery that is parked for
+longer than retain_dead becomes a dead letter.
+
+  caddy webhook pause stripe
+  caddy webhook pause stripe app`, 1, 2, runPause((*client).pause))
 }
 
 func resumeCommand() *cobra.Command {
-	return remoteCommand("resume <source> [<route>]", "Lets a paused route deliver again",
-		"Lets a route, or all routes of a source, deliver again what was parked by pause.", 1, 2, runPause((*client).resume))
+	return remoteCommand("resume <source> [<route>]", "Resumes the deliveries of a paused route",
+		`Resumes a route, or all routes of a source. The deliveries that were parked by
+pause go on.
+
+  caddy webhook resume stripe
+  caddy webhook resume stripe app`, 1, 2, runPause((*client).resume))
 }
 
 // runPause makes what a command runs that pauses or resumes.

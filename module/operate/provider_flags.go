@@ -24,8 +24,8 @@ type providerFlags struct {
 // add adds the flags to a command.
 func (f *providerFlags) add(cmd *cobra.Command, usage string) {
 	cmd.Flags().StringVar(&f.name, "provider", "", usage)
-	cmd.Flags().StringArrayVar(&f.secrets, "secret", nil, "A secret of that provider; may be repeated, and the first one signs")
-	cmd.Flags().StringArrayVar(&f.lines, "option", nil, "A line of that provider's block, as <name>=<value>; may be repeated")
+	cmd.Flags().StringArrayVar(&f.secrets, "secret", nil, "A `secret` of the provider; repeatable, and the first one signs")
+	cmd.Flags().StringArrayVar(&f.lines, "option", nil, "A line of the provider's block, as `name=value`; repeatable")
 }
 
 // given reports whether there are secrets or options.

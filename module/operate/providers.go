@@ -28,7 +28,7 @@ sources of these facts. No gateway needs to run.
 		func(cmd *cobra.Command, args []string) error {
 			return printProviders(cmd.OutOrStdout(), args, asJSON)
 		})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 

@@ -171,36 +171,36 @@ func (c *client) replaySelected(f Filter, to Destination, dryRun bool) (*Done, e
 
 func replayCommand() *cobra.Command {
 	var to Destination
-	cmd := newBulkCommand("replay", "sends %s again", "Sends events again",
-		`Sends events again: those whose IDs are given, or all that the filters select.
+	cmd := newBulkCommand("replay", "sends %s again", "Delivers events again",
+		`Delivers events again: those whose IDs you give, or all that the filters select.
 
-  caddy webhook replay <id>                          what of it was not delivered
-  caddy webhook replay <id> --route app              that route, delivered or not
-  caddy webhook replay --state dead --source stripe  the dead letters of a source
+  caddy webhook replay <id>                          # its deliveries that were not delivered
+  caddy webhook replay <id> --route app              # that delivery, delivered or not
+  caddy webhook replay --state dead --source stripe  # the dead letters of a source
   caddy webhook replay --state parked --route old --to new
   caddy webhook replay --state unrouted --reroute --yes
   caddy webhook replay --state delivered --route app --newer 2h
 
-Filters select the deliveries in the state that they name; without --state, dead
-letters. It tells how many there are and asks, unless --yes is given.
+The filters select deliveries in the state that --state names; without --state
+they select dead letters. The command says how many there are and asks you,
+unless you give --yes. --dry-run only counts.
 
-Each goes to its own route again, to another one with --to, or with --reroute to
-those that take it by the rules of today. In the last two cases a delivery that
-was not delivered makes room for the new ones. Events that are unrouted or
-uncertain go through the rules of today, or to the route that --to names.
+A delivery goes to its own route again. --to sends the event to another route
+instead, and --reroute to the routes that take it by today's rules. In both cases
+a delivery that was not delivered makes room for the new ones. Unrouted and
+uncertain events go through today's rules, or to the route that --to names.
 
-Replayed deliveries join the end of the queue, the oldest event first. What is
-pending becomes due at once. An event of which an attempt is running is left to
-that. Recognizing copies has no say in it, and caddy webhook show tells that it
-was replayed.`,
+A replayed delivery joins the end of the queue, the oldest event first. A pending
+delivery becomes due at once. An event with a running attempt stays as it is. A
+replay is never taken for a copy, and "caddy webhook show" tells of it.`,
 		func(c *client, id, route string, dryRun bool) (*Done, error) {
 			return c.replayEvent(id, route, to, dryRun)
 		},
 		func(c *client, f Filter, dryRun bool) (*Done, error) {
 			return c.replaySelected(f, to, dryRun)
 		})
-	cmd.Flags().StringVar(&to.To, "to", "", "Send to this route instead")
-	cmd.Flags().BoolVar(&to.Reroute, "reroute", false, "Send to the routes that take it by the rules of today")
+	cmd.Flags().StringVar(&to.To, "to", "", "Send to this `route` instead")
+	cmd.Flags().BoolVar(&to.Reroute, "reroute", false, "Send to the routes that take the event by today's rules")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if to.To != "" && to.Reroute {
 			return exit(cmd, usageError{errors.New("--to and --reroute exclude each other")})

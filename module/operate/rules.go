@@ -64,18 +64,20 @@ func (c *client) rules(source string, raw []byte) (x *Explanation, err error) {
 
 func rulesCommand() *cobra.Command {
 	var source string
-	cmd := remoteCommand("rules --source <name> <request file>", "Tells which routes would take a request, and why",
-		`Tells which routes of a source would take a request, and which event type and
-delivery ID are found in it. The file (or - for the standard input) is the raw
-request as the provider sends it: request line, headers, an empty line, and the
-body to the end. Its signature is not checked.
+	cmd := remoteCommand("rules --source <name> <request file>", "Says which routes would take a request, and why",
+		`Says which routes of a source would take a request, and shows the event type and
+the delivery ID that the gateway finds in it. The signature is not checked.
 
-With --config the rules are those of that file: nothing is started, no queue is
-opened, and secrets need not be there. Without it the running gateway answers.
+The request file holds the raw request as the provider sends it: the request
+line, the headers, an empty line, and the body to its last byte. - stands for
+the standard input. The rules are those of the running gateway or, with
+--config, those of a file. With --config nothing is started, no queue is opened,
+and no secret needs to be there.
 
+  caddy webhook rules --source stripe request.txt
   caddy webhook rules --config Caddyfile --source stripe request.txt
 
-It exits with 1 if no route takes the request.`, 1, 1,
+The exit status is 1 if no route takes the request.`, 1, 1,
 		func(c *client, r *remote, args []string) error {
 			if source == "" {
 				return usageError{errors.New("name the source: --source <name>")}
@@ -98,8 +100,8 @@ It exits with 1 if no route takes the request.`, 1, 1,
 			}
 			return err
 		})
-	cmd.Flags().StringVar(&source, "source", "", "The source whose rules are asked")
-	cmd.Flags().Lookup("config").Usage = "The configuration whose rules are asked, instead of the running gateway's"
+	cmd.Flags().StringVar(&source, "source", "", "The `name` of the source")
+	cmd.Flags().Lookup("config").Usage = "A configuration `file` whose rules are asked, instead of the running gateway's"
 	return cmd
 }
 

@@ -169,33 +169,42 @@ func (c *client) sendStep(source string, options SendOptions, l LoadOptions) (do
 
 func sendCommand() *cobra.Command {
 	s := new(sender)
-	cmd := remoteCommand("send <source> | --provider <name> --url <url>", "Sends a sample webhook",
-		`Signs a realistic sample of a provider and posts it, like the "test webhook"
-button of the provider's console.
+	cmd := remoteCommand("send <source> | --provider <name> --url <url>", "Signs a sample webhook and posts it",
+		`Signs a realistic sample of a provider and posts it, as the "test webhook" button
+of the provider's console does.
 
-For a source, the running gateway does that with the source's own secret, which
-stays where it is. With --provider no gateway is needed: this command signs, and
-what answers at --url may be anything. It trusts what the system trusts, and the
-root of a Caddy that has run here. Others can see a command line, so --secret
-takes placeholders: {env.NAME} and {file./path}.
+For a source, the running gateway signs and posts the sample, so the secret does
+not leave the gateway. The command then shows the event and its deliveries. With
+--provider the command itself signs, and posts to any URL; no gateway needs to
+run. It trusts the roots of the system and the root of a Caddy that ran under
+the same user. Other users of the machine may see the command line, so write a
+secret as a placeholder: {env.NAME} or {file./path}.
 
-With --count it is a load: each sample is a new one, and a summary is printed.
-Ctrl-C ends it early.`, 0, 1,
+  caddy webhook send stripe
+  caddy webhook send stripe --event invoice.paid
+  caddy webhook send stripe --tamper
+  caddy webhook send stripe --count 1000 --rate 100 --concurrency 8
+  caddy webhook send --provider stripe --secret '{env.STRIPE_SECRET}' --url https://localhost/stripe
+
+--tamper changes one byte after signing, and succeeds if the request is refused.
+--count sends a load: each sample is a new event, and the command prints a
+summary. Ctrl-C ends a load early. The exit status is 1 if a sample was not
+answered as it should be.`, 0, 1,
 		func(c *client, r *remote, args []string) error {
 			s.client, s.remote, s.source = c, r, argument(args, 0)
 			return s.run()
 		})
 	flags := cmd.Flags()
-	flags.StringVar(&s.options.Event, "event", "", "The event type to send (default: the provider's first sample)")
+	flags.StringVar(&s.options.Event, "event", "", "The event `type` to send (default: the provider's first sample)")
 	flags.BoolVar(&s.all, "all", false, "Send a sample of every event type")
-	flags.BoolVar(&s.list, "list", false, "List the event types that there are samples of")
-	flags.StringVar(&s.options.URL, "url", "", "The URL to post to (default: where the source listens)")
-	flags.BoolVar(&s.options.Tamper, "tamper", false, "Change one byte after signing: to be refused is then what should happen")
-	flags.IntVar(&s.load.Count, "count", 1, "How many to send")
-	flags.Float64Var(&s.load.Rate, "rate", 0, "How many to send per second (default: as fast as it goes)")
-	flags.IntVar(&s.load.Concurrency, "concurrency", 1, "How many to send at once")
-	s.provider.add(cmd, "The provider to play, without a gateway")
-	flags.BoolVar(&s.insecure, "insecure", false, "With --provider: do not verify the certificate at the URL")
+	flags.BoolVar(&s.list, "list", false, "List the event types of the samples, and send nothing")
+	flags.StringVar(&s.options.URL, "url", "", "The `URL` to post to (default: that of the source)")
+	flags.BoolVar(&s.options.Tamper, "tamper", false, "Change one byte after signing; the request should then be refused")
+	flags.IntVar(&s.load.Count, "count", 1, "Send this `number` of samples")
+	flags.Float64Var(&s.load.Rate, "rate", 0, "Send this `number` of samples per second (default: as many as possible)")
+	flags.IntVar(&s.load.Concurrency, "concurrency", 1, "Send this `number` of samples at once")
+	s.provider.add(cmd, "The `name` of the preset to play, without a gateway")
+	flags.BoolVar(&s.insecure, "insecure", false, "With --provider: do not verify the certificate of the URL")
 	return cmd
 }
 

@@ -5,7 +5,7 @@
 //
 // Each verb has a file, in which stand, in this order: the method of [Service],
 // the endpoint, the client's call, and the command. A new endpoint is listed in
-// [Admin].Routes, and a new command in command.go.
+// admin.go, and a new command in command.go.
 package operate
 
 import (

@@ -68,15 +68,16 @@ func (c *client) event(id string) (event *EventInfo, err error) {
 
 func showCommand() *cobra.Command {
 	var file string
-	cmd := remoteCommand("show <id>", "Shows an event",
-		`Shows an event with its deliveries, the last ten attempts at each of them, and
-its request. Secrets are masked, and so is what proves the request, since whoever
-sees that could send it again.
+	cmd := remoteCommand("show <id>", "Shows an event with its deliveries and its request",
+		`Shows an event with its deliveries, the last ten attempts of each, and its
+request. Secrets are masked. So is the proof of the request, since anybody who
+sees the proof could send the request again.
 
-With --raw the request is written into a file as it came, for caddy webhook verify.
-Only the file's owner can read it. A token that stood in the URL is not stored.
+--raw writes the request as it came, secrets included, into a file that only you
+can read. A token that stood in the URL is not stored, so it is missing there.
 
-  caddy webhook show <id> --raw request.txt
+  caddy webhook show 01a20312-0787-7ad9-85b1-a3abe39c08c4
+  caddy webhook show 01a20312-0787-7ad9-85b1-a3abe39c08c4 --raw request.txt
   caddy webhook verify --config Caddyfile --source stripe request.txt`, 1, 1,
 		func(c *client, r *remote, args []string) error {
 			if _, err := parseID(args[0]); err != nil {
@@ -94,7 +95,7 @@ Only the file's owner can read it. A token that stood in the URL is not stored.
 			}
 			return printEvent(r.OutOrStdout(), event)
 		})
-	cmd.Flags().StringVar(&file, "raw", "", "Write the request as it came, with its secrets, into this file")
+	cmd.Flags().StringVar(&file, "raw", "", "Write the request as it came, secrets included, into this `file`")
 	return cmd
 }
 

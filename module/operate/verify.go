@@ -65,34 +65,35 @@ func newVerification(e *module.Evaluation) *Verification {
 func verifyCommand() *cobra.Command {
 	v := new(verifier)
 	cmd := newCommand("verify (--provider <name> | --config <file> --source <name>) <request file>",
-		"Tells whether a request is genuine, and why it is not",
-		`Does with a request what the gateway does with it: answers it if it is a
-handshake, and otherwise checks its proof. Where that is not right, it says which
-headers were read, what must have been signed, and what is likely to be wrong.
-The file (or - for the standard input) is the raw request as the provider sends
-it: request line, headers, an empty line, and the body to the end.
+		"Checks the signature of a request, and says why it fails",
+		`Checks a request as the gateway would. A handshake gets its answer. For any
+other request the command checks the proof. Where the proof fails, it says which
+headers it read, what the provider must have signed, and the likely cause.
 
-The provider is one of "caddy webhook providers" with its secrets and options, or
-that of a source in a configuration. An option is a line of the provider's block.
+The request file holds the raw request as the provider sends it: the request
+line, the headers, an empty line, and the body to its last byte. - stands for
+the standard input. Name a preset with its secrets and options, or a source in a
+configuration. An option is a line of the provider's block.
 
   caddy webhook verify --provider stripe --secret '{env.STRIPE_SECRET}' request.txt
-  caddy webhook verify --provider twilio --secret s --url https://example.com/sms request.txt
-  caddy webhook verify --config Caddyfile --source stripe request.txt
+  caddy webhook verify --provider twilio --secret '{env.TWILIO_TOKEN}' --url https://example.com/sms request.txt
+  caddy webhook verify --provider slack --secret '{env.SLACK_SECRET}' --option tolerance=10m request.txt
+  caddy webhook verify --config Caddyfile --source stripe --at 1700000000 request.txt
 
-No running gateway is needed. The provider's API is called only where the option
-api_url or keys_url names it. Other programs may see the command line: a secret
-can be a placeholder such as {env.X} or {file./run/secrets/x}.
+No gateway needs to run. The command calls a provider's API only if the option
+api_url or keys_url names it. Other users of the machine may see the command
+line, so write a secret as a placeholder: {env.X} or {file./run/secrets/x}.
 
-The first line says valid, invalid with the reason, or handshake with the status,
-and then come the headers and the body of its answer. It exits with 1 if the
+The first line of the output says valid, invalid with the reason, or handshake
+with a status; the answer to the handshake follows. The exit status is 1 if the
 request is invalid.`, 1, 1, func(cmd *cobra.Command, args []string) error { return v.run(cmd, args[0]) })
-	v.provider.add(cmd, "The provider")
-	cmd.Flags().StringVarP(&v.config, "config", "c", "", "The configuration that has the source")
-	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The adapter of that configuration")
-	cmd.Flags().StringVar(&v.source, "source", "", "The source in that configuration")
-	cmd.Flags().StringVar(&v.url, "url", "", "The public URL that the provider called (default: https, and what the request says)")
-	cmd.Flags().StringVar(&v.at, "at", "", "The time to check at, in seconds since 1970 (default: now)")
-	cmd.Flags().BoolVar(&v.json, "json", false, "Print JSON")
+	v.provider.add(cmd, "The `name` of a preset")
+	cmd.Flags().StringVarP(&v.config, "config", "c", "", "A configuration `file` that has the source")
+	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The `adapter` of that file")
+	cmd.Flags().StringVar(&v.source, "source", "", "The `name` of a source in that file")
+	cmd.Flags().StringVar(&v.url, "url", "", "The public `URL` that the provider called (default: https, with host and path of the request)")
+	cmd.Flags().StringVar(&v.at, "at", "", "The time to check at, in `seconds` since 1970 (default: now)")
+	jsonFlag(cmd, &v.json)
 	return cmd
 }
 
