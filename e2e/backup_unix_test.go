@@ -1,0 +1,103 @@
+//go:build unix
+
+package e2e
+
+import (
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tests of this file hold docs/backup-and-upgrade.md: copies of a queue.
+
+// A directory that was copied while Caddy was stopped is taken over by another gateway:
+// what waits is delivered, what was delivered is not, and copies are known.
+func TestColdCopyIsTakenOver(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, insignerSite(app.address+quick, ""))
+	delivered, waiting := numbers(20), []string{"waits-1", "waits-2", "waits-3"}
+	g.mustSend(delivered...)
+	app.waitForAll(t, delivered)
+	g.settle("insigner", "app")
+	app.setAnswer(status(http.StatusServiceUnavailable))
+	g.mustSend(waiting...)
+	app.waitForAll(t, waiting)
+	g.stop()
+
+	other, target := takeOver(t, g)
+	target.waitForAll(t, waiting)
+	other.mustSend(delivered...) // copies
+	other.mustSend("new")
+	target.waitForAll(t, []string{"new"})
+	other.settle("insigner", "app")
+	if n := len(target.deliveries()); n != len(waiting)+1 {
+		t.Errorf("the app of the copy got %d deliveries, want the %d that waited and a new one", n, len(waiting))
+	}
+	if n := len(other.events(nil)); n != len(delivered)+len(waiting)+1 {
+		t.Errorf("the copy has %d events, want %d", n, len(delivered)+len(waiting)+1)
+	}
+}
+
+// A process that SIGSTOP holds writes nothing. Its directory can be copied meanwhile, and
+// the copy has every event that was acknowledged before.
+func TestFrozenCopyHasAllEvents(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, insignerSite(app.address+quick, ""))
+	load := g.underLoad("load", 4)
+	load.untilTaken(t, time.Now())
+	time.Sleep(200 * time.Millisecond)
+	signal(t, g, syscall.SIGSTOP)
+	acknowledged := load.soFar()
+	other, target := takeOver(t, g)
+	signal(t, g, syscall.SIGCONT)
+
+	var have []string
+	for _, e := range other.events(nil) {
+		have = append(have, e.DeliveryID)
+	}
+	for _, id := range acknowledged {
+		if !slices.Contains(have, id) {
+			t.Errorf("the copy lacks event %s, one of %d that were acknowledged", id, len(acknowledged))
+		}
+	}
+	if strings.Contains(other.log.String(), "damaged") {
+		t.Errorf("the copy is damaged:\n%s", other.log.tail(3000))
+	}
+	other.mustSend("new")
+	target.waitForAll(t, []string{"new"})
+	load.untilTaken(t, time.Now()) // the first gateway goes on
+	app.waitForAll(t, load.stop())
+}
+
+// takeOver copies the queue of a gateway, and starts another gateway on the copy, with
+// an app of its own.
+func takeOver(t *testing.T, g *gateway) (other *gateway, app *app) {
+	t.Helper()
+	app, other = newApp(t, nil), newGateway(t)
+	if out, err := exec.Command("cp", "-a", g.dir+"/queue", other.dir+"/queue").CombinedOutput(); err != nil {
+		t.Fatalf("copying the queue: %v: %s", err, out)
+	}
+	other.write(queueIn, insignerSite(app.address+quick, ""))
+	other.run()
+	return other, app
+}
+
+func signal(t *testing.T, g *gateway, s syscall.Signal) {
+	t.Helper()
+	if err := g.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// soFar returns the events that were acknowledged so far.
+func (l *load) soFar() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.acked)
+}
