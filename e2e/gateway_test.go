@@ -340,20 +340,23 @@ func (g *gateway) events(filter url.Values) []operate.EventInfo {
 	return list.Events
 }
 
-// metric returns the value of a metric, written as in the exposition format:
-// name{label="value",…} with the labels sorted. It is 0 if there is none.
-func (g *gateway) metric(name string) float64 {
+// metric returns the sum of metrics, all from one scrape. A name is written as in the
+// exposition format: name{label="value",…} with the labels sorted. A metric that is not
+// there is 0.
+func (g *gateway) metric(names ...string) (sum float64) {
 	g.t.Helper()
 	for line := range strings.Lines(g.adminText("/metrics")) {
-		if rest, ok := strings.CutPrefix(line, name+" "); ok {
-			var value float64
-			if _, err := fmt.Sscan(rest, &value); err != nil {
-				g.t.Fatal(err)
+		for _, name := range names {
+			if rest, ok := strings.CutPrefix(line, name+" "); ok {
+				var value float64
+				if _, err := fmt.Sscan(rest, &value); err != nil {
+					g.t.Fatal(err)
+				}
+				sum += value
 			}
-			return value
 		}
 	}
-	return 0
+	return sum
 }
 
 var eventually = queuetest.Eventually

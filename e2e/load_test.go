@@ -170,16 +170,20 @@ func (g *gateway) settle(source, route string) {
 	eventually(g.t, "the queue is empty", func() bool { return g.waiting(source, route) == 0 })
 }
 
-// deliveries returns how many deliveries of a route are stored in a state.
-func (g *gateway) deliveries(source, route, state string) float64 {
+// deliveries returns how many deliveries of a route are in any of these states.
+func (g *gateway) deliveries(source, route string, states ...string) float64 {
 	g.t.Helper()
-	return g.metric(fmt.Sprintf(`caddy_webhook_gateway_queue_deliveries{route=%q,source=%q,state=%q}`, route, source, state))
+	var names []string
+	for _, state := range states {
+		names = append(names, fmt.Sprintf(`caddy_webhook_gateway_queue_deliveries{route=%q,source=%q,state=%q}`, route, source, state))
+	}
+	return g.metric(names...)
 }
 
 // waiting returns how many deliveries of a route have not ended.
 func (g *gateway) waiting(source, route string) float64 {
 	g.t.Helper()
-	return g.deliveries(source, route, "pending") + g.deliveries(source, route, "delivering")
+	return g.deliveries(source, route, "pending", "delivering")
 }
 
 // event returns the only event in the queue with a delivery ID, as the admin API shows it.

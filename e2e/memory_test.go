@@ -110,7 +110,7 @@ func TestWaitingEventsLieOnDisk(t *testing.T) {
 	fillQueue(t, filepath.Join(g.dir, "queue"), events, size)
 	g.run()
 	app.waitFor(t, 1)
-	if n := g.deliveries("insigner", "app", "pending") + g.deliveries("insigner", "app", "delivering"); n != events {
+	if n := g.waiting("insigner", "app"); n != events {
 		t.Fatalf("%v deliveries wait, want %d", n, events)
 	}
 	g.mustSend("one more")

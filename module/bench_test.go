@@ -76,7 +76,7 @@ func (m *benchRequests) body() []byte {
 	return body
 }
 
-func (m *benchRequests) next(b *testing.B) *http.Request {
+func (m *benchRequests) next(b testing.TB) *http.Request {
 	body := m.body()
 	signed := &provider.Request{Method: "POST", Path: "/", Header: map[string][]string{}, Body: body, Public: new(url.URL)}
 	if err := m.h.provider.Sign(signed, time.Now()); err != nil {

@@ -36,6 +36,7 @@ func (b *bodyBuffer) reserve(n int64) error {
 	if !reading.Take(&b.claim, n) {
 		return refusedBusy
 	}
+	limitGarbage()
 	return nil
 }
 
@@ -49,7 +50,7 @@ func (b *bodyBuffer) free() {
 }
 
 // read reads a body of at most limit bytes. Memory grows with what arrives, not
-// with what was announced.
+// with what was announced. net/http ends the deadline after the request.
 func (b *bodyBuffer) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if r.ContentLength > limit {
 		return refusedSize
@@ -70,8 +71,6 @@ func (b *bodyBuffer) read(w http.ResponseWriter, r *http.Request, limit int64) e
 		case int64(len(b.bytes)) > limit:
 			return refusedSize
 		case errors.Is(err, io.EOF):
-			// Or the end of the time would look like the client going away.
-			setReadDeadline(w, time.Time{})
 			return nil
 		case errors.As(err, new(*http.MaxBytesError)): // of a handler before this one
 			return refusedSize
