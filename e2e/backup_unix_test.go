@@ -29,7 +29,7 @@ func TestColdCopyIsTakenOver(t *testing.T) {
 	app.waitForAll(t, waiting)
 	g.stop()
 
-	other, target := takeOver(t, g)
+	other, target := takeOver(t, g, false)
 	target.waitForAll(t, waiting)
 	other.mustSend(delivered...) // copies
 	other.mustSend("new")
@@ -54,7 +54,7 @@ func TestFrozenCopyHasAllEvents(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	signal(t, g, syscall.SIGSTOP)
 	acknowledged := load.soFar()
-	other, target := takeOver(t, g)
+	other, target := takeOver(t, g, false)
 	signal(t, g, syscall.SIGCONT)
 
 	var have []string
@@ -75,15 +75,47 @@ func TestFrozenCopyHasAllEvents(t *testing.T) {
 	app.waitForAll(t, load.stop())
 }
 
+// On a configuration without sources, a copy delivers nothing, and an operator drops
+// what waits. The page says so of restoring.
+func TestCopyWithoutSourcesIsParked(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, status(http.StatusServiceUnavailable))
+	g := start(t, insignerSite(app.address+quick, ""))
+	g.mustSend("a", "b")
+	app.waitForAll(t, []string{"a", "b"})
+	g.stop()
+	other, target := takeOver(t, g, true)
+	address := "--address=" + other.admin
+	if out, stderr, code := other.command("webhook", "events", "--state", "parked", address); code != 0 || strings.Count(out, "app:parked") != 2 {
+		t.Errorf("parked: exit %d, %s%s", code, out, stderr)
+	}
+	if out, stderr, code := other.command("webhook", "drop", "--state", "parked", "--yes", address); code != 0 {
+		t.Errorf("drop: exit %d, %s%s", code, out, stderr)
+	}
+	other.stop()
+	other.write(queueIn, insignerSite(target.address+quick, ""))
+	other.run()
+	other.mustSend("new")
+	target.waitForAll(t, []string{"new"})
+	other.settle("insigner", "app")
+	if n := len(target.deliveries()); n != 1 {
+		t.Errorf("the app got %d deliveries, want the new one alone", n)
+	}
+}
+
 // takeOver copies the queue of a gateway, and starts another gateway on the copy, with
-// an app of its own.
-func takeOver(t *testing.T, g *gateway) (other *gateway, app *app) {
+// an app of its own. idle leaves the sources out.
+func takeOver(t *testing.T, g *gateway, idle bool) (other *gateway, app *app) {
 	t.Helper()
 	app, other = newApp(t, nil), newGateway(t)
 	if out, err := exec.Command("cp", "-a", g.dir+"/queue", other.dir+"/queue").CombinedOutput(); err != nil {
 		t.Fatalf("copying the queue: %v: %s", err, out)
 	}
-	other.write(queueIn, insignerSite(app.address+quick, ""))
+	sites := insignerSite(app.address+quick, "")
+	if idle {
+		sites = "{$HTTPS} {\n\trespond 503\n}\n"
+	}
+	other.write(queueIn, sites)
 	other.run()
 	return other, app
 }

@@ -46,7 +46,7 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 	seen := make(map[string]bool)
-	for _, page := range pagesOf(t) {
+	for _, page := range pages(t) {
 		commands := commandsOf(readFile(t, page))
 		for _, c := range commands {
 			seen[c.text] = true
@@ -71,12 +71,6 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("no page has the command %s", command)
 		}
 	}
-}
-
-// pagesOf returns the pages with commands.
-func pagesOf(t *testing.T) []string {
-	t.Helper()
-	return append(must(t, filepath.Glob, "../docs/*.md"), "../README.md", "../xcaddy.md")
 }
 
 // told is a command of a page, and what it prints there.

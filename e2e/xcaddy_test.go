@@ -68,7 +68,7 @@ func TestXcaddy(t *testing.T) {
 
 // xcaddyCommands returns the xcaddy commands of README and docs, each once.
 func xcaddyCommands(t *testing.T) (commands []string) {
-	for _, page := range pagesOf(t) {
+	for _, page := range pages(t) {
 		for _, c := range commandsOf(readFile(t, page)) {
 			if isXcaddy(c.text) && !slices.Contains(commands, c.text) {
 				commands = append(commands, c.text)
