@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -73,6 +75,71 @@ func TestFrozenCopyHasAllEvents(t *testing.T) {
 	target.waitForAll(t, []string{"new"})
 	load.untilTaken(t, time.Now()) // the first gateway goes on
 	app.waitForAll(t, load.stop())
+}
+
+// A file copy of a queue that is being written to is no backup: it may lack events, and
+// its queue file may be damaged. A gateway starts on it all the same.
+func TestRunningCopyIsMended(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	g := start(t, insignerSite(app.address+quick, ""))
+	load := g.underLoad("load", 4)
+	load.untilTaken(t, time.Now())
+	time.Sleep(500 * time.Millisecond)
+	acknowledged := load.soFar()
+	target, other := newApp(t, nil), newGateway(t)
+	copySlowly(t, g.dir+"/queue", other.dir+"/queue", 300*time.Millisecond)
+	load.stop()
+	other.write(queueIn, insignerSite(target.address+quick, ""))
+	other.run()
+	eventually(t, "the copy takes an event", func() bool {
+		resp, err := other.send("new")
+		return err == nil && resp.status == http.StatusOK
+	})
+	target.waitForAll(t, []string{"new"})
+	var have []string
+	for _, e := range other.events(nil) {
+		have = append(have, e.DeliveryID)
+	}
+	missing := slices.DeleteFunc(acknowledged, func(id string) bool { return slices.Contains(have, id) })
+	t.Logf("%d events of those before the copy are missing; the queue file was damaged: %v", len(missing),
+		strings.Contains(other.log.String(), "queue file was damaged"))
+}
+
+// copySlowly copies the files of a directory one after the other. It pauses within each of
+// the first two, as copying a large file takes time.
+func copySlowly(t *testing.T, from, to string, pause time.Duration) {
+	t.Helper()
+	files, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i, file := range files {
+		in, err := os.Open(filepath.Join(from, file.Name()))
+		if err != nil {
+			continue // a file of the journal that is gone
+		}
+		defer in.Close()
+		info, err := in.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content := make([]byte, info.Size())
+		first := min(len(content), 64<<10)
+		_, err = in.ReadAt(content[:first], 0)
+		if i < 2 {
+			time.Sleep(pause)
+		}
+		if _, again := in.ReadAt(content[first:], int64(first)); err != nil || again != nil {
+			t.Fatal(err, again)
+		}
+		if err := os.WriteFile(filepath.Join(to, file.Name()), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // On a configuration without sources, a copy delivers nothing, and an operator drops
