@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"archive/zip"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -22,12 +24,14 @@ const (
 // clone of the repository. Where a command names no directory, it gets the module from
 // a file proxy that has this tree as its only version, as the module would be published.
 func TestXcaddy(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
 	clone, proxy := t.TempDir(), t.TempDir()
 	version := publish(t, clone, proxy)
 	bin := t.TempDir()
 	build := func(dir string, env []string, command string) string {
 		t.Helper()
-		cmd := exec.Command("bash", "-c", command)
+		cmd := exec.CommandContext(ctx, "bash", "-c", command)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
