@@ -22,13 +22,12 @@ import (
 
 // notRun are the commands of the pages that the test does not run, with the reason.
 var notRun = map[string]string{
-	"xcaddy build --with github.com/caddy-webhook-gateway/caddy-webhook-gateway":   "fetches modules from the network",
-	"xcaddy build --with github.com/caddy-webhook-gateway/caddy-webhook-gateway=.": "fetches modules from the network",
 	"go run ./bench":                        "a benchmark, of minutes",
 	"go run ./bench -profile /tmp/profiles": "a benchmark, of minutes",
 	"go run ./bench/faults":                 "all faults at full size, of minutes; the tests have them small",
 	"go run ./bench/scale":                  "a million webhooks, of minutes",
-	"go test ./...":                         "this test is among them",
+	"go test ./module/operate -run 'TestProvidersPage|TestSecurityPage' -update": "writes pages",
+	"go test ./...": "this test is among them",
 	"go test ./module/provider/... -run 'TestVectors/podium|TestSamples|TestPresets'": "tests that are run as such",
 }
 
@@ -64,12 +63,8 @@ func TestDocuments(t *testing.T) {
 			t.Fatalf("the pages use %s, which is not here", program)
 		}
 	}
-	pages, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	seen := make(map[string]bool)
-	for _, page := range append(pages, "../README.md", "../xcaddy.md") {
+	for _, page := range pages(t) {
 		commands := commandsOf(readFile(t, page))
 		for _, c := range commands {
 			seen[c.text] = true
@@ -78,7 +73,7 @@ func TestDocuments(t *testing.T) {
 			t.Parallel()
 			w := newWalk(t, page)
 			for _, c := range commands {
-				if notRun[c.text] == "" {
+				if notRun[c.text] == "" && !isXcaddy(c.text) { // TestXcaddy runs those
 					w.do(c)
 				}
 			}

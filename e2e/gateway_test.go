@@ -58,6 +58,7 @@ type gateway struct {
 	http   string // host:port for plain HTTP
 	config string // path of the Caddyfile
 	env    []string
+	files  []*os.File // that the process inherits, from number 3 on
 	cmd    *exec.Cmd
 	exited chan struct{}
 	log    *buffer
@@ -157,7 +158,7 @@ func (g *gateway) waitReady() {
 func (g *gateway) spawn(args ...string) {
 	g.t.Helper()
 	g.cmd = exec.Command(os.Args[0], args...)
-	g.cmd.Env, g.cmd.Dir = g.env, g.dir
+	g.cmd.Env, g.cmd.Dir, g.cmd.ExtraFiles = g.env, g.dir, g.files
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
 	if err := g.cmd.Start(); err != nil {
 		g.t.Fatal(err)
