@@ -112,6 +112,8 @@ func TestAudit(t *testing.T) {
 		"a path":             {"{$HTTPS} {\nwebhook_gateway /hook {\nsource hook\nprovider github " + long + "\n}\n}", "respond 404"},
 		"unverified":         {site("{$HTTPS}", "provider insertsign\ninsecure_unverified"), "insecure_unverified"},
 		"plain HTTP":         {site("http://:{$PORT}", "provider github "+long+"\ninsecure_http\n}\n}\nbind 0.0.0.0\nhandle /x {\nroute {"), "remove insecure_http"},
+		"HTTP nearby":        {site("http://:{$PORT}", "provider github "+long+"\ninsecure_http\nallow_ips private_ranges 192.168.1.7\n}\n}\nbind 0.0.0.0\nhandle /x {\nroute {"), ""},
+		"HTTP not so near":   {site("http://:{$PORT}", "provider github "+long+"\ninsecure_http\nallow_ips private_ranges 192.0.2.0/24\n}\n}\nbind 0.0.0.0\nhandle /x {\nroute {"), "remove insecure_http"},
 		"HTTP on loopback":   {site("http://:{$PORT}", "provider github "+long+"\ninsecure_http"), ""},
 		"a short secret":     {site("{$HTTPS}", "provider github "+long+" 0123456789abcde"), "secret 2 has fewer than 16 bytes"},
 		"a short token":      {site("{$HTTPS}", "provider insertsign {\ntoken query t 0123\n}"), "token 1 has fewer than 16 bytes"},

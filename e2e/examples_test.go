@@ -44,11 +44,8 @@ func runExample(t *testing.T, file string) {
 	if strings.Contains(readFile(t, file), "SITE:http://") {
 		site = "http://" + g.http
 	}
-	g.env = append(g.env, "SITE="+site, "APP="+app.address, "APP_2="+app.address, "BILLING="+app.address,
-		"INSIGNER_SECRET="+insignerSecret, "IUSIGN_SECRET=s1", "INSERTSIGN_TOKEN=s2", "FUSESIGN_SIGNATURE=s3",
-		"FUSESIGN_SIGNATURE_NEXT=s4", "IGNISIGN_APP_ID=a", "IGNISIGN_APP_ENV=TEST", "IGNISIGN_API_KEY=s5",
-		"IGNISIGN_API_URL="+api.URL, "INTERNAL_KEY=s6", "FUSESIGN_IPS=127.0.0.1", "SENDERS=203.0.113.7",
-		"OTEL_TRACES_EXPORTER=none", "STRIPE_SECRET=whsec_s7", "APP_SECRET=s8", "APP_KEY="+ourKey)
+	g.env = append(append(g.env, exampleEnv...), "SITE="+site, "APP="+app.address, "APP_2="+app.address, "BILLING="+app.address,
+		"INSIGNER_SECRET="+insignerSecret, "IGNISIGN_API_URL="+api.URL)
 	g.runAdapted(file)
 
 	if strings.Contains(file, "behind-proxy") {
@@ -71,6 +68,29 @@ func runExample(t *testing.T, file string) {
 		app.waitFor(t, before+1)
 	}
 	checkFence(t, g, app, site, readFile(t, file))
+}
+
+// exampleEnv are the variables that the examples need.
+var exampleEnv = []string{"INSIGNER_SECRET=" + long, "IUSIGN_SECRET=1" + long, "INSERTSIGN_TOKEN=2" + long, "FUSESIGN_SIGNATURE=3" + long,
+	"FUSESIGN_SIGNATURE_NEXT=4" + long, "IGNISIGN_APP_ID=a", "IGNISIGN_APP_ENV=TEST", "IGNISIGN_API_KEY=5" + long, "IGNISIGN_TOKEN=6" + long,
+	"INTERNAL_KEY=7" + long, "FUSESIGN_IPS=127.0.0.1", "SENDERS=203.0.113.7", "OTEL_TRACES_EXPORTER=none",
+	"STRIPE_SECRET=whsec_" + long, "APP_SECRET=8" + long, "APP_KEY=" + ourKey}
+
+// TestExamplesGiveNothingUp has the audit find nothing in the examples, nor in the
+// Caddyfile that one tries the gateway with.
+func TestExamplesGiveNothingUp(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../examples/*.caddyfile")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, file := range append(files, "../Caddyfile") {
+		g := newGateway(t)
+		g.env = append(g.env, exampleEnv...)
+		if out, errs, status := g.command("webhook", "audit", "--config", absolute(t, file), "--adapter", "caddyfile"); status != 0 || out != "nothing found\n" {
+			t.Errorf("%s: exit %d, %s%s", filepath.Base(file), status, out, errs)
+		}
+	}
 }
 
 // useName has URLs of the gateway name the host, which strict_sni_host asks for.

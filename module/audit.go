@@ -102,10 +102,10 @@ func auditSiting(h *Handler, at siting) (findings []Finding) {
 		}
 		findings = append(findings, Finding{h.Source, "a webhook for another host is answered 200 and lost", fix})
 	}
-	if h.InsecureHTTP && !at.secure() && !onLoopback(at.server) {
+	if h.InsecureHTTP && !at.secure() && !onLoopback(at.server) && !h.onlyNear(at.server) {
 		findings = append(findings, Finding{h.Source,
 			fmt.Sprintf("plain HTTP is accepted on %s, so whoever is on the way can read and change webhooks", strings.Join(at.server.Listen, ", ")),
-			"remove insecure_http, or add to the site: bind 127.0.0.1"})
+			"remove insecure_http, or add to the site: bind 127.0.0.1; or where only your own network may send, to the source: allow_ips private_ranges"})
 	}
 	return findings
 }

@@ -211,6 +211,13 @@ func fromTrustedProxy(r *http.Request) bool {
 	return trusted
 }
 
+// onlyNear reports whether only addresses of private networks may send, whoever is
+// connected being the client.
+func (g *Guard) onlyNear(server *caddyhttp.Server) bool {
+	private, _ := parseRanges([]string{"private_ranges"}, nil)
+	return g.guarded && g.published == nil && g.sources == nil && !trustsProxies(server) && newIPSet(private).covers(g.allowed)
+}
+
 // allows reports whether the client's address may send.
 func (g *Guard) allows(r *http.Request) bool {
 	ip, err := netip.ParseAddr(clientIP(r))

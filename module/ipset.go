@@ -47,6 +47,13 @@ func lastOf(network netip.Prefix) netip.Addr {
 	return last
 }
 
+// covers reports whether all addresses of another set are in the set.
+func (s ipSet) covers(other ipSet) bool {
+	return !slices.ContainsFunc(other, func(r ipRange) bool {
+		return !slices.ContainsFunc(s, func(own ipRange) bool { return !r.first.Less(own.first) && !own.last.Less(r.last) })
+	})
+}
+
 // contains reports whether an address is in the set.
 func (s ipSet) contains(ip netip.Addr) bool {
 	i, _ := slices.BinarySearchFunc(s, ip, func(r ipRange, ip netip.Addr) int { return r.last.Compare(ip) })

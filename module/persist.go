@@ -18,7 +18,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 	if err != nil {
 		return "", err
 	}
-	event.Dedup = flight.Entry(event.ReceivedAt.Add(h.window))
+	event.Dedup = flight.Entry(event.ID, event.ReceivedAt.Add(h.window))
 	outcome = accepted
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)

@@ -23,8 +23,7 @@ func (h *Handler) checkServer() error {
 	if h.guarded && believesClient(h.server) {
 		return errors.New("allow_ips would trust the first address of " + strings.Join(h.server.ClientIPHeaders, ", ") +
 			", which clients can write themselves; add to the server's global options, beside trusted_proxies: trusted_proxies_strict; " +
-			"behind a CDN that overwrites one of these headers, name that header alone in client_ip_headers: " +
-			strings.Join(overwritten, ", "))
+			"or, behind a CDN, client_ip_headers with the one header that it always writes itself: " + strings.Join(overwritten, ", "))
 	}
 	for _, name := range h.readHeaders() {
 		if fix := keepHeader(h.server, name); fix != "" {

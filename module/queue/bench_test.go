@@ -87,7 +87,7 @@ func BenchmarkEvent(b *testing.B) {
 				return
 			}
 			ev := benchEvent(body)
-			ev.Dedup = flight.Entry(ev.ReceivedAt.Add(time.Hour))
+			ev.Dedup = flight.Entry(ev.ID, ev.ReceivedAt.Add(time.Hour))
 			if err := e.Append(context.Background(), ev); err != nil {
 				b.Error(err)
 			}

@@ -22,7 +22,8 @@ type Flight struct {
 	landed chan struct{} // made for the first copy that waits, closed at the end of the flight
 	ended  bool
 	kept   bool
-	id     ID // of the event, if the flight was kept
+	id     ID   // of the event
+	forged bool // the event turned out to be so during the flight
 }
 
 // dedupWindow remembers the deliveries of a source. It forgets the oldest one first.
@@ -136,18 +137,24 @@ func (w *dedupWindow) at(key DedupKey) (r dedupEntry, kept bool, flight *Flight)
 	return r, kept, w.flights[key]
 }
 
-// Entry returns the entry that the event is to be stored with.
-func (f *Flight) Entry(until time.Time) Dedup {
+// Entry returns the entry that the event of an ID is to be stored with.
+func (f *Flight) Entry(id ID, until time.Time) Dedup {
 	if f.dedup == nil {
 		return Dedup{}
 	}
+	f.dedup.mu.Lock()
+	defer f.dedup.mu.Unlock()
+	f.id = id
 	return Dedup{f.Identity, until}
 }
 
 // Keep remembers the delivery until a time, under the ID of its event: the zero ID if
-// the event is not stored.
+// the event is not stored. What was found to be forged meanwhile is not remembered.
 func (f *Flight) Keep(id ID, until time.Time) {
 	f.end(func(w *dedupWindow) (enough int) {
+		if f.forged {
+			return 0
+		}
 		f.kept, f.id = true, id
 		return w.add(f.Key, dedupEntry{id, f.Body, until.UnixNano()})
 	})
@@ -255,12 +262,15 @@ func (w *dedupWindow) fill(key DedupKey, r dedupEntry) {
 	}
 }
 
-// forget removes the entry of an event.
+// forget removes the entry of an event, or has its flight leave none.
 func (w *dedupWindow) forget(key DedupKey, id ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r, ok := w.entries.get(key); ok && r.id == id {
 		w.entries.remove(key)
+	}
+	if f := w.flights[key]; f != nil && f.id == id {
+		f.forged = true
 	}
 }
 

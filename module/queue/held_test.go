@@ -64,17 +64,24 @@ func (s *setup) checked(a *api, destination *app, routes ...string) {
 // hold accepts an event of the source sign the way a request does.
 func (s *setup) hold() (queue.ID, queue.Finding) {
 	s.t.Helper()
+	return s.holdFor(0)
+}
+
+// holdFor is hold of a request that gets on slowly once its event is held.
+func (s *setup) holdFor(slow time.Duration) (queue.ID, queue.Finding) {
+	s.t.Helper()
 	flight, _, err := s.Enter(s.t.Context(), "sign", queue.Identity{Key: key(1)})
 	if err != nil || flight == nil {
 		s.t.Fatalf("entering: %v, %v", flight, err)
 	}
 	defer flight.Release()
 	e := newEvent(s.t, "sign")
-	e.Dedup = queue.Dedup{Identity: queue.Identity{Key: key(1)}, Until: time.Now().Add(time.Hour)}
+	e.Dedup = flight.Entry(e.ID, time.Now().Add(time.Hour))
 	verdict, err := s.Hold(s.t.Context(), e)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	pass(slow)
 	if verdict.Finding != queue.Forged {
 		flight.Keep(e.ID, e.Dedup.Until)
 	}
@@ -142,6 +149,24 @@ func TestHoldForged(t *testing.T) {
 			if _, again := s.hold(); again != queue.Forged || proofs.count() != 2 {
 				t.Errorf("the second copy was found %s after %d calls", again, proofs.count())
 			}
+		}
+	})
+}
+
+// TestForgedBeforeItIsKept has the verdict overtake the request: nothing is remembered of
+// a forged event.
+func TestForgedBeforeItIsKept(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend), hasty)
+		proofs := &api{answers: []queue.Verdict{unsent, forged, genuine}}
+		s.checked(proofs, new(app), "app")
+		id, finding := s.holdFor(time.Second)
+		if finding != queue.Undecided || proofs.count() != 2 {
+			t.Fatalf("found %s, %d calls", finding, proofs.count())
+		}
+		s.gone(id)
+		if _, again := s.hold(); again != queue.Genuine {
+			t.Errorf("the second copy was found %s", again)
 		}
 	})
 }

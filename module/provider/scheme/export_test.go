@@ -12,6 +12,7 @@ import (
 )
 
 // What the tests outside of the package see.
+const AgainBurst = againBurst
 const AgainPause = againPause
 const FetchBurst = fetchBurst
 const FetchPause = fetchPause
