@@ -104,6 +104,10 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	if !regexp.MustCompile(`^ID +RECEIVED .* DEAD FOR +REASON\n(.* insigner +document\.completed +app +\d+ +\d+s +gave up .*refused\n){2}$`).MatchString(table) {
 		t.Errorf("dead prints:\n%s", table)
 	}
+	minuteAgo := time.Now().Add(-time.Minute).Format(time.DateTime) // as tables have it
+	if later := g.must(t, "dead", "--newer", minuteAgo, "--limit", "1"); !strings.Contains(later, dead[0].ID) {
+		t.Errorf("dead since %s prints:\n%s", minuteAgo, later)
+	}
 	if next := g.must(t, "dead", "--limit", "3"); !strings.Contains(next, "--before "+dead[2].ID) {
 		t.Errorf("the first page does not name the second:\n%s", next)
 	}

@@ -87,7 +87,7 @@ func dropCommand() *cobra.Command {
 	return newBulkCommand("drop", "drops %s", "Gives up deliveries that wait",
 		`Gives up deliveries that wait: those of the events whose IDs you give, or of all
 events that the filters select. Pending and parked deliveries become dead
-letters. You can replay a dead letter for as long as the gateway keeps it.
+letters. A later replay of dead letters sends them all the same.
 
   caddy webhook drop <id> --route app
   caddy webhook drop --state parked --source old

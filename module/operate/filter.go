@@ -132,9 +132,12 @@ func parseMoment(text string) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return at, nil
 	}
+	if at, err := time.ParseInLocation(time.DateTime, text, time.Local); err == nil { // as tables have it
+		return at, nil
+	}
 	ago, err := caddy.ParseDuration(text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-01-02T15:04:05Z nor a duration such as 2h", text)
+		return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-01-02T15:04:05Z, or 2026-01-02 15:04:05 in local time, nor a duration such as 2h", text)
 	}
 	return queue.Now().Add(-ago), nil
 }
