@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
 
 // sendSecret is good for every kind of proof: as text, as base64, and for keys
@@ -268,7 +268,7 @@ func TestEverySourceTakesItsSamples(t *testing.T) {
 				o.Choices = []string{"hmac-sha256"}
 			}
 			if o.Required {
-				fmt.Fprintln(&site, o.Name, cmp.Or(slices.Concat(o.Choices, []string{"value"})...))
+				fmt.Fprintln(&site, o.Name, providertest.OptionValue(o))
 			}
 		}
 		fmt.Fprintf(&site, "}\nroute app %s\n}\n", app.address)

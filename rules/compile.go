@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -81,6 +82,9 @@ func compileValue(expression string, known types.Map) (*Value, error) {
 	return &Value{expression, program}, nil
 }
 
+// isTemplate matches what schemes read values with, and no expression begins with.
+var isTemplate = regexp.MustCompile(`^\{(http\.request\.|header\.|json\.|query\.|form\.|body\})`)
+
 // compile does what expr.Compile does, and lets the meter in between.
 func compile(expression string, known types.Map, result reflect.Kind) (program *vm.Program, err error) {
 	defer func() {
@@ -95,6 +99,9 @@ func compile(expression string, known types.Map, result reflect.Kind) (program *
 	config := conf.New(known)
 	config.Visitors = []ast.Visitor{p}
 	config.Expect, config.ExpectAny = result, true
+	if isTemplate.MatchString(expression) {
+		return nil, fmt.Errorf(`%s is a template, and an expression is wanted: header("X-Name"), body.name, query.name`, expression)
+	}
 	tree, err := checker.ParseCheck(expression, config)
 	if err == nil && p.err != nil {
 		err = p.err.Bind(tree.Source)

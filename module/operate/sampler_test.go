@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
 
 // The secret of a test, which is good as text, as base64 and for presets that
@@ -28,7 +29,7 @@ func playProvider(t *testing.T, d *provider.Description) (*localProvider, error)
 	var secrets, options []string
 	for _, o := range d.Options {
 		if o.Required {
-			options = append(options, o.Name+"="+cmp.Or(slices.Concat(o.Choices, []string{"value"})...))
+			options = append(options, o.Name+"="+providertest.OptionValue(o))
 		}
 	}
 	switch {

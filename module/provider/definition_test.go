@@ -269,10 +269,8 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 			case o.Key:
 			case o.Default != "":
 				values[o.Name] = o.Default
-			case o.Choices != nil:
-				values[o.Name] = o.Choices[0]
 			default:
-				values[o.Name] = "value"
+				values[o.Name] = providertest.OptionValue(o)
 			}
 		}
 		want, err := preset.Fill(values, []string{providertest.OwnSecret})

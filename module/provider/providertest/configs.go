@@ -3,7 +3,6 @@ package providertest
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
@@ -51,13 +50,24 @@ func Configs() map[string]string {
 	return all
 }
 
+// OptionValue returns a value that an option may have.
+func OptionValue(o provider.Option) string {
+	switch {
+	case len(o.Choices) > 0:
+		return o.Choices[0]
+	case o.Name == "signed":
+		return "{body}"
+	}
+	return "value"
+}
+
 // requiredOptions gives the options that a preset does not load without any
 // value.
 func requiredOptions(p *provider.Preset) string {
 	var b strings.Builder
 	for _, o := range p.Options {
 		if o.Required {
-			fmt.Fprintf(&b, "%s %s\n", o.Name, slices.Concat(o.Choices, []string{"value"})[0])
+			fmt.Fprintf(&b, "%s %s\n", o.Name, OptionValue(o))
 		}
 	}
 	if b.Len() == 0 {

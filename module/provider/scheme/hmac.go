@@ -184,12 +184,20 @@ func (h *HMAC) compileTemplates() (err error) {
 	if h.signed, err = template.ParseAll(h.Signed); err != nil {
 		return err
 	}
-	for _, t := range h.signed {
+	for i, t := range h.signed {
+		if t.Constant() {
+			return errConstant(h.Signed[i])
+		}
 		if err := t.LocateCaptures(captured); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// errConstant says that a text to sign has no placeholder.
+func errConstant(signed string) error {
+	return fmt.Errorf("signed %q has no placeholder, so one signature would be good for every request; write {body}, {timestamp} and the like", signed)
 }
 
 // headersIn returns the canonical names of the headers that a template reads

@@ -95,7 +95,10 @@ func (s *Signature) Compile() (err error) {
 			return err
 		}
 	}
-	if s.signed, err = template.Parse(s.Signed); err != nil {
+	if s.signed, err = template.Parse(s.Signed); err == nil && s.signed.Constant() {
+		err = errConstant(s.Signed)
+	}
+	if err != nil {
 		return err
 	}
 	s.timed = s.signsTime()

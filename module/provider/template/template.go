@@ -174,6 +174,11 @@ func (t Template) Has(names ...string) bool {
 	return slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && slices.Contains(names, p.name) })
 }
 
+// Constant reports whether the template gives the same text for every request.
+func (t Template) Constant() bool {
+	return !slices.ContainsFunc(t, func(p piece) bool { return p.name != "" })
+}
+
 // URLPlaceholders are the placeholders that read the URL that the provider called.
 var URLPlaceholders = []string{"url", "scheme", "host", "path", "query"}
 
