@@ -1,13 +1,15 @@
 package payload
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"unicode/utf8"
 )
 
-// AppendString appends a text as a string of JSON, written as encoding/json does.
+// AppendString appends a text as a string of JSON, written as JSON.stringify does: only
+// the quote, the backslash and control characters are escaped. Senders sign what they
+// write. A byte that is no text is escaped, as no text is, so that it changes what was
+// signed.
 func AppendString(to []byte, text string) []byte {
 	return append(AppendInside(append(to, '"'), text), '"')
 }
@@ -23,10 +25,9 @@ func AppendInside[T string | []byte](to []byte, text T) []byte {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
-		switch {
-		case r == utf8.RuneError && size == 1, r == '\u2028', r == '\u2029': // the latter break lines of JavaScript
-			to = fmt.Appendf(to, `\u%04x`, r)
-		default:
+		if r == utf8.RuneError && size == 1 {
+			to = append(to, `\ufffd`...)
+		} else {
 			to = append(to, text[i:i+size]...)
 		}
 		i += size
@@ -40,7 +41,7 @@ var shortEscapes = map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n
 func appendASCII(to []byte, c byte) []byte {
 	const digits = "0123456789abcdef"
 	switch {
-	case c == '<', c == '>', c == '&', c < ' ' && shortEscapes[c] == 0:
+	case c < ' ' && shortEscapes[c] == 0:
 		return append(to, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 	case c < ' ', c == '"', c == '\\':
 		return append(to, '\\', shortEscapes[c])

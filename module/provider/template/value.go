@@ -17,6 +17,7 @@ type Value struct {
 }
 
 type valueItem struct {
+	before  string // the separator as it is written, with white space behind it; "" of the first item
 	prefix  string
 	name    string // signature, timestamp or value
 	capture int    // of {value.name}: its position among the captures
@@ -58,6 +59,7 @@ func ParseValue(template, hash, separators string, captured *[]string) (Value, e
 				return v, fmt.Errorf("template %q: nothing stands between two placeholders", template)
 			}
 			_, n := utf8.DecodeRuneInString(prefix)
+			item.before = prefix[:n] + prefix[n:len(prefix)-len(strings.TrimLeft(prefix[n:], " \t"))]
 			v.separators, prefix = prefix[:n], strings.TrimSpace(prefix[n:])
 		}
 		v.positional = v.positional || slices.ContainsFunc(v.items, func(other valueItem) bool { return other.prefix == prefix })
@@ -188,13 +190,12 @@ func (v *Value) read(text string, position int) (item valueItem, said string) {
 	return item, said
 }
 
-// Format writes the text that carries a signature.
+// Format writes the text that carries a signature, as the template has it: receivers
+// may cut it at nothing but the separator that the provider writes.
 func (v *Value) Format(c *Candidate) string {
 	var b strings.Builder
-	for i, item := range v.items {
-		if i > 0 {
-			b.WriteString(v.separators)
-		}
+	for _, item := range v.items {
+		b.WriteString(item.before)
 		b.WriteString(item.prefix)
 		switch item.name {
 		case "timestamp":

@@ -24,3 +24,27 @@ func FuzzCut(f *testing.F) {
 		}
 	})
 }
+
+// TestFormatKeepsTheSpaces writes a value with the separators of its template.
+func TestFormatKeepsTheSpaces(t *testing.T) {
+	for text, want := range map[string]string{
+		"sign={signature}, env={value.env}, t={timestamp}": "sign=S, env=E, t=1",
+		"t={timestamp},v1={signature}":                     "t=1,v1=S",
+		"{timestamp}.{signature}":                          "1.S",
+		"a={timestamp};\t b={signature}":                   "a=1;\t b=S",
+	} {
+		var names []string
+		v, err := ParseValue(text, "", "", &names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := Candidate{Signature: "S", Timestamp: "1", Captured: captures{"E"}}
+		got := v.Format(&sent)
+		if got != want {
+			t.Errorf("%s is written %q, want %q", text, got, want)
+		}
+		if read := v.Parse(got, nil); len(read) != 1 || read[0].Signature != "S" || read[0].Timestamp != "1" {
+			t.Errorf("%q reads %v", got, read)
+		}
+	}
+}
