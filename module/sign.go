@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
@@ -53,11 +54,12 @@ func (s *Sign) checkProvider(p provider.Provider) error {
 	if s == nil || s.Scheme != signProvider {
 		return nil
 	}
-	switch resigner, ok := p.(provider.Resigner); {
-	case !ok:
-		return errors.New("sign provider is not possible, since only the provider can make its proof; use: sign standard <secret>")
-	case !resigner.Resigns():
-		return errors.New("sign provider is not possible, since the provider signs nothing; use: sign standard <secret>")
+	why := scheme.PrivateKey
+	if resigner, ok := p.(provider.Resigner); ok {
+		why = resigner.Unsignable(s.Secret)
+	}
+	if why != "" {
+		return fmt.Errorf("sign provider is not possible, since %s; use: sign standard <secret>", why)
 	}
 	return nil
 }

@@ -22,10 +22,10 @@ func stringified(text string) string {
 // TestQuotesAsJavaScript has strings with what Node's JSON.stringify makes of them.
 func TestQuotesAsJavaScript(t *testing.T) {
 	for text, want := range map[string]string{
-		`<a href="x">&</a>`:   `"<a href=\"x\">&</a>"`,
+		`<a href="x">&</a>`:    `"<a href=\"x\">&</a>"`,
 		"a\u2028b\u2029c\x7fd": "\"a\u2028b\u2029c\x7fd\"",
 		"\x00\b\t\n\v\f\r\x1f": `"\u0000\b\t\n\u000b\f\r\u001f"`,
-		`\u2028/é😀`:           `"\\u2028/é😀"`,
+		`\u2028/é😀`:            `"\\u2028/é😀"`,
 	} {
 		if got := string(AppendString(nil, text)); got != want {
 			t.Errorf("%q is written %s, want %s", text, got, want)

@@ -122,6 +122,7 @@ func facts(d *provider.Description) (lines [][2]string) {
 	add("methods", strings.Join(d.Methods, ", "))
 	add("answer", d.Answer)
 	add("retries", d.Retries)
+	add("sign provider", signsAgain(d))
 	add("handshake", d.Handshakes...)
 	add("addresses", d.Ranges...)
 	for _, o := range d.Options {
@@ -147,6 +148,14 @@ const (
 	noEvent = "none"
 	noID    = "none; a hash of the webhook stands in"
 )
+
+// signsAgain says whether the line sign provider is possible.
+func signsAgain(d *provider.Description) string {
+	if d.Unsignable == "" {
+		return "possible"
+	}
+	return "not possible, since " + d.Unsignable
+}
 
 // copiesOf says what tells copies of an event, whether that is signed, and why it is so.
 func copiesOf(d *provider.Description) []string {

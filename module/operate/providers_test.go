@@ -161,6 +161,7 @@ How to read an entry:
 - **event type** and **delivery ID** are [expressions](rules.md) over the request.
 - **copies** says what two webhooks have in common if they are one event.
 - **retries** is how long the provider goes on trying.
+- **sign provider** says whether the gateway can [sign again](delivery.md#signing-for-the-app) in the scheme of the provider.
 - **handshake** is what the provider asks before it sends: see [Handshakes](handshakes.md).
 - **option** is a line that the provider block takes, besides [those of every provider](configuration.md).
 - **facts from** is where the facts come from. `+"`code`"+`: the provider's own code. `+"`docs`"+`: its documentation. `+"`secondary`"+`: a third

@@ -105,9 +105,9 @@ func (c *Custom) Checks() bool { return c.checks() }
 // Publishes implements Provider.
 func (c *Custom) Publishes() bool { return c.Ranges != nil }
 
-// Resigns implements Resigner. A guarding token is no part of the proof: it stays
+// Unsignable implements Resigner. A guarding token is no part of the proof: it stays
 // where it is, or was cut from the URL.
-func (c *Custom) Resigns() bool { return c.resigns(&c.Keys) }
+func (c *Custom) Unsignable(secret string) string { return c.unsignableBy(&c.Definition, secret) }
 
 // SignerWith implements Resigner.
 func (c *Custom) SignerWith(secret string) (Signer, error) {

@@ -143,21 +143,24 @@ func (d *Definition) needsNoSecret(k *scheme.Keys) bool {
 		d.any(func(t scheme.Traits) bool { return t.NeedsKeys })
 }
 
-// resigns reports whether the gateway can make the proofs that count for an app.
-func (d *Definition) resigns(k *scheme.Keys) bool {
+// unsignable says why the gateway cannot make the proofs that count for an app; "" where
+// it can. keyed says that public keys are configured, secret that there is a secret to
+// sign with.
+func (d *Definition) unsignable(keyed, secret bool) string {
 	if !d.proves() {
-		return false
+		return "the provider signs nothing"
 	}
-	for _, p := range d.Proofs {
-		t := p.traits()
-		if t.NeedsKeys && d.usesSecret() && len(k.Given()) == 0 {
-			continue
-		}
-		if !t.Resigns {
-			return false
+	for i := range d.Proofs {
+		t := d.Proofs[i].traits()
+		switch {
+		case t.NeedsKeys && d.usesSecret() && !keyed:
+		case t.Unsignable != "":
+			return t.Unsignable
+		case t.UsesKeys && t.UsesSecret && !secret && d.Proofs[i].Secrets == nil:
+			return "the source has no secret to sign with, only keys that verify (with one, write: sign provider <secret>)"
 		}
 	}
-	return true
+	return ""
 }
 
 // identifies reports whether there is an expression for the delivery ID.

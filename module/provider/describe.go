@@ -29,9 +29,13 @@ type Description struct {
 	Handshakes []string `json:"handshakes,omitempty"` // one sentence each
 	Ranges     []string `json:"ranges,omitempty"`
 	Options    []Option `json:"options,omitempty"`
-	Notes      string   `json:"notes,omitempty"`
-	Source     string   `json:"source"`
-	Confidence string   `json:"confidence"`
+
+	// Unsignable says why sign provider is not possible; "" where it is.
+	Unsignable string `json:"unsignable,omitempty"`
+
+	Notes      string `json:"notes,omitempty"`
+	Source     string `json:"source"`
+	Confidence string `json:"confidence"`
 }
 
 // Descriptions returns the descriptions of all presets, by name.
@@ -50,7 +54,7 @@ func (p *Preset) describe() Description {
 		Name: p.Name, Title: p.Title, Category: p.Category,
 		Proofs: []string{}, Event: p.Event, ID: p.ID, Copies: profile.Copies, Covers: p.coverage(),
 		Methods: profile.Methods, Answer: fmt.Sprint(profile.Answer.Status), Retries: "unknown",
-		Options: p.Options, Notes: p.Notes, Source: p.Source, Confidence: p.Confidence,
+		Options: p.Options, Unsignable: p.unsignable(), Notes: p.Notes, Source: p.Source, Confidence: p.Confidence,
 	}
 	for i := range p.Proofs {
 		d.Proofs = append(d.Proofs, p.Proofs[i].describe())

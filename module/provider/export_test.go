@@ -53,6 +53,8 @@ func (p *Preset) Fill(values map[string]string, secrets []string) (*Definition, 
 
 func (p *Preset) Known() *Known { return &Known{preset: p} }
 
+func (p *Preset) Unsignable() string { return p.unsignable() }
+
 func (k *Known) Preset() *Preset { return k.preset }
 
 func (k *Known) Defined() (*Definition, error) { return k.defined(k.resolved.Secrets) }

@@ -239,8 +239,19 @@ func (k *Known) SampleValues() map[string]string {
 // Publishes implements Provider.
 func (k *Known) Publishes() bool { return k.preset.Ranges != nil }
 
-// Resigns implements Resigner.
-func (k *Known) Resigns() bool { return k.proves() && k.preset.resigns(&k.Keys) }
+// Unsignable implements Resigner.
+func (k *Known) Unsignable(secret string) string {
+	d := &k.preset.Definition
+	if values, err := k.resolveOptions(); err == nil {
+		if full, err := k.preset.with(values, k.Secrets); err == nil {
+			d = full
+		}
+	}
+	if !k.proves() && secret == "" {
+		d = new(Definition)
+	}
+	return k.unsignableBy(d, secret)
+}
 
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {

@@ -273,6 +273,15 @@ func (p *Proof) offered(r *template.Request) bool { return scheme.AnyHeader(r, p
 // made reports whether a request seems to hold the proof.
 func (p *Proof) made(r *template.Request) bool { return p.applies(r) && p.scheme.Holds(r) }
 
+// earliest is the position of the first secret that the proof is made with; 0 where no
+// secret makes it.
+func (p *Proof) earliest() int {
+	if len(p.positions) == 0 {
+		return 0
+	}
+	return p.positions[0]
+}
+
 // describe describes the proof.
 func (p *Proof) describe() string {
 	_, s, ok := p.only()

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,13 +144,7 @@ func (ps *proofs) sign(r *template.Request, now time.Time) error {
 	if len(ps.list) == 0 {
 		return nil
 	}
-	first := max(0, slices.IndexFunc(ps.all, func(p *Proof) bool { return p.applies(r) }))
-	var chosen []*Proof
-	for i, p := range ps.all {
-		if i == first || ps.need == NeedAll || ps.need == "" || p.made(r) {
-			chosen = append(chosen, p)
-		}
-	}
+	chosen := ps.choose(r)
 	for _, p := range ps.all {
 		for _, name := range p.scheme.Headers() {
 			if !slices.ContainsFunc(chosen, func(c *Proof) bool { return slices.Contains(c.scheme.Headers(), name) }) {
@@ -163,6 +158,49 @@ func (ps *proofs) sign(r *template.Request, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// choose returns the proofs that sign makes. Of those that stand in the same header, the
+// last one made would replace the others: the one that the request has is made, and of
+// several such ones that of the first secret.
+func (ps *proofs) choose(r *template.Request) (chosen []*Proof) {
+	all := ps.makeable()
+	first := max(0, slices.IndexFunc(all, func(p *Proof) bool { return p.applies(r) }))
+	var made, fresh []*Proof
+	for i, p := range all {
+		switch {
+		case p.made(r):
+			made = append(made, p)
+		case i == first || ps.need == NeedAll || ps.need == "":
+			fresh = append(fresh, p)
+		}
+	}
+	slices.SortStableFunc(made, func(a, b *Proof) int { return cmp.Compare(a.earliest(), b.earliest()) })
+	taken := make(map[string]bool)
+	for _, p := range append(made, fresh...) {
+		headers := p.scheme.Headers()
+		if slices.ContainsFunc(headers, func(name string) bool { return taken[name] }) {
+			continue
+		}
+		for _, name := range headers {
+			taken[name] = true
+		}
+		chosen = append(chosen, p)
+	}
+	slices.SortFunc(chosen, func(a, b *Proof) int { return cmp.Compare(a.position, b.position) })
+	return chosen
+}
+
+// makeable returns the proofs that sign can make, where one is enough; else all of them.
+func (ps *proofs) makeable() []*Proof {
+	if ps.need != NeedFirst && ps.need != NeedAny {
+		return ps.all
+	}
+	can := slices.DeleteFunc(slices.Clone(ps.all), func(p *Proof) bool { return p.scheme.Traits().Unsignable == scheme.PrivateKey })
+	if len(can) == 0 {
+		return ps.all
+	}
+	return can
 }
 
 // fetch fetches the keys that a request names. A request that names none is refused.

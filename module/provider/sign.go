@@ -27,9 +27,10 @@ func SignsAlone(name string) bool {
 type Resigner interface {
 	Provider
 
-	// Resigns reports whether there is a proof to make. It is asked before the
-	// provider is provisioned.
-	Resigns() bool
+	// Unsignable says why the proof cannot be made, with a secret or, if that is "", with
+	// those of the configuration; "" where it can. It is asked before the provider is
+	// provisioned.
+	Unsignable(secret string) string
 
 	// SignerWith returns what makes the proof with a secret, in which
 	// placeholders are resolved, or with the first one of the configuration if
@@ -37,17 +38,41 @@ type Resigner interface {
 	SignerWith(secret string) (Signer, error)
 }
 
-// signWith changes a configuration that was copied to make proofs for an app.
+// signWith changes a configuration that was copied to make proofs for an app. With a
+// secret of its own, the app has no use for keys.
 func (c *Common) signWith(secret string) {
 	c.Token = nil
 	if secret != "" {
-		c.Secrets, c.oneSecret = []string{secret}, true
+		c.Secrets, c.oneSecret, c.Keys = []string{secret}, true, scheme.Keys{}
 	}
+}
+
+// unsignable says why the proofs of the preset cannot be made for an app, whatever is
+// configured; "" where a secret is enough.
+func (p *Preset) unsignable() string { return p.Definition.unsignable(false, true) }
+
+// unsignableBy says why the proofs of a definition cannot be made with a secret or those of
+// the configuration; "" where they can.
+func (c *Common) unsignableBy(d *Definition, secret string) string {
+	either := d.Need == NeedFirst || d.Need == NeedAny
+	return d.unsignable(len(c.Given()) > 0 && !(either && secret != ""), secret != "" || len(c.Secrets) > 0 || enrolls(d.Handshakes))
 }
 
 // Standard returns a signer by Standard Webhooks with a secret, in which
 // placeholders are resolved. It signs the Webhook-Id that the request has.
 func Standard(secret string) (Signer, error) {
 	k := &Known{preset: presetNamed("standardwebhooks"), Common: Common{Secrets: []string{secret}}}
-	return k, k.Provision(caddy.Context{})
+	return standardSigner{k}, k.Provision(caddy.Context{})
+}
+
+// standardSigner signs by Standard Webhooks.
+type standardSigner struct{ *Known }
+
+// Sign implements Signer. It removes the headers of Svix, which Svix's library reads
+// before those of Standard Webhooks.
+func (s standardSigner) Sign(r *template.Request, now time.Time) error {
+	for _, name := range []string{"Svix-Id", "Svix-Timestamp", "Svix-Signature"} {
+		delete(r.Header, name)
+	}
+	return s.Known.Sign(r, now)
 }

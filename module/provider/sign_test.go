@@ -40,7 +40,7 @@ var asymmetric = []string{
 	"ignisign", // whose tokens cannot be made
 	"adyen", "mailgun", "pandadoc", "signhost", "dropbox_sign", "signwell", "xodo_sign", "microsoft_graph", "signeasy",
 	"azure_event_grid", "monday", "braintree", "shopify_query",
-	"cloudevents", "websub", // without a secret: see TestOptionalSecret
+	"cloudevents", // whose token may stand in the query
 }
 
 // special are symmetric presets that have tests of their own, or take other
@@ -52,6 +52,7 @@ var special = []string{
 	"adyen_platform",        // its keys are in hex
 	"adobe_sign",            // a client ID, which is an option
 	"openai", "sinch_voice", // not every secret is a key
+	"websub", // without a secret it proves nothing: see TestOptionalSecret
 }
 
 func simplePresets() (list []string) {
@@ -135,9 +136,9 @@ func TestEveryScheme(t *testing.T) {
 		known[name] = true
 	}
 	for _, p := range provider.Presets() {
-		got := p.Known().Resigns()
+		got := p.Unsignable() == ""
 		if want, listed := known[p.Name]; got != want || !listed {
-			t.Errorf("%s: Resigns is %v", p.Name, got)
+			t.Errorf("%s: signable is %v", p.Name, got)
 		}
 	}
 	for text, want := range map[string]bool{
@@ -146,8 +147,8 @@ func TestEveryScheme(t *testing.T) {
 		"custom {\nnone\n}":                            false,
 		"custom s {\nhmac {\nheader X-Signature\n}\n}": true,
 	} {
-		if got := providertest.MustParse(t, text).(provider.Resigner).Resigns(); got != want {
-			t.Errorf("%s: Resigns is %v", text, got)
+		if got := providertest.MustParse(t, text).(provider.Resigner).Unsignable("") == ""; got != want {
+			t.Errorf("%s: signable is %v", text, got)
 		}
 	}
 }
@@ -194,6 +195,108 @@ func TestSignsInTheFormThatCame(t *testing.T) {
 		if len(r.Header) != len(test.prefix) {
 			t.Errorf("%v became %v", test.sent, r.Header)
 		}
+	}
+}
+
+// TestOneHeaderForSeveralProofs signs what came in each form of a header in which several
+// proofs can stand. The app gets the same form, made with the right key.
+func TestOneHeaderForSeveralProofs(t *testing.T) {
+	const raw = "a text that is no key"
+	later := providertest.Now.Add(10 * time.Hour)
+	for _, test := range []struct {
+		config, given, app string
+		timed              bool // the request has a signed time
+	}{
+		{"openai " + providertest.OwnSecret, "", "replicate " + providertest.OwnSecret, true},
+		{"openai " + raw, "", "openai " + raw, true},
+		{"openai " + raw + " " + providertest.OwnSecret, "", "openai " + raw, true},
+		{"openai " + providertest.OwnSecret, providertest.OtherSecret, "replicate " + providertest.OtherSecret, true},
+		{"grafana s", "", "custom s {\nhmac {\nheader X-Grafana-Alerting-Signature\nsigned {timestamp}:{body}\ntimestamp header X-Grafana-Alerting-Timestamp\n}\n}", true},
+		{"grafana s", "", "custom s {\nhmac {\nheader X-Grafana-Alerting-Signature\n}\n}", false},
+		{"convoy s", "", "custom s {\nhmac {\nheader X-Convoy-Signature\nvalue t={timestamp},v1={signature}\nsigned {timestamp},{body}\n}\n}", true},
+		{"convoy s", "", "custom s {\nhmac {\nheader X-Convoy-Signature\n}\n}", false},
+		{"standardwebhooks " + providertest.OwnSecret + " {\npublic_key " + providertest.Rfc8032Key + "\n}", providertest.OtherSecret,
+			"replicate " + providertest.OtherSecret, true},
+		{"hook0 s {\nlegacy\n}", "", "hook0 s", true},
+	} {
+		config := strings.Replace(strings.Replace(test.config, raw, "`"+raw+"`", 1), "`` ", "", 1)
+		app := providertest.MustParse(t, strings.Replace(test.app, raw, "`"+raw+"`", 1))
+		source := providertest.MustParse(t, config)
+		r := providertest.Hook(`{"id":1}`, "Webhook-Id: msg_1")
+		sender := app
+		if test.given != "" {
+			sender = providertest.MustParse(t, strings.Replace(test.app, providertest.OtherSecret, providertest.OwnSecret, 1))
+		}
+		if err := sender.Sign(r, providertest.Now); err != nil {
+			t.Fatal(err)
+		}
+		headers := len(r.Header)
+		if why := source.(provider.Resigner).Unsignable(test.given); why != "" {
+			t.Errorf("%s: %s", config, why)
+			continue
+		}
+		signer, err := source.(provider.Resigner).SignerWith(test.given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := signer.Sign(r, later); err != nil {
+			t.Errorf("%s: %v", config, err)
+		}
+		if err := app.Verify(r, later); err != nil || len(r.Header) != headers {
+			t.Errorf("%s, with a time %v: the app says %v to %v", config, test.timed, err, r.Header)
+		}
+	}
+}
+
+// TestTokensKeepTheirForm signs a token that came alone, and one after Bearer.
+func TestTokensKeepTheirForm(t *testing.T) {
+	const config = "custom s {\njwt HS256 {\nheader Authorization\nbody_hash sha256 base64\nissuer key\n%s\n}\n}"
+	for _, test := range []struct {
+		line, before string
+		bearer       bool
+	}{
+		{"", "", true}, {"bare", "", false},
+		{"", "Bearer ", true}, {"", "alone", false}, {"bare", "Bearer ", true}, {"bare", "alone", false},
+	} {
+		p := providertest.MustParse(t, strings.Replace(config, "%s", test.line, 1))
+		r := providertest.Hook(`{"event":"room_started"}`)
+		for range 2 { // the second time, there is a token of that form
+			if err := p.Sign(r, providertest.Now); err != nil {
+				t.Fatal(err)
+			}
+			if test.before != "" {
+				token := strings.TrimPrefix(r.HeaderValue("Authorization"), "Bearer ")
+				r.Header["Authorization"] = []string{strings.TrimPrefix(test.before, "alone") + token}
+			}
+			if err := p.Verify(r, providertest.Now); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := p.Sign(r, providertest.Now); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.HasPrefix(r.HeaderValue("Authorization"), "Bearer "); got != test.bearer {
+			t.Errorf("with the line %q, after %q: %s", test.line, test.before, r.HeaderValue("Authorization"))
+		}
+	}
+}
+
+// TestStandardReplacesSvix holds that Svix's library finds no older headers of its own.
+func TestStandardReplacesSvix(t *testing.T) {
+	signer, err := provider.Standard(providertest.OtherSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := providertest.Hook("{}", "Webhook-Id: msg_1", "Svix-Id: msg_0", "X-Other: 1")
+	if err := providertest.MustParse(t, "svix "+providertest.OwnSecret).Sign(r, providertest.Now); err != nil {
+		t.Fatal(err)
+	}
+	if err := signer.Sign(r, providertest.Now); err != nil {
+		t.Fatal(err)
+	}
+	// The preset reads as the library does: svix-… first, where it is there.
+	if err := providertest.MustParse(t, "svix "+providertest.OtherSecret).Verify(r, providertest.Now); err != nil || len(r.Header) != 4 {
+		t.Errorf("%v, with %v", err, r.Header)
 	}
 }
 

@@ -31,8 +31,8 @@ func TestOptionalSecret(t *testing.T) {
 		if got := p.Proves(); got != test.proves {
 			t.Errorf("%s: proves is %v", test.config, got)
 		}
-		if got := p.(provider.Resigner).Resigns(); got != test.resign {
-			t.Errorf("%s: resigns is %v", test.config, got)
+		if got := p.(provider.Resigner).Unsignable("") == ""; got != test.resign {
+			t.Errorf("%s: signable is %v", test.config, got)
 		}
 		if err := p.Verify(providertest.Hook("{}", test.headers...), providertest.Now); err != test.want {
 			t.Errorf("%s, %q: got %v, want %v", test.config, test.headers, err, test.want)

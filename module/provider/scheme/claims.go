@@ -130,16 +130,26 @@ func (j *JWT) Sign(r *template.Request, now time.Time) error {
 	signed = base64.RawURLEncoding.AppendEncode(append(signed, '.'), payload)
 	signature := sumOf(jwtAlgorithms[name], j.secrets[0], signed)
 	token := string(base64.RawURLEncoding.AppendEncode(append(signed, '.'), signature))
-	if j.header == "Authorization" {
+	if j.bearer(r) {
 		token = "Bearer " + token
 	}
 	r.Header[j.header] = []string{token}
 	return nil
 }
 
+// bearer reports whether Bearer stands before the token: as in the request, or where there
+// is no token yet, as the provider writes it.
+func (j *JWT) bearer(r *template.Request) bool {
+	if values := r.Header[j.header]; len(values) == 1 {
+		_, found := cutBearer(values[0])
+		return found
+	}
+	return j.header == "Authorization" && !j.Bare
+}
+
 // signs reports whether the configuration has a secret that makes tokens.
 func (j *JWT) signs() bool {
-	return j.Traits().Resigns && len(j.secrets) > 0
+	return j.Traits().Unsignable == "" && len(j.secrets) > 0
 }
 
 func isHMAC(name string) bool { return jwtAlgorithms[name].Kind == "hmac" }

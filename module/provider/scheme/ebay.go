@@ -194,7 +194,7 @@ func (e *EBay) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (e *EBay) Traits() Traits {
-	return Traits{UsesKeys: true, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.count()}
+	return Traits{UsesKeys: true, Unsignable: PrivateKey, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.count()}
 }
 
 // Headers implements Scheme.

@@ -229,7 +229,7 @@ func (h *HMAC) Traits() Traits {
 		CarriesTime: h.carriesTime(), SignsTime: h.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
 		CoversContent: true,
-		Resigns:       template.HeaderIn(h.From) != "",
+		Unsignable:    unsignableIn(h.From),
 	}
 	signed := h.Signed
 	if len(signed) == 0 {

@@ -147,7 +147,10 @@ func (h *HMAC) sum(m *mac, e *template.Env, signed template.Template) ([]byte, b
 func (h *HMAC) Holds(r *template.Request) bool {
 	e := template.NewEnv(r, h.external)
 	defer e.Free()
-	return slices.ContainsFunc(h.candidates(e, nil), h.fits)
+	elsewhere := h.Timestamp.Find(e)
+	return slices.ContainsFunc(h.candidates(e, nil), func(c template.Candidate) bool {
+		return h.fits(c) && (!h.timed || c.Timestamp != "" || elsewhere != "")
+	})
 }
 
 // fits reports whether a candidate can be decoded as a signature. A form of another

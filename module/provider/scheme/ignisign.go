@@ -96,7 +96,7 @@ func (g *Ignisign) Provision(c *Credentials) (err error) {
 
 // Traits implements Scheme.
 func (g *Ignisign) Traits() Traits {
-	return Traits{UsesSecret: true, UsesKeys: true, Keys: len(g.keys)}
+	return Traits{UsesSecret: true, UsesKeys: true, Keys: len(g.keys), Unsignable: "Ignisign's tokens can be used once"}
 }
 
 // Headers implements Scheme.

@@ -30,6 +30,10 @@ type JWT struct {
 	// {json.field}. Default: {body}.
 	From string `json:"from,omitempty"`
 
+	// In the header Authorization, the provider writes the token alone, without Bearer.
+	// Requests are accepted in either form. Default: false.
+	Bare bool `json:"bare,omitempty"`
+
 	// The algorithms that the token may be signed with, such as HS256. With HS256, HS384
 	// and HS512 the secrets are the keys, with all others the public keys. A token can
 	// only choose among these algorithms.
@@ -180,7 +184,10 @@ func (j *JWT) Traits() Traits {
 		SignsURL:      j.URLHash != "",
 		CoversContent: true,
 		Keys:          len(j.secrets) + j.keys.count(),
-		Resigns:       template.HeaderIn(j.From) != "" && symmetric,
+		Unsignable:    unsignableIn(cmp.Or(j.From, "{body}")),
+	}
+	if !symmetric {
+		t.Unsignable = PrivateKey
 	}
 	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
 		t.SecretHeaders = headers
@@ -244,13 +251,18 @@ func (j *JWT) find(r *template.Request) (*jws, error) {
 	case len(values) == 1:
 		text = values[0]
 	}
-	if kind, rest, found := strings.Cut(text, " "); found && strings.EqualFold(kind, "Bearer") {
-		text = strings.TrimSpace(rest)
-	}
-	if text == "" {
+	if text, _ = cutBearer(text); text == "" {
 		return nil, Missing
 	}
 	return parseJWS(text)
+}
+
+// cutBearer returns the token without Bearer before it.
+func cutBearer(text string) (token string, found bool) {
+	if kind, rest, found := strings.Cut(text, " "); found && strings.EqualFold(kind, "Bearer") {
+		return strings.TrimSpace(rest), true
+	}
+	return text, false
 }
 
 // parseJWS reads a token in compact form.
@@ -381,6 +393,7 @@ func (j *JWT) readBodyHash(d *caddyfile.Dispenser) error {
 //		header    <name>
 //		field     <name>            # of a JSON body, instead of header
 //		from      <template>        # instead of either
+//		bare                        # in Authorization, without Bearer
 //		key       raw|hex|base64
 //		issuer    <iss>
 //		audience  <aud>
@@ -394,6 +407,7 @@ func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 		"header":    readHeader(&j.From),
 		"field":     j.readField,
 		"from":      readFrom(&j.From),
+		"bare":      syntax.Flag(&j.Bare),
 		"key":       syntax.OneOf(&j.Key, "raw", "hex", "base64"),
 		"issuer":    syntax.String(&j.Issuer),
 		"audience":  syntax.String(&j.Audience),

@@ -134,8 +134,20 @@ func (m *MessageSignature) Traits() Traits {
 		CarriesTime: true, SignsTime: true, // created and expires
 		SignsURL:      true,
 		CoversContent: true, Covers: []string{"{timestamp}{body}"}, // by default
-		Keys: len(m.secrets) + m.keys.count(),
+		Keys:       len(m.secrets) + m.keys.count(),
+		Unsignable: m.unsignable(),
 	}
+}
+
+// unsignable says why Sign cannot make the signature; "" where it can.
+func (m *MessageSignature) unsignable() string {
+	switch a, known := MessageAlgorithms[m.Algorithm]; {
+	case a.Kind == "hmac":
+		return ""
+	case !known: // an option, without its value
+		return PrivateKey + ", unless the algorithm is hmac-sha256"
+	}
+	return PrivateKey
 }
 
 // Headers implements Scheme.

@@ -103,7 +103,7 @@ func (p *PayPal) Compile() error { return nil }
 // Traits implements Scheme.
 func (p *PayPal) Traits() Traits {
 	return Traits{
-		UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: p.certificates.count(),
+		UsesKeys: true, Unsignable: PrivateKey, CarriesTime: true, CoversContent: true, Keys: p.certificates.count(),
 		Covers: []string{"{header." + paypalID + "}{timestamp}{body|crc32}"},
 	}
 }

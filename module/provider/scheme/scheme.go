@@ -93,9 +93,9 @@ type Traits struct {
 	// them hold nobody else can change.
 	Covers []string
 
-	// Resigns says that the secret that verifies the proof can make it anew without
-	// changing more than headers.
-	Resigns bool
+	// Unsignable says why the secret that verifies the proof cannot make it anew without
+	// changing more than headers; "" where it can.
+	Unsignable string
 
 	// Keys is how many secrets and public keys the scheme was made ready with: the
 	// largest position that Verify gives.
@@ -131,6 +131,22 @@ type Stripper interface {
 
 // ErrPrivateKey says why Sign cannot make a proof.
 var ErrPrivateKey = errors.New("signs with a private key that only the provider has")
+
+// PrivateKey is why a proof is Unsignable of which the configuration has no more than a
+// public key.
+const PrivateKey = "only the provider has the key that makes its proof"
+
+// unsignableIn says why a proof is Unsignable that stands where a template reads it; ""
+// if that is a header.
+func unsignableIn(from string) string {
+	if template.HeaderIn(from) != "" {
+		return ""
+	}
+	if template.Mentions([]string{from}, template.URLPlaceholders...) {
+		return "the provider's proof stands in the URL, which the gateway does not change"
+	}
+	return "the provider's proof stands in the body, which the gateway does not change"
+}
 
 // AnyHeader reports whether a request has any of the headers.
 func AnyHeader(r *template.Request, names []string) bool {

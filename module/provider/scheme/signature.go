@@ -134,7 +134,7 @@ func (s *Signature) Traits() Traits {
 		UsesKeys: true, NeedsKeys: true,
 		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
-		CoversContent: true, Covers: []string{cmp.Or(s.Signed, "{body}")},
+		CoversContent: true, Covers: []string{cmp.Or(s.Signed, "{body}")}, Unsignable: PrivateKey,
 		Keys: s.keys.count(),
 	}
 }

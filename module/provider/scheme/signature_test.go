@@ -171,7 +171,7 @@ func TestSignatureRefusals(t *testing.T) {
 	if err := p.Sign(providertest.Hook("{}"), providertest.Now); err == nil {
 		t.Error("signed without the provider's key")
 	}
-	if p.(provider.Resigner).Resigns() {
+	if p.(provider.Resigner).Unsignable("") == "" {
 		t.Error("says that it can sign")
 	}
 }
@@ -212,8 +212,8 @@ func TestSecretOrPublicKey(t *testing.T) {
 		if got := p.Profile().Secrets; got != test.secrets {
 			t.Errorf("%s: %d secrets and keys, want %d", test.config, got, test.secrets)
 		}
-		if got := p.(provider.Resigner).Resigns(); got != test.resigns {
-			t.Errorf("%s: resigns is %v", test.config, got)
+		if got := p.(provider.Resigner).Unsignable("") == ""; got != test.resigns {
+			t.Errorf("%s: signable is %v", test.config, got)
 		}
 	}
 	p := providertest.MustParse(t, fmt.Sprintf(preset, providertest.OwnSecret, key))

@@ -211,7 +211,7 @@ func (s *SNS) Compile() error { return nil }
 // Traits implements Scheme.
 func (s *SNS) Traits() Traits {
 	t := Traits{
-		UsesKeys: true, CarriesTime: true, CoversContent: true, Keys: s.certificates.count(),
+		UsesKeys: true, Unsignable: PrivateKey, CarriesTime: true, CoversContent: true, Keys: s.certificates.count(),
 		Covers: []string{"{json.Message}{json.MessageId}{json.Subject}{timestamp}{json.TopicArn}{json.Type}"},
 	}
 	if len(NonEmpty(s.Topics)) == 0 {

@@ -35,7 +35,7 @@ func TestPut(t *testing.T) {
 		if len(got) != len(test.want)+64+len(test.end) || got[:len(test.want)] != test.want || got[len(got)-len(test.end):] != test.end {
 			t.Errorf("%s: %s became %s", test.options, test.body, got)
 		}
-		if p.(provider.Resigner).Resigns() {
+		if p.(provider.Resigner).Unsignable("") == "" {
 			t.Errorf("%s: an app's body would be changed", test.options)
 		}
 	}
