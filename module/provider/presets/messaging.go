@@ -81,14 +81,16 @@ var presetsMessaging = []Preset{
 		Notes:      "Plivo signs the URL that it calls: behind a proxy, set external_url. The secret is the auth token. Signatures V2 (which cover no parameter) and V1 count only with the line legacy.",
 		Definition: Definition{
 			Proofs: []Proof{
-				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
-				{HMAC: plivoHMAC("X-Plivo-Signature-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
-				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort}"), When: []Condition{is("{method}", "GET")}},
-				{HMAC: plivoHMAC("X-Plivo-Signature-Ma-V3", "{query|sort|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}},
+				plivoQuery("X-Plivo-Signature-V3", is("{method}", "GET")),
+				plivoQuery("X-Plivo-Signature-V3", is("{body}", "")),
+				plivoForm("X-Plivo-Signature-V3"),
+				plivoQuery("X-Plivo-Signature-Ma-V3", is("{method}", "GET")),
+				plivoQuery("X-Plivo-Signature-Ma-V3", is("{body}", "")),
+				plivoForm("X-Plivo-Signature-Ma-V3"),
 				{
 					HMAC: &HMAC{
 						From: "{header.X-Plivo-Signature-V2}", Encoding: "base64",
-						Signed: []string{"{url|no_query}{header.X-Plivo-Signature-V2-Nonce}"},
+						Signed: []string{"{url|no_query}{header.X-Plivo-Signature-V2-Nonce}", "{url|no_query|no_slash}{header.X-Plivo-Signature-V2-Nonce}"},
 					},
 					Legacy:   true, // covers no parameter
 					Identity: Identity{ID: plivoID(`header("X-Plivo-Signature-V2-Nonce")`)},
@@ -166,11 +168,23 @@ func plivoID(request string) string {
 	return `body?.MessageUUID ?? (query["MessageUUID"] != "" ? query["MessageUUID"] : ` + request + `)`
 }
 
-// plivoHMAC signs the URL and the parameters. The header for the master account
-// is made with its auth token.
+// plivoQuery signs the URL with the parameters of its query, for requests that have no
+// others. The header for the master account is made with its auth token.
+func plivoQuery(header string, when Condition) Proof {
+	return Proof{HMAC: plivoHMAC(header, "{query|sort|decoded|wrap ?}"), When: []Condition{when}}
+}
+
+// plivoForm signs the parameters of a form as well.
+func plivoForm(header string) Proof {
+	return Proof{HMAC: plivoHMAC(header, "?{query|sort|decoded|then .}{body|sort|concat}"), When: []Condition{is("{method}", "POST")}}
+}
+
+// plivoHMAC signs the URL, which may have been given to Plivo without the slash that
+// every request has, and parameters.
 func plivoHMAC(header, params string) *HMAC {
+	params += ".{header.X-Plivo-Signature-V3-Nonce}"
 	return &HMAC{
 		From: "{header." + header + "}", Encoding: "base64",
-		Signed: []string{"{url|no_query}?" + params + ".{header.X-Plivo-Signature-V3-Nonce}"},
+		Signed: []string{"{url|no_query}" + params, "{url|no_query|no_slash}" + params},
 	}
 }

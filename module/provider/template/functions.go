@@ -108,14 +108,22 @@ var steps = map[string]struct {
 	}},
 
 	// These are for URLs.
-	"port":     {0, 0, textual(withPort)},
-	"no_port":  {0, 0, textual(func(s string, _ []string) string { return changeURL(s, func(u *url.URL) { u.Host = bareHost(u) }) })},
+	"port":    {0, 0, textual(withPort)},
+	"no_port": {0, 0, textual(func(s string, _ []string) string { return changeURL(s, func(u *url.URL) { u.Host = bareHost(u) }) })},
+	"no_slash": {0, 0, textual(func(s string, _ []string) string {
+		return changeURL(s, func(u *url.URL) {
+			if u.Path == "/" {
+				u.Path = ""
+			}
+		})
+	})},
 	"no_query": {0, 0, textual(func(s string, _ []string) string { s, _, _ = strings.Cut(s, "?"); return s })},
 
 	// These are for name=value pairs, as in a query and a form.
 	"sort": {0, 0, pairwise}, "unique": {0, 0, pairwise}, "without": {1, 1, pairwise},
-	// concat decodes the pairs and writes names and values with nothing between.
-	"concat": {0, 0, pairwise},
+	// concat decodes the pairs and writes names and values with nothing between, decoded
+	// with = and & between.
+	"concat": {0, 0, pairwise}, "decoded": {0, 0, pairwise},
 
 	// json reads a value of a JSON text.
 	"json":  {1, 1, func(e *Env, b []byte, s *step) ([]byte, bool) { return e.jsonIn(b, &s.path) }},
@@ -141,12 +149,16 @@ type pairStep struct {
 // join has a step for pairs do what the next one does, so that the pairs are read
 // once. It reports whether the next one is such a step.
 func (s *step) join(next *step) bool {
-	if s.pairs == nil || next.pairs == nil || s.pairs[len(s.pairs)-1].name == "concat" {
+	if s.pairs == nil || next.pairs == nil || writesPairs(s.pairs[len(s.pairs)-1].name) {
 		return false
 	}
 	s.pairs = append(s.pairs, next.pairs...)
 	return true
 }
+
+// writesPairs reports whether a step for pairs writes them in a form of its own, which
+// is no query any more.
+func writesPairs(name string) bool { return name == "concat" || name == "decoded" }
 
 // pairwise reads the pairs of a query or form, and writes what becomes of them.
 func pairwise(_ *Env, text []byte, s *step) ([]byte, bool) {
@@ -172,6 +184,12 @@ func pairwise(_ *Env, text []byte, s *step) ([]byte, bool) {
 		case "concat":
 			for i := range pairs {
 				to = append(append(to, pairs[i].Name...), pairs[i].Value...)
+			}
+			return to, true
+		case "decoded":
+			for i := range pairs {
+				to = append(append(append(to, between...), pairs[i].Name...), '=')
+				to, between = append(to, pairs[i].Value...), "&"
 			}
 			return to, true
 		}
@@ -202,7 +220,7 @@ func parseStep(text string) (step, error) {
 // compile compiles an argument that is more than a text.
 func (s *step) compile() (err error) {
 	switch s.name {
-	case "sort", "unique", "without", "concat":
+	case "sort", "unique", "without", "concat", "decoded":
 		s.pairs = []pairStep{{s.name, strings.Join(s.args, "")}}
 	case "json":
 		if s.path, err = payload.ParsePath(s.args[0]); err == nil && !s.path.Single() {
