@@ -263,7 +263,7 @@ func coversBody(covers []string) string {
 func isOption(text string) bool { return strings.HasPrefix(text, "{option.") }
 
 // wholeBody matches a body of which no byte can be another.
-var wholeBody = regexp.MustCompile(`\{body(?:\|(?:sha1|sha256|sha384|sha512|md5|quote)(?:\|[^}]*)?)?\}`)
+var wholeBody = regexp.MustCompile(`\{body(?:\|(?:sha1|sha256|sha384|sha512|md5|quote|ascii)(?:\|[^}]*)?)?\}`)
 
 // TellsSigned reports whether what tells copies is covered by a proof: nobody but the
 // provider can make another event of a copy, or a copy of another event.

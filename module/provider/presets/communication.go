@@ -12,9 +12,10 @@ var presetsCommunication = []Preset{
 				Signed:    []string{"v0:{timestamp}:{body}"},
 				Timestamp: &Timestamp{From: "{header.X-Slack-Request-Timestamp}"},
 			}}},
-			Event:   `body.event?.type ?? body.type ?? body.command`,
-			ID:      `body.event_id ?? body.trigger_id`,
-			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique across all workspaces; each command has a trigger_id."},
+			// A click in a message and the like is JSON in a field of a form.
+			Event:   `body.event?.type ?? body.type ?? body.command ?? fromJSON(body.payload).type`,
+			ID:      `body.event_id ?? body.trigger_id ?? fromJSON(body.payload).trigger_id`,
+			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique across all workspaces; each command and each interaction has a trigger_id."},
 			Forms:   true, // commands and interactions
 			Horizon: 6 * minute,
 			Handshakes: []Handshake{{
@@ -88,8 +89,8 @@ var presetsCommunication = []Preset{
 				{HMAC: twilioHMAC(""), When: []Condition{is("{query.bodySHA256|lower}", "{body|sha256|hex}")}},
 			},
 			Need:    NeedFirst,
-			Event:   `body.EventType ?? body.SmsStatus ?? body.CallStatus`,
-			ID:      eitherHeader(`body.MessageSid ?? body.CallSid`, "I-Twilio-Idempotency-Token"),
+			Event:   parameter("EventType", "SmsStatus", "MessageStatus", "CallStatus"),
+			ID:      eitherHeader(parameter("MessageSid", "CallSid"), "I-Twilio-Idempotency-Token"),
 			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Twilio documents I-Twilio-Idempotency-Token for detecting duplicates, but does not sign it; MessageSid and CallSid name the object."},
 			Methods: []string{"POST", "GET"},
 		},
@@ -126,7 +127,10 @@ var presetsCommunication = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is the app secret. Facebook, Instagram, Messenger and WhatsApp all send in this way.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"}}}},
+			Proofs: []Proof{{HMAC: &HMAC{
+				From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"},
+				Signed: []string{"{body}", "{body|ascii}"}, // Meta signs the text with escapes
+			}}},
 			Event:  `body.object`,
 			Copies: Copies{By: ByBody, Why: "Meta sends no ID; time, and the IDs of messages and changes, make each body unique."},
 			Handshakes: []Handshake{{
@@ -140,12 +144,16 @@ var presetsCommunication = []Preset{
 }
 
 // twilioHMAC signs the URL, with what follows it. Twilio's own libraries try it
-// as it is, without port, and with the standard port.
+// as it is, without port, and with the standard port, and the query also as Node.js
+// escapes it.
 func twilioHMAC(more string) *HMAC {
 	return &HMAC{
 		Hash:     "sha1",
 		From:     "{header.X-Twilio-Signature}",
 		Encoding: "base64",
-		Signed:   []string{"{url}" + more, "{url|no_port}" + more, "{url|port}" + more},
+		Signed: []string{
+			"{url}" + more, "{url|no_port}" + more, "{url|port}" + more,
+			"{url|no_port|requery}" + more, "{url|port|requery}" + more,
+		},
 	}
 }

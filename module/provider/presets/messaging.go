@@ -106,7 +106,7 @@ var presetsMessaging = []Preset{
 			},
 			Need:    NeedFirst,
 			Forms:   true,
-			Event:   `body.Event ?? body.CallStatus ?? body.Status`,
+			Event:   parameter("Event", "CallStatus", "Status"),
 			ID:      plivoID(`header("X-Plivo-Signature-V3-Nonce")`),
 			Copies:  Copies{By: ByIDAndBody, Why: "Plivo sends no ID of the event: the ID of a message together with its state stands in, and the signed nonce of a call's request."},
 			Methods: []string{"POST", "GET"},
@@ -122,8 +122,9 @@ var presetsMessaging = []Preset{
 				Signed:    []string{"{timestamp}\n{query|sort}\n{body|sha256}"},
 				Timestamp: &Timestamp{From: "{header.MessageBird-Request-Timestamp}"},
 			}}},
-			Event:   `body?.type ?? body?.status ?? query.status`,
-			Copies:  Copies{By: ByBody, Why: "MessageBird sends no ID of the event; message, state and time make each webhook unique."},
+			Event:   parameter("type", "status"),
+			ID:      statusID,
+			Copies:  Copies{By: ByIDAndBody, Why: "MessageBird sends no ID of the event; message, state and time of a status report make one, and each body unique."},
 			Methods: []string{"GET", "POST"},
 		},
 		Tolerance: 2500 * time.Millisecond,
@@ -163,9 +164,13 @@ var presetsMessaging = []Preset{
 	},
 }
 
+// statusID is the ID of MessageBird's status reports; nil for its other webhooks.
+var statusID = `let f = type(body) == "map" ? body : query; ` +
+	`(f["statusDatetime"] ?? "") != "" ? f["id"] + "." + f["status"] + "." + f["statusDatetime"] : nil`
+
 // plivoID is the ID of a message, or else what tells a request about a call.
 func plivoID(request string) string {
-	return `body?.MessageUUID ?? (query["MessageUUID"] != "" ? query["MessageUUID"] : ` + request + `)`
+	return parameter("MessageUUID") + ` ?? (` + request + `)`
 }
 
 // plivoQuery signs the URL with the parameters of its query, for requests that have no

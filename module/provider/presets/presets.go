@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,6 +50,15 @@ func eitherHeader(otherwise string, names ...string) string {
 		otherwise = fmt.Sprintf(`header(%[1]q) != "" ? header(%[1]q) : (%[2]s)`, name, otherwise)
 	}
 	return otherwise
+}
+
+// parameter is the expression of the first of some parameters that is there, in the form
+// or, where the provider calls by GET, in the query.
+func parameter(names ...string) string {
+	for i, name := range names {
+		names[i] = fmt.Sprintf(`(type(body) == "map" ? body : query)[%q]`, name)
+	}
+	return `find([` + strings.Join(names, ", ") + `], (# ?? "") != "")`
 }
 
 // verifyToken is the option of handshakes that repeat a token of the user's.

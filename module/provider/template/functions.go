@@ -119,6 +119,10 @@ var steps = map[string]struct {
 	})},
 	"no_query": {0, 0, textual(func(s string, _ []string) string { s, _, _ = strings.Cut(s, "?"); return s })},
 
+	// requery escapes the values of a URL's query anew, as Node.js does. It refuses a query
+	// which that leaves as it is.
+	"requery": {0, 0, requery},
+
 	// These are for name=value pairs, as in a query and a form.
 	"sort": {0, 0, pairwise}, "unique": {0, 0, pairwise}, "without": {1, 1, pairwise},
 	// concat decodes the pairs and writes names and values with nothing between, decoded
@@ -126,7 +130,14 @@ var steps = map[string]struct {
 	"concat": {0, 0, pairwise}, "decoded": {0, 0, pairwise},
 
 	// json reads a value of a JSON text.
-	"json":  {1, 1, func(e *Env, b []byte, s *step) ([]byte, bool) { return e.jsonIn(b, &s.path) }},
+	"json": {1, 1, func(e *Env, b []byte, s *step) ([]byte, bool) { return e.jsonIn(b, &s.path) }},
+	// ascii writes what is beyond ASCII as escapes of JSON. It refuses ASCII alone, which is
+	// the same without it, and what is no text.
+	"ascii": {0, 0, func(_ *Env, b []byte, _ *step) ([]byte, bool) {
+		var out bytes.Buffer
+		ok := writeASCII(&out, b)
+		return out.Bytes(), ok
+	}},
 	"quote": {0, 0, plain(func(b []byte) []byte { return payload.AppendString(nil, string(b)) })},
 	// headers takes names and writes the headers' values with a text between
 	// them; a second one stands between a name and its value.
@@ -253,6 +264,30 @@ func changeURL(s string, change func(*url.URL)) string {
 	change(u)
 	return u.String()
 }
+
+func requery(_ *Env, text []byte, _ *step) ([]byte, bool) {
+	before, query, found := strings.Cut(string(text), "?")
+	if !found || strings.Count(query, "&") >= payload.MaxFields {
+		return nil, false
+	}
+	again := make([]byte, 0, len(query))
+	for pair := range payload.Pairs(query) {
+		if len(again) > 0 {
+			again = append(again, '&')
+		}
+		again = append(append(again, escapeAsNode(pair.Name)...), '=')
+		again = append(again, escapeAsNode(pair.Value)...)
+	}
+	if string(again) == query {
+		return nil, false
+	}
+	return append([]byte(before+"?"), again...), true
+}
+
+// escapeAsNode escapes all but letters, digits and -_.~!'()*.
+func escapeAsNode(text string) string { return nodeEscapes.Replace(url.QueryEscape(text)) }
+
+var nodeEscapes = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
 // bareHost returns the host without port, an IPv6 address in its brackets.
 func bareHost(u *url.URL) string { return strings.TrimSuffix(u.Host, ":"+u.Port()) }

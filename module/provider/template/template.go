@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
@@ -226,25 +227,60 @@ func (t Template) After(name string) Template {
 func (t Template) Write(to io.Writer, e *Env) bool {
 	for i := range t {
 		p := t[i]
-		quoted := len(p.steps) > 0 && p.steps[len(p.steps)-1].name == "quote"
-		if quoted { // that may take six times the memory
-			p.steps = p.steps[:len(p.steps)-1]
+		write := plainly
+		if last := len(p.steps) - 1; last >= 0 && inPieces[p.steps[last].name] != nil {
+			write, p.steps = inPieces[p.steps[last].name], p.steps[:last]
 		}
 		text, ok := p.read(e)
-		switch {
-		case !ok:
+		if !ok || !write(to, text) {
 			return false
-		case quoted:
-			writeQuoted(to, text)
+		}
+	}
+	return true
+}
+
+// inPieces are the functions whose text may take several times the memory, and is written
+// piece by piece.
+var inPieces = map[string]func(to io.Writer, text []byte) bool{"quote": writeQuoted, "ascii": writeASCII}
+
+func appendEscape(to []byte, r rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(to, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+}
+
+func plainly(to io.Writer, text []byte) bool {
+	to.Write(text)
+	return true
+}
+
+// writeASCII writes a text with escapes of JSON for what is beyond ASCII. It reports
+// whether there was any, and no byte that is no text.
+func writeASCII(to io.Writer, text []byte) bool {
+	if !utf8.Valid(text) || !slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		return false
+	}
+	const piece = 4 << 10
+	memory := make([]byte, 0, piece+12)
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch high, low := utf16.EncodeRune(r); {
+		case size == 1:
+			memory = append(memory, text[0])
+		case high != utf8.RuneError:
+			memory = appendEscape(appendEscape(memory, high), low)
 		default:
-			to.Write(text)
+			memory = appendEscape(memory, r)
+		}
+		if text = text[size:]; len(memory) >= piece || len(text) == 0 {
+			to.Write(memory)
+			memory = memory[:0]
 		}
 	}
 	return true
 }
 
 // writeQuoted writes a text as a string of JSON, piece by piece.
-func writeQuoted(to io.Writer, text []byte) {
+func writeQuoted(to io.Writer, text []byte) bool {
 	const piece = 2 << 10
 	memory := make([]byte, 0, 6*piece)
 	io.WriteString(to, `"`)
@@ -263,6 +299,7 @@ func writeQuoted(to io.Writer, text []byte) {
 		text = text[end:]
 	}
 	io.WriteString(to, `"`)
+	return true
 }
 
 // MaxText is the longest text, in bytes, that a value of the content may have where

@@ -99,6 +99,25 @@ func TestQuotedInPieces(t *testing.T) {
 	}
 }
 
+// TestASCII writes text beyond ASCII as escapes, at once and to a writer, and refuses what
+// would be the same without that.
+func TestASCII(t *testing.T) {
+	escaped := compiled(t, "{body|ascii}")
+	for text, want := range map[string]string{
+		"äöå": `\u00e4\u00f6\u00e5`, `{"a":"😀 \u00e9<"}`: `{"a":"\ud83d\ude00 \u00e9<"}`, "\u2028x\ufffd": `\u2028x\ufffd`,
+		"plain": "", "": "", "é\xff": "",
+	} {
+		e := template.NewEnv(providertest.Hook(text), nil)
+		var written strings.Builder
+		wrote := escaped.Write(&written, e)
+		at, ok := escaped.AppendTo(nil, e)
+		if wrote != (want != "") || ok != wrote || wrote && (written.String() != want || string(at) != want) {
+			t.Errorf("%q is written %q (%v) and %q (%v), want %q", text, written.String(), wrote, at, ok, want)
+		}
+		e.Free()
+	}
+}
+
 // TestLimits holds that what is beyond a limit makes a proof fail, instead of
 // counting as empty.
 func TestLimits(t *testing.T) {
