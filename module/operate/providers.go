@@ -188,21 +188,26 @@ func signed(d *provider.Description, part func(c *provider.Coverage) string) str
 		provider.CoveredWhole: "signed", provider.CoveredListed: "signed where listed",
 		provider.CoveredPart: "signed in part", provider.CoveredOption: "signed as configured",
 	}
-	var proofs, found []string
+	var proofs, others, found []string
 	for i := range d.Covers {
 		c := &d.Covers[i]
 		if c.Legacy {
 			continue
 		}
+		name := byOption.ReplaceAllString(c.Proof, "…")
 		if found = append(found, part(c)); part(c) == provider.CoveredWhole {
-			proofs = append(proofs, byOption.ReplaceAllString(c.Proof, "…"))
+			proofs = append(proofs, name)
+		} else {
+			others = append(others, name)
 		}
 	}
+	// A name says nothing where another proof of that name does not cover it.
+	proofs = slices.DeleteFunc(proofs, func(name string) bool { return slices.Contains(others, name) })
 	switch slices.Sort(found); {
 	case len(found) == 0 || words[found[0]] == "" && len(proofs) == 0:
 		return "not signed"
 	case len(slices.Compact(found)) > 1 && len(proofs) > 0:
-		return "signed by " + strings.Join(proofs, " or ") + " only"
+		return "signed by " + strings.Join(slices.Compact(proofs), " or ") + " only"
 	}
 	return words[found[0]]
 }

@@ -164,9 +164,11 @@ var presetsMessaging = []Preset{
 	},
 }
 
-// statusID is the ID of MessageBird's status reports; nil for its other webhooks.
-var statusID = `let f = type(body) == "map" ? body : query; ` +
-	`(f["statusDatetime"] ?? "") != "" ? f["id"] + "." + f["status"] + "." + f["statusDatetime"] : nil`
+// statusID is the ID of MessageBird's reports on the state of a message; nil for its other
+// webhooks.
+const statusID = `let m = type(body) != "map" ? query : type(body.message) == "map" ? body.message : body; ` +
+	`let at = m["statusDatetime"] ?? m["updatedDatetime"] ?? ""; ` +
+	`at != "" ? m["id"] + "." + m["status"] + "." + at : nil`
 
 // plivoID is the ID of a message, or else what tells a request about a call.
 func plivoID(request string) string {

@@ -6,9 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -113,12 +116,9 @@ func (j *JWT) Sign(r *template.Request, now time.Time) error {
 	if !j.signs() {
 		return ErrPrivateKey
 	}
-	c := make(claims)
-	if token, err := j.find(r); err == nil {
-		_ = json.Unmarshal(token.Payload, &c) // what is no object has no claims
-	}
-	if c == nil {
-		c = make(claims)
+	c, err := j.before(r)
+	if err != nil {
+		return err
 	}
 	j.renew(c, r, now)
 	payload, err := json.Marshal(c)
@@ -135,6 +135,24 @@ func (j *JWT) Sign(r *template.Request, now time.Time) error {
 	}
 	r.Header[j.header] = []string{token}
 	return nil
+}
+
+// before returns the claims of the token that the request has; where there is none, those
+// that providers' tokens have and libraries ask for: an ID and an expiry.
+func (j *JWT) before(r *template.Request) (c claims, err error) {
+	token, err := j.find(r)
+	if err == nil {
+		_ = json.Unmarshal(token.Payload, &c) // what is no object has no claims
+		if c == nil {
+			c = make(claims)
+		}
+		return c, nil
+	}
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return nil, fmt.Errorf("making the ID of a token: %v", err)
+	}
+	return claims{"jti": json.RawMessage(`"` + id.String() + `"`), "exp": nil, "nbf": nil}, nil
 }
 
 // bearer reports whether Bearer stands before the token: as in the request, or where there

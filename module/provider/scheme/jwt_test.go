@@ -303,6 +303,14 @@ func TestJWTSign(t *testing.T) {
 		if err := p.Verify(bare, later); err != nil {
 			t.Errorf("%s: signed for the first time: %v", v.ID, err)
 		}
+		fresh, err := headerToken(bare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first scheme.Claims
+		if json.Unmarshal(fresh.Payload, &first) != nil || len(first["jti"]) < 30 || len(first["exp"]) < 10 {
+			t.Errorf("%s: a first token claims %s, without an ID or an expiry", v.ID, fresh.Payload)
+		}
 	}
 }
 
