@@ -32,10 +32,11 @@ var presetsBilling = []Preset{
 		Confidence: "secondary",
 		Notes:      "The secret is user:password, as entered at Chargebee. It covers nothing of the content; Chargebee recommends that your app confirms an event through the API.",
 		Definition: Definition{
-			Proofs: []Proof{{Token: scheme.BasicAuth()}},
-			Event:  `body.event_type`,
-			ID:     `body.id`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Volatile: []string{"{json.webhook_status}", "{json.webhooks.#.webhook_status}"}, Why: "Chargebee documents id as unique to the event and meant for detecting duplicates, but its password covers nothing of the body; webhook_status, which changes between tries, is not compared."},
+			Proofs:  []Proof{{Token: scheme.BasicAuth()}},
+			Event:   `body.event_type`,
+			ID:      `body.id`,
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Volatile: []string{"{json.webhook_status}", "{json.webhooks.#.webhook_status}"}, Why: "Chargebee documents id as unique to the event and meant for detecting duplicates, but its password covers nothing of the body; webhook_status, which changes between tries, is not compared."},
+			Horizon: 72 * hour,
 		},
 	},
 	{

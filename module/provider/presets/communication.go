@@ -13,8 +13,8 @@ var presetsCommunication = []Preset{
 				Timestamp: &Timestamp{From: "{header.X-Slack-Request-Timestamp}"},
 			}}},
 			// A click in a message and the like is JSON in a field of a form.
-			Event:   `body.event?.type ?? body.type ?? body.command ?? fromJSON(body.payload).type`,
-			ID:      `body.event_id ?? body.trigger_id ?? fromJSON(body.payload).trigger_id`,
+			Event:   `body.event?.type ?? body.type ?? body.command ?? fromJSON(body.payload ?? "{}").type`,
+			ID:      `body.event_id ?? body.trigger_id ?? fromJSON(body.payload ?? "{}").trigger_id`,
 			Copies:  Copies{By: ByID, Why: "Slack documents event_id, in the signed body, as unique across all workspaces; each command and each interaction has a trigger_id."},
 			Forms:   true, // commands and interactions
 			Horizon: 6 * minute,
@@ -47,8 +47,9 @@ var presetsCommunication = []Preset{
 				Signed:    []string{"{timestamp}.{body}"},
 				Timestamp: &Timestamp{From: "{header.Podium-Timestamp}", Unit: "unix_ms"},
 			}}},
-			Event:  `body.metadata.event_type`,
-			Copies: Copies{By: ByBody, Why: "Podium documents no ID of the event; the object's ID and its time make each body unique."},
+			Event:   `body.metadata.event_type`,
+			Copies:  Copies{By: ByBody, Why: "Podium documents no ID of the event; the object's ID and its time make each body unique."},
+			Horizon: 8 * hour,
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -125,7 +126,7 @@ var presetsCommunication = []Preset{
 		Name: "meta", Title: "Meta", Category: "social",
 		Source:     "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
 		Confidence: "secondary",
-		Notes:      "The secret is the app secret. Facebook, Instagram, Messenger and WhatsApp all send in this way.",
+		Notes:      "One webhook may carry several entries, each with several changes: rules see all of them. The secret is the app secret. Facebook, Instagram, Messenger and WhatsApp all send in this way.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"},

@@ -35,6 +35,7 @@ var presetsCustomers = []Preset{
 			// An eventId alone is not promised to be its own.
 			ID:      `len(body) == 1 ? join([string(body[0].subscriptionId), string(body[0].eventId), string(body[0].occurredAt)], ".") : nil`,
 			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.#.attemptNumber}"}, Why: "HubSpot does not promise that the number of an event is unique, and increments attemptNumber, which is not compared, with each try."},
+			Methods: []string{"POST", "GET"}, // GET for cards
 			Horizon: 24 * hour,
 		},
 		Tolerance: fiveMinutes,

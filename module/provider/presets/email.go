@@ -24,8 +24,8 @@ var presetsEmail = []Preset{
 	{
 		Name: "mailchimp", Title: "Mailchimp Marketing", Category: "email",
 		Source:     "https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
-		Confidence: "secondary",
-		Notes:      "Mailchimp signs webhooks only if you switch it on.",
+		Confidence: "unspecified",
+		Notes:      "Mailchimp signs webhooks only if you switch it on. Its own documentation does not say how: the preset follows a third party. If your webhooks have no X-Mailchimp-Signature, use provider custom with a token line.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:   "{header.X-Mailchimp-Signature}",
@@ -86,13 +86,19 @@ var presetsEmail = []Preset{
 			Event:  `body.object_type + "_" + body.metric`,
 			ID:     `body.event_id`,
 			Copies: Copies{By: ByID, Why: "Customer.io documents event_id, in the signed body, as unique to the event and meant for detecting duplicates."},
+			Ranges: &Ranges{List: []string{ // of both regions
+				"35.188.196.183", "104.198.177.219", "104.154.232.87", "130.211.229.195", "104.198.221.24", "104.197.27.15",
+				"35.194.9.154", "104.154.144.51", "104.197.210.12", "35.225.6.73", "35.192.215.166", "34.170.204.100",
+				"136.111.237.157", "34.10.127.179", "34.76.143.229", "34.78.91.47", "34.77.94.252", "35.187.188.242",
+				"34.78.122.90", "35.195.137.235", "130.211.108.156", "104.199.50.18", "34.78.44.80", "35.205.31.154",
+			}},
 		},
 	},
 	{
 		Name: "klaviyo", Title: "Klaviyo", Category: "email",
 		Source:     "https://developers.klaviyo.com/en/docs/working_with_system_webhooks",
-		Confidence: "unspecified",
-		Notes:      "It is not confirmed what is signed, and how: look at a webhook and set the options accordingly.",
+		Confidence: "secondary",
+		Notes:      "A webhook is a batch; its event type is that of the first event. The options are for webhooks that are signed in another way.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Klaviyo-Signature}",
@@ -104,10 +110,11 @@ var presetsEmail = []Preset{
 			Copies: Copies{By: ByBody, Why: "Klaviyo sends no ID of the webhook; the IDs of the events and meta.timestamp make each body unique."},
 		},
 		Options: []Option{
-			{Name: "encoding", Required: true, Choices: template.Encodings, Help: "The encoding of the signature."},
-			{Name: "signed", Required: true, Help: "What is signed, as a template with {body} and {timestamp}."},
-			{Name: "unit", Required: true, Choices: template.Units, Help: "How the time in Klaviyo-Timestamp is written."},
+			{Name: "encoding", Default: "hex", Choices: template.Encodings, Help: "The encoding of the signature."},
+			{Name: "signed", Default: "{body}{timestamp}", Help: "What is signed, as a template with {body} and {timestamp}."},
+			{Name: "unit", Default: "rfc1123", Choices: template.Units, Help: "How the time in Klaviyo-Timestamp is written."},
 		},
+		Tolerance: fiveMinutes,
 	},
 	{
 		Name: "nylas", Title: "Nylas", Category: "email",
@@ -126,7 +133,7 @@ var presetsEmail = []Preset{
 		Name: "salesforce_mc", Title: "Salesforce Marketing Cloud ENS", Category: "email",
 		Source:     "https://developer.salesforce.com/docs/atlas.en-us.noversion.mc-apis.meta/mc-apis/ens-notification-signing.htm",
 		Confidence: "unspecified",
-		Notes: "It is not documented whether the signature key is text or base64: set key. Nor is it documented how the callback is verified: " +
+		Notes: "One webhook may carry several events; the event type is that of the first. It is not documented whether the signature key is text or base64: set key. Nor is it documented how the callback is verified: " +
 			"that message becomes an event like any other, and your app gets the verification key.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Sfmc-Ens-Signature}", Encoding: "base64", Key: "{option.key}"}}},

@@ -123,7 +123,7 @@ var presetsESignature = []Preset{
 		Name: "pandadoc", Title: "PandaDoc", Category: "e-signature",
 		Source:     "https://developers.pandadoc.com/docs/webhook-verification",
 		Confidence: "docs",
-		Notes:      "The URL carries the signature: keep it out of access logs.",
+		Notes:      "One webhook may carry several events; the event type is that of the first. The URL carries the signature: keep it out of access logs.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{query.signature}"}}},
 			Event:  `body[0].event`,

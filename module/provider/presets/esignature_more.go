@@ -97,10 +97,11 @@ var presetsESignatureMore = []Preset{
 		Source:     "https://developers.yousign.com/docs/security",
 		Confidence: "docs",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Yousign-Signature-256}", Value: []string{"sha256={signature}"}}}},
-			Event:  `body.event_name`,
-			ID:     `body.event_id`,
-			Copies: Copies{By: ByIDAndBody, Why: "Yousign gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Yousign-Signature-256}", Value: []string{"sha256={signature}"}}}},
+			Event:   `body.event_name`,
+			ID:      `body.event_id`,
+			Copies:  Copies{By: ByIDAndBody, Why: "Yousign gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
+			Horizon: 96*hour + 38*minute,
 		},
 	},
 	{
@@ -132,6 +133,7 @@ var presetsESignatureMore = []Preset{
 			Event:  `body.event?.eventType ?? header("X-BoldSign-Event")`,
 			ID:     `body.event?.id`,
 			Copies: Copies{By: ByIDAndBody, Why: "BoldSign gives each event an ID in the signed body, but does not document that retries repeat it."},
+			Ranges: &Ranges{List: []string{"35.243.182.124", "34.141.138.53", "34.130.12.142", "34.40.190.114"}},
 		},
 		Tolerance: fiveMinutes,
 	},

@@ -32,14 +32,15 @@ var presetsGit = []Preset{
 		Source:     "https://docs.gitlab.com/user/project/integrations/webhooks/",
 		Confidence: "code",
 		Notes: "Configure the secret token, the signing token (whsec_…), or both. Where GitLab signs, only the signature counts. " +
-			"The secret token alone covers nothing of the content. GitLab disables a webhook that keeps failing.",
+			"The secret token alone covers nothing of the content. GitLab disables a webhook that keeps failing. " +
+			"A system hook is named by its body, such as push or project_create.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: standardHMAC("Webhook-"), SecretPrefix: "whsec_", Identity: signedID("Webhook-")},
 				{Token: &Token{From: "{header.X-Gitlab-Token}"}},
 			},
 			Need:   NeedFirst,
-			Event:  eitherHeader(`body.object_kind`, "X-Gitlab-Event"),
+			Event:  `header("X-Gitlab-Event") in ["", "System Hook"] ? body.object_kind ?? body.event_name : header("X-Gitlab-Event")`,
 			ID:     eitherHeader(`nil`, "Idempotency-Key", "Webhook-Id", "X-Gitlab-Event-UUID"),
 			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "GitLab repeats Webhook-Id and Idempotency-Key, which are the same value, with each try, and signs Webhook-Id only where the webhook has a signing token."},
 		},

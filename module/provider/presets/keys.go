@@ -61,6 +61,7 @@ var presetsKeys = []Preset{
 		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
 		Source:     "https://github.com/sendgrid/sendgrid-nodejs",
 		Confidence: "code",
+		Notes:      "One webhook may carry several events; the event type is that of the first.",
 		Definition: Definition{
 			Proofs: []Proof{{ECDSA: &ECDSA{Signature: Signature{
 				From:      "{header.X-Twilio-Email-Event-Webhook-Signature}",
@@ -92,13 +93,15 @@ var presetsKeys = []Preset{
 		Name: "vonage", Title: "Vonage", Category: "communications",
 		Source:     "https://github.com/Vonage/vonage-node-sdk",
 		Confidence: "docs",
+		Notes:      "By GET, the token covers nothing of the parameters: have Vonage call by POST where you can.",
 		Definition: Definition{
 			Proofs: []Proof{{JWT: &JWT{
 				From: "{header.Authorization}", Algorithms: []string{"HS256"}, Issuer: "Vonage",
 				BodyHash: "payload_hash", HashOptional: true,
 			}}},
-			Event:  `body.status ?? body.message_type`,
-			Copies: Copies{By: ByBody, Why: "Vonage sends no ID in the body; timestamp, with message or call and state, makes each body unique."},
+			Event:   parameter("status", "message_type"),
+			Copies:  Copies{By: ByBody, Why: "Vonage sends no ID in the body; timestamp, with message or call and state, makes each body unique."},
+			Methods: []string{"POST", "GET"},
 		},
 		Tolerance: fiveMinutes,
 	},
@@ -144,7 +147,7 @@ var presetsKeys = []Preset{
 				From: "{header.X-Webhook-Signature}", Algorithms: []string{"HS256"}, Issuer: "netlify",
 				BodyHash: "sha256",
 			}}},
-			Event:  `header("X-Netlify-Event") ?? body.state`,
+			Event:  eitherHeader(`body.state`, "X-Netlify-Event"),
 			Copies: Copies{By: ByBody, Why: "Netlify sends no ID of the event; the deploy's ID, state and times make each body unique."},
 		},
 	},

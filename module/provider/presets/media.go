@@ -79,9 +79,10 @@ var presetsMedia = []Preset{
 				Signed:    []string{"{timestamp}.{body}"},
 				Timestamp: &Timestamp{Unit: "unix_ms"},
 			}}},
-			Event:  `body._type`,
-			ID:     `header("Idempotency-Key")`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Sanity documents Idempotency-Key as the same for all tries, but does not sign it, and the user defines the body."},
+			Event:   `body._type`,
+			ID:      `header("Idempotency-Key")`,
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Sanity documents Idempotency-Key as the same for all tries, but does not sign it, and the user defines the body."},
+			Horizon: minute, // two tries, 30 seconds apart
 		},
 	},
 	{
@@ -103,8 +104,8 @@ var presetsMedia = []Preset{
 	{
 		Name: "webflow", Title: "Webflow", Category: "cms",
 		Source:     "https://developers.webflow.com/data/docs/working-with-webhooks",
-		Confidence: "secondary",
-		Notes:      "Webflow signs webhooks that were created through the API, but not those created in the dashboard.",
+		Confidence: "unspecified",
+		Notes:      "Webflow signs webhooks that were created through the API. Whether it signs those created in the dashboard is unclear: sources differ.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.X-Webflow-Signature}",
@@ -159,7 +160,7 @@ var presetsMedia = []Preset{
 		Name: "twitter", Title: "X (Twitter) Account Activity", Category: "social",
 		Source:     "https://github.com/frain-dev/convoy",
 		Confidence: "secondary",
-		Notes:      "The secret is the app's consumer secret.",
+		Notes:      "One webhook may carry several events of one kind, which is the event type. The secret is the app's consumer secret.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:     "{header.X-Twitter-Webhooks-Signature}",

@@ -150,16 +150,19 @@ var presetsMessaging = []Preset{
 		Notes:      "Sinch signs path and Content-Type: a proxy in front must change neither, or set external_url.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				From: "{header.Authorization}", Value: []string{"Application {option.app_key}:{signature}"},
+				// The second form is that of version 2.0 of the Voice API.
+				From: "{header.Authorization}", Value: []string{
+					"Application {option.app_key}:{signature}", "application {option.app_key}:{signature}", "service {option.app_key}:{signature}",
+				},
 				Key: "{secret|unbase64}", Encoding: "base64",
 				Signed: []string{"{method}\n{body|md5|base64}\n{header.Content-Type}\nx-timestamp:{header.X-Timestamp}\n{path}"},
 			}}},
-			Event:  `body.event`,
+			Event:  `body.event ?? header("Ce-Type")`,
 			Copies: Copies{By: ByBody, Why: "Sinch sends no ID of the event; call, event and timestamp make each body unique."},
 			Masked: []string{"Authorization"},
 		},
 		Options: []Option{
-			{Name: "app_key", Required: true, Help: "The key of the application, which stands before the signature."},
+			{Name: "app_key", Required: true, Help: "The key of the application, or the ID of the service (Voice 2.0), which stands before the signature."},
 		},
 	},
 }

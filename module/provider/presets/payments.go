@@ -46,7 +46,7 @@ var presetsPayments = []Preset{
 		Name: "adyen", Title: "Adyen", Category: "payments",
 		Source:     "https://github.com/Adyen/adyen-node-api-library",
 		Confidence: "code",
-		Notes: "Adyen signs eight fields of each notification and no others. If you also set a user and a password at Adyen, " +
+		Notes: "One webhook may carry several notifications; the event type is that of the first. Adyen signs eight fields of each notification and no others. If you also set a user and a password at Adyen, " +
 			"check them with a line such as token header Authorization \"Basic <user:password in base64>\".",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
@@ -211,6 +211,7 @@ var presetsPayments = []Preset{
 		Name: "revolut", Title: "Revolut", Category: "payments",
 		Source:     "https://developer.revolut.com/docs/guides/manage-accounts/webhooks/verify-the-payload-signature",
 		Confidence: "docs",
+		Notes:      "The addresses are those of production.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Revolut-Signature}",
@@ -220,6 +221,7 @@ var presetsPayments = []Preset{
 			}}},
 			Event:  `body.event`,
 			Copies: Copies{By: ByBody, Why: "Revolut sends no ID of the event; timestamp, with the transaction and its state, makes each body unique."},
+			Ranges: &Ranges{List: []string{"35.246.21.235", "34.89.70.170"}},
 		},
 		Tolerance: fiveMinutes,
 	},

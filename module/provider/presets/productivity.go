@@ -95,7 +95,7 @@ var presetsProductivity = []Preset{
 		Name: "microsoft_graph", Title: "Microsoft Graph", Category: "productivity",
 		Source:     "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
 		Confidence: "secondary",
-		Notes: "The secret is the clientState of the subscription, which every notification must have. It covers nothing of the content, " +
+		Notes: "One webhook may carry several notifications; the event type is that of the first. The secret is the clientState of the subscription, which every notification must have. It covers nothing of the content, " +
 			"and the gateway does not check the validationTokens of notifications with resource data.",
 		Definition: Definition{
 			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
