@@ -195,9 +195,10 @@ func TestVerifyCauses(t *testing.T) {
 		}, []string{"--secret", text}, "written in hex"},
 		"other form": {"github", text, func(raw string) string { return strings.Replace(raw, "sha256=", "", 1) },
 			[]string{"--secret", text}, "is not written as it should be"},
-		"prefix lost":  {"stripe", "whsec_" + text, nil, []string{"--secret", text}, "lacks the whsec_"},
-		"milliseconds": {"stripe", text, func(raw string) string { return raw }, []string{"--secret", text, "--at", "7000000000"}, "an old one"},
-		"token":        {"gitlab", text, nil, []string{"--secret", text + " "}, "white space"},
+		"prefix lost":     {"stripe", "whsec_" + text, nil, []string{"--secret", text}, "lacks the whsec_"},
+		"old in RFC 3339": {"stripe", text, nil, []string{"--secret", text, "--at", "2025-10-09T10:53:20+01:00"}, "1h0m0s before"},
+		"milliseconds":    {"stripe", text, func(raw string) string { return raw }, []string{"--secret", text, "--at", "7000000000"}, "an old one"},
+		"token":           {"gitlab", text, nil, []string{"--secret", text + " "}, "white space"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := signedRaw(t, at, test.provider, []string{test.secret})
@@ -242,7 +243,8 @@ func TestVerifyUsage(t *testing.T) {
 		"secret beside":      {[]string{"--config", file, "--source", "a", "--secret", "s"}, "takes secrets and options from the configuration"},
 		"no secret":          {[]string{"--provider", "github"}, "needs a secret"},
 		"URL without a host": {[]string{"--provider", "github", "--secret", "s3cr3t", "--url", "/hook"}, "is not a URL"},
-		"no time":            {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "now"}, "no number of seconds"},
+		"no time":            {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "now"}, `--at "now" is no time: write seconds since 1970, such as 1764265300, or a time such as 2025-11-27T17:41:40Z`},
+		"no time zone":       {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "2025-11-27T17:41:40"}, "is no time"},
 		"no key for an API":  {[]string{"--provider", "ignisign", "--option", "app_id=a", "--option", "app_env=b"}, "invalid: "},
 	} {
 		t.Run(name, func(t *testing.T) {
