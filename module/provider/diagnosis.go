@@ -157,7 +157,8 @@ func (s *suspicion) age() string {
 	case side == "after":
 		return text + "one of the clocks is wrong"
 	}
-	return text + fmt.Sprintf("one of the clocks is wrong, or the request is an old one; check an old one at its own time, --at %d", at.Unix())
+	return text + "one of the clocks is wrong, or the request is an old one; to see whether it was refused, give --at the time at which it arrived; " +
+		fmt.Sprintf("to check the signature alone, --at %d", at.Unix())
 }
 
 // hints returns possible reasons.
