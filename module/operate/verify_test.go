@@ -187,10 +187,10 @@ func TestVerifyCauses(t *testing.T) {
 		"cut":             {"github", text, func(raw string) string { return raw[:len(raw)-3] }, []string{"--secret", text}, "Content-Length says"},
 		"other URL":       {"twilio", text, nil, []string{"--secret", text, "--url", "http://example.com:8080/hook"}, "wrong public URL: the provider signed https://example.com/hook"},
 		"missing":         {"github", text, nil, []string{"--provider", "stripe", "--secret", text}, "it may be from"},
-		"old":             {"stripe", text, nil, []string{"--secret", text, "--at", "1760003600"}, "1h0m0s before the one that it is checked at, and the tolerance is 5m0s: one of the clocks is wrong, or the request is an old one; " +
+		"old": {"stripe", text, nil, []string{"--secret", text, "--at", "1760003600"}, "1h0m0s before the one that it is checked at, and the tolerance is 5m0s: one of the clocks is wrong, or the request is an old one; " +
 			"to see whether it was refused, give --at the time at which it arrived; to check the signature alone, --at 1760000000"},
-		"new":             {"stripe", text, nil, []string{"--secret", text, "--at", "1759990000"}, "2h46m40s after"},
-		"old and wrong":   {"stripe", text, nil, []string{"--secret", text + " ", "--at", "1760003600"}, "white space"},
+		"new":           {"stripe", text, nil, []string{"--secret", text, "--at", "1759990000"}, "2h46m40s after"},
+		"old and wrong": {"stripe", text, nil, []string{"--secret", text + " ", "--at", "1760003600"}, "white space"},
 		"hex": {"shopify", text, func(raw string) string {
 			return regexp.MustCompile(`X-Shopify-Hmac-Sha256: \S+`).ReplaceAllString(raw, "X-Shopify-Hmac-Sha256: "+strings.Repeat("0f", 32))
 		}, []string{"--secret", text}, "written in hex"},
