@@ -2,6 +2,8 @@ package operate
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -218,6 +220,38 @@ func TestVerifyCauses(t *testing.T) {
 			}
 			if strings.Contains(out, text) || strings.Contains(out, key) {
 				t.Errorf("a secret is printed: %s", out)
+			}
+		})
+	}
+}
+
+// TestVerifySpelling holds that verify says how the JSON was written that was signed.
+func TestVerifySpelling(t *testing.T) {
+	for name, test := range map[string]struct {
+		signed, sent string
+		says         string
+	}{
+		"characters":         {`{"a":"f\u00fcr /"}`, `{"a":"für /"}`, `with non-ASCII characters escaped (\u00fc), 18 bytes; the request has 14;`},
+		"plain characters":   {`{"a":"für"}`, `{"a":"f\u00fcr"}`, "with characters that are not escaped, 12 bytes; the request has 16;"},
+		"slashes":            {`{"a":"ü\/"}`, `{"a":"ü/"}`, `with slashes escaped (\/), 12 bytes; the request has 11;`},
+		"both":               {`{"a":"\u00fc\/"}`, `{"a":"ü/"}`, `with non-ASCII characters and slashes escaped (\u00fc, \/), 16 bytes; the request has 11;`},
+		"plain slashes":      {`{"a":"/"}`, `{"a":"\/"}`, "with slashes that are not escaped, 9 bytes; the request has 10;"},
+		"HTML":               {`{"a":"\u003cb\u003e"}`, `{"a":"<b>"}`, `with <, > and & escaped (\u003c), 21 bytes; the request has 11;`},
+		"no white space":     {`{"a":1,"b":2}`, `{"a": 1, "b": 2}`, "without white space between its parts, 13 bytes; the request has 16;"},
+		"spaces":             {`{"a": 1, "b": "/"}`, `{"a":1,"b":"/"}`, "with a space after each comma and colon, 18 bytes; the request has 15;"},
+		"indented":           {"{\n\t\"a\": 1\n}", `{"a":1}`, "indented by tabs, 11 bytes; the request has 7;"},
+		"sorted":             {`{"a":1,"b":2}`, `{"b":2,"a":1}`, "with its names sorted and without white space between its parts, 13 bytes; the request has 13;"},
+		"spaces and slashes": {`{"a": "\/"}`, `{"a":"/"}`, `with a space after each comma and colon and with slashes escaped (\/), 11 bytes; the request has 9;`},
+		"line break, too":    {"{\"a\":\"\\/\"}\n", `{"a":"/"}`, `with slashes escaped (\/) and with a line break at its end, 11 bytes; the request has 9;`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sum := hmac.New(sha256.New, []byte("s3cr3t"))
+			sum.Write([]byte(test.signed))
+			raw := fmt.Sprintf("POST /hook HTTP/1.1\r\nX-Hub-Signature-256: sha256=%x\r\n\r\n%s", sum.Sum(nil), test.sent)
+			out, err := runVerify(raw, "--provider", "github", "--secret", "s3cr3t")
+			want := "likely cause  the body was re-serialised after it was signed: the provider signed the same JSON " + test.says + " keep the bytes as they came\n"
+			if err == nil || !strings.Contains(out, want) {
+				t.Errorf("printed %s, want %s", out, want)
 			}
 		})
 	}
