@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -252,6 +253,35 @@ func TestVerifySpelling(t *testing.T) {
 			want := "likely cause  the body was re-serialised after it was signed: the provider signed the same JSON " + test.says + " keep the bytes as they came\n"
 			if err == nil || !strings.Contains(out, want) {
 				t.Errorf("printed %s, want %s", out, want)
+			}
+		})
+	}
+}
+
+// TestVerifyProofs holds that verify prints the proof that counted, or those that a
+// request offers, and all proofs only where it offers none.
+func TestVerifyProofs(t *testing.T) {
+	const signature = "X-Hub-Signature-256: sha256=5e8b1a31ac8ac27be1d1a2ce0b0d9a35ea3f0bd1c9a7e5f5b0f1d7b8f5e4f1ce"
+	signed := signedRaw(t, time.Now(), "github", []string{"s3cr3t"})
+	for name, test := range map[string]struct {
+		raw    string
+		proofs []string // their headers
+	}{
+		"valid":                    {signed, []string{"X-Hub-Signature-256"}},
+		"one that is wrong":        {"POST /hook HTTP/1.1\r\n" + signature + "\r\n\r\n{}", []string{"X-Hub-Signature-256"}},
+		"none":                     {"POST /hook HTTP/1.1\r\n\r\n{}", []string{"X-Hub-Signature-256", "X-Hub-Signature"}},
+		"one that is no signature": {"POST /hook HTTP/1.1\r\nX-Hub-Signature-256: none\r\n\r\n{}", []string{"X-Hub-Signature-256"}},
+		"two": {"POST /hook HTTP/1.1\r\nX-Hub-Signature: sha1=00\r\n" + signature + "\r\n\r\n{}",
+			[]string{"X-Hub-Signature-256", "X-Hub-Signature"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _ := runVerify(test.raw, "--provider", "github", "--secret", "s3cr3t")
+			var proofs []string
+			for _, match := range regexp.MustCompile(`(?m)^  proof .* in (\S+) as `).FindAllStringSubmatch(out, -1) {
+				proofs = append(proofs, match[1])
+			}
+			if !slices.Equal(slices.Compact(proofs), test.proofs) {
+				t.Errorf("printed the proofs %v, want %v: %s", proofs, test.proofs, out)
 			}
 		})
 	}
