@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -161,7 +162,7 @@ func TestSignatureRefusals(t *testing.T) {
 		"too many to look at": {[]string{"X-Signature: " + strings.Repeat("v1="+fake+",", scheme.MaxVerified) + "v1=" + signature, "X-Time: " + stamp}, scheme.Wrong},
 	} {
 		r := providertest.Hook("{}", test.headers...)
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 		if test.want == nil && r.Matched != 2 {
