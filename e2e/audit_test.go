@@ -183,7 +183,7 @@ func TestAuditOfWhatDoesNotLoad(t *testing.T) {
 	}{
 		"two sources": {"{$HTTPS} {\nwebhook_gateway {\nsource a\nprovider github " + long + "\n}\nwebhook_gateway {\nsource b\nprovider github " + long + "\n}\n}", "sources a and b", 1},
 		"any host":    {"https://:{$PORT} {\nwebhook_gateway /tw {\nprovider twilio " + long + "\n}\nrespond 404\n}", "external_url https://<host>/tw", 1},
-		"no secret":   {"{$HTTPS} {\nwebhook_gateway {\nprovider github {env.NOT_SET}\n}\n}", "does not load: source github: secret 1 is empty", 1},
+		"no secret":   {"{$HTTPS} {\nwebhook_gateway {\nprovider github {env.NOT_SET}\n}\n}", "does not load: source github: secret 1 has no value: {env.NOT_SET} is not set in the environment of Caddy", 1},
 		"no grammar":  {"{$HTTPS} {\nwebhook_gateway {\nprovider nobody\n}\n}", "", 2},
 	} {
 		g := newGateway(t)

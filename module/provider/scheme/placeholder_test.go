@@ -70,3 +70,18 @@ func TestShownShapes(t *testing.T) {
 		t.Errorf("v1,whsec_ is taken as %q, %v", got, err)
 	}
 }
+
+// TestUnreadable holds that a secret which may not be read is not called empty.
+func TestUnreadable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("s3cr3t"), 0o000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadFile(file); err == nil {
+		t.Skip("this user may read everything")
+	}
+	_, err := Resolve("secret", []string{"{file." + file + "}"})
+	if want := "secret 1 has no value: {file." + file + "} cannot be read: permission denied"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -313,7 +313,7 @@ func TestKeysFitTheScheme(t *testing.T) {
 		"custom {\npublic_key a\ned25519 {\nheader X-S\npublic_key b\n}\n}":                                    "given twice",
 		"custom {\ned25519 {\nheader X-S\nsigned {id}{body}\npublic_key " + providertest.Rfc8032Key + "\n}\n}": "id <expression>",
 		"discord whsec_a {\npublic_key " + providertest.Rfc8032Key + "\n}":                                     "there is no secret",
-		"discord {\npublic_key {env.NO_SUCH_KEY}\n}":                                                           "public_key 1 is empty",
+		"discord {\npublic_key {env.NO_SUCH_KEY}\n}":                                                           "public_key 1 has no value: {env.NO_SUCH_KEY} is not set",
 		"discord {\nwebhook_id 1\n}":                                                                           "unknown subdirective",
 		"telnyx {\npublic_key a b\n}":                                                                          "public_key 1: not a public key",
 		"paypal":                                                                                               "needs a line: webhook_id",
