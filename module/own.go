@@ -113,6 +113,16 @@ func (s siting) listener(target *url.URL) string {
 	return ""
 }
 
+// port returns the first port that the server listens on.
+func (s siting) port() string {
+	for _, text := range s.server.Listen {
+		if address, err := caddy.ParseNetworkAddress(text); err == nil && !address.IsUnixNetwork() {
+			return strconv.FormatUint(uint64(address.StartPort), 10)
+		}
+	}
+	return "80"
+}
+
 // near returns the host at which this machine reaches a server that listens on a host.
 func near(host string) string {
 	ip, err := netip.ParseAddr(host)
