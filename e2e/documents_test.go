@@ -210,8 +210,9 @@ func newWalk(t *testing.T, page string) *walk {
 	return w
 }
 
-// savedFile matches a file that a page tells its reader to save, with its name.
-var savedFile = regexp.MustCompile("(?m)\\bSave .*`([\\w./-]+)`:\n\n```\\w+\n((?s:.*?))^```$")
+// savedFile matches a file that a page tells its reader to save, with its name. The
+// sentence may go over lines.
+var savedFile = regexp.MustCompile("(?m)\\bSave\\s[^`]*`([\\w./-]+)`:\n\n```\\w+\n((?s:.*?))^```$")
 
 // realGo returns the go command that runs the tests, with its own cache: the walk has
 // another home.
