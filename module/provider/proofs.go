@@ -40,7 +40,7 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 		if err != nil {
 			return err
 		}
-		if !counts && ps.need != NeedFirst && ps.need != NeedAny {
+		if !counts && ps.needsAll() {
 			return fmt.Errorf("proof %d of %d has no secret or public key", i+1, len(d.Proofs))
 		}
 		if counts {
@@ -76,6 +76,9 @@ func (ps *proofs) findOwn() {
 func (ps *proofs) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(ps.list, func(p *Proof) bool { return has(p.scheme.Traits()) })
 }
+
+// needsAll reports whether a request must have all of the proofs.
+func (ps *proofs) needsAll() bool { return ps.need != NeedFirst && ps.need != NeedAny }
 
 // verify implements Provider.Verify.
 func (ps *proofs) verify(r *template.Request, now time.Time) error {
@@ -124,7 +127,7 @@ func (ps *proofs) verifyAny(r *template.Request, now time.Time) error {
 
 // screen implements Provider.Screen.
 func (ps *proofs) screen(r *template.Request, now time.Time) (refusal error) {
-	several := ps.need == NeedFirst || ps.need == NeedAny
+	several := !ps.needsAll()
 	for _, p := range ps.list {
 		err := p.screen(r, now)
 		if (err == nil) == several { // one is enough, or one lacks
@@ -171,7 +174,7 @@ func (ps *proofs) choose(r *template.Request) (chosen []*Proof) {
 		switch {
 		case p.made(r):
 			made = append(made, p)
-		case i == first || ps.need == NeedAll || ps.need == "":
+		case i == first || ps.needsAll():
 			fresh = append(fresh, p)
 		}
 	}
@@ -193,7 +196,7 @@ func (ps *proofs) choose(r *template.Request) (chosen []*Proof) {
 
 // makeable returns the proofs that sign can make, where one is enough; else all of them.
 func (ps *proofs) makeable() []*Proof {
-	if ps.need != NeedFirst && ps.need != NeedAny {
+	if ps.needsAll() {
 		return ps.all
 	}
 	can := slices.DeleteFunc(slices.Clone(ps.all), func(p *Proof) bool { return p.scheme.Traits().Unsignable == scheme.PrivateKey })

@@ -18,8 +18,10 @@ import (
 
 // all are the presets.
 var all = slices.Concat(
+	presetsBanking,
 	presetsBilling,
 	presetsBusiness,
+	presetsCheckouts,
 	presetsCommerce,
 	presetsCommunication,
 	presetsCustomers,
@@ -28,11 +30,13 @@ var all = slices.Concat(
 	presetsGeneric,
 	presetsKeys,
 	presetsGit,
+	presetsHiring,
 	presetsIdentity,
 	presetsOperations,
 	presetsPayments,
 	presetsProductivity,
 	presetsProject,
+	presetsRealtime,
 	presetsMedia,
 	presetsMessaging,
 	presetsEmail,
