@@ -79,7 +79,7 @@ var (
 	unsignedEvents = strings.Fields(`
 		adobe_sign auth0 azure_event_grid bitbucket chargebee cloudevents contentful discourse documenso fusesign gitea github gitlab
 		gogs ignisign insertsign mailgun mandrill mercadopago microsoft_graph monday netlify okta onespan plivo postmark
-		sentry shopify telegram twilio websub woocommerce`)
+		sentry shopify telegram websub woocommerce`)
 )
 
 // TestUnsignedBytes adds, changes and doubles what a proof does not cover. Where the

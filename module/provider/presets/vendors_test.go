@@ -1,6 +1,7 @@
 package presets_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestKlaviyo(t *testing.T) {
 	if err := p.Verify(r, at.Add(time.Minute)); err != nil {
 		t.Error(err)
 	}
-	if err := p.Verify(r, at.Add(time.Hour)); err != scheme.TooOld {
+	if err := p.Verify(r, at.Add(time.Hour)); !errors.Is(err, scheme.TooOld) {
 		t.Errorf("an hour later: %v", err)
 	}
 	if err := p.Sign(r, at.Add(time.Hour)); err != nil || p.Verify(r, at.Add(time.Hour)) != nil {
