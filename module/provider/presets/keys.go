@@ -233,6 +233,7 @@ var presetsKeys = []Preset{
 		Name: "rfc9421", Title: "HTTP Message Signatures", Category: "standard",
 		Source:     "https://www.rfc-editor.org/rfc/rfc9421",
 		Confidence: "docs",
+		Notes:      "With the algorithm hmac-sha256, the secret is a key in base64.",
 		// Who signs by the RFC alone chooses what to cover; components pins it. Where neither
 		// that nor a label is given, the body must be covered.
 		Definition: Definition{
