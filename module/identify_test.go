@@ -24,7 +24,7 @@ func TestIDIsWhatTheProofCovers(t *testing.T) {
 		unsigned                  []string // that a stranger adds
 		event, id                 string
 	}{
-		{"svix " + secret, "application/json", `{"type":"a"}`, []string{"Webhook-Id", "m", "Webhook-Signature", "v1,AAAA"}, []string{"Svix-Id", "x"}, "a", "m"},
+		{"svix " + secret, "application/json", `{"type":"a"}`, []string{"Webhook-Id", "m", "Webhook-Timestamp", "0", "Webhook-Signature", "v1,AAAA"}, []string{"Svix-Id", "x"}, "a", "m"},
 		{"gitlab " + secret, "application/json", `{"object_kind":"a"}`, []string{"Webhook-Id", "m"}, []string{"Idempotency-Key", "x", "X-Gitlab-Event-Uuid", "y"}, "a", "m"},
 		{"coinbase_cdp " + secret, "application/json", `{"eventType":"a"}`,
 			[]string{"X-Event-Id", "m", "X-Hook0-Signature", "t=0,h=x-event-id,v1=00"}, []string{"X-Event-Type", "x"}, "a", "m"},
