@@ -74,8 +74,8 @@ func signed(t testing.TB, p provider.Provider, name string, r *template.Request,
 var (
 	unsignedIDs = strings.Fields(`
 		adobe_sign adyen attio auth0 azure_event_grid bitbucket bitbucket_server chargebee cloudevents contentful convoy documenso fusesign
-		gitea github gogs ignisign jira linear mailgun mercadopago microsoft_graph modern_treasury monday okta pandadoc
-		plivo razorpay sanity sentry shopify telegram twilio woocommerce`)
+		gitea github gogs ignisign jira linear mailgun mailomat mercadopago microsoft_graph modern_treasury monday okta pandadoc
+		plivo razorpay sanity sentry shopify telegram transloadit twilio woocommerce`)
 	unsignedEvents = strings.Fields(`
 		adobe_sign auth0 azure_event_grid bitbucket chargebee cloudevents contentful documenso fusesign gitea github gitlab
 		gogs ignisign insertsign mailgun mandrill mercadopago microsoft_graph monday netlify okta onespan plivo postmark

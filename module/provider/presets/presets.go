@@ -35,6 +35,9 @@ var all = slices.Concat(
 	presetsMedia,
 	presetsMessaging,
 	presetsEmail,
+	presetsDelivery,
+	presetsPaymentsMore,
+	presetsPlatforms,
 )
 
 //go:embed samples/*.json
