@@ -9,7 +9,7 @@ import (
 
 // While bodies take more than manyBytes, garbage is collected as soon as there is
 // maxGarbage of it.
-const manyBytes, maxGarbage = maxReading / 4, 48 << 20
+const manyBytes, maxGarbage = maxReading / 4, 32 << 20
 
 var collecting atomic.Bool
 
