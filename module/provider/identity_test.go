@@ -75,7 +75,7 @@ var (
 	unsignedIDs = strings.Fields(`
 		adobe_sign adyen attio auth0 azure_event_grid bitbucket bitbucket_server chargebee cloudevents contentful convoy documenso fusesign
 		gitea github gogs ignisign jira linear mailgun mailomat mercadopago microsoft_graph modern_treasury monday okta pandadoc
-		plivo razorpay sanity sentry shopify telegram transloadit twilio woocommerce`)
+		plivo razorpay sanity sentry shopify telegram transloadit travis twilio wise woocommerce`)
 	unsignedEvents = strings.Fields(`
 		adobe_sign auth0 azure_event_grid bitbucket chargebee cloudevents contentful documenso fusesign gitea github gitlab
 		gogs ignisign insertsign mailgun mandrill mercadopago microsoft_graph monday netlify okta onespan plivo postmark

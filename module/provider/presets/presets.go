@@ -38,6 +38,8 @@ var all = slices.Concat(
 	presetsDelivery,
 	presetsPaymentsMore,
 	presetsPlatforms,
+	presetsKeyed,
+	presetsTokens,
 )
 
 //go:embed samples/*.json

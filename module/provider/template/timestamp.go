@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,8 +15,8 @@ type Timestamp struct {
 	// {json.path} or {form.name}. Default: the timestamp of the value.
 	From string `json:"from,omitempty"`
 
-	// How the time is written: unix (seconds), unix_ms (milliseconds) or rfc3339.
-	// Default: unix.
+	// How the time is written: unix (seconds), unix_ms (milliseconds), rfc3339 or
+	// rfc1123 (as in the header Date). Default: unix.
 	Unit string `json:"unit,omitempty"`
 
 	template Template
@@ -25,15 +26,17 @@ type Timestamp struct {
 func (t *Timestamp) Given() bool { return t != nil && t.From != "" }
 
 // Units are how a time can be written.
-var Units = []string{"unix", "unix_ms", "rfc3339"}
+var Units = []string{"unix", "unix_ms", "rfc3339", "rfc1123"}
 
 // Compile checks what is configured.
 func (t *Timestamp) Compile() (err error) {
 	switch {
 	case !slices.Contains(Units, t.Unit):
-		return fmt.Errorf("unknown timestamp unit %q: want unix, unix_ms or rfc3339", t.Unit)
+		return fmt.Errorf("unknown timestamp unit %q: want unix, unix_ms, rfc3339 or rfc1123", t.Unit)
 	case t.From != "":
-		t.template, err = Parse(t.From)
+		if t.template, err = Parse(t.From); err == nil && (t.template.Constant() || t.template.Has("secret", "timestamp", "value", "id")) {
+			err = fmt.Errorf("timestamp from %q reads no time in the request; write {header.X-Name}, {query.name}, {json.path} or {form.name}", t.From)
+		}
 	}
 	return err
 }
@@ -51,8 +54,14 @@ func (t *Timestamp) Header() string { return HeaderIn(t.From) }
 
 // Parse reads a time in the unit's form.
 func (t *Timestamp) Parse(text string) (time.Time, error) {
-	if t.Unit == "rfc3339" {
+	switch t.Unit {
+	case "rfc3339":
 		return time.Parse(time.RFC3339Nano, text)
+	case "rfc1123":
+		if at, err := time.Parse(http.TimeFormat, text); err == nil {
+			return at, nil
+		}
+		return time.Parse(time.RFC1123Z, text) // with an offset in place of GMT
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 || strings.HasPrefix(text, "+") {
@@ -69,6 +78,8 @@ func (t *Timestamp) Format(at time.Time) string {
 	switch t.Unit {
 	case "rfc3339":
 		return at.UTC().Format(time.RFC3339)
+	case "rfc1123":
+		return at.UTC().Format(http.TimeFormat)
 	case "unix_ms":
 		return strconv.FormatInt(at.UnixMilli(), 10)
 	}
