@@ -92,7 +92,7 @@ func (x *X5C) verify(own *roots, chain []string, now time.Time) (key publicKey, 
 	for _, c := range certificates[1:] {
 		between.AddCert(c)
 	}
-	chains, err := certificates[0].Verify(x509.VerifyOptions{
+	chains, _ := certificates[0].Verify(x509.VerifyOptions{
 		Roots: own.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	for _, found := range chains {
