@@ -21,6 +21,8 @@ var testSecrets = map[string]string{
 	"":               "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 	"adyen":          "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
 	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+	"onfleet":        "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+	"squarespace":    "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
 }
 
 // playProvider makes a provider as send --provider does, with what it needs.
@@ -70,7 +72,7 @@ func TestEveryPresetSends(t *testing.T) {
 			}
 		})
 	}
-	if want := []string{"aws_sns", "discord", "ebay", "fal", "paypal", "plaid", "sendgrid", "telnyx"}; !slices.Equal(alone, want) {
+	if want := []string{"apple_app_store", "aws_sns", "discord", "ebay", "fal", "paypal", "plaid", "sendgrid", "telnyx", "travis", "truelayer", "wechat_pay", "wise"}; !slices.Equal(alone, want) {
 		t.Errorf("only %v have private keys, want %v", alone, want)
 	}
 	t.Log(tampered)

@@ -214,7 +214,7 @@ func coversInput(covers []string, input string, own bool) string {
 	least := CoveredWhole
 	for _, text := range covers {
 		text = signedHeader.ReplaceAllStringFunc(text, textproto.CanonicalMIMEHeaderKey)
-		listed := strings.Contains(text, "|headers ") && strings.HasPrefix(input, "{header.")
+		listed := (strings.Contains(text, "|headers ") || strings.Contains(text, "|header_lines")) && strings.HasPrefix(input, "{header.")
 		switch {
 		case coversBody([]string{text}) == CoveredWhole && (strings.HasPrefix(input, "{json.") || input == "{body}"):
 		case strings.Contains(text, part+"}"), strings.Contains(text, part+"|"):

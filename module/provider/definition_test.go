@@ -70,9 +70,21 @@ func (b *block) keyed(p *provider.Proof) {
 		b.signature(&p.ECDSA.Signature)
 		b.line("format", p.ECDSA.Format)
 		b.line("public_key", providertest.P256Key)
+	case p.RSA != nil:
+		fmt.Fprintf(b, "rsa %s {\n", p.RSA.Hash)
+		b.signature(&p.RSA.Signature)
+		b.line("padding", p.RSA.Padding)
+		if !strings.Contains(b.String(), providertest.RSAPublicKey) {
+			b.line("public_key", providertest.RSAPublicKey)
+		}
 	case p.JWT != nil:
 		b.jwt(p.JWT)
-		if !p.Traits().UsesSecret {
+		switch {
+		case p.JWT.X5C != nil:
+			b.line("certificate", p.JWT.X5C.Root)
+		case slices.Contains(p.JWT.Algorithms, "ES512") && len(p.JWT.Algorithms) == 1:
+			b.line("public_key", providertest.P521Key)
+		case !p.Traits().UsesSecret:
 			b.line("public_key", providertest.P256Key)
 		}
 	case p.MessageSignature != nil:
@@ -126,10 +138,19 @@ func (b *block) jwt(j *scheme.JWT) {
 		}
 		b.line("body_hash", hash...)
 	}
+	for _, c := range j.Claims {
+		b.line("claim", append([]string{strings.Join(c.Of, ",")}, c.Is...)...)
+	}
+	b.line("issued", j.Issued)
+	b.line("detached", j.Detached)
+	if j.X5C != nil {
+		b.line("chain", j.X5C.OIDs...)
+	}
 }
 
 func (b *block) hmac(h *scheme.HMAC) {
-	b.WriteString(h.Hash + " {\n")
+	b.WriteString(strings.Join(append(h.Hashes, h.Hash), " ") + " {\n")
+	b.line("hash_from", h.HashFrom)
 	b.line("from", h.From)
 	b.line("value", h.Value...)
 	b.line("separators", h.Separators)
@@ -290,6 +311,11 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 		custom, ok := providertest.MustParse(t, text).(*provider.Custom)
 		if !ok {
 			t.Fatalf("%s is not read as a provider custom", preset.Name)
+		}
+		for i := range want.Proofs {
+			if j := want.Proofs[i].JWT; j != nil && j.X5C != nil {
+				j.X5C.Root = "" // which is a certificate of the configuration here
+			}
 		}
 		if got, want := asJSON(t, &custom.Definition), asJSON(t, want); got != want {
 			t.Errorf("%s as\n%s\ngot  %s\nwant %s", preset.Name, text, got, want)

@@ -84,9 +84,13 @@ func TestDoubledHeaders(t *testing.T) {
 func severalSignatures(g *providertest.Genuine) []string {
 	var several, once []string
 	for _, p := range g.Provider.(*provider.Known).Counting() {
-		if h := p.HMAC; h != nil && template.Mentions(h.Signed, "value") {
+		h := p.HMAC
+		if p.Digest != nil {
+			h = &p.Digest.HMAC
+		}
+		if h != nil && template.Mentions(append(slices.Clone(h.Signed), h.HashFrom), "value") {
 			once = append(once, p.Scheme().Headers()...)
-		} else if h != nil || p.Digest != nil {
+		} else if h != nil {
 			several = append(several, p.Scheme().Headers()...)
 		} else {
 			once = append(once, p.Scheme().Headers()...)

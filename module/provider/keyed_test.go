@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,10 @@ func TestKeyedRefusals(t *testing.T) {
 			continue
 		}
 		p := providertest.MustParse(t, v.Config(t))
+		unsigned := []string{"Wechatpay-Serial", "X-Delivery-Id"}
+		if v.ID == "truelayer-05" { // whose signature lists no header
+			unsigned = append(unsigned, "X-Tl-Webhook-Timestamp")
+		}
 		covered := v.ID != "rfc9421-01" && v.ID != "rfc9421-04"
 		check := func(what string, change func(r *template.Request)) {
 			t.Helper()
@@ -46,7 +51,7 @@ func TestKeyedRefusals(t *testing.T) {
 		}
 		for name := range v.Headers {
 			name = textproto.CanonicalMIMEHeaderKey(name)
-			if strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "Content-") || name == "Host" || name == "Date" {
+			if strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "Content-") || name == "Host" || name == "Date" || slices.Contains(unsigned, name) {
 				continue
 			}
 			check(name+" twice", func(r *template.Request) { r.Header[name] = append(r.Header[name], r.Header[name][0]) })

@@ -59,6 +59,9 @@ func TestLegacy(t *testing.T) {
 				continue
 			}
 			presets[name] = true
+			if providertest.KeyedConfigs[name] != "" {
+				continue // nobody but the provider can sign; its vectors have the weaker proof
+			}
 			r, err := asked.Profile().Samples()[0].Request(providertest.Now, nil)
 			if err != nil {
 				t.Fatal(err)

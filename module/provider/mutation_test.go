@@ -123,7 +123,8 @@ func signedMutations(r *template.Request, signed string, at *template.Timestamp,
 		case "body":
 			list = append(list, bodyMutations(r)...)
 		case "form":
-			add("another form", func(r *template.Request) { r.Body = append(bytes.Clone(r.Body), "&added=1"...) })
+			field := cmp.Or(text, "added") // a field that stands there twice is in doubt
+			add("another form", func(r *template.Request) { r.Body = append(bytes.Clone(r.Body), "&"+field+"=1"...) })
 		case "header":
 			name := textproto.CanonicalMIMEHeaderKey(text)
 			add("another "+name, func(r *template.Request) { r.Header[name] = []string{r.HeaderValue(name) + "x"} })

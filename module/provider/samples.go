@@ -29,7 +29,7 @@ type Sample struct {
 	Header  map[string]string `json:"headers"`
 	Body    json.RawMessage   `json:"body"`
 	Text    string            `json:"text"`    // the body if it is not JSON
-	Payload string            `json:"payload"` // what {payload} is the base64 of, escaped for a form
+	Payload string            `json:"payload"` // what {payload} is the base64 of, escaped for a form, or, in JSON, the base64url
 }
 
 // samples returns the samples of the preset, read anew: only commands ask.
@@ -76,8 +76,12 @@ func (s *Sample) Request(now time.Time, more map[string]string) (*template.Reque
 	}
 	fill := strings.NewReplacer(gaps...)
 	if s.Payload != "" {
-		payload := base64.StdEncoding.EncodeToString([]byte(fill.Replace(s.Payload)))
-		fill = strings.NewReplacer(append(gaps, "{payload}", url.QueryEscape(payload))...)
+		payload := fill.Replace(s.Payload)
+		encoded := url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(payload)))
+		if s.Body != nil {
+			encoded = base64.RawURLEncoding.EncodeToString([]byte(payload))
+		}
+		fill = strings.NewReplacer(append(gaps, "{payload}", encoded)...)
 	}
 	r := &template.Request{Method: cmp.Or(s.Method, "POST"), RawQuery: fill.Replace(s.Query), Header: make(map[string][]string)}
 	for name, value := range s.Header {

@@ -39,7 +39,7 @@ var asymmetric = []string{
 	"insertsign",
 	"ignisign", // whose tokens cannot be made
 	"adyen", "mailgun", "pandadoc", "signhost", "dropbox_sign", "signwell", "xodo_sign", "microsoft_graph", "signeasy",
-	"azure_event_grid", "monday", "braintree", "shopify_query",
+	"azure_event_grid", "monday", "braintree", "shopify_query", "transloadit",
 	"cloudevents", // whose token may stand in the query
 }
 
@@ -49,7 +49,7 @@ var special = []string{
 	"linear",                                         // its time is in the body, which stays as it is
 	"twilio",                                         // by what a request is: see TestTwilio
 	"vonage", "messagebird", "fusionauth", "netlify", // see TestJWTSign
-	"adyen_platform",        // its keys are in hex
+	"adyen_platform", "onfleet", "squarespace", // their keys are in hex
 	"adobe_sign",            // a client ID, which is an option
 	"openai", "sinch_voice", // not every secret is a key
 	"websub", // without a secret it proves nothing: see TestOptionalSecret

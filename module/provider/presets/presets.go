@@ -40,6 +40,11 @@ var all = slices.Concat(
 	presetsMedia,
 	presetsMessaging,
 	presetsEmail,
+	presetsDelivery,
+	presetsPaymentsMore,
+	presetsPlatforms,
+	presetsKeyed,
+	presetsTokens,
 )
 
 //go:embed samples/*.json

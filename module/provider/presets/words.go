@@ -27,7 +27,10 @@ type (
 	Signature        = scheme.Signature
 	Ed25519          = scheme.Ed25519
 	ECDSA            = scheme.ECDSA
+	RSA              = scheme.RSA
 	JWT              = scheme.JWT
+	X5C              = scheme.X5C
+	Claim            = scheme.Claim
 	MessageSignature = scheme.MessageSignature
 	SNS              = scheme.SNS
 	PayPal           = scheme.PayPal

@@ -197,4 +197,5 @@ func KeyedVectors(t testing.TB) (vectors []*Vector) {
 // keyedPresets are the presets whose proofs are verified with a public key, or are
 // tokens of claims.
 var keyedPresets = []string{"discord", "telnyx", "sendgrid", "fal", "plaid", "vonage", "messagebird", "fusionauth", "netlify",
-	"aws_sns", "paypal", "ebay", "rfc9421"}
+	"aws_sns", "paypal", "ebay", "rfc9421", "travis", "wise", "wechat_pay",
+	"truelayer", "apple_app_store"}

@@ -2,6 +2,7 @@ package scheme
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -44,7 +45,7 @@ func readTimestamp(d *caddyfile.Dispenser, to **template.Timestamp) error {
 	case len(args) >= 1 && args[0] == "value":
 		args = args[1:]
 	default:
-		return d.Err("timestamp takes header <name>, from <template> or value, with unix, unix_ms or rfc3339 after it")
+		return d.Err("timestamp takes header <name>, from <template> or value, with unix, unix_ms, rfc3339 or rfc1123 after it")
 	}
 	if len(args) > 1 {
 		return d.ArgErr()
@@ -91,4 +92,18 @@ func readFrom(to *string) func(*caddyfile.Dispenser) error {
 		}
 		return templates(func(text string) { *to = text }, true)(d)
 	}
+}
+
+// parseFrom compiles what gives a signature, which is read in the request.
+func parseFrom(text string) (template.Template, error) {
+	t, err := template.Parse(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.Constant():
+		return nil, fmt.Errorf("from %q reads nothing in the request, so no signature would ever be right; write {query.name}, {json.path} or {form.name}", text)
+	case t.Has("secret", "timestamp", "value", "id"):
+		return nil, fmt.Errorf("from %q: a signature stands in the request; write {query.name}, {json.path} or {form.name}", text)
+	}
+	return t, nil
 }

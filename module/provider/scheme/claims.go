@@ -27,16 +27,19 @@ func (c claims) text(name string) (text string) {
 
 // time returns a claim that is a time in seconds since 1970. A claim that is given
 // but no time is an error.
-func (c claims) time(name string) (at time.Time, given bool, err error) {
+func (c claims) time(name string) (at time.Time, given bool, err error) { return c.timeIn(name, 1000) }
+
+// timeIn is time for a claim in units of so many milliseconds.
+func (c claims) timeIn(name string, unit float64) (at time.Time, given bool, err error) {
 	raw, given := c[name]
 	if !given {
 		return at, false, nil
 	}
-	var seconds float64
-	if json.Unmarshal(raw, &seconds) != nil || string(raw) == "null" || seconds < 0 || seconds > math.MaxInt32*1000 {
+	var n float64
+	if json.Unmarshal(raw, &n) != nil || string(raw) == "null" || n < 0 || n*unit > math.MaxInt32*1e6 {
 		return at, true, NoTime
 	}
-	return time.UnixMilli(int64(seconds * 1000)), true, nil
+	return time.UnixMilli(int64(n * unit)), true, nil
 }
 
 // has reports whether a claim is the string, or a list that contains the string.
@@ -79,6 +82,9 @@ func (j *JWT) checkTimes(c claims, now time.Time) error {
 	expires, hasExp, err1 := c.time("exp")
 	begins, hasNbf, err2 := c.time("nbf")
 	issued, hasIat, err3 := c.time("iat")
+	if j.Issued != "" {
+		issued, hasIat, err3 = c.timeIn(j.Issued, 1)
+	}
 	slack := max(j.tolerance, 0)
 	switch {
 	case err1 != nil || err2 != nil || err3 != nil:

@@ -33,6 +33,15 @@ type HMAC struct {
 	// The hash function: sha256, sha1, sha384, sha512 or md5. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
+	// The hash functions that a request may name. The first one signs where the request
+	// names none. It takes hash_from, and hash stays empty.
+	Hashes []string `json:"hashes,omitempty"`
+
+	// The template that gives the name of the hash function, such as {header.X-Name} or
+	// {value.name}. Upper case and dashes in the name do not count. Default: it is always
+	// hash.
+	HashFrom string `json:"hash_from,omitempty"`
+
 	// The template that gives the signature: {header.X-Name}, {query.name}, {json.path}
 	// or {form.name}. In the name of a header, {n} stands for 1, 2, 3 and so on. The
 	// signature in any of those headers may be right.
@@ -77,7 +86,8 @@ type HMAC struct {
 	signed    []template.Template
 	timed     bool // what is signed has a timestamp
 	once      bool // what is signed has a part of the value
-	keys      []*macPool
+	hashFrom  template.Template
+	keys      map[string][]*macPool // by hash function
 	tolerance time.Duration
 	external  *url.URL
 }
@@ -102,18 +112,20 @@ func (h *HMAC) Provision(c *Credentials) error {
 	if h.carriesTime() { // older versions of a scheme may have none
 		h.tolerance = c.Tolerance
 	}
-	h.keys = nil
 	keys, err := decodeKeys(h.Key, c.Secrets)
 	if err != nil {
 		return err
 	}
-	for _, key := range keys {
-		h.keys = append(h.keys, &macPool{sync.Pool{New: func() any {
-			if h.plain {
-				return &mac{Hash: Hashes[h.Hash](), key: key}
-			}
-			return &mac{Hash: hmac.New(Hashes[h.Hash], key)}
-		}}})
+	h.keys = make(map[string][]*macPool)
+	for _, name := range h.hashes() {
+		for _, key := range keys {
+			h.keys[name] = append(h.keys[name], &macPool{sync.Pool{New: func() any {
+				if h.plain {
+					return &mac{Hash: Hashes[name](), key: key}
+				}
+				return &mac{Hash: hmac.New(Hashes[name], key)}
+			}}})
+		}
 	}
 	return nil
 }
@@ -129,12 +141,14 @@ func (h *HMAC) kind() string {
 // Compile checks what is configured and compiles the templates.
 func (h *HMAC) Compile() (err error) {
 	h.defaults()
-	_, known := Hashes[h.Hash]
+	for _, name := range h.hashes() {
+		if err := checkHash(name); err != nil {
+			return err
+		}
+	}
 	switch {
 	case h.From == "":
 		return fmt.Errorf("%s needs the header with the signature; add a line: header <name>", h.kind())
-	case !known:
-		return fmt.Errorf("unknown hash %q; use sha256, sha1, sha384, sha512 or md5", h.Hash)
 	case !slices.Contains(template.Encodings, h.Encoding):
 		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", h.Encoding)
 	}
@@ -143,7 +157,7 @@ func (h *HMAC) Compile() (err error) {
 	}
 	h.from = nil
 	if h.headers = headersIn(h.From); h.headers == nil {
-		if h.from, err = template.Parse(h.From); err != nil {
+		if h.from, err = parseFrom(h.From); err != nil {
 			return err
 		}
 	}
@@ -155,10 +169,14 @@ func (h *HMAC) Compile() (err error) {
 			return fmt.Errorf("each %s: the path must lead to one list", h.Each)
 		}
 	}
-	if err := h.compileTemplates(); err != nil {
+	captured, err := h.compileTemplates()
+	if err != nil {
 		return err
 	}
-	h.timed, h.once = h.signsTime(), template.Mentions(h.Signed, "value")
+	if err := h.compileHashFrom(captured); err != nil {
+		return err
+	}
+	h.timed, h.once = h.signsTime(), template.Mentions(append(slices.Clone(h.Signed), h.HashFrom), "value")
 	secret := template.Mentions(h.Signed, "secret")
 	switch {
 	case h.timed && !h.carriesTime():
@@ -173,26 +191,26 @@ func (h *HMAC) Compile() (err error) {
 	return nil
 }
 
-func (h *HMAC) compileTemplates() (err error) {
-	var captured []string
+// compileTemplates returns the names of what the values capture.
+func (h *HMAC) compileTemplates() (captured []string, err error) {
 	h.values = make([]template.Value, len(h.Value))
 	for i, text := range h.Value {
 		if h.values[i], err = template.ParseValue(text, h.Hash, h.Separators, &captured); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if h.signed, err = template.ParseAll(h.Signed); err != nil {
-		return err
+		return nil, err
 	}
 	for i, t := range h.signed {
 		if t.Constant() {
-			return errConstant(h.Signed[i])
+			return nil, errConstant(h.Signed[i])
 		}
 		if err := t.LocateCaptures(captured); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return captured, nil
 }
 
 // errConstant says that a text to sign has no placeholder.
@@ -282,14 +300,16 @@ func (h *HMAC) Describe() string {
 	if own.plain {
 		what = "hash"
 	}
-	return fmt.Sprintf("%s-%s (%s) in %s as %s, over %s", what, strings.ToUpper(own.Hash), own.Encoding, template.Where(own.From),
+	return fmt.Sprintf("%s-%s (%s) in %s as %s, over %s", what, strings.ToUpper(strings.Join(own.hashes(), "/")), own.Encoding, template.Where(own.From),
 		strings.Join(own.Value, " or "), quoteEach(own.Signed))
 }
 
 // defaults fills empty fields. It does not change values that copies of the HMAC
 // share.
 func (h *HMAC) defaults() {
-	h.Hash = cmp.Or(h.Hash, "sha256")
+	if len(h.Hashes) == 0 {
+		h.Hash = cmp.Or(h.Hash, "sha256")
+	}
 	h.Encoding = cmp.Or(h.Encoding, "hex")
 	h.Key = cmp.Or(h.Key, "raw")
 	if len(h.Value) == 0 {
@@ -317,8 +337,13 @@ func (h *HMAC) Observe(r *template.Request, x *Reading) {
 	for i := range candidates {
 		x.signature(h.Encoding, candidates[i].Signature)
 	}
-	if x.want = Hashes[h.Hash]().Size(); len(candidates) > 0 {
+	if len(candidates) > 0 {
 		e.Timestamp, e.Captured = candidates[0].Timestamp, candidates[0].Captured
+	}
+	if name := h.hashOf(e); name != "" {
+		x.want = Hashes[name]().Size()
+	} else {
+		x.add("hash function: %q, which is none of %s", h.hashFrom.Text(e), strings.Join(h.hashes(), ", "))
 	}
 	if e.Timestamp == "" {
 		e.Timestamp = h.Timestamp.Find(e)
@@ -345,7 +370,8 @@ func quoteEach(texts []string) string {
 
 // Read implements Scheme. Syntax:
 //
-//	hmac [<hash>] {
+//	hmac [<hash>...] {
+//		hash_from     <template>         # with several hashes: which one is it?
 //		header        <name>
 //		from          <template>         # instead of header: {query.x}, {json.x} or {form.x}
 //		value         <template>...
@@ -354,19 +380,27 @@ func quoteEach(texts []string) string {
 //		signed        <template>...
 //		each          <path>
 //		key           raw|hex|base64|<template>
-//		timestamp     header|from <name> [unix|unix_ms|rfc3339]
-//		timestamp     value [unix|unix_ms|rfc3339]
+//		timestamp     header|from <name> [unix|unix_ms|rfc3339|rfc1123]
+//		timestamp     value [unix|unix_ms|rfc3339|rfc1123]
 //	}
 //
 // A digest has the same block.
 func (h *HMAC) Read(d *caddyfile.Dispenser, options syntax.Options) error {
-	if d.NextArg() {
-		h.Hash = d.Val()
-		if _, ok := Hashes[h.Hash]; !ok {
-			return d.Errf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", h.Hash)
+	names := d.RemainingArgs()
+	for _, name := range names {
+		if err := checkHash(name); err != nil {
+			return syntax.At(d, err)
 		}
 	}
+	switch len(names) {
+	case 0:
+	case 1:
+		h.Hash = names[0]
+	default:
+		h.Hashes = names
+	}
 	return readBlock(d, options, syntax.Options{
+		"hash_from":  templates(func(text string) { h.HashFrom = text }, true),
 		"header":     readHeader(&h.From),
 		"from":       readFrom(&h.From),
 		"value":      h.readValue,

@@ -40,9 +40,10 @@ func (h *HMAC) signOne(e *template.Env, now time.Time) error {
 		// The time is part of the content, which is not ours to change.
 		made.Timestamp = t.Find(e)
 	}
+	keys := h.keys[h.nameHash(e, &made)]
 	e.Timestamp, e.Captured = made.Timestamp, made.Captured
-	m := h.keys[0].Get().(*mac)
-	defer h.keys[0].Put(m)
+	m := keys[0].Get().(*mac)
+	defer keys[0].Put(m)
 	sum, ok := h.sum(m, e, h.signed[0])
 	if !ok {
 		return errors.New("the request lacks a part of what is signed")

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -270,9 +272,14 @@ func TestTimestamps(t *testing.T) {
 		{"rfc3339", providertest.Now.In(time.FixedZone("", 3600)).Format(time.RFC3339Nano), nil},
 		{"rfc3339", providertest.Now.Add(-time.Hour).Format(time.RFC3339), scheme.TooOld},
 		{"rfc3339", at(0), scheme.NoTime},
+		{"rfc1123", providertest.Now.UTC().Format(http.TimeFormat), nil},
+		{"rfc1123", providertest.Now.In(time.FixedZone("", 3600)).Format(time.RFC1123Z), nil},
+		{"rfc1123", providertest.Now.UTC().Add(-time.Hour).Format(http.TimeFormat), scheme.TooOld},
+		{"rfc1123", providertest.Now.Format("Mon, 02 Jan 2006 15:04:05 EST"), scheme.NoTime}, // which says no offset
+		{"rfc1123", at(0), scheme.NoTime},
 	} {
 		unit, more := "unix", test.options
-		if strings.HasPrefix(test.options, "unix_ms") || strings.HasPrefix(test.options, "rfc3339") {
+		if slices.Contains(template.Units, test.options) {
 			unit, more = test.options, ""
 		}
 		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nheader X-Signature\nsigned {timestamp}.{body}\ntimestamp header X-Time "+unit+"\n}\n"+more+"\n}")

@@ -102,7 +102,7 @@ func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.C
 // match compares every signature with every key's, and returns the position of the
 // first key that matches; 0 if none does.
 func (h *HMAC) match(e *template.Env, candidates []template.Candidate) (position int) {
-	for i, key := range slices.Backward(h.keys) {
+	for i, key := range slices.Backward(h.keys[h.hashOf(e)]) {
 		m := key.Get().(*mac)
 		for _, signed := range h.signed {
 			want, ok := h.sum(m, e, signed)

@@ -65,12 +65,32 @@ type JWT struct {
 	// keys are configured, or come from keys_url.
 	KeysFrom string `json:"keys_from,omitempty"`
 
+	// What the token must say besides.
+	Claims []Claim `json:"claims,omitempty"`
+
+	// The claim with the time in milliseconds at which the token was made, where that is
+	// not iat. Default: iat, in seconds.
+	Issued string `json:"issued,omitempty"`
+
+	// The token brings its certificates along, as x5c. Default: it is verified with the
+	// configured keys.
+	X5C *X5C `json:"chain,omitempty"`
+
+	// What the token signs, where it leaves its content out, as a template with the
+	// placeholders of hmac. {value.name} is a parameter of the token's own header.
+	// Default: the token has content.
+	Detached string `json:"detached,omitempty"`
+
 	header    string        // that carries the token; "" if none does
 	field     *payload.Path // of the body, that carries the token; nil if none does
 	secrets   [][]byte
 	keys      *keyring
+	roots     *roots // of X5C
 	tolerance time.Duration
 	external  *url.URL
+
+	detached   template.Template
+	parameters []string // of a detached token's header, that its template reads
 }
 
 // jwtAlgorithms are the algorithms of RFC 7518 and RFC 8037, but for none.
@@ -132,14 +152,26 @@ func (j *JWT) Compile() error {
 	switch {
 	case len(j.Algorithms) == 0:
 		return errors.New("jwt needs the algorithms that tokens may be signed with")
-	case j.header != "" && j.BodyHash == "":
+	case j.header != "" && j.BodyHash == "" && j.Detached == "":
 		return errors.New("jwt in a header needs the claim with the body's hash; without one the token says nothing about the body")
 	case j.KeysFrom != "" && keyAPIs[j.KeysFrom] == nil:
 		return fmt.Errorf("no API %q to ask for keys is known; there is plaid", j.KeysFrom)
 	case !slices.Contains(template.Encodings, j.HashEncoding):
 		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", j.HashEncoding)
+	case j.X5C != nil && slices.ContainsFunc(j.Algorithms, isHMAC):
+		return errors.New("a token with certificates is not signed with a secret; leave HS256, HS384 and HS512 out")
 	}
-	return nil
+	for i := range j.Claims {
+		if err := j.Claims[i].compile(); err != nil {
+			return err
+		}
+	}
+	if j.X5C != nil {
+		if err := j.X5C.check(); err != nil {
+			return err
+		}
+	}
+	return j.compileDetached()
 }
 
 // provisionKeys takes the public keys, if the algorithms use them.
@@ -155,6 +187,11 @@ func (j *JWT) provisionKeys(c *Credentials) (err error) {
 	}
 	if !symmetric && len(j.secrets) > 0 {
 		return errors.New("the algorithms use public keys, not secrets")
+	}
+	if j.X5C != nil {
+		j.keys = new(keyring)
+		j.roots, err = j.X5C.rootsOf(c)
+		return err
 	}
 	if j.keys, err = c.keyring(algorithms...); err != nil {
 		return err
@@ -192,7 +229,21 @@ func (j *JWT) Traits() Traits {
 	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
 		t.SecretHeaders = headers
 	}
+	if j.roots != nil {
+		t.Keys += j.roots.fixed
+	}
+	if j.X5C != nil && j.X5C.Root != "" && !slices.ContainsFunc(j.Claims, func(c Claim) bool { return len(NonEmpty(c.Is)) > 0 }) {
+		t.Anybodys = "bundle_id <id>..."
+	}
+	if j.Detached != "" {
+		t.CarriesTime, t.SignsTime, t.Covers = false, false, []string{j.Detached}
+		t.SignsURL = template.Mentions(t.Covers, template.URLPlaceholders...)
+		return t
+	}
 	covers := "{timestamp}"
+	if j.From != "" && template.HeaderIn(j.From) == "" {
+		covers += j.From
+	}
 	if j.BodyHash != "" {
 		covers += "{body}"
 	}
@@ -220,6 +271,8 @@ func (j *JWT) Describe() string {
 // jws is a token in parts.
 type jws struct {
 	algorithm, id string
+	header        []byte   // as JSON
+	chain         []string // of certificates, in base64
 	signed        []byte
 	Payload       []byte
 	signature     []byte
@@ -283,12 +336,14 @@ func parseJWS(text string) (*jws, error) {
 		ID        string          `json:"kid"`
 		Critical  json.RawMessage `json:"crit"`
 		Plain     *bool           `json:"b64"`
+		Chain     []string        `json:"x5c"`
 	}
 	if json.Unmarshal(decoded[0], &header) != nil || header.Critical != nil || header.Plain != nil {
 		return nil, Malformed // crit: what must be understood is not
 	}
 	return &jws{
 		algorithm: header.Algorithm, id: header.ID,
+		header: decoded[0], chain: header.Chain,
 		signed:    []byte(text[:len(parts[0])+1+len(parts[1])]),
 		Payload:   decoded[1],
 		signature: decoded[2],
@@ -305,8 +360,20 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 	if !slices.Contains(j.Algorithms, token.algorithm) {
 		return Wrong
 	}
+	if j.detached != nil {
+		if err := j.attach(token, r); err != nil {
+			return err
+		}
+	}
 	position, err := j.match(token, now)
 	if err != nil {
+		return err
+	}
+	if j.detached != nil {
+		r.Matched = position
+		return nil
+	}
+	if err := j.checkPinned(token.Payload); err != nil {
 		return err
 	}
 	var said claims
@@ -324,6 +391,13 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 // come before public keys, and neither is ever used as the other.
 func (j *JWT) match(token *jws, received time.Time) (position int, err error) {
 	a := jwtAlgorithms[token.algorithm]
+	if j.X5C != nil {
+		key, position, err := j.X5C.verify(j.roots, token.chain, received)
+		if err == nil && !a.Verify(key.PublicKey, a.Digest(func(to io.Writer) { to.Write(token.signed) }), token.signature) {
+			return 0, Wrong
+		}
+		return position, err
+	}
 	if a.Kind != "hmac" {
 		if j.keys.byName && !isKeyID(token.id) {
 			return 0, Wrong
@@ -400,6 +474,10 @@ func (j *JWT) readBodyHash(d *caddyfile.Dispenser) error {
 //		body_hash <claim> [hex|base64|base64url] [optional]
 //		url_hash  <claim>
 //		keys_from plaid
+//		claim     <path>[,<path>...] <value>...
+//		issued    <claim>           # of milliseconds
+//		chain     [<oid>...]
+//		detached  <template>
 //	}
 func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 	j.Algorithms = d.RemainingArgs()
@@ -414,6 +492,13 @@ func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 		"url_hash":  syntax.String(&j.URLHash),
 		"body_hash": j.readBodyHash,
 		"keys_from": syntax.String(&j.KeysFrom),
+		"claim":     j.readClaim,
+		"issued":    syntax.String(&j.Issued),
+		"detached":  templates(func(text string) { j.Detached = text }, true),
+		"chain": func(d *caddyfile.Dispenser) error {
+			j.X5C = &X5C{OIDs: d.RemainingArgs()}
+			return syntax.At(d, j.X5C.check())
+		},
 	})
 }
 

@@ -2,6 +2,7 @@ package scheme
 
 import (
 	"cmp"
+	"crypto"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -14,7 +15,8 @@ import (
 type RSA struct {
 	Signature
 
-	// The hash function: sha256, sha384 or sha512. Default: sha256.
+	// The hash function: sha256, sha384, sha512 or sha1, which is for providers that know
+	// no better. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
 	// The padding: pkcs1 (version 1.5) or pss. Default: pkcs1.
@@ -30,7 +32,7 @@ type RSA struct {
 func (s *RSA) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 	if d.NextArg() {
 		s.Hash = d.Val()
-		if _, err := signatureHash(s.Hash); err != nil {
+		if _, err := rsaHash(s.Hash); err != nil {
 			return syntax.At(d, err)
 		}
 	}
@@ -44,7 +46,7 @@ func (s *RSA) Describe() string { return s.describe("RSA") }
 func (s *RSA) Compile() error {
 	s.Padding = cmp.Or(s.Padding, "pkcs1")
 	s.Hash = cmp.Or(s.Hash, "sha256")
-	if _, err := signatureHash(s.Hash); err != nil {
+	if _, err := rsaHash(s.Hash); err != nil {
 		return err
 	}
 	if s.Padding != "pkcs1" && s.Padding != "pss" {
@@ -58,5 +60,22 @@ func (s *RSA) Provision(c *Credentials) error {
 	if err := s.Compile(); err != nil {
 		return err
 	}
-	return s.provisionKeys(c, algorithm{Kind: "rsa", Hash: signatureHashes[s.Hash], PSS: s.Padding == "pss"})
+	hash, err := rsaHash(s.Hash)
+	if err != nil {
+		return err
+	}
+	return s.provisionKeys(c, algorithm{Kind: "rsa", Hash: hash, PSS: s.Padding == "pss"})
+}
+
+// rsaHash returns the hash function of a name: those of all public-key schemes, and
+// SHA-1.
+func rsaHash(name string) (crypto.Hash, error) {
+	if name == "sha1" {
+		return crypto.SHA1, nil
+	}
+	hash, err := signatureHash(name)
+	if err != nil {
+		return 0, fmt.Errorf("unknown hash %q; use sha256, sha384, sha512 or sha1", name)
+	}
+	return hash, nil
 }

@@ -85,18 +85,25 @@ func (s *Signature) Compile() (err error) {
 		return err
 	}
 	if s.header = template.HeaderIn(s.From); s.header == "" {
-		if s.from, err = template.Parse(s.From); err != nil {
+		if s.from, err = parseFrom(s.From); err != nil {
 			return err
 		}
 	}
+	var captured []string
 	s.values = make([]template.Value, len(s.Value))
 	for i, text := range s.Value {
-		if s.values[i], err = template.ParseValue(text, "", "", new([]string)); err != nil {
+		if s.values[i], err = template.ParseValue(text, "", "", &captured); err != nil {
 			return err
 		}
 	}
 	if s.signed, err = template.Parse(s.Signed); err == nil && s.signed.Constant() {
 		err = errConstant(s.Signed)
+	}
+	if err == nil && s.signed.Has("secret") {
+		err = errors.New("the provider signs with a key of its own; {secret} is only for digest")
+	}
+	if err == nil {
+		err = s.signed.LocateCaptures(captured)
 	}
 	if err != nil {
 		return err
@@ -173,8 +180,8 @@ func (s *Signature) describe(name string) string {
 //		value      <template>...
 //		encoding   base64|base64url|hex
 //		signed     <template>
-//		timestamp  header <name> [unix|unix_ms|rfc3339]
-//		timestamp  value [unix|unix_ms|rfc3339]
+//		timestamp  header <name> [unix|unix_ms|rfc3339|rfc1123]
+//		timestamp  value [unix|unix_ms|rfc3339|rfc1123]
 //	}
 //
 // Options of the keys may stand in the block as well.
@@ -231,6 +238,7 @@ func (s *Signature) find(e *template.Env) []string {
 }
 
 func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.Time) error {
+	e.Captured = c.Captured
 	if e.Timestamp = c.Timestamp; e.Timestamp == "" {
 		e.Timestamp = s.Timestamp.Find(e)
 	}
@@ -296,7 +304,7 @@ func (s *Signature) Observe(r *template.Request, x *Reading) {
 		x.signature(s.Encoding, candidates[i].Signature)
 	}
 	if len(candidates) > 0 {
-		e.Timestamp = candidates[0].Timestamp
+		e.Timestamp, e.Captured = candidates[0].Timestamp, candidates[0].Captured
 	}
 	if e.Timestamp == "" {
 		e.Timestamp = s.Timestamp.Find(e)

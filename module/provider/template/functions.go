@@ -142,6 +142,8 @@ var steps = map[string]struct {
 	// headers takes names and writes the headers' values with a text between
 	// them; a second one stands between a name and its value.
 	"headers": {1, 2, headers},
+	// header_lines takes names and writes each with its value in a line of its own.
+	"header_lines": {0, 0, headerLines},
 }
 
 func plain(do func([]byte) []byte) stepFunc {
@@ -334,4 +336,12 @@ func headers(e *Env, text []byte, s *step) ([]byte, bool) {
 		out = append(out, values[0]...)
 	}
 	return out, true
+}
+
+func headerLines(e *Env, text []byte, _ *step) ([]byte, bool) {
+	out, ok := headers(e, text, &step{args: []string{"\n", ": "}})
+	if len(out) > 0 {
+		out = append(out, '\n')
+	}
+	return out, ok
 }

@@ -210,6 +210,16 @@ func Mentions(texts []string, names ...string) bool {
 	})
 }
 
+// CaptureNames returns the names of the {value.name} in the template, each once.
+func (t Template) CaptureNames() (names []string) {
+	for _, p := range t {
+		if p.name == "value" && !slices.Contains(names, p.text) {
+			names = append(names, p.text)
+		}
+	}
+	return names
+}
+
 // LocateCaptures replaces the name of each {value.name} by its position in the list
 // of captured names.
 func (t Template) LocateCaptures(captured []string) error {

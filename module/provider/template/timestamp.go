@@ -34,7 +34,9 @@ func (t *Timestamp) Compile() (err error) {
 	case !slices.Contains(Units, t.Unit):
 		return fmt.Errorf("unknown timestamp unit %q: want unix, unix_ms, rfc3339 or rfc1123", t.Unit)
 	case t.From != "":
-		t.template, err = Parse(t.From)
+		if t.template, err = Parse(t.From); err == nil && (t.template.Constant() || t.template.Has("secret", "timestamp", "value", "id")) {
+			err = fmt.Errorf("timestamp from %q reads no time in the request; write {header.X-Name}, {query.name}, {json.path} or {form.name}", t.From)
+		}
 	}
 	return err
 }

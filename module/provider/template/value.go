@@ -136,6 +136,13 @@ type Candidate struct {
 	Captured             captures
 }
 
+// SetCapture sets the {value.name} that a template is, after LocateCaptures.
+func (c *Candidate) SetCapture(place Template, text string) {
+	if part, at := place.Place(); part == "value" {
+		c.Captured[at[0]-'0'] = text
+	}
+}
+
 const (
 	MaxSignatures = 16  // in one text
 	maxCandidates = 128 // in one request

@@ -1,0 +1,87 @@
+package scheme_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+)
+
+// TestNeverMatches holds that what could never match does not load.
+func TestNeverMatches(t *testing.T) {
+	const key = "public_key " + providertest.Rfc8032Key + "\n"
+	for block, want := range map[string]string{
+		"hmac {\nfrom X-Signature\n}":                                                        "reads nothing",
+		"hmac {\nfrom {timestamp}\n}":                                                        "stands in the request",
+		"hmac {\nheader X-S\ntimestamp from X-Time\n}":                                       "reads no time",
+		"ed25519 {\nfrom X-Signature\n" + key + "}":                                          "reads nothing",
+		"ed25519 {\nheader X-S\nsigned {secret}{body}\n" + key + "}":                         "only for digest",
+		"ed25519 {\nheader X-S\nsigned {value.n}{body}\n" + key + "}":                        "no value contains it",
+		"rsa md5 {\nheader X-S\n" + key + "}":                                                "unknown hash",
+		"ecdsa sha1 {\nheader X-S\n" + key + "}":                                             "unknown hash",
+		"jwt HS256 {\nfield a\nchain\n}":                                                     "not signed with a secret",
+		"jwt ES256 {\nfield a\nchain 1.x\n}":                                                 "not an OID",
+		"jwt ES256 {\nfield a\nchain\n}":                                                     "needs the root",
+		"jwt EdDSA {\nfield a\nchain\n" + key + "}":                                          "without a certificate",
+		"jwt EdDSA {\nfield a\ndetached {body}\n" + key + "}":                                "token in a header",
+		"jwt EdDSA {\nheader X-S\ndetached POST\n" + key + "}":                               "no placeholder",
+		"jwt EdDSA {\nheader X-S\ndetached {timestamp}{body}\n" + key + "}":                  "neither {timestamp}",
+		"jwt EdDSA {\nheader X-S\ndetached {body}\nissuer me\n" + key + "}":                  "no claims",
+		"jwt EdDSA {\nheader X-S\ndetached {value.a}{value.b}{value.c}{value.d}{value.e}\n}": "more than 4",
+		"jwt EdDSA {\nfield a\nclaim a.#.b c\n" + key + "}":                                  "several values",
+	} {
+		secret := ""
+		if strings.HasPrefix(block, "hmac") || strings.HasPrefix(block, "jwt HS256") {
+			secret = " s3cret"
+		}
+		if _, err := providertest.Parse("custom" + secret + " {\n" + block + "\n}"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", block, err)
+		}
+	}
+}
+
+// TestSignatureCoversAValue verifies a signature over what stands beside it.
+func TestSignatureCoversAValue(t *testing.T) {
+	p := providertest.MustParse(t, "custom {\nrsa {\nheader X-Signature\nvalue \"n={value.nonce};s={signature}\"\nsigned {value.nonce}.{body}\npublic_key `"+
+		providertest.PEMOf(t, providertest.RSAKey().Public())+"`\n}\n}")
+	sum := sha256.Sum256([]byte("f00d.body"))
+	raw, err := rsa.SignPKCS1v15(rand.Reader, providertest.RSAKey(), crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(nonce string) *template.Request {
+		return providertest.Hook("body", "X-Signature: n="+nonce+";s="+base64.StdEncoding.EncodeToString(raw))
+	}
+	if err := p.Verify(request("f00d"), providertest.Now); err != nil {
+		t.Error(err)
+	}
+	if p.Verify(request("f00e"), providertest.Now) == nil {
+		t.Error("valid with another value")
+	}
+}
+
+// TestClaims pins claims of a token in a field.
+func TestClaims(t *testing.T) {
+	for claims, want := range map[string]bool{
+		`{"data":{"app":"a"}}`:                     true,
+		`{"other":{"app":"b"}}`:                    true,
+		`{"data":{"app":"c"},"other":{"app":"b"}}`: false, // the first that is there counts
+		`{"data":{"app":["a"]}}`:                   false,
+		`{"data":{}}`:                              false,
+		`{"data":{"app":"a","app":"c"}}`:           false,
+		`{"data":{"app":"a"},"DATA":{"app":"c"}}`:  false,
+	} {
+		p := providertest.MustParse(t, "custom s3cret {\njwt HS256 {\nfield token\nclaim data.app,other.app a b\n}\ntolerance off\n}")
+		signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+		token := signed + "." + base64.RawURLEncoding.EncodeToString(providertest.SHA256Of("s3cret", signed))
+		if err := p.Verify(providertest.Hook(`{"token":"`+token+`"}`), providertest.Now); (err == nil) != want {
+			t.Errorf("%s: %v", claims, err)
+		}
+	}
+}
