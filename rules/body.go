@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/expr-lang/expr/vm/runtime"
-
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
@@ -22,6 +20,9 @@ type document struct {
 	json   payload.JSON
 	value  any
 	err    error
+
+	inside  bool // it is the JSON that a text of the webhook holds
+	decoded bool // value is the whole JSON
 }
 
 // document returns the body, which is read when it is first asked for.
@@ -35,24 +36,10 @@ func (v *View) document() *document {
 // lookup follows a path into the body. It panics where expr does.
 func (v *View) lookup(path []step) any {
 	d := v.document()
-	switch {
-	case d.err != nil:
+	if d.err != nil {
 		panic(d.err)
-	case d.isJSON:
-		return d.lookup(path)
 	}
-	return fetch(d.value, path)
-}
-
-// fetch is what expr does with a chain of members.
-func fetch(value any, path []step) any {
-	for _, s := range path {
-		if s.optional && value == nil {
-			return nil
-		}
-		value = runtime.Fetch(value, s.key)
-	}
-	return value
+	return v.reach(d, path)
 }
 
 func (d *document) parse(in *Input) {
@@ -112,15 +99,13 @@ func (d *document) parseForm(contentType string, body []byte) {
 	d.value = m
 }
 
-// lookup follows a path and decodes only what it finds there. Where a key does
-// not fit the value, fetch knows what expr makes of it.
-func (d *document) lookup(path []step) any {
-	found, left := follow(d.json.Root(), path)
+// decode decodes what a path leads to.
+func (d *document) decode(found payload.Value) (any, error) {
 	value, err := found.Decode(maxValues)
 	if err != nil {
-		panic(fmt.Errorf("body is %w", err))
+		return nil, fmt.Errorf("body is %w", err)
 	}
-	return fetch(value, left)
+	return value, nil
 }
 
 // follow follows a path as far as the keys fit, and returns what is left of it. A

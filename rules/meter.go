@@ -21,11 +21,13 @@ const (
 	finder  = getter + "in"
 	matcher = getter + "matches"
 	uniquer = getter + "uniq"
+	opener  = getter + "open"
 	caller1 = getter + "call1"
 	caller  = getter + "call"
 )
 
 var (
+	unary    = reflect.TypeFor[func(any) any]()
 	binary   = reflect.TypeFor[func(any, any) any]()
 	variadic = reflect.TypeFor[func(...any) any]()
 )
@@ -45,6 +47,9 @@ func (m *meter) Visit(node *ast.Node) {
 	case *ast.BuiltinNode:
 		m.builtin(node, n)
 	case *ast.MemberNode:
+		if !n.Method && n.Node.Type().Kind() == reflect.Interface {
+			become(&n.Node, callOf(opener, unary, n.Node))
+		}
 		measure(&n.Property, &textCost{bytesPerStep: hashedBytes})
 	case *ast.CallNode:
 		if !ownCall(n) {
