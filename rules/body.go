@@ -39,7 +39,7 @@ func (v *View) lookup(path []step) any {
 	if d.err != nil {
 		panic(d.err)
 	}
-	return v.reach(d, path)
+	return v.reach(d, path, 0)
 }
 
 func (d *document) parse(in *Input) {

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/expr-lang/expr/vm/runtime"
-
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
@@ -69,28 +67,30 @@ func opensLikeJSON(text string) bool {
 func (v *View) open(value any) any {
 	if text, ok := value.(string); ok {
 		if d := v.insideText(text); d != nil {
-			return v.reach(d, nil)
+			return v.reach(d, nil, 0)
 		}
 	}
 	return value
 }
 
-// reach follows a path into a document, and on into the JSON that its texts hold. It
-// decodes only what it finds.
-func (v *View) reach(d *document, path []step) any {
+// reach follows a path, from one of its steps, into a document and on into the JSON
+// that its texts hold. It decodes only what it finds.
+func (v *View) reach(d *document, path []step, i int) any {
 	if !d.isJSON {
-		if inner := v.onlyField(d, path); inner != nil {
-			return v.reach(inner, path)
+		if inner := v.onlyField(d, path[i:]); inner != nil {
+			return v.reach(inner, path, i)
 		}
-		return v.fetch(d.value, path)
+		return v.fetch(d.value, path, i)
 	}
-	if d.inside && len(path) == 0 && d.decoded {
+	if d.decoded && i == len(path) {
 		return d.value
 	}
-	found, left := follow(d.json.Root(), path)
+	found, left := follow(d.json.Root(), path[i:])
+	whole := i == len(path)
+	i = len(path) - len(left)
 	if len(left) > 0 && found.Kind() == payload.String {
 		if inner := v.insideValue(found); inner != nil {
-			return v.reach(inner, left)
+			return v.reach(inner, path, i)
 		}
 	}
 	if d.inside {
@@ -100,10 +100,10 @@ func (v *View) reach(d *document, path []step) any {
 	if err != nil {
 		panic(err)
 	}
-	if d.inside && len(path) == 0 {
+	if d.inside && whole {
 		d.value, d.decoded = value, true
 	}
-	return v.fetch(value, left)
+	return v.fetch(value, path, i)
 }
 
 // onlyField returns what is inside of a form that is nothing but a JSON object in a
@@ -128,17 +128,17 @@ func (v *View) onlyField(d *document, path []step) *document {
 
 // fetch is what expr does with a chain of members, and goes on into texts that hold
 // JSON.
-func (v *View) fetch(value any, path []step) any {
-	for i, s := range path {
-		if s.optional && value == nil {
+func (v *View) fetch(value any, path []step, i int) any {
+	for ; i < len(path); i++ {
+		if path[i].optional && value == nil {
 			return nil
 		}
 		if text, ok := value.(string); ok {
 			if inner := v.insideText(text); inner != nil {
-				return v.reach(inner, path[i:])
+				return v.reach(inner, path, i)
 			}
 		}
-		value = runtime.Fetch(value, s.key)
+		value = v.member(value, path, i)
 	}
 	return value
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/vm"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
@@ -129,10 +128,10 @@ func exact(value any) any {
 	return value
 }
 
-func run(program *vm.Program, document string) (any, error) {
+func run(p *program, document string) (any, error) {
 	v := NewView(&Input{Header: map[string][]string{"Content-Type": {"application/json"}}, Body: []byte(document)})
 	defer v.Free()
-	return v.run(program)
+	return v.run(p)
 }
 
 // compare reports where an expression means something else than it does to
@@ -228,11 +227,11 @@ func TestDecodingIsBounded(t *testing.T) {
 	}
 }
 
-func mustCompile(t *testing.T, expression string) *vm.Program {
+func mustCompile(t *testing.T, expression string) *program {
 	t.Helper()
-	program, err := compile(expression, names, reflect.Invalid)
+	p, err := compile(expression, names, reflect.Invalid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return program
+	return p
 }

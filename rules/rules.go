@@ -31,10 +31,18 @@ import (
 )
 
 // Rule is a compiled boolean expression. It is safe for concurrent use.
-type Rule struct {
+type Rule struct{ *program }
+
+// program is a compiled expression.
+type program struct {
 	expression string
-	program    *vm.Program
+	what       string // rule or expression
+	code       *vm.Program
+	operands   []*operand
 }
+
+// String returns the expression as it was written.
+func (p *program) String() string { return p.expression }
 
 // Match tells whether the rule holds. A rule that fails while it runs, say on
 // a member of a field that is not there, does not hold, and the error says why:
@@ -48,15 +56,9 @@ func (r *Rule) Match(v *View) (bool, error) {
 	return holds, nil
 }
 
-// String returns the expression as it was written.
-func (r *Rule) String() string { return r.expression }
-
 // Value is a compiled expression whose result is used as text. It is safe for
 // concurrent use.
-type Value struct {
-	expression string
-	program    *vm.Program
-}
+type Value struct{ *program }
 
 // Text evaluates the expression. Strings come as they are, numbers in decimal
 // notation, and nil is the empty string. Lists, maps and times are an error.
@@ -67,9 +69,6 @@ func (x *Value) Text(v *View) (string, error) {
 	}
 	return text(result)
 }
-
-// String returns the expression as it was written.
-func (x *Value) String() string { return x.expression }
 
 func text(result any) (string, error) {
 	switch r := result.(type) {

@@ -94,16 +94,16 @@ func (v *View) SetIdentity(event, id string) {
 }
 
 // run never panics: expr recovers, and what it lets through ends here.
-func (v *View) run(program *vm.Program) (result any, err error) {
+func (v *View) run(p *program) (result any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("evaluating: %v", r)
 		}
 	}()
 	v.budget.begin()
-	result, err = v.vm.Run(program, v.env)
+	result, err = v.vm.Run(p.code, v.env)
 	if err != nil {
-		return nil, oneLine(err)
+		return nil, v.explained(oneLine(err, p.what), p.operands)
 	}
 	return result, nil
 }
