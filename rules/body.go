@@ -28,7 +28,7 @@ type document struct {
 // document returns the body, which is read when it is first asked for.
 func (v *View) document() *document {
 	if !v.body.read {
-		v.body.parse(v.in)
+		v.parse(&v.body)
 	}
 	return &v.body
 }
@@ -42,27 +42,70 @@ func (v *View) lookup(path []step) any {
 	return v.reach(d, path, 0)
 }
 
-func (d *document) parse(in *Input) {
+func (v *View) parse(d *document) {
 	d.read = true
-	contentType := in.header("Content-Type")
+	contentType := v.in.header("Content-Type")
 	media := payload.MediaType(contentType)
+	body, err := v.text(contentType)
+	if err != nil {
+		d.err = err
+		return
+	}
+	if payload.IsLines(media) {
+		d.parseLines(body)
+		return
+	}
 	// The declaration may be a stranger's, where the proof covers the body alone.
-	isJSON := looksLikeJSON(in.Body) && d.parseJSON(in.Body) == nil
-	if in.Forms {
+	isJSON := looksLikeJSON(body) && d.parseJSON(body) == nil
+	if v.in.Forms {
 		media, contentType = payload.FormType, payload.FormType
 	}
 	switch {
 	case isJSON: // whatever it was declared as
 	case media == "application/json", strings.HasSuffix(media, "+json"):
-		d.err = d.parseJSON(in.Body)
+		d.err = d.parseJSON(body)
 	case media == payload.FormType, media == payload.MultipartType:
-		d.parseForm(contentType, in.Body)
+		d.parseForm(contentType, body)
 	case media == "application/xml", media == "text/xml", strings.HasSuffix(media, "+xml"):
-		d.value = string(in.Body)
-	case d.parseJSON(in.Body) == nil:
+		d.value = string(body)
+	case d.parseJSON(body) == nil:
 	default:
-		d.value = string(in.Body)
+		d.value = string(body)
 	}
+}
+
+// text returns the body decompressed and in UTF-8, for which the budget pays.
+func (v *View) text(contentType string) ([]byte, error) {
+	body := v.in.Body
+	if encoding := v.in.header("Content-Encoding"); encoding != "" && !looksLikeJSON(body) {
+		left := min(v.budget.steps, v.budget.made)
+		decoded, err := payload.Decompress(encoding, body, left)
+		if errors.Is(err, payload.ErrTooLarge) && left < payload.MaxDecoded {
+			return nil, ErrBudget
+		}
+		if err != nil {
+			return nil, fmt.Errorf("body is %w", err)
+		}
+		body = decoded
+		v.budget.spend(len(body), len(body))
+	}
+	text := payload.UTF8(contentType, body)
+	if len(text) > 0 && &text[len(text)-1] != &body[len(body)-1] {
+		if len(text) > v.budget.steps || len(text) > v.budget.made {
+			return nil, ErrBudget
+		}
+		v.budget.spend(len(text), len(text))
+	}
+	return text, nil
+}
+
+func (d *document) parseLines(body []byte) {
+	list, err := payload.Lines(body)
+	if err != nil {
+		d.err = fmt.Errorf("body is %w", err)
+		return
+	}
+	d.err = d.parseJSON(list)
 }
 
 // looksLikeJSON reports whether the body begins as objects and arrays do.
@@ -81,6 +124,9 @@ func (d *document) parseJSON(body []byte) error {
 
 // parseForm keeps the first of equal fields, and of a file the name.
 func (d *document) parseForm(contentType string, body []byte) {
+	if payload.MediaType(contentType) == payload.MultipartType {
+		contentType = payload.WithBoundary(contentType, body)
+	}
 	fields, err := payload.Form(contentType, body)
 	if errors.Is(err, payload.ErrMislabelled) {
 		d.err = d.parseJSON(body)
@@ -91,7 +137,7 @@ func (d *document) parseForm(contentType string, body []byte) {
 		return
 	}
 	m := make(map[string]any, len(fields))
-	for _, f := range fields {
+	for _, f := range fields.InCharset(contentType) {
 		if _, ok := m[f.Name]; !ok {
 			m[f.Name] = cmp.Or(f.File, f.Value)
 		}

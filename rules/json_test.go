@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,6 +105,22 @@ func decoded(document string) (value any, err error) {
 	return exact(value), nil
 }
 
+// hasInteger reports whether there is an integer beyond 64 bits in a value.
+func hasInteger(value any) bool {
+	found := false
+	switch x := value.(type) {
+	case payload.Integer:
+		return true
+	case map[string]any:
+		for _, member := range x {
+			found = found || hasInteger(member)
+		}
+	case []any:
+		found = slices.ContainsFunc(x, hasInteger)
+	}
+	return found
+}
+
 func exact(value any) any {
 	switch x := value.(type) {
 	case map[string]any:
@@ -122,6 +139,9 @@ func exact(value any) any {
 			if f, err := x.Float64(); err == nil {
 				return f
 			}
+		}
+		if len(x) <= 400 && !bytes.ContainsAny([]byte(x), ".eE") {
+			return payload.Integer(x)
 		}
 		return x.String()
 	}
@@ -148,6 +168,9 @@ func compare(t *testing.T, expression string, documents ...string) {
 	}
 	for _, document := range documents {
 		body, wantErr := decoded(document)
+		if hasInteger(body) {
+			continue // of which expr knows nothing
+		}
 		var want any
 		if wantErr == nil {
 			want, wantErr = expr.Run(plain, map[string]any{"body": body})

@@ -15,9 +15,10 @@
 // for one element, or to read a few bytes of a string. A loop costs its elements
 // times the parts of its predicate, and is counted before it begins; so is every
 // operator and builtin whose cost depends on the webhook. The bytes are those of
-// the strings, lists and maps that expressions make. Not counted are the parsing
-// of the webhook, which has bounds of its own, and what costs the same for any
-// webhook outside of loops. Where more is wanted, ErrBudget is the result; from
+// the strings, lists and maps that expressions make. Decompressing the body and
+// reading JSON inside of texts count, too. Not counted are the parsing of the body
+// itself, which has bounds of its own, and what costs the same for any webhook
+// outside of loops. Where more is wanted, ErrBudget is the result; from
 // then on each expression may cost 10 thousand steps. A pattern
 // of matches must be a constant.
 package rules
@@ -28,6 +29,8 @@ import (
 	"strconv"
 
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // Rule is a compiled boolean expression. It is safe for concurrent use.
@@ -76,6 +79,8 @@ func text(result any) (string, error) {
 		return "", nil
 	case string:
 		return r, nil
+	case payload.Integer:
+		return string(r), nil
 	case bool:
 		return strconv.FormatBool(r), nil
 	case int:

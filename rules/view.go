@@ -54,7 +54,7 @@ var views = sync.Pool{New: func() any {
 		"header": func(name string) string { return v.in.header(textproto.CanonicalMIMEHeaderKey(name)) },
 
 		looper: v.budget.loop, texter: v.budget.text, ranger: v.budget.ranged, adder: v.budget.add, equaler: v.budget.equal,
-		finder: v.budget.in, matcher: v.budget.matches, uniquer: v.budget.uniq, opener: v.open, caller1: v.budget.call1, caller: v.budget.call,
+		finder: v.budget.in, matcher: v.budget.matches, uniquer: v.budget.uniq, opener: v.open, counter: asNumber, caller1: v.budget.call1, caller: v.budget.call,
 	}
 	return v
 }}

@@ -164,7 +164,7 @@ func kindOf(value any) string {
 		return "an object"
 	}
 	switch reflect.TypeOf(value).Kind() {
-	case reflect.Int, reflect.Int64, reflect.Float64:
+	case reflect.Int, reflect.Int64, reflect.Float64, reflect.String: // of payload.Integer
 		return "a number"
 	case reflect.Map:
 		return "a map"
