@@ -40,6 +40,7 @@ func TestUnfencedSourcesWarn(t *testing.T) {
 		{"a narrow fence", "{$HTTPS} {\nhandle /webhooks/* {\n" + source + "respond 404\n}\nhandle {\nreverse_proxy 127.0.0.1:1\n}\n}", []string{unverified}},
 		{"the whole site", "{$HTTPS} {\n" + strings.Replace(source, " /webhooks/insigner", "", 1) + "}", nil},
 		{"plain HTTP", "{$HTTP} {\n" + strings.Replace(source, "provider", "insecure_http\n\tprovider", 1) + "respond 404\n}", []string{otherHost}},
+		{"plain HTTP and a site for other hosts", "http://hooks.example.com:{$PORT} {\n" + strings.Replace(source, "provider", "insecure_http\n\tprovider", 1) + "respond 404\n}\nhttp://:{$PORT} {\nrespond 404\n}", nil},
 		{"plain HTTP for any host", "http://:{$PORT} {\n" + strings.Replace(source, "provider", "insecure_http\n\tprovider", 1) + "respond 404\n}", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -121,6 +122,7 @@ func TestAudit(t *testing.T) {
 		"held from anybody":  {site("{$HTTPS}", fmt.Sprintf(ignisign, "")), "add allow_ips or allow_ips_from"},
 		"held behind tokens": {site("{$HTTPS}", fmt.Sprintf(ignisign, "token query t "+long)), ""},
 		"held from some":     {site("{$HTTPS}", fmt.Sprintf(ignisign, "")+"allow_ips private_ranges"), ""},
+		"other hosts, HTTP":  {site("http://hooks.example.com:{$PORT}", "provider github "+long+"\ninsecure_http"), "leave the host out of the site's address, or add a site for every other host: http://:{$PORT} { respond 404 }"},
 		"other hosts":        {site("{$HTTPS}", "provider github "+long) + "\n# lax", "strict_sni_host on"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,11 +146,14 @@ func TestAudit(t *testing.T) {
 				}
 				return
 			}
-			if during != 1 || !strings.HasPrefix(running, "source hook: ") || strings.Count(running, "\n") != 1 || !strings.Contains(running, test.want) {
+			if during != 1 || !strings.HasPrefix(running, "source hook: ") || strings.Count(running, "\n") != 1 || !strings.Contains(running, strings.ReplaceAll(test.want, "{$PORT}", port)) {
 				t.Errorf("exit %d, %s, want a line with %q", during, running, test.want)
 			}
 			if !strings.Contains(g.log.String(), "gives up a promise") {
 				t.Error("the log has no warning")
+			}
+			if _, stderr, _ := g.webhook("audit"); stderr != "Error: 1 problem found\n" {
+				t.Errorf("audit ends with %s", stderr)
 			}
 			var info operate.AuditInfo
 			if out, _, _ := g.webhook("audit", "--json"); json.Unmarshal([]byte(out), &info) != nil || len(info.Findings) != 1 || info.Findings[0].Fix == "" {
@@ -183,7 +188,7 @@ func TestAuditOfWhatDoesNotLoad(t *testing.T) {
 	}{
 		"two sources": {"{$HTTPS} {\nwebhook_gateway {\nsource a\nprovider github " + long + "\n}\nwebhook_gateway {\nsource b\nprovider github " + long + "\n}\n}", "sources a and b", 1},
 		"any host":    {"https://:{$PORT} {\nwebhook_gateway /tw {\nprovider twilio " + long + "\n}\nrespond 404\n}", "external_url https://<host>/tw", 1},
-		"no secret":   {"{$HTTPS} {\nwebhook_gateway {\nprovider github {env.NOT_SET}\n}\n}", "does not load: source github: secret 1 is empty", 1},
+		"no secret":   {"{$HTTPS} {\nwebhook_gateway {\nprovider github {env.NOT_SET}\n}\n}", "does not load: source github: secret 1 has no value: {env.NOT_SET} is not set in the environment of Caddy", 1},
 		"no grammar":  {"{$HTTPS} {\nwebhook_gateway {\nprovider nobody\n}\n}", "", 2},
 	} {
 		g := newGateway(t)

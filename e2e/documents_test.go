@@ -26,7 +26,7 @@ var notRun = map[string]string{
 	"go run ./bench -profile /tmp/profiles": "a benchmark, of minutes",
 	"go run ./bench/faults":                 "all faults at full size, of minutes; the tests have them small",
 	"go run ./bench/scale":                  "a million webhooks, of minutes",
-	"go test ./module/operate -run 'TestProvidersPage|TestSecurityPage' -update": "writes pages",
+	"go test ./module/operate -run 'TestProvidersPage|TestHandshakesPage|TestSecurityPage|TestCommandsPage' -update": "writes pages",
 	"go test ./...": "this test is among them",
 	"go test ./module/provider/... -run 'TestVectors/podium|TestSamples|TestPresets'": "tests that are run as such",
 }
@@ -210,8 +210,9 @@ func newWalk(t *testing.T, page string) *walk {
 	return w
 }
 
-// savedFile matches a file that a page tells its reader to save, with its name.
-var savedFile = regexp.MustCompile("(?m)\\bSave .*`([\\w./-]+)`:\n\n```\\w+\n((?s:.*?))^```$")
+// savedFile matches a file that a page tells its reader to save, with its name. The
+// sentence may go over lines.
+var savedFile = regexp.MustCompile("(?m)\\bSave\\s[^`]*`([\\w./-]+)`:\n\n```\\w+\n((?s:.*?))^```$")
 
 // realGo returns the go command that runs the tests, with its own cache: the walk has
 // another home.

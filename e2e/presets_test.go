@@ -182,5 +182,15 @@ func TestPresets(t *testing.T) {
 		insignerCase("insigner with tolerance, too old", fmt.Sprint(ago(6*time.Minute).Unix()), 401),
 		insignerCase("insigner with tolerance, no time", "", 401),
 	})
+	// The log says how old a refused request is, and its sender gets no word of that.
+	log := g.log.String()
+	for _, says := range []string{`"detail":"timestamp too old: signed 6m`, `"detail":"timestamp in the future: signed `} {
+		if !strings.Contains(log, `"outcome":"unverified",`+says) {
+			t.Errorf("the log has no line with %s", says)
+		}
+	}
+	if status, answer := g.post("/stripe", jsonHeader("Stripe-Signature", stripe(ago(time.Hour), nil, newSecret)), nil); status != 401 || answer != "Unauthorized\n" {
+		t.Errorf("a request that is too old is answered %d %s", status, answer)
+	}
 	g.checkLeaks([]string{oldSecret, newSecret, key, strings.TrimRight(key, "=")})
 }

@@ -128,6 +128,33 @@ func TestSendTampered(t *testing.T) {
 	}
 }
 
+// TestSendToOwnSite sends to a source whose site has a name that does not resolve here.
+func TestSendToOwnSite(t *testing.T) {
+	t.Parallel()
+	for _, bind := range []string{"127.0.0.1", "0.0.0.0", "[::]"} {
+		app := newApp(t, nil)
+		g := newGateway(t)
+		_, port, _ := strings.Cut(g.http, ":")
+		site := "https://hooks.nowhere.invalid:" + port
+		g.env = append(g.env, "SEND_SECRET="+sendSecret)
+		g.write(queueIn, site+" {\nbind "+bind+"\nwebhook_gateway /hook {\nprovider insigner {env.SEND_SECRET}\nroute app "+app.address+"\n}\nrespond 404\n}\n")
+		g.run()
+		eventually(t, "the site has its certificate", func() bool {
+			_, _, status := g.webhook("send", "insigner")
+			return status == 0
+		})
+		app.waitFor(t, 1)
+		for _, args := range [][]string{{"--tamper"}, {"--count", "3"}} {
+			if out, stderr, status := g.webhook(append([]string{"send", "insigner"}, args...)...); status != 0 {
+				t.Errorf("bind %s: send %v: exit %d: %s%s", bind, args, status, out, stderr)
+			}
+		}
+		if _, stderr, status := g.webhook("send", "insigner", "--url", site+"/hook"); status != 1 || !strings.Contains(stderr, "lookup hooks.nowhere.invalid") {
+			t.Errorf("bind %s: send with --url: exit %d: %s", bind, status, stderr)
+		}
+	}
+}
+
 // TestSendLoad makes loads on a source, and as a provider.
 func TestSendLoad(t *testing.T) {
 	t.Parallel()

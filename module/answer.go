@@ -68,11 +68,20 @@ func refusalOf(err error) *refusal {
 	case errors.Is(err, provider.NoKey): // the key is unknown even after a fetch
 		return &refusal{http.StatusServiceUnavailable, "unavailable", err.Error()}
 	case errors.As(err, &unverified):
-		return &refusal{http.StatusUnauthorized, "unverified", string(unverified)}
+		return &refusal{http.StatusUnauthorized, "unverified", detailOf(unverified, err)}
 	case errors.Is(err, context.Canceled):
 		return &refusal{http.StatusServiceUnavailable, "incomplete", "the client went away"}
 	}
 	return &refusal{http.StatusServiceUnavailable, "unavailable", err.Error()}
+}
+
+// detailOf returns the refusal in words, with how old a request is that is too old.
+func detailOf(unverified provider.Refusal, err error) string {
+	var mistimed *provider.Mistimed
+	if errors.As(err, &mistimed) {
+		return mistimed.Error()
+	}
+	return string(unverified)
 }
 
 // statusOf returns the status of a refusal as the provider wants it.

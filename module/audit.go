@@ -96,7 +96,7 @@ func auditSiting(h *Handler, at siting) (findings []Finding) {
 			fmt.Sprintf("put the sources into a block of their own: handle %s* { … respond 404 }", at.subtree())})
 	}
 	if at.host != "" && !at.strict() && at.fate("other.invalid", strings.TrimSuffix(at.path, "*")) == fateUnanswered {
-		fix := "leave the host out of the site's address"
+		fix := fmt.Sprintf("leave the host out of the site's address, or add a site for every other host: http://:%s { respond 404 }", at.port())
 		if at.secure() {
 			fix = "add to the server's global options: strict_sni_host on"
 		}

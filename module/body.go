@@ -78,7 +78,7 @@ func (b *requestBody) grow(n int64) error {
 	if !reading.Take(&b.claim, sizeOf(n)-held) {
 		return errReading
 	}
-	limitGarbage()
+	limitGarbage(sizeOf(n))
 	larger := newBuffer(n)
 	if b.buffer != nil {
 		larger.bytes = append(larger.bytes, b.buffer.bytes...)

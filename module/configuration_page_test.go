@@ -30,6 +30,8 @@ var (
 	headingOfLine = regexp.MustCompile("(?m)^### `([a-z_]+)`$")
 	rowOfLine     = regexp.MustCompile("(?m)^\\| `([a-z_]+)[^`]*` \\|")
 	rowOfField    = regexp.MustCompile("(?m)^\\| `([a-z_.\\[\\]]+)` \\|")
+	syntaxBlock   = regexp.MustCompile("(?s)```text\n[^\n]*\\{\n(.*?)\n\\}\n```")
+	firstWord     = regexp.MustCompile(`(?m)^\t([a-z_]+)`)
 	inBackticks   = regexp.MustCompile("`([^`]*)`")
 )
 
@@ -50,7 +52,12 @@ func TestConfigurationPageHasEachLine(t *testing.T) {
 		"provider":      {ofProvider, headingOfLine, inSource("provider github {\n\tnobody\n}")},
 		"route":         {page["Routes"], headingOfLine, inSource("route app {\n\tnobody\n}")},
 	} {
-		compare(t, name, names(test.lines, test.text), knownIn(t, test.block))
+		known := knownIn(t, test.block)
+		compare(t, name, names(test.lines, test.text), known)
+		if syntax := syntaxBlock.FindStringSubmatch(test.text); syntax != nil {
+			lines := names(firstWord, syntax[1])
+			compare(t, "syntax of "+name, slices.Compact(lines), known)
+		}
 	}
 }
 

@@ -78,6 +78,7 @@ func TestMonitoringPage(t *testing.T) {
 	}
 	slices.Sort(registered)
 	slices.Sort(told)
+	checkMetricNames(t, registered)
 	if !slices.Equal(told, registered) {
 		t.Errorf("registered are\n%s\nthe page has\n%s", strings.Join(registered, "\n"), strings.Join(told, "\n"))
 	}
@@ -142,3 +143,31 @@ func sources(t *testing.T) string {
 	}
 	return all.String()
 }
+
+// checkMetricNames looks for metrics that a page names, and that are not registered.
+func checkMetricNames(t *testing.T, registered []string) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, "../README.md") {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range metricName.FindAllStringSubmatch(string(content), -1) {
+			name := match[1] + strings.TrimPrefix(match[2], "caddy_webhook_gateway_")
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} { // of a histogram
+				name = strings.TrimSuffix(name, suffix)
+			}
+			const ofTheLog = "enough_entries"
+			if name != ofTheLog && !slices.ContainsFunc(registered, func(known string) bool { return strings.HasPrefix(known, name+" ") }) {
+				t.Errorf("%s names the metric %s, which is not registered", page, name)
+			}
+		}
+	}
+}
+
+// metricName matches the full name of a metric, and a short one that stands in code by
+// itself and ends as metrics do.
+var metricName = regexp.MustCompile("\\bcaddy_webhook_gateway_([a-z]+(?:_[a-z]+)*)|`([a-z_]+_(?:total|seconds|bytes|entries))(?:\\{[^`]*)?`")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -26,6 +27,22 @@ func (a *App) IsOwn(h *Handler, target *url.URL) bool {
 		})
 	}
 	return own
+}
+
+// Listener returns the address of this machine at which the server of a source takes
+// what is sent to a URL; "" if the URL does not lead to the source there.
+func (a *App) Listener(h *Handler, target *url.URL) (address string) {
+	for _, server := range a.servers() {
+		sitings(server, func(source *Handler, at siting) {
+			if address != "" || source.Source != h.Source || !at.receives(target) {
+				return
+			}
+			if taker := at.take(target.Hostname(), target.Path).taker; taker != nil && taker.Source == h.Source {
+				address = at.listener(target)
+			}
+		})
+	}
+	return address
 }
 
 // externalURLs returns the external_url of a provider's configuration.
@@ -72,8 +89,12 @@ func (s siting) receives(target *url.URL) bool {
 }
 
 // listensOn reports whether the server listens on the host and the port of a URL.
-// The host must be one that the site is named by, or one of this machine.
-func (s siting) listensOn(target *url.URL) bool {
+func (s siting) listensOn(target *url.URL) bool { return s.listener(target) != "" }
+
+// listener returns the address to connect to for the host and the port of a URL; "" if
+// the server does not listen there. The host must be one that the site is named by, or
+// one of this machine.
+func (s siting) listener(target *url.URL) string {
 	host := strings.ToLower(target.Hostname())
 	named := slices.ContainsFunc(s.hosts, func(name string) bool {
 		name = strings.ToLower(name)
@@ -87,10 +108,32 @@ func (s siting) listensOn(target *url.URL) bool {
 			continue
 		}
 		if named || isLoopback(host) || address.Host != "" && strings.ToLower(address.Host) == host {
-			return true
+			return net.JoinHostPort(near(address.Host), portOf(target))
 		}
 	}
-	return false
+	return ""
+}
+
+// port returns the first port that the server listens on.
+func (s siting) port() string {
+	for _, text := range s.server.Listen {
+		if address, err := caddy.ParseNetworkAddress(text); err == nil && !address.IsUnixNetwork() {
+			return strconv.FormatUint(uint64(address.StartPort), 10)
+		}
+	}
+	return "80"
+}
+
+// near returns the host at which this machine reaches a server that listens on a host.
+func near(host string) string {
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case host == "" || err == nil && ip.IsUnspecified() && ip.Is4():
+		return "127.0.0.1"
+	case err == nil && ip.IsUnspecified():
+		return "::1"
+	}
+	return host
 }
 
 func isLoopback(host string) bool {

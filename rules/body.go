@@ -76,18 +76,9 @@ func (v *View) parse(d *document) {
 
 // text returns the body decompressed and in UTF-8, for which the budget pays.
 func (v *View) text(contentType string) ([]byte, error) {
-	body := v.in.Body
-	if encoding := v.in.header("Content-Encoding"); encoding != "" && !looksLikeJSON(body) {
-		left := min(v.budget.steps, v.budget.made)
-		decoded, err := payload.Decompress(encoding, body, left)
-		if errors.Is(err, payload.ErrTooLarge) && left < payload.MaxDecoded {
-			return nil, ErrBudget
-		}
-		if err != nil {
-			return nil, fmt.Errorf("body is %w", err)
-		}
-		body = decoded
-		v.budget.spend(len(body), len(body))
+	body, err := v.decompressed()
+	if err != nil {
+		return nil, err
 	}
 	text := payload.UTF8(contentType, body)
 	if len(text) > 0 && &text[len(text)-1] != &body[len(body)-1] {
@@ -97,6 +88,32 @@ func (v *View) text(contentType string) ([]byte, error) {
 		v.budget.spend(len(text), len(text))
 	}
 	return text, nil
+}
+
+// decompressed returns the body without its Content-Encoding. That header may be a
+// stranger's, or left from before a proxy decompressed the body: where the body is not
+// encoded like that, it counts as it is.
+func (v *View) decompressed() ([]byte, error) {
+	body, declared := v.in.Body, v.in.header("Content-Encoding")
+	sniffed := payload.Sniff(body)
+	if looksLikeJSON(body) || declared == "" && sniffed == "" {
+		return body, nil
+	}
+	left := min(v.budget.steps, v.budget.made)
+	decoded, err := payload.Decompress(declared, body, left)
+	if sniffed != "" && (declared == "" || err != nil && !errors.Is(err, payload.ErrTooLarge)) {
+		decoded, err = payload.Decompress(sniffed, body, left)
+	} else if err != nil && !errors.Is(err, payload.ErrTooLarge) {
+		return body, nil
+	}
+	switch {
+	case errors.Is(err, payload.ErrTooLarge) && left < payload.MaxDecoded:
+		return nil, ErrBudget
+	case err != nil:
+		return nil, fmt.Errorf("body is %w", err)
+	}
+	v.budget.spend(len(decoded), len(decoded))
+	return decoded, nil
 }
 
 func (d *document) parseLines(body []byte) {

@@ -46,10 +46,22 @@ func Decompress(contentEncoding string, content []byte, limit int) ([]byte, erro
 
 // Gunzip returns what a gzip file holds, and anything else as it is.
 func Gunzip(content []byte) ([]byte, error) {
-	if !bytes.HasPrefix(content, []byte{0x1f, 0x8b}) {
+	if Sniff(content) != "gzip" {
 		return content, nil
 	}
 	return Decompress("gzip", content, MaxDecoded)
+}
+
+// Sniff returns the encoding that content begins with, if that is gzip or zstd; "" for
+// anything else.
+func Sniff(content []byte) string {
+	switch {
+	case bytes.HasPrefix(content, []byte{0x1f, 0x8b}):
+		return "gzip"
+	case bytes.HasPrefix(content, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return "zstd"
+	}
+	return ""
 }
 
 func decompress(encoding string, content []byte, limit int) ([]byte, error) {

@@ -53,7 +53,7 @@ func endpoints() []endpoint {
 		{"GET " + sourcesPath, listSources, nil},
 		{"POST " + sourcesPath + "/{source}/pause", pauseSource, []string{"route"}},
 		{"POST " + sourcesPath + "/{source}/resume", resumeSource, []string{"route"}},
-		{"POST " + sourcesPath + "/{source}/send", sendSamples, []string{"url", "event", "tamper", "count", "rate", "concurrency"}},
+		{"POST " + sourcesPath + "/{source}/send", sendSamples, []string{"url", "event", "local", "tamper", "count", "rate", "concurrency"}},
 		{"POST " + sourcesPath + "/{source}/rules", askRules, nil},
 		{"POST " + sourcesPath + "/{source}/enroll", enrollSource, []string{"for", "forget"}},
 		{"GET " + eventsPath, listEvents, append(filter[:len(filter):len(filter)], "id")},

@@ -97,7 +97,7 @@ func auditCommand() *cobra.Command {
 			err = info.print(cmd.OutOrStdout())
 		}
 		if n := len(info.Findings); err == nil && n > 0 {
-			err = fmt.Errorf("%d found", n)
+			err = fmt.Errorf("%s found", plural(n, "problem"))
 		}
 		return err
 	}

@@ -80,7 +80,7 @@ func (s *remoteSource) complete(options *SendOptions) (err error) {
 			return err
 		}
 	}
-	options.URL = s.url
+	options.URL, options.Local = s.url, true
 	return nil
 }
 

@@ -48,6 +48,17 @@ func newSampler(name string, p provider.Provider, options SendOptions, secure *t
 	return &sampler{name, p, sample, target, options.Tamper, transport, mask}, nil
 }
 
+// connect has the sampler connect to an address, whatever host the target names; ""
+// leaves that to the target.
+func (s *sampler) connect(address string) {
+	if address == "" {
+		return
+	}
+	s.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+}
+
 // httpURL reads an absolute http or https URL.
 func httpURL(text string) (u *url.URL, ok bool) {
 	u, err := url.Parse(text)

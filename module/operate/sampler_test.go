@@ -70,7 +70,7 @@ func TestEveryPresetSends(t *testing.T) {
 			}
 		})
 	}
-	if want := []string{"aws_sns", "discord", "ebay", "paypal", "plaid", "sendgrid", "telnyx"}; !slices.Equal(alone, want) {
+	if want := []string{"aws_sns", "discord", "ebay", "fal", "paypal", "plaid", "sendgrid", "telnyx"}; !slices.Equal(alone, want) {
 		t.Errorf("only %v have private keys, want %v", alone, want)
 	}
 	t.Log(tampered)

@@ -39,6 +39,7 @@ type Sent struct {
 type SendOptions struct {
 	Event  string // "": the provider's first
 	URL    string
+	Local  bool // connect to where the source listens, if the URL leads there
 	Tamper bool // change a byte after the sample is signed
 }
 
@@ -91,6 +92,9 @@ func (s *Service) sampler(source string, options SendOptions) (*sampler, error) 
 	if err != nil {
 		return nil, err
 	}
+	if options.Local {
+		from.connect(s.app.Listener(h, from.target))
+	}
 	return from, s.mayGet(h, from)
 }
 
@@ -132,11 +136,14 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 
 func sendSamples(s *Service, r *http.Request) (any, error) {
 	query, source := r.URL.Query(), r.PathValue("source")
-	tampered, err := readFlag(query, "tamper")
-	if err != nil {
+	options := SendOptions{Event: query.Get("event"), URL: query.Get("url")}
+	var err error
+	if options.Tamper, err = readFlag(query, "tamper"); err != nil {
 		return nil, err
 	}
-	options := SendOptions{Event: query.Get("event"), URL: query.Get("url"), Tamper: tampered}
+	if options.Local, err = readFlag(query, "local"); err != nil {
+		return nil, err
+	}
 	if !query.Has("count") {
 		return s.Send(r.Context(), source, options)
 	}
@@ -152,6 +159,7 @@ func (o *SendOptions) query() url.Values {
 	query := url.Values{"url": {o.URL}}
 	setOptional(query, "event", o.Event)
 	setFlag(query, "tamper", o.Tamper)
+	setFlag(query, "local", o.Local)
 	return query
 }
 
@@ -174,9 +182,12 @@ func sendCommand() *cobra.Command {
 of the provider's console does.
 
 For a source, the running gateway signs and posts the sample, so the secret does
-not leave the gateway. The command then shows the event and its deliveries. With
---provider the command itself signs, and posts to any URL; no gateway needs to
-run. It trusts the roots of the system and the root of a Caddy that ran under
+not leave the gateway. It connects to its own listener in the name of the site,
+so the name need not resolve there; with --url it goes to that URL instead. The
+command then shows the event and its deliveries.
+
+With --provider the command itself signs, and posts to any URL; no gateway needs
+to run. It trusts the roots of the system and the root of a Caddy that ran under
 the same user. Other users of the machine may see the command line, so write a
 secret as a placeholder: {env.NAME} or {file./path}.
 

@@ -92,7 +92,7 @@ request is invalid.`, 1, 1, func(cmd *cobra.Command, args []string) error { retu
 	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The `adapter` of that file")
 	cmd.Flags().StringVar(&v.source, "source", "", "The `name` of a source in that file")
 	cmd.Flags().StringVar(&v.url, "url", "", "The public `URL` that the provider called (default: https, with host and path of the request)")
-	cmd.Flags().StringVar(&v.at, "at", "", "The time to check at, in `seconds` since 1970 (default: now)")
+	cmd.Flags().StringVar(&v.at, "at", "", "The `time` to check at: seconds since 1970, or such as 2025-11-27T17:41:40Z (default: now)")
 	jsonFlag(cmd, &v.json)
 	return cmd
 }
@@ -165,13 +165,24 @@ func (v *verifier) options() (options module.EvaluateOptions, err error) {
 	}
 	options.At = time.Now()
 	if v.at != "" {
-		seconds, err := strconv.ParseFloat(v.at, 64)
-		if err != nil || !(seconds >= 0 && seconds < 1<<33) { // NaN is neither
-			return options, fmt.Errorf("--at %q is no number of seconds since 1970", v.at)
+		if options.At, err = readTime(v.at); err != nil {
+			return options, fmt.Errorf("--at %w", err)
 		}
-		options.At = time.UnixMicro(int64(seconds * 1e6))
 	}
 	return options, nil
+}
+
+// readTime reads a time in seconds since 1970, or as RFC 3339 writes one.
+func readTime(text string) (time.Time, error) {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err == nil && seconds >= 0 && seconds < 1<<33 { // NaN is neither
+		return time.UnixMicro(int64(seconds * 1e6)), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, fmt.Errorf("%q is no time: write seconds since 1970, such as 1764265300, or a time such as 2025-11-27T17:41:40Z", text)
+	}
+	return at, nil
 }
 
 // evaluateNamed checks a request by a provider that a command line describes.

@@ -2,6 +2,8 @@ package operate
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -12,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -187,17 +190,19 @@ func TestVerifyCauses(t *testing.T) {
 		"cut":             {"github", text, func(raw string) string { return raw[:len(raw)-3] }, []string{"--secret", text}, "Content-Length says"},
 		"other URL":       {"twilio", text, nil, []string{"--secret", text, "--url", "http://example.com:8080/hook"}, "wrong public URL: the provider signed https://example.com/hook"},
 		"missing":         {"github", text, nil, []string{"--provider", "stripe", "--secret", text}, "it may be from"},
-		"old":             {"stripe", text, nil, []string{"--secret", text, "--at", "1760003600"}, "1h0m0s before the one that it is checked at, and the tolerance is 5m0s"},
-		"new":             {"stripe", text, nil, []string{"--secret", text, "--at", "1759990000"}, "2h46m40s after"},
-		"old and wrong":   {"stripe", text, nil, []string{"--secret", text + " ", "--at", "1760003600"}, "white space"},
+		"old": {"stripe", text, nil, []string{"--secret", text, "--at", "1760003600"}, "1h0m0s before the one that it is checked at, and the tolerance is 5m0s: one of the clocks is wrong, or the request is an old one; " +
+			"to see whether it was refused, give --at the time at which it arrived; to check the signature alone, --at 1760000000"},
+		"new":           {"stripe", text, nil, []string{"--secret", text, "--at", "1759990000"}, "2h46m40s after"},
+		"old and wrong": {"stripe", text, nil, []string{"--secret", text + " ", "--at", "1760003600"}, "white space"},
 		"hex": {"shopify", text, func(raw string) string {
 			return regexp.MustCompile(`X-Shopify-Hmac-Sha256: \S+`).ReplaceAllString(raw, "X-Shopify-Hmac-Sha256: "+strings.Repeat("0f", 32))
 		}, []string{"--secret", text}, "written in hex"},
 		"other form": {"github", text, func(raw string) string { return strings.Replace(raw, "sha256=", "", 1) },
 			[]string{"--secret", text}, "is not written as it should be"},
-		"prefix lost":  {"stripe", "whsec_" + text, nil, []string{"--secret", text}, "lacks the whsec_"},
-		"milliseconds": {"stripe", text, func(raw string) string { return raw }, []string{"--secret", text, "--at", "7000000000"}, "an old one"},
-		"token":        {"gitlab", text, nil, []string{"--secret", text + " "}, "white space"},
+		"prefix lost":     {"stripe", "whsec_" + text, nil, []string{"--secret", text}, "lacks the whsec_"},
+		"old in RFC 3339": {"stripe", text, nil, []string{"--secret", text, "--at", "2025-10-09T10:53:20+01:00"}, "1h0m0s before"},
+		"milliseconds":    {"stripe", text, func(raw string) string { return raw }, []string{"--secret", text, "--at", "7000000000"}, "an old one"},
+		"token":           {"gitlab", text, nil, []string{"--secret", text + " "}, "white space"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := signedRaw(t, at, test.provider, []string{test.secret})
@@ -216,6 +221,67 @@ func TestVerifyCauses(t *testing.T) {
 			}
 			if strings.Contains(out, text) || strings.Contains(out, key) {
 				t.Errorf("a secret is printed: %s", out)
+			}
+		})
+	}
+}
+
+// TestVerifySpelling holds that verify says how the JSON was written that was signed.
+func TestVerifySpelling(t *testing.T) {
+	for name, test := range map[string]struct {
+		signed, sent string
+		says         string
+	}{
+		"characters":         {`{"a":"f\u00fcr /"}`, `{"a":"für /"}`, `with non-ASCII characters escaped (\u00fc), 18 bytes; the request has 14;`},
+		"plain characters":   {`{"a":"für"}`, `{"a":"f\u00fcr"}`, "with characters that are not escaped, 12 bytes; the request has 16;"},
+		"slashes":            {`{"a":"ü\/"}`, `{"a":"ü/"}`, `with slashes escaped (\/), 12 bytes; the request has 11;`},
+		"both":               {`{"a":"\u00fc\/"}`, `{"a":"ü/"}`, `with non-ASCII characters and slashes escaped (\u00fc, \/), 16 bytes; the request has 11;`},
+		"plain slashes":      {`{"a":"/"}`, `{"a":"\/"}`, "with slashes that are not escaped, 9 bytes; the request has 10;"},
+		"HTML":               {`{"a":"\u003cb\u003e"}`, `{"a":"<b>"}`, `with <, > and & escaped (\u003c), 21 bytes; the request has 11;`},
+		"no white space":     {`{"a":1,"b":2}`, `{"a": 1, "b": 2}`, "without white space between its parts, 13 bytes; the request has 16;"},
+		"spaces":             {`{"a": 1, "b": "/"}`, `{"a":1,"b":"/"}`, "with a space after each comma and colon, 18 bytes; the request has 15;"},
+		"indented":           {"{\n\t\"a\": 1\n}", `{"a":1}`, "indented by tabs, 11 bytes; the request has 7;"},
+		"sorted":             {`{"a":1,"b":2}`, `{"b":2,"a":1}`, "with its names sorted and without white space between its parts, 13 bytes; the request has 13;"},
+		"spaces and slashes": {`{"a": "\/"}`, `{"a":"/"}`, `with a space after each comma and colon and with slashes escaped (\/), 11 bytes; the request has 9;`},
+		"line break, too":    {"{\"a\":\"\\/\"}\n", `{"a":"/"}`, `with slashes escaped (\/) and with a line break at its end, 11 bytes; the request has 9;`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sum := hmac.New(sha256.New, []byte("s3cr3t"))
+			sum.Write([]byte(test.signed))
+			raw := fmt.Sprintf("POST /hook HTTP/1.1\r\nX-Hub-Signature-256: sha256=%x\r\n\r\n%s", sum.Sum(nil), test.sent)
+			out, err := runVerify(raw, "--provider", "github", "--secret", "s3cr3t")
+			want := "likely cause  the body was re-serialised after it was signed: the provider signed the same JSON " + test.says + " keep the bytes as they came\n"
+			if err == nil || !strings.Contains(out, want) {
+				t.Errorf("printed %s, want %s", out, want)
+			}
+		})
+	}
+}
+
+// TestVerifyProofs holds that verify prints the proof that counted, or those that a
+// request offers, and all proofs only where it offers none.
+func TestVerifyProofs(t *testing.T) {
+	const signature = "X-Hub-Signature-256: sha256=5e8b1a31ac8ac27be1d1a2ce0b0d9a35ea3f0bd1c9a7e5f5b0f1d7b8f5e4f1ce"
+	signed := signedRaw(t, time.Now(), "github", []string{"s3cr3t"})
+	for name, test := range map[string]struct {
+		raw    string
+		proofs []string // their headers
+	}{
+		"valid":                    {signed, []string{"X-Hub-Signature-256"}},
+		"one that is wrong":        {"POST /hook HTTP/1.1\r\n" + signature + "\r\n\r\n{}", []string{"X-Hub-Signature-256"}},
+		"none":                     {"POST /hook HTTP/1.1\r\n\r\n{}", []string{"X-Hub-Signature-256", "X-Hub-Signature"}},
+		"one that is no signature": {"POST /hook HTTP/1.1\r\nX-Hub-Signature-256: none\r\n\r\n{}", []string{"X-Hub-Signature-256"}},
+		"two": {"POST /hook HTTP/1.1\r\nX-Hub-Signature: sha1=00\r\n" + signature + "\r\n\r\n{}",
+			[]string{"X-Hub-Signature-256", "X-Hub-Signature"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _ := runVerify(test.raw, "--provider", "github", "--secret", "s3cr3t")
+			var proofs []string
+			for _, match := range regexp.MustCompile(`(?m)^  proof .* in (\S+) as `).FindAllStringSubmatch(out, -1) {
+				proofs = append(proofs, match[1])
+			}
+			if !slices.Equal(slices.Compact(proofs), test.proofs) {
+				t.Errorf("printed the proofs %v, want %v: %s", proofs, test.proofs, out)
 			}
 		})
 	}
@@ -242,7 +308,8 @@ func TestVerifyUsage(t *testing.T) {
 		"secret beside":      {[]string{"--config", file, "--source", "a", "--secret", "s"}, "takes secrets and options from the configuration"},
 		"no secret":          {[]string{"--provider", "github"}, "needs a secret"},
 		"URL without a host": {[]string{"--provider", "github", "--secret", "s3cr3t", "--url", "/hook"}, "is not a URL"},
-		"no time":            {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "now"}, "no number of seconds"},
+		"no time":            {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "now"}, `--at "now" is no time: write seconds since 1970, such as 1764265300, or a time such as 2025-11-27T17:41:40Z`},
+		"no time zone":       {[]string{"--provider", "github", "--secret", "s3cr3t", "--at", "2025-11-27T17:41:40"}, "is no time"},
 		"no key for an API":  {[]string{"--provider", "ignisign", "--option", "app_id=a", "--option", "app_env=b"}, "invalid: "},
 	} {
 		t.Run(name, func(t *testing.T) {

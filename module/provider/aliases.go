@@ -11,6 +11,9 @@ type Request = template.Request
 // Refusal is the reason why Verify did not accept a request.
 type Refusal = scheme.Refusal
 
+// Mistimed is a Refusal of a time, and says how far away that is.
+type Mistimed = scheme.Mistimed
+
 // The reasons that the gateway itself deals with.
 const (
 	Wrong = scheme.Wrong

@@ -352,7 +352,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		{map[string]string{"name": "A", "hash": "sha256"}, "64"},
 		{map[string]string{"name": "A", "hash": "{env.HASH}"}, "128"},
 		{map[string]string{"name": "A", "hash": "{env.OTHER}"}, `hash takes md5, sha1, sha256, sha384 or sha512, not "crc32"`},
-		{map[string]string{"name": "{env.EMPTY}"}, "name 1 is empty"},
+		{map[string]string{"name": "{env.EMPTY}"}, "name 1 has no value: {env.EMPTY} is"},
 		{map[string]string{"name": "{envv.NAME}"}, "there is no placeholder {envv.NAME}"},
 		{map[string]string{"hash": "sha1"}, "Acme needs a line: name <value>"},
 		{map[string]string{"name": "A", "colour": "red"}, "provider acme has no option colour"},

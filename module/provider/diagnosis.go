@@ -14,6 +14,8 @@ import (
 // Diagnosis explains for people what a provider read in a request, and why it
 // refused the request. A diagnosis holds no secret.
 type Diagnosis struct {
+	// Readings are those of the proof that counted; of a refused request those of the
+	// proofs that it offers, or of all if it offers none.
 	Readings []scheme.Reading `json:"proofs,omitempty"`
 	// Causes are likely ones. Where the request is right but for one thing, that
 	// is the only one.
@@ -33,13 +35,23 @@ type Diagnoser interface {
 func (w *working) Diagnose(r *template.Request, now time.Time) *Diagnosis {
 	is := w.now()
 	d := new(Diagnosis)
+	var all []scheme.Reading
 	for _, p := range is.proofs.list {
-		d.Readings = append(d.Readings, p.reading(r, now))
+		all = append(all, p.reading(r, now))
 	}
-	if is.verify(r, now) == nil {
+	refusal := is.verify(r, now)
+	for i, p := range is.proofs.list {
+		if refusal == nil && r.Proof == p.position || refusal != nil && (p.offered(r) || p.made(r)) {
+			d.Readings = append(d.Readings, all[i])
+		}
+	}
+	if d.Readings == nil || is.proofs.needsAll() {
+		d.Readings = all
+	}
+	if refusal == nil {
 		return d
 	}
-	s := &suspicion{working: w, is: is, r: r, now: now, readings: d.Readings}
+	s := &suspicion{working: w, is: is, r: r, now: now, readings: all}
 	if cause := s.proven(); cause != "" {
 		d.Causes = []string{cause}
 	} else {
@@ -157,7 +169,8 @@ func (s *suspicion) age() string {
 	case side == "after":
 		return text + "one of the clocks is wrong"
 	}
-	return text + fmt.Sprintf("one of the clocks is wrong, or the request is an old one; check an old one at its own time, --at %d", at.Unix())
+	return text + "one of the clocks is wrong, or the request is an old one; to see whether it was refused, give --at the time at which it arrived; " +
+		fmt.Sprintf("to check the signature alone, --at %d", at.Unix())
 }
 
 // hints returns possible reasons.

@@ -73,11 +73,11 @@ func signed(t testing.TB, p provider.Provider, name string, r *template.Request,
 // proof does not cover has it, or a proof that covers nothing but itself.
 var (
 	unsignedIDs = strings.Fields(`
-		adobe_sign adyen attio auth0 azure_event_grid bitbucket bitbucket_server chargebee cloudevents contentful convoy documenso fusesign
-		gitea github gogs ignisign jira linear mailgun mercadopago microsoft_graph modern_treasury monday okta pandadoc
+		adobe_sign adyen attio auth0 azure_event_grid bitbucket bitbucket_server buildkite chargebee cloudevents contentful convoy discourse documenso fusesign
+		getstream gitea github gogs ignisign jira linear mailgun mercadopago microsoft_graph modern_treasury monday okta pandadoc
 		plivo razorpay sanity sentry shopify telegram twilio woocommerce`)
 	unsignedEvents = strings.Fields(`
-		adobe_sign auth0 azure_event_grid bitbucket chargebee cloudevents contentful documenso fusesign gitea github gitlab
+		adobe_sign auth0 azure_event_grid bitbucket chargebee cloudevents contentful discourse documenso fusesign gitea github gitlab
 		gogs ignisign insertsign mailgun mandrill mercadopago microsoft_graph monday netlify okta onespan plivo postmark
 		sentry shopify telegram twilio websub woocommerce`)
 )

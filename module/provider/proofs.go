@@ -39,7 +39,7 @@ func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
 		if err != nil {
 			return err
 		}
-		if !counts && ps.need != NeedFirst && ps.need != NeedAny {
+		if !counts && ps.needsAll() {
 			return fmt.Errorf("proof %d of %d has no secret or public key", i+1, len(d.Proofs))
 		}
 		if counts {
@@ -75,6 +75,9 @@ func (ps *proofs) findOwn() {
 func (ps *proofs) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(ps.list, func(p *Proof) bool { return has(p.scheme.Traits()) })
 }
+
+// needsAll reports whether a request must have all of the proofs.
+func (ps *proofs) needsAll() bool { return ps.need != NeedFirst && ps.need != NeedAny }
 
 // verify implements Provider.Verify.
 func (ps *proofs) verify(r *template.Request, now time.Time) error {
@@ -123,7 +126,7 @@ func (ps *proofs) verifyAny(r *template.Request, now time.Time) error {
 
 // screen implements Provider.Screen.
 func (ps *proofs) screen(r *template.Request, now time.Time) (refusal error) {
-	several := ps.need == NeedFirst || ps.need == NeedAny
+	several := !ps.needsAll()
 	for _, p := range ps.list {
 		err := p.screen(r, now)
 		if (err == nil) == several { // one is enough, or one lacks
@@ -146,7 +149,7 @@ func (ps *proofs) sign(r *template.Request, now time.Time) error {
 	first := max(0, slices.IndexFunc(ps.all, func(p *Proof) bool { return p.applies(r) }))
 	var chosen []*Proof
 	for i, p := range ps.all {
-		if i == first || ps.need == NeedAll || ps.need == "" || p.made(r) {
+		if i == first || ps.needsAll() || p.made(r) {
 			chosen = append(chosen, p)
 		}
 	}

@@ -3,6 +3,8 @@ package provider_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -38,16 +40,23 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 	t.Setenv("EMPTY", "")
 	t.Setenv("BLANK", " \n\t")
 	t.Setenv("FULL", "s3cret")
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]string{
 		`github`:                                       "GitHub needs a secret",
 		`github ""`:                                    "secret 1 is empty",
-		`github {env.EMPTY}`:                           "secret 1 is empty",
-		`github {env.BLANK}`:                           "secret 1 is empty",
-		`github {env.FULL} {env.EMPTY}`:                "secret 2 is empty",
-		`github {file.testdata/missing}`:               "secret 1 is empty",
+		`github {env.EMPTY}`:                           "secret 1 has no value: {env.EMPTY} is empty",
+		`github {env.BLANK}`:                           "secret 1 has no value: {env.BLANK} is empty",
+		`github {env.FULL} {env.EMPTY}`:                "secret 2 has no value: {env.EMPTY} is empty",
+		`github {env.FULL}{env.UNSET}`:                 "secret 1 has no value: {env.UNSET} is not set in the environment of Caddy (a reload does not bring new variables)",
+		`github {file.testdata/missing}`:               "secret 1 has no value: {file.testdata/missing}: no such file",
+		`github {file.testdata}`:                       "secret 1 has no value: {file.testdata} cannot be read: is a directory",
+		"github {file." + empty + "}":                  "secret 1 has no value: {file." + empty + "} is empty",
 		`github {envv.FULL}`:                           "there is no placeholder {envv.FULL}",
 		`fusesign ""`:                                  "secret 1 is empty",
-		"insertsign {\ntoken path {env.EMPTY}\n}":      "token 1 is empty",
+		"insertsign {\ntoken path {env.EMPTY}\n}":      "token 1 has no value: {env.EMPTY} is empty",
 		`insertsign s`:                                 "uses no secret",
 		`standardwebhooks whsec_`:                      "not a key in base64",
 		`standardwebhooks s3cret!`:                     "not a key in base64",

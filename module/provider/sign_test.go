@@ -201,7 +201,7 @@ func TestSignersSecret(t *testing.T) {
 	t.Setenv("EMPTY", "")
 	p := providertest.MustParse(t, "standardwebhooks "+providertest.OwnSecret).(provider.Resigner)
 	for secret, want := range map[string]string{
-		"{env.EMPTY}":    "secret 1 is empty",
+		"{env.EMPTY}":    "secret 1 has no value: {env.EMPTY} is empty",
 		"{envv.EMPTY}":   "there is no placeholder",
 		"whsec_":         "not a key in base64",
 		"s3cret, s3cret": "not a key in base64",

@@ -89,8 +89,10 @@ func bodies(body []byte) iter.Seq[variant] {
 				return
 			}
 		}
-		for text := range serialized(body) {
-			if !yield(variant{"the body was re-serialised after it was signed: the signature matches the same JSON written in another way; keep the bytes as they came", text}) {
+		for v := range serialized(body) {
+			v.cause = fmt.Sprintf("the body was re-serialised after it was signed: the provider signed the same JSON %s, %d bytes; the request has %d; keep the bytes as they came",
+				v.cause, len(v.body), len(body))
+			if !yield(v) {
 				return
 			}
 		}
@@ -104,21 +106,30 @@ const (
 	maxIndented = 64
 )
 
-// serialized yields the ways in which libraries write a JSON text.
-func serialized(body []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
+// serialized yields the ways in which libraries write a JSON text. The cause of each
+// is how it differs from the text.
+func serialized(body []byte) iter.Seq[variant] {
+	return func(yield func(variant) bool) {
 		var compact bytes.Buffer
 		if len(body) > maxSerialized || json.Compact(&compact, body) != nil {
 			return
 		}
 		for _, form := range forms {
-			text := form(compact.Bytes())
+			text := form.write(compact.Bytes())
 			if text == nil {
 				continue
 			}
 			for _, escape := range escapes {
-				escaped := escape(text)
-				if !yield(escaped) || !yield(append(bytes.Clone(escaped), '\n')) {
+				escaped := escape.write(text)
+				var ways []string
+				if !bytes.Equal(text, bytes.TrimRight(body, "\r\n")) {
+					ways = append(ways, form.name)
+				}
+				if !bytes.Equal(escaped, text) {
+					ways = append(ways, escape.name)
+				}
+				if !yield(variant{strings.Join(ways, " and "), escaped}) ||
+					!yield(variant{strings.Join(append(ways, "with a line break at its end"), " and "), append(bytes.Clone(escaped), '\n')}) {
 					return
 				}
 			}
@@ -126,21 +137,32 @@ func serialized(body []byte) iter.Seq[[]byte] {
 	}
 }
 
+// spelling is a way to write a JSON text.
+type spelling struct {
+	name  string
+	write func(text []byte) []byte
+}
+
 // forms write a compact JSON text in another form; nil where they cannot.
-var forms = []func(compact []byte) []byte{
-	bytes.Clone, spaced, indented("  "), indented("    "), indented("\t"), sortedJSON,
-	func(compact []byte) []byte { return spaced(sortedJSON(compact)) },
+var forms = []spelling{
+	{"without white space between its parts", bytes.Clone},
+	{"with a space after each comma and colon", spaced},
+	{"indented by 2 spaces", indented("  ")},
+	{"indented by 4 spaces", indented("    ")},
+	{"indented by tabs", indented("\t")},
+	{"with its names sorted and without white space between its parts", sortedJSON},
+	{"with its names sorted and with a space after each comma and colon", func(compact []byte) []byte { return spaced(sortedJSON(compact)) }},
 }
 
 // escapes write the strings of a JSON text in another way.
-var escapes = []func(text []byte) []byte{
-	bytes.Clone,
-	escapedRunes,
-	escapedSlashes,
-	func(text []byte) []byte { return escapedSlashes(escapedRunes(text)) },
-	func(text []byte) []byte { return bytes.ReplaceAll(text, []byte(`\/`), []byte("/")) },
-	escapedHTML,
-	plainRunes,
+var escapes = []spelling{
+	{"", bytes.Clone},
+	{`with non-ASCII characters escaped (\u00fc)`, escapedRunes},
+	{`with slashes escaped (\/)`, escapedSlashes},
+	{`with non-ASCII characters and slashes escaped (\u00fc, \/)`, func(text []byte) []byte { return escapedSlashes(escapedRunes(text)) }},
+	{`with slashes that are not escaped`, func(text []byte) []byte { return bytes.ReplaceAll(text, []byte(`\/`), []byte("/")) }},
+	{`with <, > and & escaped (\u003c)`, escapedHTML},
+	{"with characters that are not escaped", plainRunes},
 }
 
 func indented(by string) func([]byte) []byte {

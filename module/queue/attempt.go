@@ -149,6 +149,6 @@ func (e *Engine) logUnrecorded(f inFlight, err error) {
 	case errors.Is(err, ErrClosed):
 		return
 	}
-	e.snapshot.Load().logger.Error("recording outcome", zap.Stringer("event", f.id),
+	e.snapshot.Load().logger.Error("recording outcome failed", zap.Stringer("event", f.id),
 		zap.String("source", f.route.Source), zap.String("route", f.route.Route), zap.Error(err))
 }

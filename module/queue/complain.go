@@ -19,6 +19,6 @@ func (c *complaint) due() bool {
 // complain logs that the store failed, unless the engine is being closed.
 func (e *Engine) complain(doing string, err error, fields ...zap.Field) {
 	if e.life.Err() == nil && e.failing.due() {
-		e.snapshot.Load().logger.Error(doing, append(fields, zap.Error(err))...)
+		e.snapshot.Load().logger.Error(doing+" failed", append(fields, zap.Error(err))...)
 	}
 }

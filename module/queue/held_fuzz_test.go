@@ -22,7 +22,7 @@ func FuzzHeld(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if len(script) > 60 {
-			t.Skip()
+			return
 		}
 		inBubble(t, func(t *testing.T) { newStory(t, script).run() })
 	})

@@ -59,6 +59,18 @@ var presetsBilling = []Preset{
 		Tolerance: fiveMinutes,
 	},
 	{
+		Name: "chargify", Title: "Maxio (Chargify)", Category: "payments",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Chargify-Webhook-Signature-Hmac-Sha-256}"}}},
+			Event:  `body.event`,
+			ID:     `body.id`,
+			Forms:  true,
+			Copies: Copies{By: ByIDAndBody, Why: "Maxio puts id into the signed body; it is not confirmed that it is the event's own, and that retries repeat it."},
+		},
+	},
+	{
 		Name: "lemonsqueezy", Title: "Lemon Squeezy", Category: "payments",
 		Source:     "https://docs.lemonsqueezy.com/help/webhooks",
 		Confidence: "secondary",

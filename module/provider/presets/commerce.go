@@ -55,6 +55,29 @@ var presetsCommerce = []Preset{
 		},
 	},
 	{
+		Name: "etsy", Title: "Etsy", Category: "commerce",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
+			Event:  `body.event_type`,
+			ID:     `header("Webhook-Id")`,
+			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Etsy signs Webhook-Id, which Standard Webhooks defines as unique to the message and the same for all tries."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "aftership", Title: "AfterShip", Category: "shipping",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Aftership-Hmac-Sha256}", Encoding: "base64"}}},
+			Event:  `body.event`,
+			ID:     `body.event_id`,
+			Copies: Copies{By: ByIDAndBody, Why: "AfterShip puts event_id into the signed body; it is not confirmed that retries repeat it."},
+		},
+	},
+	{
 		Name: "easypost", Title: "EasyPost", Category: "shipping",
 		Source:     "https://github.com/EasyPost/easypost-node",
 		Confidence: "code",

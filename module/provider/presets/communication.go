@@ -52,6 +52,19 @@ var presetsCommunication = []Preset{
 		Tolerance: fiveMinutes,
 	},
 	{
+		Name: "discourse", Title: "Discourse", Category: "community",
+		Source:     "https://github.com/discourse/discourse",
+		Confidence: "code",
+		Notes:      "The secret has at least 12 characters; without one Discourse does not sign. It retries four times, where that is switched on.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Discourse-Event-Signature}", Value: []string{"sha256={signature}"}}}},
+			Event:   `header("X-Discourse-Event")`,
+			ID:      `header("X-Discourse-Event-Id")`,
+			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Discourse numbers what it sends in X-Discourse-Event-Id, which it does not sign."},
+			Horizon: 156 * minute, // after 1, 5, 25 and 125 minutes
+		},
+	},
+	{
 		Name: "zoom", Title: "Zoom", Category: "meetings",
 		Source:     "https://github.com/zoom/webhook-sample",
 		Confidence: "code",

@@ -56,6 +56,44 @@ var presetsCustomers = []Preset{
 		},
 	},
 	{
+		Name: "dub", Title: "Dub", Category: "marketing",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Dub-Signature}"}}},
+			Event:  `body.event`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Dub puts id into the signed body; it is not confirmed that it is the event's own, and that retries repeat it."},
+		},
+	},
+	{
+		Name: "jobber", Title: "Jobber", Category: "field service",
+		Source:     "https://github.com/NangoHQ/nango",
+		Confidence: "secondary",
+		Notes:      "The secret is the OAuth client secret of the app. Jobber waits one second for the answer.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Jobber-Hmac-SHA256}", Encoding: "base64"}}},
+			Event:  `body.data.webHookEvent.topic`,
+			Copies: Copies{By: ByBody, Why: "Jobber sends no ID of the event, and documents that apps detect duplicates by the body."},
+		},
+	},
+	{
+		Name: "front", Title: "Front", Category: "support",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Front-Signature}",
+				Encoding:  "base64",
+				Signed:    []string{"{timestamp}:{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Front-Request-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event:  `body.type`,
+			Copies: Copies{By: ByNothing, Why: "No ID of the event is known, and nobody says that the bodies of two events always differ."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
 		Name: "intercom", Title: "Intercom", Category: "support",
 		Source:     "https://developers.intercom.com/docs/webhooks",
 		Confidence: "secondary",

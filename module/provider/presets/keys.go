@@ -58,6 +58,26 @@ var presetsKeys = []Preset{
 		Options:   provider.Required(provider.KeyOptions("public_key")),
 	},
 	{
+		Name: "fal", Title: "fal.ai", Category: "ai",
+		Source:     "https://github.com/Hookflo/tern",
+		Confidence: "secondary",
+		Notes:      "Set keys_url to the address at which fal's documentation has its keys: https://rest.alpha.fal.ai/.well-known/jwks.json, or the same at rest.fal.ai. Neither is confirmed.",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
+				From:     "{header.X-Fal-Webhook-Signature}",
+				Encoding: "hex",
+				Signed: "{header.X-Fal-Webhook-Request-Id}\n{header.X-Fal-Webhook-User-Id}\n" +
+					"{timestamp}\n{body|sha256|hex}",
+				Timestamp: &Timestamp{From: "{header.X-Fal-Webhook-Timestamp}"},
+			}}}},
+			Event:  `body.status`,
+			ID:     `header("X-Fal-Webhook-Request-Id")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "fal signs X-Fal-Webhook-Request-Id, which names the request that a webhook is about; it is not confirmed that each has one webhook only."},
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.KeyOptions("public_key", "keys_url"),
+	},
+	{
 		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
 		Source:     "https://github.com/sendgrid/sendgrid-nodejs",
 		Confidence: "code",

@@ -117,6 +117,27 @@ var presetsMedia = []Preset{
 		Tolerance: fiveMinutes,
 	},
 	{
+		Name: "cloudinary", Title: "Cloudinary", Category: "media",
+		Source:     "https://github.com/cloudinary/cloudinary_npm",
+		Confidence: "code",
+		Notes:      "The secret is the API secret. Which hash Cloudinary uses is a setting of the account: SHA-1, or sha256 as the option hash says.",
+		Definition: Definition{
+			Proofs: []Proof{{Digest: &Digest{HMAC: HMAC{
+				Hash:      "{option.hash}",
+				From:      "{header.X-Cld-Signature}",
+				Signed:    []string{"{body}{timestamp}{secret}"},
+				Timestamp: &Timestamp{From: "{header.X-Cld-Timestamp}"},
+			}}}},
+			Event:   `body.notification_type`,
+			Copies:  Copies{By: ByNothing, Why: "No ID of the notification is known, and nobody says that the bodies of two always differ."},
+			Horizon: 9 * minute,
+		},
+		Tolerance: 2 * time.Hour,
+		Options: []Option{
+			{Name: "hash", Help: "The hash function, a setting of the account.", Default: "sha1", Choices: []string{"sha1", "sha256"}},
+		},
+	},
+	{
 		Name: "mux", Title: "Mux", Category: "video",
 		Source:     "https://github.com/muxinc/mux-node-sdk",
 		Confidence: "code",

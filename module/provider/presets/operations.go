@@ -13,6 +13,23 @@ var presetsOperations = []Preset{
 		},
 	},
 	{
+		Name: "buildkite", Title: "Buildkite", Category: "ci",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Notes:      "Let Buildkite send the token as an encrypted signature. The preset does not take the token as plain text.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.X-Buildkite-Signature}",
+				Value:  []string{"timestamp={timestamp},signature={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event:  `body.event ?? header("X-Buildkite-Event")`,
+			ID:     `header("X-Buildkite-Request")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Buildkite names the request in X-Buildkite-Request, which it does not sign."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
 		Name: "pagerduty", Title: "PagerDuty", Category: "ops",
 		Source:     "https://github.com/PagerDuty/go-pagerduty",
 		Confidence: "code",
@@ -27,6 +44,28 @@ var presetsOperations = []Preset{
 		},
 		Options: []Option{
 			{Name: "region", Help: "The service region of the account, which decides its addresses.", Default: "us", Choices: []string{"us", "eu"}},
+		},
+	},
+	{
+		Name: "incident_io", Title: "incident.io", Category: "ops",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
+			Event:  `body.event_type`,
+			ID:     `header("Webhook-Id")`,
+			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "incident.io signs Webhook-Id, which Standard Webhooks defines as unique to the message and the same for all tries."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "doppler", Title: "Doppler", Category: "ops",
+		Source:     "https://github.com/Hookflo/tern",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Doppler-Signature}", Value: []string{"sha256={signature}"}}}},
+			Event:  `body.type`,
+			Copies: Copies{By: ByNothing, Why: "Doppler sends no ID of the event, and nobody says that the bodies of two events always differ."},
 		},
 	},
 	{

@@ -2,6 +2,7 @@ package presets_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func TestGrafanaSignsTheTimeWhereItSendsOne(t *testing.T) {
 	if err := p.Sign(timed, providertest.Now); err != nil || timed.HeaderValue("X-Time") == "" {
 		t.Fatalf("signed with %v: %v", timed.Header, err)
 	}
-	if err := p.Verify(timed, providertest.Now.Add(6*time.Minute)); err != scheme.TooOld {
+	if err := p.Verify(timed, providertest.Now.Add(6*time.Minute)); !errors.Is(err, scheme.TooOld) {
 		t.Errorf("six minutes later: got %v, want %v", err, scheme.TooOld)
 	}
 	delete(timed.Header, "X-Time")

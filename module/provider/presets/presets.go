@@ -17,8 +17,10 @@ import (
 
 // all are the presets.
 var all = slices.Concat(
+	presetsBanking,
 	presetsBilling,
 	presetsBusiness,
+	presetsCheckouts,
 	presetsCommerce,
 	presetsCommunication,
 	presetsCustomers,
@@ -27,11 +29,13 @@ var all = slices.Concat(
 	presetsGeneric,
 	presetsKeys,
 	presetsGit,
+	presetsHiring,
 	presetsIdentity,
 	presetsOperations,
 	presetsPayments,
 	presetsProductivity,
 	presetsProject,
+	presetsRealtime,
 	presetsMedia,
 	presetsMessaging,
 	presetsEmail,

@@ -47,6 +47,16 @@ func TestIdentify(t *testing.T) {
 		{"woocommerce s", providertest.Hook(`{"id":17}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", "b.17"},
 		{"woocommerce s", providertest.Hook(`{"action":"x","arg":"y"}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", `b."y"`},
 		{"woocommerce s", providertest.Hook(`{"id":17}`, "X-WC-Webhook-Topic: a"), "a", ""},
+		{"ably s", providertest.Hook(`{"items":[{"source":"a","name":"x"},{"source":"b"}]}`), "a", ""},
+		{"btcpay s", providertest.Hook(`{"type":"a","deliveryId":"c","originalDeliveryId":"b","isRedelivery":true}`), "a", "b"},
+		{"btcpay s", providertest.Hook(`{"type":"a","deliveryId":"b"}`), "a", "b"},
+		{"buildkite s", providertest.Hook(`{}`, "X-Buildkite-Event: a", "X-Buildkite-Request: b"), "a", "b"},
+		{"buildkite s", providertest.Hook(`{"event":"c"}`, "X-Buildkite-Event: a"), "c", ""},
+		{"chargify s", providertest.Hook("event=a&id=b&payload[x]=c", form), "a", "b"},
+		{"chargify s", providertest.Hook(`{"event":"a","id":"b"}`), "a", "b"},
+		{"cronofy s", providertest.Hook(`{"example":"well-known"}`), "", ""},
+		{"deel s", providertest.Hook(`{"data":{"meta":{"event_type":"a"}}}`), "a", ""},
+		{"jobber s", providertest.Hook(`{"data":{"webHookEvent":{"topic":"a"}}}`), "a", ""},
 		{"recurly s", providertest.Hook(`{"id":"a","object_type":"b","event_type":"c","event_time":"d"}`), "b.c", "a.b.c.d"},
 	} {
 		profile := providertest.MustParse(t, test.config).Profile()

@@ -52,6 +52,17 @@ var presetsProductivity = []Preset{
 		Tolerance: 3 * time.Minute,
 	},
 	{
+		Name: "cronofy", Title: "Cronofy", Category: "scheduling",
+		Source:     "https://github.com/cronofy/cronofy-ruby",
+		Confidence: "code",
+		Notes:      "The secret is the client secret. While you rotate it, Cronofy signs with both.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Cronofy-HMAC-SHA256}", Encoding: "base64"}}},
+			Event:  `body.notification?.type`,
+			Copies: Copies{By: ByNothing, Why: "No ID of the event is known, and nobody says that the bodies of two events always differ."},
+		},
+	},
+	{
 		Name: "cal_com", Title: "Cal.com", Category: "scheduling",
 		Source:     "https://github.com/NangoHQ/nango",
 		Confidence: "secondary",
@@ -74,6 +85,22 @@ var presetsProductivity = []Preset{
 			ID:      `body.event_id`,
 			Copies:  Copies{By: ByID, Why: "Typeform documents event_id, in the signed body, as unique to the webhook."},
 			Horizon: 10 * hour,
+		},
+	},
+	{
+		Name: "framer", Title: "Framer forms", Category: "forms",
+		Source:     "https://www.framer.com/help/articles/framer-form-webhook-setup",
+		Confidence: "docs",
+		Notes:      "Framer signs only if the form's webhook has a secret. It tries up to five times more, and does not say for how long. Its webhooks have one type, which the preset calls form.submission.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.Framer-Signature}",
+				Value:  []string{"sha256={signature}"},
+				Signed: []string{"{body}{header.Framer-Webhook-Submission-Id}"},
+			}}},
+			Event:  `"form.submission"`,
+			ID:     `header("Framer-Webhook-Submission-Id")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Framer signs Framer-Webhook-Submission-Id and documents it as unique to the submission, but nothing stands between it and the body."},
 		},
 	},
 	{

@@ -14,6 +14,7 @@ var KeyedConfigs = map[string]string{
 	"discord":  "discord {\npublic_key " + Rfc8032Key + "\n}",
 	"telnyx":   "telnyx {\npublic_key " + Rfc8032Key + "\n}",
 	"sendgrid": "sendgrid {\npublic_key " + P256Key + "\n}",
+	"fal":      "fal {\npublic_key " + Rfc8032Key + "\n}",
 	"plaid":    "plaid {\npublic_key " + P256Key + "\n}",
 	"aws_sns":  "aws_sns",
 	"paypal":   "paypal {\nwebhook_id 4JH86294D6297924G\n}",

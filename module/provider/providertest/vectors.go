@@ -196,5 +196,5 @@ func KeyedVectors(t testing.TB) (vectors []*Vector) {
 
 // keyedPresets are the presets whose proofs are verified with a public key, or are
 // tokens of claims.
-var keyedPresets = []string{"discord", "telnyx", "sendgrid", "plaid", "vonage", "messagebird", "fusionauth", "netlify",
+var keyedPresets = []string{"discord", "telnyx", "sendgrid", "fal", "plaid", "vonage", "messagebird", "fusionauth", "netlify",
 	"aws_sns", "paypal", "ebay", "rfc9421"}

@@ -25,9 +25,9 @@ func checkAge(at, now time.Time, tolerance time.Duration) error {
 	switch {
 	case tolerance <= 0:
 	case now.Sub(at) > tolerance:
-		return TooOld
+		return &Mistimed{TooOld, "signed", now.Sub(at)}
 	case at.Sub(now) > tolerance:
-		return TooNew
+		return &Mistimed{TooNew, "signed", at.Sub(now)}
 	}
 	return nil
 }

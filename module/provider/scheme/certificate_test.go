@@ -354,7 +354,7 @@ func TestSNSRefusals(t *testing.T) {
 		"raw delivery":         {`{"order":17}`, scheme.Missing},
 		"no JSON":              {`hello`, scheme.Malformed},
 	} {
-		if err := p.Verify(providertest.Hook(test.body), providertest.Now); err != test.want {
+		if err := p.Verify(providertest.Hook(test.body), providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
@@ -415,7 +415,7 @@ func TestPayPal(t *testing.T) {
 	} {
 		r := request()
 		test.change(r)
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
@@ -484,7 +484,7 @@ func TestEBayAsksForKeys(t *testing.T) {
 		"nothing":            {"X-Other: a", scheme.Missing},
 	} {
 		before := server.calls.Load()
-		if err := deliver(p, providertest.Hook("{}", test.header), providertest.Now); err != test.want {
+		if err := deliver(p, providertest.Hook("{}", test.header), providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 		if called := server.calls.Load() > before; called != (name == "an unknown key") {

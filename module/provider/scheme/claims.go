@@ -81,13 +81,13 @@ func (j *JWT) checkTimes(c claims, now time.Time) error {
 	case err1 != nil || err2 != nil || err3 != nil:
 		return NoTime
 	case hasExp && !now.Before(expires.Add(slack)):
-		return TooOld
+		return &Mistimed{TooOld, "expired", now.Sub(expires)}
 	case hasNbf && now.Add(slack).Before(begins):
-		return TooNew
+		return &Mistimed{TooNew, "valid from", begins.Sub(now)}
 	case slack == 0:
 		return nil
 	case hasIat && issued.Sub(now) > slack:
-		return TooNew
+		return &Mistimed{TooNew, "signed", issued.Sub(now)}
 	case hasExp:
 		return nil
 	case !hasIat:

@@ -3,6 +3,7 @@ package scheme_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -127,7 +128,7 @@ func TestValue(t *testing.T) {
 	} {
 		p := providertest.MustParse(t, providertest.Custom("value `"+test.template+"`"))
 		r := providertest.Hook("body", "X-Signature: "+strings.ReplaceAll(test.value, "@", right))
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("value %s, header %s: got %v, want %v", test.template, test.value, err, test.want)
 		}
 	}
@@ -147,7 +148,7 @@ func TestValueRoundTrip(t *testing.T) {
 		if err := p.Verify(r, providertest.Now); err != nil {
 			t.Errorf("%s as %s: %v", value, r.HeaderValue("X-Signature"), err)
 		}
-		if err := p.Verify(r, providertest.Now.Add(time.Hour)); err != scheme.TooOld {
+		if err := p.Verify(r, providertest.Now.Add(time.Hour)); !errors.Is(err, scheme.TooOld) {
 			t.Errorf("%s an hour later: %v", value, err)
 		}
 	}
@@ -197,7 +198,7 @@ func TestBase64(t *testing.T) {
 	} {
 		r := providertest.Hook("body")
 		r.Header["X-Signature"] = []string{test.value}
-		if err := providertest.MustParse(t, providertest.Custom("encoding "+test.encoding)).Verify(r, providertest.Now); err != test.want {
+		if err := providertest.MustParse(t, providertest.Custom("encoding "+test.encoding)).Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s %q: got %v, want %v", test.encoding, test.value, err, test.want)
 		}
 	}
@@ -277,7 +278,7 @@ func TestTimestamps(t *testing.T) {
 		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nheader X-Signature\nsigned {timestamp}.{body}\ntimestamp header X-Time "+unit+"\n}\n"+more+"\n}")
 		r := providertest.Hook("body", "X-Time: "+test.timestamp,
 			"X-Signature: "+hex.EncodeToString(providertest.SHA256Of("s3cret", test.timestamp+".body")))
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s, timestamp %q: got %v, want %v", test.options, test.timestamp, err, test.want)
 		}
 	}
@@ -292,7 +293,7 @@ func TestUnsignedTimestamp(t *testing.T) {
 		if err := p.Sign(r, providertest.Now.Add(-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Verify(r, providertest.Now); err != want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", config, err, want)
 		}
 	}
@@ -316,7 +317,7 @@ func TestNoDowngrade(t *testing.T) {
 		if name, value, ok := strings.Cut(test.strong, ": "); ok {
 			r.Header[name] = []string{value}
 		}
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("beside %q: got %v, want %v", test.strong, err, test.want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -181,7 +182,7 @@ func TestJWTClaims(t *testing.T) {
 			}
 		}
 		token := makeToken(t, map[string]any{"alg": "HS256"}, claims, []byte("s3cret"))
-		if err := providertest.MustParse(t, config).Verify(providertest.Hook("{}", "X-Token: "+token), providertest.Now); err != test.want {
+		if err := providertest.MustParse(t, config).Verify(providertest.Hook("{}", "X-Token: "+token), providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
@@ -208,7 +209,7 @@ func TestJWTWithoutBody(t *testing.T) {
 			claims["h"] = test.hash
 		}
 		token := makeToken(t, map[string]any{"alg": "HS256"}, claims, []byte("s3cret"))
-		if err := p.Verify(providertest.Hook(test.body, "X-Token: "+token), providertest.Now); err != test.want {
+		if err := p.Verify(providertest.Hook(test.body, "X-Token: "+token), providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%+v: %v", test, err)
 		}
 	}
@@ -240,7 +241,7 @@ func TestJWTInBody(t *testing.T) {
 		{field, `{"jwt":"` + token + `"} {}`, scheme.Malformed},
 		{field, `"` + token + `"`, scheme.Malformed},
 	} {
-		if err := test.p.Verify(providertest.Hook(test.body), providertest.Now); err != test.want {
+		if err := test.p.Verify(providertest.Hook(test.body), providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%.40s: %v, want %v", test.body, err, test.want)
 		}
 	}

@@ -407,6 +407,6 @@ func TestSchemeLimitsAreDocumented(t *testing.T) {
 		"; %d fetched ones are kept that":                      scheme.MaxKeys,
 		"one address causes %d calls at once":                  scheme.FetchBurst,
 		"all addresses cause %d,":                              scheme.StrangersBurst,
-		"after that has a reserve of %d calls":                 scheme.AgainBurst,
+		"share a reserve of %d calls":                          scheme.AgainBurst,
 	})
 }

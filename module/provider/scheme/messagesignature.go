@@ -291,8 +291,8 @@ func (m *MessageSignature) checkParameters(params *httpsfv.Params, now time.Time
 		if !ok {
 			return NoTime
 		}
-		if !now.Before(time.Unix(expires, 0).Add(max(m.tolerance, 0))) {
-			return TooOld
+		if end := time.Unix(expires, 0); !now.Before(end.Add(max(m.tolerance, 0))) {
+			return &Mistimed{TooOld, "expired", now.Sub(end)}
 		}
 	}
 	value, given := params.Get("created")

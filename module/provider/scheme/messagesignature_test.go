@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/elliptic"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -203,7 +204,7 @@ func TestMessageSignatureRules(t *testing.T) {
 		if test.change != nil {
 			test.change(r)
 		}
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
@@ -246,7 +247,7 @@ func TestMessageSignatureCovers(t *testing.T) {
 			signMessage(t, r, fmt.Sprintf(`%s;created=%d`, covered, providertest.Now.Unix()), func(base string) []byte {
 				return signWithKey(t, scheme.Algorithm{Kind: "ed25519"}, private, base)
 			})
-			if err := p.Verify(r, providertest.Now); err != want {
+			if err := p.Verify(r, providertest.Now); !errors.Is(err, want) {
 				t.Errorf("%q covering %s: %v, want %v", label, covered, err, want)
 			}
 		}
@@ -283,11 +284,11 @@ func TestMessageSign(t *testing.T) {
 			t.Fatalf("%s: %v", config, err)
 		}
 		for secrets, want := range map[string]error{"c2VjcmV0": nil, "b3RoZXI= c2VjcmV0": nil, "b3RoZXI=": scheme.Wrong} {
-			if err := of(secrets).Verify(r, providertest.Now); err != want {
+			if err := of(secrets).Verify(r, providertest.Now); !errors.Is(err, want) {
 				t.Errorf("%s: with %s got %v, want %v", config, secrets, err, want)
 			}
 		}
-		if err := of("c2VjcmV0").Verify(r, providertest.Now.Add(10*time.Minute)); err != scheme.TooOld {
+		if err := of("c2VjcmV0").Verify(r, providertest.Now.Add(10*time.Minute)); !errors.Is(err, scheme.TooOld) {
 			t.Errorf("%s: ten minutes later got %v", config, err)
 		}
 		r.Body = []byte(`{"id":2}`)

@@ -3,6 +3,8 @@ package scheme
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 )
@@ -39,6 +41,54 @@ func checkShape(what, configured, value string, ofHeader bool) (string, error) {
 		return "", fmt.Errorf("it begins with %s; write only what follows", name[1])
 	}
 	return value, nil
+}
+
+// filled is a placeholder that stands for what is somewhere else.
+var filled = regexp.MustCompile(`\{(env|file)\.([^{}]+)\}`)
+
+// lacking says why a text has no value: which of its placeholders has none, and why.
+func lacking(text string) string {
+	for _, match := range filled.FindAllStringSubmatch(text, -1) {
+		reason := noVariable(match[2])
+		if match[1] == "file" {
+			reason = noContent(match[2])
+		}
+		if reason != "" {
+			return "has no value: " + match[0] + reason
+		}
+	}
+	return fmt.Sprintf("is empty: %q has no value", text)
+}
+
+// noVariable says why a variable has no value; "" if it has one.
+func noVariable(name string) string {
+	value, set := os.LookupEnv(name)
+	switch {
+	case !set:
+		return " is not set in the environment of Caddy (a reload does not bring new variables)"
+	case strings.TrimSpace(value) == "":
+		return " is empty"
+	}
+	return ""
+}
+
+// noContent says why a file has no content; "" if it has some.
+func noContent(name string) string {
+	info, err := os.Stat(name)
+	var content []byte
+	if err == nil && (info.Mode().IsRegular() || info.IsDir()) { // what is a pipe has been read
+		content, err = os.ReadFile(name)
+	}
+	var failed *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ": no such file"
+	case errors.As(err, &failed):
+		return " cannot be read: " + failed.Err.Error()
+	case strings.TrimSpace(string(content)) == "":
+		return " is empty"
+	}
+	return ""
 }
 
 // isSecret reports whether what is resolved under a name may be a secret. The value of

@@ -70,3 +70,12 @@ func TestShownShapes(t *testing.T) {
 		t.Errorf("v1,whsec_ is taken as %q, %v", got, err)
 	}
 }
+
+// TestUnreadable holds that a secret which cannot be read is not called empty.
+func TestUnreadable(t *testing.T) {
+	dir := t.TempDir() // which nobody can read as a file, not even root
+	_, err := Resolve("secret", []string{"{file." + dir + "}"})
+	if want := "secret 1 has no value: {file." + dir + "} cannot be read: is a directory"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -1,5 +1,10 @@
 package scheme
 
+import (
+	"fmt"
+	"time"
+)
+
 // Refusal is the reason why Verify did not accept a request. Refusals go to logs and
 // metrics; the sender never sees them.
 type Refusal string
@@ -22,3 +27,23 @@ const (
 
 // Error implements error.
 func (r Refusal) Error() string { return string(r) }
+
+// Mistimed is TooOld or TooNew, with how long before or after the request the time is
+// that was refused.
+type Mistimed struct {
+	Refusal
+	what string
+	by   time.Duration
+}
+
+// Error implements error.
+func (m *Mistimed) Error() string {
+	side := "before"
+	if m.Refusal == TooNew {
+		side = "after"
+	}
+	return fmt.Sprintf("%s: %s %v %s the request came", m.Refusal, m.what, m.by.Round(time.Second), side)
+}
+
+// Unwrap returns the Refusal.
+func (m *Mistimed) Unwrap() error { return m.Refusal }

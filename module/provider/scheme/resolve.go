@@ -31,7 +31,7 @@ func resolve(what string, configured []string, values bool) ([]string, error) {
 		secrets[i], err = repl.ReplaceOrErr(text, true, false)
 		if err != nil || strings.TrimSpace(secrets[i]) == "" {
 			// A part that resolves to nothing leaves what anybody can guess.
-			return nil, fmt.Errorf("%s %d is empty: %q has no value", what, i+1, text)
+			return nil, fmt.Errorf("%s %d %s", what, i+1, lacking(text))
 		}
 		if secrets[i], err = checkShape(what, text, secrets[i], values); err != nil {
 			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)

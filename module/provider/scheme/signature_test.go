@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -161,7 +162,7 @@ func TestSignatureRefusals(t *testing.T) {
 		"too many to look at": {[]string{"X-Signature: " + strings.Repeat("v1="+fake+",", scheme.MaxVerified) + "v1=" + signature, "X-Time: " + stamp}, scheme.Wrong},
 	} {
 		r := providertest.Hook("{}", test.headers...)
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 		if test.want == nil && r.Matched != 2 {
@@ -312,7 +313,7 @@ func TestKeysFitTheScheme(t *testing.T) {
 		"custom {\npublic_key a\ned25519 {\nheader X-S\npublic_key b\n}\n}":                                    "given twice",
 		"custom {\ned25519 {\nheader X-S\nsigned {id}{body}\npublic_key " + providertest.Rfc8032Key + "\n}\n}": "id <expression>",
 		"discord whsec_a {\npublic_key " + providertest.Rfc8032Key + "\n}":                                     "there is no secret",
-		"discord {\npublic_key {env.NO_SUCH_KEY}\n}":                                                           "public_key 1 is empty",
+		"discord {\npublic_key {env.NO_SUCH_KEY}\n}":                                                           "public_key 1 has no value: {env.NO_SUCH_KEY} is not set",
 		"discord {\nwebhook_id 1\n}":                                                                           "unknown subdirective",
 		"telnyx {\npublic_key a b\n}":                                                                          "public_key 1: not a public key",
 		"paypal":                                                                                               "needs a line: webhook_id",

@@ -43,6 +43,9 @@ type piece struct {
 // splitTemplate cuts a template into literals and placeholders such as {body},
 // {header.X-Name} and {body|sha256|hex}. A doubled brace stands for itself.
 func splitTemplate(template string) ([]piece, error) {
+	if err := checkEscapes(template); err != nil {
+		return nil, err
+	}
 	var pieces []piece
 	literal, rest := "", Short(template)
 	for rest != "" {
@@ -73,6 +76,18 @@ func splitTemplate(template string) ([]piece, error) {
 		pieces = append(pieces, piece{text: literal})
 	}
 	return pieces, nil
+}
+
+// checkEscapes refuses what other languages write for a line break and the like. To a
+// Caddyfile it is a backslash and a letter, which no provider signs.
+func checkEscapes(template string) error {
+	for _, escape := range []struct{ text, name string }{{`\n`, "line break"}, {`\r`, "carriage return"}, {`\t`, "tab"}} {
+		if strings.Contains(template, escape.text) {
+			return fmt.Errorf("template `%s`: %s is a backslash and a letter here, and no %s; write the template in backquotes, with a real %s in it",
+				template, escape.text, escape.name, escape.name)
+		}
+	}
+	return nil
 }
 
 func parsePlaceholder(inside string) (piece, error) {

@@ -2,12 +2,12 @@ package disk
 
 import (
 	"fmt"
-	"os"
-	"strings"
 	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
 )
 
-// TestPages holds what two pages say of the files against this package.
+// TestPages holds what pages say of the files against this package.
 func TestPages(t *testing.T) {
 	for page, wanted := range map[string][]string{
 		"backup-and-upgrade.md": {
@@ -19,16 +19,12 @@ func TestPages(t *testing.T) {
 			"is in use by another process",
 		},
 		"architecture.md": bucketRows(),
+		"performance.md": {
+			"up to " + pagetest.Thousands(maxBatch) + " events are one frame",
+			fmt.Sprintf("up to %d ms later", commitPatience.Milliseconds()),
+		},
 	} {
-		content, err := os.ReadFile("../../../docs/" + page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range wanted {
-			if !strings.Contains(string(content), want) {
-				t.Errorf("docs/%s does not say: %s", page, want)
-			}
-		}
+		pagetest.Says(t, page, wanted...)
 	}
 }
 

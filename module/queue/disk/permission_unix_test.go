@@ -1,9 +1,10 @@
+//go:build unix
+
 package disk
 
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -12,9 +13,6 @@ import (
 )
 
 func TestPermissions(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("files have no modes there")
-	}
 	for mode, want := range map[os.FileMode]string{
 		0o700: "", 0o750: "others can read", 0o701: "others can read", 0o755: "others can read", 0o770: "a group can write",
 		0o702: "error", 0o777: "error", 0o777 | os.ModeSticky: "error",

@@ -1,0 +1,28 @@
+package module
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
+)
+
+// TestPagesSayTheBounds holds bounds and times of this package against the pages.
+func TestPagesSayTheBounds(t *testing.T) {
+	pagetest.Says(t, "configuration.md",
+		fmt.Sprintf("At most `%dMiB`", maxReading/2>>20),
+		fmt.Sprintf("process reads at once | %d MiB, then 503", maxReading>>20),
+		fmt.Sprintf("time to send a body | %.0f minute", bodyDeadline.Minutes()),
+		fmt.Sprintf("A type is cut at %d bytes", maxIdentity),
+		fmt.Sprintf("yields more than %d bytes", maxIdentity),
+		fmt.Sprintf("event type and delivery ID | %d bytes each", maxIdentity),
+		fmt.Sprintf("A secret under %d bytes", shortSecret),
+		fmt.Sprintf("an app's answer | %d MiB is read", maxAnswer>>20),
+	)
+	pagetest.Says(t, "rules.md", fmt.Sprintf("A type of more than %d bytes is cut", maxIdentity))
+	pagetest.Says(t, "custom-providers.md", fmt.Sprintf("under %d bytes gets a warning", shortSecret))
+	pagetest.Says(t, "quick-start.md", fmt.Sprintf("at least %d bytes", shortSecret))
+	pagetest.Says(t, "security.md", fmt.Sprintf("reads %d MiB of an answer's body", maxAnswer>>20))
+	pagetest.Says(t, "monitoring.md", fmt.Sprintf("Up to %d events wait for it", maxAlerts))
+	pagetest.Says(t, "handshakes.md", fmt.Sprintf("keeps up to %d of them", maxDelivered))
+}
