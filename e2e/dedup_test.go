@@ -33,6 +33,27 @@ func TestRespond(t *testing.T) {
 	g.settled("insigner", 1)
 }
 
+// TestRespondWithValues holds that the answer has its type and values of the request.
+func TestRespondWithValues(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	for answer, want := range map[string][2]string{
+		"respond 200 <Response/>": {"text/xml; charset=utf-8", "<Response/>"},
+		"respond 200 `{\"type\":\"{header.X-InSigner-Event}\",\"of\":\"{host}\"}`": {"application/json", `{"type":"document.completed","of":"127.0.0.1"}`},
+		"respond 200 <a> text/x-acme": {"text/x-acme", "<a>"},
+	} {
+		g := start(t, insignerSite(app.address, answer))
+		header, body := insigner("d1")
+		resp, err := g.do("POST", "https://"+g.https+"/hook", header, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]string{resp.header.Get("Content-Type"), resp.body}; got != want {
+			t.Errorf("%s: %q, want %q", answer, got, want)
+		}
+	}
+}
+
 func TestDedupOff(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)

@@ -118,7 +118,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(answer.status)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Type", plainText)
 	w.WriteHeader(status)
 	io.WriteString(w, cmp.Or(http.StatusText(status), http.StatusText(answer.status))+"\n")
 }
@@ -135,11 +135,5 @@ func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, outcome st
 	for _, name := range h.profile.Echo {
 		w.Header().Set(name, r.Header.Get(name))
 	}
-	if h.Respond.Body != "" && w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", cmp.Or(h.Respond.contentType, "text/plain; charset=utf-8"))
-	}
-	w.WriteHeader(h.Respond.Status)
-	if h.Respond.Body != "" {
-		io.WriteString(w, h.Respond.Body)
-	}
+	h.Respond.write(w, r)
 }

@@ -87,7 +87,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 //		event    <expression>
 //		id       <expression>
 //		dedup    [<window> [<entries>]] [by id|id_and_body] | off
-//		respond  <status> [<body>]
+//		respond  <status> [<body> [<type>]]
 //		route <name> [<expression>] [<upstream>...] { … }
 //		otherwise [<upstream>...] { … }
 //	}
@@ -235,18 +235,8 @@ func (p *handlerParser) readDedup(d *caddyfile.Dispenser) (err error) {
 }
 
 func (p *handlerParser) readRespond(d *caddyfile.Dispenser) (err error) {
-	respond := new(Response)
-	p.handler.Respond = respond
-	if !d.NextArg() {
-		return d.ArgErr()
-	}
-	if respond.Status, err = strconv.Atoi(d.Val()); err != nil || respond.Status < 200 || respond.Status > 299 {
-		return d.Errf("%q is not a status from 200 to 299", d.Val())
-	}
-	if d.NextArg() {
-		respond.Body = d.Val()
-	}
-	return syntax.End(d)
+	p.handler.Respond, err = readResponse(d)
+	return err
 }
 
 // parseStatuses reads status codes and classes such as 5xx.

@@ -58,6 +58,7 @@ type RouteDecision struct {
 	Takes string `json:"takes"`           // yes, no, or failed
 	Rule  string `json:"rule,omitempty"`  // a route without a rule takes all
 	Error string `json:"error,omitempty"` // of a rule that failed
+	Why   string `json:"why,omitempty"`   // what a rule saw that does not hold
 }
 
 // errOffline says that a proof cannot be checked without a call.
@@ -169,6 +170,8 @@ func (h *Handler) decisions(hook *webhook) []RouteDecision {
 			d.Takes, d.Error = "failed", err.Error()
 		} else if slices.Contains(taken, r.Name) {
 			d.Takes = "yes"
+		} else if r.rule != nil {
+			d.Why = r.rule.Why(&hook.input)
 		}
 		decisions[i] = d
 	}

@@ -179,7 +179,8 @@ func plainHTTP(r *http.Request) error {
 	refused := *refusedPlainHTTP
 	switch {
 	case fromTrustedProxy(r):
-		refused.detail += ": the proxy's X-Forwarded-Proto does not end with https"
+		refused.detail += fmt.Sprintf(": the proxy's X-Forwarded-Proto does not end with https; it is %.60q, of which the last counts: have the proxy next to Caddy set X-Forwarded-Proto: https",
+			strings.Join(r.Header.Values("X-Forwarded-Proto"), ", "))
 	case r.Header[forwardedProto] != nil:
 		refused.detail += "; the peer sends X-Forwarded-Proto: if it is your proxy, name it in trusted_proxies"
 	}
@@ -195,14 +196,7 @@ func isHTTPS(r *http.Request) bool {
 	if !fromTrustedProxy(r) {
 		return false
 	}
-	// With several proxies, the nearest proxy wrote last.
-	protos := r.Header.Values("X-Forwarded-Proto")
-	if len(protos) == 0 {
-		return false
-	}
-	proto := protos[len(protos)-1]
-	proto = strings.TrimSpace(proto[strings.LastIndexByte(proto, ',')+1:])
-	return strings.EqualFold(proto, "https")
+	return strings.EqualFold(forwarded(r, "X-Forwarded-Proto"), "https")
 }
 
 // fromTrustedProxy reports whether the peer is a proxy that the server trusts.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"sync/atomic"
@@ -96,17 +95,6 @@ const (
 	defaultWindow  = 72 * time.Hour
 	defaultEntries = 200_000
 )
-
-// Response is the answer to an accepted webhook.
-type Response struct {
-	// The status code, from 200 to 299. Default: 200.
-	Status int `json:"status,omitempty"`
-
-	// The body. Default: none.
-	Body string `json:"body,omitempty"`
-
-	contentType string // of the body; "" = text/plain
-}
 
 // CaddyModule returns the Caddy module information.
 func (Handler) CaddyModule() caddy.ModuleInfo {
@@ -228,11 +216,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 func (h *Handler) provisionResponse() {
 	if h.Respond == nil {
 		answer := &h.profile.Answer
-		h.Respond = &Response{Status: answer.Status, Body: answer.Body, contentType: answer.ContentType}
+		h.Respond = &Response{Status: answer.Status, Body: answer.Body, ContentType: answer.ContentType}
 	}
-	if h.Respond.Status == 0 {
-		h.Respond.Status = http.StatusOK
-	}
+	h.Respond.provision()
 }
 
 // provisionIdentity compiles the expressions that find event type and delivery ID,

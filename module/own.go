@@ -49,6 +49,7 @@ func (a *App) Listener(h *Handler, target *url.URL) (address string) {
 func externalURLs(config json.RawMessage) (urls []*url.URL) {
 	var fields struct {
 		External json.RawMessage `json:"external_url"`
+		More     []string        `json:"external_urls"`
 	}
 	var one string
 	var several []string
@@ -60,7 +61,7 @@ func externalURLs(config json.RawMessage) (urls []*url.URL) {
 	} else if json.Unmarshal(fields.External, &several) != nil {
 		return nil
 	}
-	for _, text := range several {
+	for _, text := range append(several, fields.More...) {
 		if u, err := url.Parse(caddy.NewReplacer().ReplaceKnown(text, "")); err == nil && u.Host != "" {
 			urls = append(urls, u)
 		}

@@ -1,12 +1,15 @@
 package module
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
@@ -81,6 +84,7 @@ func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, recei
 	}
 	if h.profile.SignsURL {
 		hook.proof.Public = publicURL(r)
+		hook.proof.Expand = func(text string) string { return expand(r, text) }
 	}
 	if h.profile.SignsID {
 		hook.proof.DeliveryID = func() string { return h.signedID(hook) }
@@ -99,7 +103,7 @@ func (hook *webhook) free() {
 }
 
 // publicURL returns the URL that the client asked for, before the site's other
-// handlers changed it.
+// handlers and a trusted proxy changed it.
 func publicURL(r *http.Request) *url.URL {
 	public := *r.URL
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
@@ -109,5 +113,39 @@ func publicURL(r *http.Request) *url.URL {
 	if isHTTPS(r) {
 		public.Scheme = "https"
 	}
+	if fromTrustedProxy(r) {
+		public.Host = cmp.Or(forwarded(r, "X-Forwarded-Host"), public.Host)
+		addPrefix(&public, forwarded(r, "X-Forwarded-Prefix"))
+	}
 	return &public
+}
+
+// forwarded returns what the nearest proxy wrote into a header: it wrote last.
+func forwarded(r *http.Request, name string) string {
+	values := r.Header.Values(name)
+	if len(values) == 0 {
+		return ""
+	}
+	last := values[len(values)-1]
+	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+}
+
+// addPrefix puts a path that a proxy has cut off before the path of a URL.
+func addPrefix(u *url.URL, prefix string) {
+	prefix = strings.TrimRight(prefix, "/")
+	plain, err := url.PathUnescape(prefix)
+	if err != nil || !strings.HasPrefix(prefix, "/") {
+		return
+	}
+	u.RawPath = prefix + u.EscapedPath()
+	u.Path = plain + u.Path
+}
+
+// expand resolves placeholders for a request, which may be one of a file.
+func expand(r *http.Request, text string) string {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		repl = caddyhttp.NewTestReplacer(r)
+	}
+	return repl.ReplaceAll(text, "")
 }

@@ -297,7 +297,7 @@ func (r *Route) takes(view *rules.View, failed func(*Route, error)) bool {
 func (r *Route) ruleFailed(err error) {
 	metrics.ruleErrors.WithLabelValues(r.source, r.Name).Inc()
 	r.logger.Warn("rule failed, so its route does not take the event",
-		zap.String("source", r.source), zap.String("route", r.Name), zap.Error(err))
+		zap.String("source", r.source), zap.String("route", r.Name), zap.String("rule", r.Rule), zap.Error(err))
 }
 
 // levelOf is the level at which to log that an expression yields nothing: a warning

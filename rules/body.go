@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/expr-lang/expr/vm/runtime"
-
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
@@ -22,12 +20,15 @@ type document struct {
 	json   payload.JSON
 	value  any
 	err    error
+
+	inside  bool // it is the JSON that a text of the webhook holds
+	decoded bool // value is the whole JSON
 }
 
 // document returns the body, which is read when it is first asked for.
 func (v *View) document() *document {
 	if !v.body.read {
-		v.body.parse(v.in)
+		v.parse(&v.body)
 	}
 	return &v.body
 }
@@ -35,47 +36,93 @@ func (v *View) document() *document {
 // lookup follows a path into the body. It panics where expr does.
 func (v *View) lookup(path []step) any {
 	d := v.document()
-	switch {
-	case d.err != nil:
+	if d.err != nil {
 		panic(d.err)
-	case d.isJSON:
-		return d.lookup(path)
 	}
-	return fetch(d.value, path)
+	return v.reach(d, path, 0)
 }
 
-// fetch is what expr does with a chain of members.
-func fetch(value any, path []step) any {
-	for _, s := range path {
-		if s.optional && value == nil {
-			return nil
-		}
-		value = runtime.Fetch(value, s.key)
-	}
-	return value
-}
-
-func (d *document) parse(in *Input) {
+func (v *View) parse(d *document) {
 	d.read = true
-	contentType := in.header("Content-Type")
+	contentType := v.in.header("Content-Type")
 	media := payload.MediaType(contentType)
+	body, err := v.text(contentType)
+	if err != nil {
+		d.err = err
+		return
+	}
+	if payload.IsLines(media) {
+		d.parseLines(body)
+		return
+	}
 	// The declaration may be a stranger's, where the proof covers the body alone.
-	isJSON := looksLikeJSON(in.Body) && d.parseJSON(in.Body) == nil
-	if in.Forms {
+	isJSON := looksLikeJSON(body) && d.parseJSON(body) == nil
+	if v.in.Forms {
 		media, contentType = payload.FormType, payload.FormType
 	}
 	switch {
 	case isJSON: // whatever it was declared as
 	case media == "application/json", strings.HasSuffix(media, "+json"):
-		d.err = d.parseJSON(in.Body)
+		d.err = d.parseJSON(body)
 	case media == payload.FormType, media == payload.MultipartType:
-		d.parseForm(contentType, in.Body)
+		d.parseForm(contentType, body)
 	case media == "application/xml", media == "text/xml", strings.HasSuffix(media, "+xml"):
-		d.value = string(in.Body)
-	case d.parseJSON(in.Body) == nil:
+		d.value = string(body)
+	case d.parseJSON(body) == nil:
 	default:
-		d.value = string(in.Body)
+		d.value = string(body)
 	}
+}
+
+// text returns the body decompressed and in UTF-8, for which the budget pays.
+func (v *View) text(contentType string) ([]byte, error) {
+	body, err := v.decompressed()
+	if err != nil {
+		return nil, err
+	}
+	text := payload.UTF8(contentType, body)
+	if len(text) > 0 && &text[len(text)-1] != &body[len(body)-1] {
+		if len(text) > v.budget.steps || len(text) > v.budget.made {
+			return nil, ErrBudget
+		}
+		v.budget.spend(len(text), len(text))
+	}
+	return text, nil
+}
+
+// decompressed returns the body without its Content-Encoding. That header may be a
+// stranger's, or left from before a proxy decompressed the body: where the body is not
+// encoded like that, it counts as it is.
+func (v *View) decompressed() ([]byte, error) {
+	body, declared := v.in.Body, v.in.header("Content-Encoding")
+	sniffed := payload.Sniff(body)
+	if looksLikeJSON(body) || declared == "" && sniffed == "" {
+		return body, nil
+	}
+	left := min(v.budget.steps, v.budget.made)
+	decoded, err := payload.Decompress(declared, body, left)
+	if sniffed != "" && (declared == "" || err != nil && !errors.Is(err, payload.ErrTooLarge)) {
+		decoded, err = payload.Decompress(sniffed, body, left)
+	} else if err != nil && !errors.Is(err, payload.ErrTooLarge) {
+		return body, nil
+	}
+	switch {
+	case errors.Is(err, payload.ErrTooLarge) && left < payload.MaxDecoded:
+		return nil, ErrBudget
+	case err != nil:
+		return nil, fmt.Errorf("body is %w", err)
+	}
+	v.budget.spend(len(decoded), len(decoded))
+	return decoded, nil
+}
+
+func (d *document) parseLines(body []byte) {
+	list, err := payload.Lines(body)
+	if err != nil {
+		d.err = fmt.Errorf("body is %w", err)
+		return
+	}
+	d.err = d.parseJSON(list)
 }
 
 // looksLikeJSON reports whether the body begins as objects and arrays do.
@@ -94,6 +141,9 @@ func (d *document) parseJSON(body []byte) error {
 
 // parseForm keeps the first of equal fields, and of a file the name.
 func (d *document) parseForm(contentType string, body []byte) {
+	if payload.MediaType(contentType) == payload.MultipartType {
+		contentType = payload.WithBoundary(contentType, body)
+	}
 	fields, err := payload.Form(contentType, body)
 	if errors.Is(err, payload.ErrMislabelled) {
 		d.err = d.parseJSON(body)
@@ -104,7 +154,7 @@ func (d *document) parseForm(contentType string, body []byte) {
 		return
 	}
 	m := make(map[string]any, len(fields))
-	for _, f := range fields {
+	for _, f := range fields.InCharset(contentType) {
 		if _, ok := m[f.Name]; !ok {
 			m[f.Name] = cmp.Or(f.File, f.Value)
 		}
@@ -112,15 +162,13 @@ func (d *document) parseForm(contentType string, body []byte) {
 	d.value = m
 }
 
-// lookup follows a path and decodes only what it finds there. Where a key does
-// not fit the value, fetch knows what expr makes of it.
-func (d *document) lookup(path []step) any {
-	found, left := follow(d.json.Root(), path)
+// decode decodes what a path leads to.
+func (d *document) decode(found payload.Value) (any, error) {
 	value, err := found.Decode(maxValues)
 	if err != nil {
-		panic(fmt.Errorf("body is %w", err))
+		return nil, fmt.Errorf("body is %w", err)
 	}
-	return fetch(value, left)
+	return value, nil
 }
 
 // follow follows a path as far as the keys fit, and returns what is left of it. A

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/optimizer"
 	"github.com/expr-lang/expr/types"
-	"github.com/expr-lang/expr/vm"
 )
 
 const (
@@ -53,7 +53,7 @@ func Compile(expression string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{expression, program}, nil
+	return &Rule{program}, nil
 }
 
 // CompileKey compiles an expression that yields text, over all names.
@@ -75,18 +75,22 @@ func compileValue(expression string, known types.Map) (*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch t := program.Node().Type(); t.Kind() {
+	switch t := program.code.Node().Type(); t.Kind() {
 	case reflect.Map, reflect.Slice, reflect.Struct, reflect.Func:
 		return nil, fmt.Errorf("expected text, a number or a boolean, but got %s", t)
 	}
-	return &Value{expression, program}, nil
+	return &Value{program}, nil
 }
 
 // isTemplate matches what schemes read values with, and no expression begins with.
 var isTemplate = regexp.MustCompile(`^\{(http\.request\.|header\.|json\.|query\.|form\.|body\})`)
 
 // compile does what expr.Compile does, and lets the meter in between.
-func compile(expression string, known types.Map, result reflect.Kind) (program *vm.Program, err error) {
+func compile(expression string, known types.Map, result reflect.Kind) (compiled *program, err error) {
+	what := "expression"
+	if result == reflect.Bool {
+		what = "rule"
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("compiling: %v", r)
@@ -113,31 +117,43 @@ func compile(expression string, known types.Map, result reflect.Kind) (program *
 		}
 	}
 	if err != nil {
-		return nil, oneLine(err)
+		return nil, oneLine(err, what)
 	}
 	if ast.Walk(&tree.Node, m); m.err != nil {
-		return nil, oneLine(m.err.Bind(tree.Source))
+		return nil, oneLine(m.err.Bind(tree.Source), what)
 	}
 	config.WithEnv(map[string]any{}) // which is what a View has: names are looked up without reflection
-	program, err = compiler.Compile(tree, config)
-	return program, oneLine(err)
+	code, err := compiler.Compile(tree, config)
+	if err != nil {
+		return nil, oneLine(err, what)
+	}
+	return &program{expression, what, code, operandsOf(&tree.Node)}, nil
 }
 
 // oneLine says what an error of expr says, without the drawing below it and
-// without the megabytes of a body that some builtins quote.
-func oneLine(err error) error {
+// without the megabytes of a body that some builtins quote. The position is one in
+// the rule or expression, not in the file around it.
+func oneLine(err error, what string) error {
 	if err == nil {
 		return nil
 	}
 	message, where := err.Error(), ""
 	var at *file.Error
 	if errors.As(err, &at) && at.Line > 0 {
-		message, where = at.Message, fmt.Sprintf(" (line %d, column %d)", at.Line, at.Column+1)
+		message, where = at.Message, position(at, what)
 	}
 	if len(message) > maxMessage {
 		message = strings.ToValidUTF8(message[:maxMessage], "") + "..."
 	}
-	message = strings.Join(strings.Fields(message), " ") + where
+	message = strings.Join(strings.Fields(message), " ")
+	if fetched := cannotFetch.FindStringSubmatch(message); fetched != nil {
+		var key any = fetched[1]
+		if index, err := strconv.Atoi(fetched[1]); err == nil {
+			key = index
+		}
+		message = fmt.Sprintf("%s is looked up in something that is missing or null", shownStep(key))
+	}
+	message += where
 	switch {
 	case errors.Is(err, ErrBudget):
 		return fmt.Errorf("%w%s", ErrBudget, where)
@@ -145,4 +161,15 @@ func oneLine(err error) error {
 		return fmt.Errorf("%w: %s", ErrBudget, message)
 	}
 	return errors.New(message)
+}
+
+// cannotFetch matches what expr says of a member of nothing.
+var cannotFetch = regexp.MustCompile(`^cannot fetch (.+) from <nil>$`)
+
+// position says where in a rule or expression an error is.
+func position(at *file.Error, what string) string {
+	if at.Line == 1 {
+		return fmt.Sprintf(" (column %d of the %s)", at.Column+1, what)
+	}
+	return fmt.Sprintf(" (line %d, column %d of the %s)", at.Line, at.Column+1, what)
 }

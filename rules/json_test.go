@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/vm"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
@@ -105,6 +105,22 @@ func decoded(document string) (value any, err error) {
 	return exact(value), nil
 }
 
+// hasInteger reports whether there is an integer beyond 64 bits in a value.
+func hasInteger(value any) bool {
+	found := false
+	switch x := value.(type) {
+	case payload.Integer:
+		return true
+	case map[string]any:
+		for _, member := range x {
+			found = found || hasInteger(member)
+		}
+	case []any:
+		found = slices.ContainsFunc(x, hasInteger)
+	}
+	return found
+}
+
 func exact(value any) any {
 	switch x := value.(type) {
 	case map[string]any:
@@ -124,15 +140,18 @@ func exact(value any) any {
 				return f
 			}
 		}
+		if len(x) <= 400 && !bytes.ContainsAny([]byte(x), ".eE") {
+			return payload.Integer(x)
+		}
 		return x.String()
 	}
 	return value
 }
 
-func run(program *vm.Program, document string) (any, error) {
+func run(p *program, document string) (any, error) {
 	v := NewView(&Input{Header: map[string][]string{"Content-Type": {"application/json"}}, Body: []byte(document)})
 	defer v.Free()
-	return v.run(program)
+	return v.run(p)
 }
 
 // compare reports where an expression means something else than it does to
@@ -149,6 +168,9 @@ func compare(t *testing.T, expression string, documents ...string) {
 	}
 	for _, document := range documents {
 		body, wantErr := decoded(document)
+		if hasInteger(body) {
+			continue // of which expr knows nothing
+		}
 		var want any
 		if wantErr == nil {
 			want, wantErr = expr.Run(plain, map[string]any{"body": body})
@@ -228,11 +250,11 @@ func TestDecodingIsBounded(t *testing.T) {
 	}
 }
 
-func mustCompile(t *testing.T, expression string) *vm.Program {
+func mustCompile(t *testing.T, expression string) *program {
 	t.Helper()
-	program, err := compile(expression, names, reflect.Invalid)
+	p, err := compile(expression, names, reflect.Invalid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return program
+	return p
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -21,11 +22,14 @@ const (
 	finder  = getter + "in"
 	matcher = getter + "matches"
 	uniquer = getter + "uniq"
+	opener  = getter + "open"
+	counter = getter + "number"
 	caller1 = getter + "call1"
 	caller  = getter + "call"
 )
 
 var (
+	unary    = reflect.TypeFor[func(any) any]()
 	binary   = reflect.TypeFor[func(any, any) any]()
 	variadic = reflect.TypeFor[func(...any) any]()
 )
@@ -42,9 +46,16 @@ func (m *meter) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.BinaryNode:
 		m.operator(node, n)
+	case *ast.UnaryNode:
+		if n.Operator == "-" || n.Operator == "+" {
+			count(&n.Node)
+		}
 	case *ast.BuiltinNode:
 		m.builtin(node, n)
 	case *ast.MemberNode:
+		if !n.Method && n.Node.Type().Kind() == reflect.Interface {
+			become(&n.Node, callOf(opener, unary, n.Node))
+		}
 		measure(&n.Property, &textCost{bytesPerStep: hashedBytes})
 	case *ast.CallNode:
 		if !ownCall(n) {
@@ -57,8 +68,20 @@ func (m *meter) Visit(node *ast.Node) {
 
 func (m *meter) operator(node *ast.Node, n *ast.BinaryNode) {
 	switch n.Operator {
+	case "<", "<=", ">", ">=", "-", "*", "/", "**", "^":
+		count(&n.Left)
+		count(&n.Right)
+	case "==", "!=", "+":
+		if isScalar(n.Right) {
+			count(&n.Left)
+		}
+		if isScalar(n.Left) {
+			count(&n.Right)
+		}
+	}
+	switch n.Operator {
 	case "==", "!=":
-		if isSmall(n.Left) || isSmall(n.Right) {
+		if (isSmall(n.Left) || isSmall(n.Right)) && !isLongInteger(n.Left) && !isLongInteger(n.Right) {
 			return
 		}
 		equal := callOf(equaler, binary, n.Left, n.Right)
@@ -145,6 +168,10 @@ func (m *meter) builtin(node *ast.Node, n *ast.BuiltinNode) {
 		become(node, callOf(uniquer, binary, &ast.NilNode{}, n.Arguments[0]))
 		return
 	}
+	switch n.Name {
+	case "float", "abs", "ceil", "floor", "round", "type":
+		count(&n.Arguments[0])
+	}
 	c := newCall(n.Name)
 	if c == nil {
 		return
@@ -154,6 +181,21 @@ func (m *meter) builtin(node *ast.Node, n *ast.BuiltinNode) {
 		become(node, callOf(caller1, binary, arguments...))
 	} else {
 		become(node, callOf(caller, variadic, arguments...))
+	}
+}
+
+// longInteger matches an integer as text that may be one beyond 64 bits.
+var longInteger = regexp.MustCompile(`^-?[0-9]{19,}$`)
+
+func isLongInteger(n ast.Node) bool {
+	text, ok := n.(*ast.StringNode)
+	return ok && longInteger.MatchString(text.Value)
+}
+
+// count has an operand be a number where it is an integer beyond 64 bits.
+func count(operand *ast.Node) {
+	if (*operand).Type().Kind() == reflect.Interface {
+		become(operand, callOf(counter, unary, *operand))
 	}
 }
 

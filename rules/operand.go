@@ -1,23 +1,28 @@
 package rules
 
 import (
+	"fmt"
 	"net/textproto"
 	"strconv"
 	"strings"
 	"unique"
+
+	"github.com/expr-lang/expr/ast"
 )
 
 // operand is one thing that expressions ask of a webhook.
 type operand struct {
-	id   operandID
-	load func(*View) any
+	id    operandID
+	shown string // as one writes it
+	path  []step // below body
+	load  func(*View) any
 }
 
 // operandID is an operand's name. Equal names mean equal values.
 type operandID = unique.Handle[string]
 
 func newOperand(name string, load func(*View) any) *operand {
-	return &operand{id: unique.Make(name), load: load}
+	return &operand{id: unique.Make(name), shown: name, load: load}
 }
 
 // MarshalText makes expr print an operand by its name, which it does to find
@@ -40,15 +45,21 @@ var operands = map[string]*operand{
 
 func headerOperand(key string) *operand {
 	key = textproto.CanonicalMIMEHeaderKey(key)
-	return newOperand("headers."+key, func(v *View) any { return v.in.header(key) })
+	op := newOperand("headers."+key, func(v *View) any { return v.in.header(key) })
+	op.shown = fmt.Sprintf("header(%q)", key)
+	return op
 }
 
 func queryOperand(key string) *operand {
-	return newOperand("query."+strconv.Quote(key), func(v *View) any { return v.in.queryValue(key) })
+	op := newOperand("query."+strconv.Quote(key), func(v *View) any { return v.in.queryValue(key) })
+	op.shown = "query." + shownStep(key)
+	return op
 }
 
 func bodyOperand(steps []step) *operand {
-	return newOperand("body"+pathName(steps), func(v *View) any { return v.lookup(steps) })
+	op := newOperand("body"+pathName(steps), func(v *View) any { return v.lookup(steps) })
+	op.shown, op.path = shownPath(steps), steps
+	return op
 }
 
 // step is one key on a path into the body: a string, or an index.
@@ -72,4 +83,22 @@ func pathName(steps []step) string {
 		}
 	}
 	return b.String()
+}
+
+// collector collects the operands of an expression.
+type collector struct{ operands []*operand }
+
+// Visit implements ast.Visitor.
+func (c *collector) Visit(node *ast.Node) {
+	if constant, ok := (*node).(*ast.ConstantNode); ok {
+		if op, ok := constant.Value.(*operand); ok {
+			c.operands = append(c.operands, op)
+		}
+	}
+}
+
+func operandsOf(node *ast.Node) []*operand {
+	var c collector
+	ast.Walk(node, &c)
+	return c.operands
 }

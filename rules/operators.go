@@ -6,6 +6,8 @@ import (
 	"reflect"
 
 	"github.com/expr-lang/expr/vm/runtime"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // These functions stand for operators whose cost depends on the webhook. They mean
@@ -58,7 +60,7 @@ func (b *budget) add(x, y any) any {
 	if n := textLength(x) + textLength(y); n > 0 {
 		b.spend(n/16, n)
 	}
-	return runtime.Add(x, y)
+	return runtime.Add(asNumber(x), asNumber(y))
 }
 
 // equal is the operator ==.
@@ -66,7 +68,18 @@ func (b *budget) equal(x, y any) any { return b.same(x, y, 0) }
 
 func (b *budget) same(x, y any, depth int) bool {
 	switch x := x.(type) {
+	case payload.Integer:
+		switch y := y.(type) {
+		case payload.Integer:
+			return x == y
+		case string:
+			return string(x) == y
+		}
+		return runtime.Equal(asNumber(x), y)
 	case string:
+		if y, ok := y.(payload.Integer); ok {
+			return x == string(y)
+		}
 		if y, ok := y.(string); ok {
 			if len(x) != len(y) {
 				return false
@@ -82,6 +95,9 @@ func (b *budget) same(x, y any, depth int) bool {
 		if y, ok := y.(map[string]any); ok && len(x) != len(y) {
 			return false
 		}
+	}
+	if n, ok := y.(payload.Integer); ok {
+		return b.same(n, x, depth)
 	}
 	if isText(x) || isText(y) || length(x) == 0 || length(y) == 0 {
 		return runtime.Equal(x, y)

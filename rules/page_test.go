@@ -9,6 +9,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // pageOf returns the page about rules.
@@ -48,12 +53,14 @@ func ask(in *Input, expression string) (bool, error) {
 }
 
 // TestPageOfExpressions holds that each expression of the page is true of the request
-// before it.
+// before it in the section, or else of the page's webhook.
 func TestPageOfExpressions(t *testing.T) {
-	var in *Input
-	checked := 0
+	in, checked := example(t), 0
 	for i, part := range strings.Split(pageOf(t), "\n```") {
 		if i%2 == 0 {
+			if strings.Contains(part, "\n## ") {
+				in = example(t)
+			}
 			continue
 		}
 		language, block, _ := strings.Cut(part, "\n")
@@ -153,6 +160,7 @@ func TestPageOfBodies(t *testing.T) {
 		if strings.HasPrefix(code(row[0]), "multipart/") {
 			in.Header["Content-Type"], in.Body = multipartOf(row[1])
 		}
+		writeAs(in, row[0], row[1])
 		if row[2] == "error" {
 			if _, err := ask(in, "body != 0"); err == nil || strings.Contains(err.Error(), "compiling") {
 				t.Errorf("%v: no error, but %v", row, err)
@@ -164,6 +172,30 @@ func TestPageOfBodies(t *testing.T) {
 				t.Errorf("%v: %s: %v, %v", row, expression, holds, err)
 			}
 		}
+	}
+}
+
+// writeAs does to a body what its cells say besides the code in them.
+func writeAs(in *Input, contentType, body string) {
+	var lines []string
+	for _, span := range codeSpan.FindAllStringSubmatch(body, -1) {
+		lines = append(lines, span[1])
+	}
+	_, how, _ := strings.Cut(body, "` ")
+	switch name, isEncoding := strings.CutPrefix(how, "in "); {
+	case strings.HasSuffix(body, "in lines"):
+		in.Body = []byte(strings.Join(lines, "\n"))
+	case how == "behind a BOM":
+		in.Body = append([]byte("\ufeff"), in.Body...)
+	case how == "in UTF-16":
+		in.Body, _ = unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().Bytes(in.Body)
+	case how == "in Latin-1":
+		in.Body, _ = charmap.ISO8859_1.NewEncoder().Bytes(in.Body)
+	case isEncoding:
+		in.Body = compressed(name, string(in.Body))
+		in.Header["Content-Encoding"] = []string{name}
+	case strings.HasSuffix(contentType, "without a boundary"):
+		in.Header["Content-Type"] = []string{"multipart/form-data"}
 	}
 }
 
@@ -228,6 +260,8 @@ func TestPageOfBounds(t *testing.T) {
 		"64 MiB":              maxMade == 64<<20,
 		"10 thousand steps":   reservedSteps == 10_000,
 		"more than a million": maxValues == 1_000_000,
+		"beyond 16 MiB":       payload.MaxDecoded == 16<<20,
+		"a hundred times":     payload.MaxRatio == 100,
 	} {
 		if !is || !strings.Contains(page, text) {
 			t.Errorf("the page should not say %q, or does not", text)

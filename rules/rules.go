@@ -15,9 +15,10 @@
 // for one element, or to read a few bytes of a string. A loop costs its elements
 // times the parts of its predicate, and is counted before it begins; so is every
 // operator and builtin whose cost depends on the webhook. The bytes are those of
-// the strings, lists and maps that expressions make. Not counted are the parsing
-// of the webhook, which has bounds of its own, and what costs the same for any
-// webhook outside of loops. Where more is wanted, ErrBudget is the result; from
+// the strings, lists and maps that expressions make. Decompressing the body and
+// reading JSON inside of texts count, too. Not counted are the parsing of the body
+// itself, which has bounds of its own, and what costs the same for any webhook
+// outside of loops. Where more is wanted, ErrBudget is the result; from
 // then on each expression may cost 10 thousand steps. A pattern
 // of matches must be a constant.
 package rules
@@ -28,13 +29,23 @@ import (
 	"strconv"
 
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
 // Rule is a compiled boolean expression. It is safe for concurrent use.
-type Rule struct {
+type Rule struct{ *program }
+
+// program is a compiled expression.
+type program struct {
 	expression string
-	program    *vm.Program
+	what       string // rule or expression
+	code       *vm.Program
+	operands   []*operand
 }
+
+// String returns the expression as it was written.
+func (p *program) String() string { return p.expression }
 
 // Match tells whether the rule holds. A rule that fails while it runs, say on
 // a member of a field that is not there, does not hold, and the error says why:
@@ -48,15 +59,9 @@ func (r *Rule) Match(v *View) (bool, error) {
 	return holds, nil
 }
 
-// String returns the expression as it was written.
-func (r *Rule) String() string { return r.expression }
-
 // Value is a compiled expression whose result is used as text. It is safe for
 // concurrent use.
-type Value struct {
-	expression string
-	program    *vm.Program
-}
+type Value struct{ *program }
 
 // Text evaluates the expression. Strings come as they are, numbers in decimal
 // notation, and nil is the empty string. Lists, maps and times are an error.
@@ -68,15 +73,14 @@ func (x *Value) Text(v *View) (string, error) {
 	return text(result)
 }
 
-// String returns the expression as it was written.
-func (x *Value) String() string { return x.expression }
-
 func text(result any) (string, error) {
 	switch r := result.(type) {
 	case nil:
 		return "", nil
 	case string:
 		return r, nil
+	case payload.Integer:
+		return string(r), nil
 	case bool:
 		return strconv.FormatBool(r), nil
 	case int:

@@ -82,6 +82,11 @@ func TestMatch(t *testing.T) {
 		{`body.data.object.id == 9007199254740993`, true},
 		{`body.data.object.id == 9007199254740992`, false},
 		{`body.big == "18446744073709551616"`, true},
+		{`body.big > 3 && body.big > 9223372036854775807 && 3 < body.big`, true},
+		{`body.big != 9223372036854775807 && -body.big < 0`, true},
+		{`body.big == body.big && body.big in [1, body.big]`, true},
+		{`body.big / 2 > 9e18 && body.big + 1 > 1e19 && float(body.big) > 1e19`, true},
+		{`type(body.big) == "float" && string(body.big) == "18446744073709551616" && toJSON(body.big) == "18446744073709551616"`, true},
 		{`body.items[1].sku == "b"`, true},
 		{`body.items[-1].sku == "b"`, true},
 		{`len(body.items) == 2`, true},
@@ -113,25 +118,56 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestWhy holds what is said of a rule that is false and fails nowhere.
+func TestWhy(t *testing.T) {
+	for rule, want := range map[string]string{
+		`event == "x" && body.type == "y"`:                 `event is "document.completed"`,
+		`event != "x" && body.absent == 7`:                 `event is "document.completed", body.absent is missing`,
+		`(body.note ?? "none") == "x"`:                     `body.note is null`,
+		`body.ok == false || any(body.items, .sku == "?")`: `body.ok is true, body.items is a list of 2`,
+		`header("X-Absent") == "a" || query.page == "9"`:   `header("X-Absent") is "", query.page is "2"`,
+		`body["a-b"]?.c == 1`:                              `body["a-b"].c is missing`,
+		`event != ""`:                                      ``,
+		`body.absent.id == 1`:                              ``,
+		`true == false`:                                    ``,
+	} {
+		r, err := Compile(rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Why(webhook()); got != want {
+			t.Errorf("%s: %s; want %s", rule, got, want)
+		}
+	}
+	form := &Input{Header: map[string][]string{"Content-Type": {formType}}, Body: []byte(`payload={"a":null}`)}
+	r, _ := Compile(`body.payload.a == 1 || body.a == 2 || body.b == 3 || body.payload.b == 4`)
+	if got, want := r.Why(form), `body.payload.a is null, body.a is null, body.b is missing, body.payload.b is missing`; got != want {
+		t.Errorf("a form: %s; want %s", got, want)
+	}
+}
+
 func TestMatchFails(t *testing.T) {
 	for rule, want := range map[string]string{
-		`body.absent.id == 1`:                       "cannot fetch id from <nil> (line 1, column 13)",
-		`body.note.id == 1`:                         "cannot fetch id from <nil>",
-		`body?.absent.id.x == 1`:                    "cannot fetch id from <nil>",
-		`body.type.id == 1`:                         "int(string)",
-		`body.ok.id == 1`:                           "cannot fetch id from bool",
-		`body.items.sku == "a"`:                     "int(string)",
-		`body.items[7].sku == "a"`:                  "index out of range",
+		`body.absent.id == 1`:                       "body.absent is missing, so it has no id (column 13 of the rule)",
+		`body.note.id == 1`:                         "body.note is null, so it has no id",
+		`body?.absent.id.x == 1`:                    "body.absent is missing, so it has no id",
+		`body.type.id == 1`:                         "body.type is text that is no JSON, so it has no id",
+		`body.ok.id == 1`:                           "body.ok is a boolean, so it has no id",
+		`body.items.sku == "a"`:                     "body.items is a list, so it has no sku",
+		`body.items[7].sku == "a"`:                  "so it has no [7]",
 		`body.type`:                                 "bool(string)",
 		`body.count`:                                "bool(int)",
 		`!body.absent`:                              "is nil, not bool",
-		`body.type > 3`:                             "string",
+		`body.type > 3`:                             "body.type is text: invalid operation: string > int",
+		`body.absent > 3`:                           "body.absent is missing: invalid operation: <nil> > int (column 13 of the rule)",
+		`body.note > 3 || event == "x"`:             "body.note is null: invalid operation: <nil> > int",
+		`body["a-b"]?.c[0] == 1`:                    `body["a-b"].c is missing: [0] is looked up in something that is missing or null (column 15 of the rule)`,
+		`any(body.items, .a.b == 1)`:                "b is looked up in something that is missing or null",
 		`body.type()`:                               "cannot call",
 		`body.ratio matches "a"`:                    "float64",
 		`header(body.count) == ""`:                  "is int, not string",
 		`header != nil && header(body.items) == ""`: "not string",
 		`len(1..999999) + len(1..999999) > 0`:       "memory budget exceeded",
-		`body.big > 3`:                              "string",
 		`int(body.type) == 1`:                       "invalid operation: int(",
 	} {
 		r, err := Compile(rule)
@@ -164,10 +200,10 @@ func TestErrorsAreShort(t *testing.T) {
 func TestCompileFails(t *testing.T) {
 	for rule, want := range map[string]string{
 		``:                                "unexpected token EOF",
-		`event ==`:                        "unexpected token EOF (line 1, column 8)",
-		"event == 'a' &&\n  evnt == 'b'":  "unknown name evnt (line 2, column 3)",
+		`event ==`:                        "unexpected token EOF (column 8 of the rule)",
+		"event == 'a' &&\n  evnt == 'b'":  "unknown name evnt (line 2, column 3 of the rule)",
 		`host == "a"`:                     "unknown name host",
-		`$env.event == "a"`:               "unknown name $env (line 1, column 1)",
+		`$env.event == "a"`:               "unknown name $env (column 1 of the rule)",
 		`"event" in $env`:                 "unknown name $env",
 		`event`:                           "expected bool, but got string",
 		`1 + 1`:                           "expected bool, but got int",
@@ -182,12 +218,12 @@ func TestCompileFails(t *testing.T) {
 		`header("a", "b") == ""`:          "too many arguments",
 		`header() == ""`:                  "not enough arguments",
 		`header(1) == ""`:                 "cannot use int as argument",
-		`headers["X-GitHub-Event"] == ""`: `write headers["x-github-event"] (line 1, column 9)`,
+		`headers["X-GitHub-Event"] == ""`: `write headers["x-github-event"] (column 9 of the rule)`,
 		`event matches "("`:               "missing closing )",
-		`event matches body.pattern`:      "the pattern of matches must be a constant, not something that a webhook says (line 1, column 20)",
+		`event matches body.pattern`:      "the pattern of matches must be a constant, not something that a webhook says (column 20 of the rule)",
 		`event matches "^" + path`:        "must be a constant",
 		`any(body.a, event matches #)`:    "must be a constant",
-		"true &&\n id matches query.p":    "(line 2, column 19)",
+		"true &&\n id matches query.p":    "(line 2, column 19 of the rule)",
 		`let event = 1; event == 1`:       "cannot redeclare event",
 		`@("x") == 1`:                     "unrecognized character",
 		strings.Repeat("(", 100_000):      "longer than",

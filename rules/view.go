@@ -39,6 +39,7 @@ type Input struct {
 type View struct {
 	in    *Input
 	body  document
+	texts map[place]*document // the JSON inside of texts
 	found map[operandID]any
 	env   map[string]any
 	vm    vm.VM
@@ -53,7 +54,7 @@ var views = sync.Pool{New: func() any {
 		"header": func(name string) string { return v.in.header(textproto.CanonicalMIMEHeaderKey(name)) },
 
 		looper: v.budget.loop, texter: v.budget.text, ranger: v.budget.ranged, adder: v.budget.add, equaler: v.budget.equal,
-		finder: v.budget.in, matcher: v.budget.matches, uniquer: v.budget.uniq, caller1: v.budget.call1, caller: v.budget.call,
+		finder: v.budget.in, matcher: v.budget.matches, uniquer: v.budget.uniq, opener: v.open, counter: asNumber, caller1: v.budget.call1, caller: v.budget.call,
 	}
 	return v
 }}
@@ -78,6 +79,7 @@ func (v *View) Free() {
 	v.vm = vm.VM{Stack: stack[:0]}
 	v.budget = budget{}
 	clear(v.found)
+	v.texts = nil
 	v.body.json.Reset()
 	v.in, v.body = nil, document{json: v.body.json}
 	views.Put(v)
@@ -92,16 +94,16 @@ func (v *View) SetIdentity(event, id string) {
 }
 
 // run never panics: expr recovers, and what it lets through ends here.
-func (v *View) run(program *vm.Program) (result any, err error) {
+func (v *View) run(p *program) (result any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("evaluating: %v", r)
 		}
 	}()
 	v.budget.begin()
-	result, err = v.vm.Run(program, v.env)
+	result, err = v.vm.Run(p.code, v.env)
 	if err != nil {
-		return nil, oneLine(err)
+		return nil, v.explained(oneLine(err, p.what), p.operands)
 	}
 	return result, nil
 }

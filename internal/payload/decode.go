@@ -81,14 +81,28 @@ func (d *decoder) array() []any {
 	return list
 }
 
-// number keeps integers exact. What no Go number can hold stays text.
+// Integer is an integer beyond 64 bits, as it is written.
+type Integer string
+
+// MarshalJSON writes the integer as a number.
+func (n Integer) MarshalJSON() ([]byte, error) { return []byte(n), nil }
+
+// maxDigits is how long an integer may be. No floating-point number is as large.
+const maxDigits = 400
+
+// number keeps integers exact. What no number can hold stays text.
 func number(s string) any {
-	if !strings.ContainsAny(s, ".eE") {
-		if n, err := strconv.Atoi(s); err == nil {
-			return n
+	if strings.ContainsAny(s, ".eE") {
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return f
 		}
-	} else if f, err := strconv.ParseFloat(s, 64); err == nil {
-		return f
+		return s
 	}
-	return s
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
+	}
+	if len(s) > maxDigits {
+		return s
+	}
+	return Integer(s)
 }

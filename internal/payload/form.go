@@ -132,11 +132,26 @@ func isJSON(form []byte) bool {
 	return i < len(form) && (form[i] == '{' || form[i] == '[') && valid(form, MaxDepth) == nil
 }
 
+// ErrNoBoundary says that a multipart form does not say what is between its parts.
+var ErrNoBoundary = errors.New("content type has no boundary")
+
+// WithBoundary adds the boundary to a Content-Type that lacks it: the first line of a
+// multipart form is one. Proofs do not do so, since apps cannot read such a form.
+func WithBoundary(contentType string, body []byte) string {
+	_, params, _ := mime.ParseMediaType(contentType)
+	line, _, _ := bytes.Cut(body, []byte("\n"))
+	boundary, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r"), []byte("--"))
+	if params["boundary"] != "" || !ok || len(boundary) == 0 || len(boundary) > 70 {
+		return contentType
+	}
+	return mime.FormatMediaType(MultipartType, map[string]string{"boundary": string(boundary)})
+}
+
 // multipartForm reads the fields of a multipart form. Parts without a name are none.
 func multipartForm(contentType string, body []byte) (fields Fields, err error) {
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil || params["boundary"] == "" {
-		return nil, errors.New("content type has no boundary")
+		return nil, ErrNoBoundary
 	}
 	var values strings.Builder
 	buffer := make([]byte, 4<<10)

@@ -152,6 +152,10 @@ func exact(value any) any {
 			if f, err := x.Float64(); err == nil {
 				return f
 			}
+			return x.String()
+		}
+		if len(x) <= 400 {
+			return Integer(x)
 		}
 		return x.String()
 	}

@@ -37,7 +37,9 @@ func (s *Service) Rules(source string, raw []byte) (*Explanation, error) {
 	x := explain(h, request, body)
 	x.Type, x.ID = s.app.Mask(x.Type), s.app.Mask(x.ID)
 	for i := range x.Routes {
-		x.Routes[i].Rule, x.Routes[i].Error = s.app.Mask(x.Routes[i].Rule), s.app.Mask(x.Routes[i].Error)
+		for _, text := range []*string{&x.Routes[i].Rule, &x.Routes[i].Error, &x.Routes[i].Why} {
+			*text = s.app.Mask(*text)
+		}
 	}
 	return x, nil
 }
@@ -66,7 +68,8 @@ func rulesCommand() *cobra.Command {
 	var source string
 	cmd := remoteCommand("rules --source <name> <request file>", "Says which routes would take a request, and why",
 		`Says which routes of a source would take a request, and shows the event type and
-the delivery ID that the gateway finds in it. The signature is not checked.
+the delivery ID that the gateway finds in it. Of a rule that does not hold it says
+what the rule saw, or why the rule failed. The signature is not checked.
 
 The request file holds the raw request as the provider sends it: the request
 line, the headers, an empty line, and the body to its last byte. - stands for
@@ -133,6 +136,8 @@ func printExplanation(w io.Writer, x *Explanation) error {
 		switch {
 		case a.Error != "":
 			why += ": " + a.Error
+		case a.Why != "":
+			why += ": " + inLine(a.Why)
 		case a.Route == module.Otherwise && a.Takes == "yes":
 			why = "(no other route takes it)"
 		case a.Route == module.Otherwise:

@@ -28,6 +28,9 @@ type Common struct {
 	// of the request.
 	ExternalURL string `json:"external_url,omitempty"`
 
+	// More public URLs that the provider calls. The proof tells which one it called.
+	ExternalURLs []string `json:"external_urls,omitempty"`
+
 	// Accept the provider's weaker proofs too, where it has a stronger one. Default:
 	// false.
 	Legacy bool `json:"legacy,omitempty"`
@@ -39,7 +42,8 @@ type Common struct {
 	scheme.Keys
 
 	resolved  scheme.Credentials
-	oneSecret bool // the first secret makes all proofs
+	publics   []public // where the proof tells which one was called
+	oneSecret bool     // the first secret makes all proofs
 }
 
 // dirKey is the key of a context's value: where the gateway keeps its files.
@@ -65,10 +69,8 @@ func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance ti
 	case c.Tolerance == 0:
 		c.resolved.Tolerance = defaultTolerance
 	}
-	if c.ExternalURL != "" {
-		if c.resolved.External, err = scheme.ParseURL(c.ExternalURL); err != nil {
-			return fmt.Errorf("external_url: %v", err)
-		}
+	if err := c.provisionURLs(); err != nil {
+		return err
 	}
 	if c.Token == nil {
 		return nil
@@ -147,7 +149,7 @@ func (c *Common) options() syntax.Options {
 			return syntax.Strings(&c.Secrets)(d)
 		},
 		"tolerance":    c.readTolerance,
-		"external_url": scheme.ReadURL(&c.ExternalURL),
+		"external_url": c.readExternalURLs,
 		"token": func(d *caddyfile.Dispenser) error {
 			c.Token = new(scheme.Token)
 			return c.Token.ReadGuard(d)

@@ -31,7 +31,7 @@ import (
 //		need          all|first|any
 //		secret        <secret>...
 //		tolerance     <duration>|off
-//		external_url  <url>
+//		external_url  <url>...
 //		legacy
 //		event         <expression>
 //		id            <expression>

@@ -79,7 +79,8 @@ type Answer struct {
 	// The body of the answer to accepted webhooks. Default: none.
 	Body string `json:"body,omitempty"`
 
-	// The media type of that body. Default: text/plain.
+	// The media type of that body. Default: that of JSON or XML if the body is such,
+	// else text/plain.
 	ContentType string `json:"content_type,omitempty"`
 
 	// The status of webhooks whose proof is wrong, from 200 to 499. Default: 401.

@@ -45,7 +45,9 @@ func (w *working) ReadHeaders() []string {
 
 // TrustsHost implements Inspector.
 func (w *working) TrustsHost() bool {
-	if w.ready.common.resolved.External != nil {
+	common := w.ready.common
+	placed := slices.ContainsFunc(common.publics, func(p public) bool { return p.fixed == nil })
+	if common.resolved.External != nil || len(common.publics) > 0 && !placed {
 		return false
 	}
 	trusts := false

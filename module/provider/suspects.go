@@ -285,7 +285,7 @@ func (s *suspicion) otherURL(is *ready) string {
 	}
 	called := s.r.PublicURL(s.is.common.resolved.External)
 	c := *is.common
-	c.resolved.External = nil
+	c.resolved.External, c.ExternalURL, c.ExternalURLs, c.publics = nil, "", nil, nil
 	if is, _ = s.makeOther(&c); is == nil {
 		return ""
 	}

@@ -68,7 +68,7 @@ func (is *ready) verify(r *template.Request, now time.Time) error {
 	if err := is.common.verifyToken(r, now); err != nil {
 		return err
 	}
-	return is.proofs.verify(r, now)
+	return is.verifyCalled(r, now)
 }
 
 // Screen implements Provider.
@@ -85,6 +85,7 @@ func (w *working) Screen(r *template.Request, now time.Time) error {
 // Sign implements Provider.
 func (w *working) Sign(r *template.Request, now time.Time) error {
 	is := w.now()
+	is.common.chooseCalled(r)
 	if token := is.common.Token; token != nil {
 		if err := token.Sign(r, now); err != nil {
 			return err

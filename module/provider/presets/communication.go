@@ -107,6 +107,7 @@ var presetsCommunication = []Preset{
 			ID:      eitherHeader(parameter("MessageSid", "CallSid"), "I-Twilio-Idempotency-Token"),
 			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Twilio documents I-Twilio-Idempotency-Token for detecting duplicates, but does not sign it; MessageSid and CallSid name the object."},
 			Methods: []string{"POST", "GET"},
+			Answer:  &Answer{Body: "<Response/>", ContentType: "text/xml"}, // TwiML: do nothing
 		},
 	},
 	{

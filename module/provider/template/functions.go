@@ -63,6 +63,11 @@ var steps = map[string]struct {
 	}},
 	// unbase64 takes both alphabets; strict refuses what is not canonical.
 	"unbase64": {0, 1, unbase64},
+	// gunzip decompresses what is compressed, within bounds, and leaves all else.
+	"gunzip": {0, 0, func(_ *Env, b []byte, _ *step) ([]byte, bool) {
+		b, err := payload.Gunzip(b)
+		return b, err == nil
+	}},
 	// atleast refuses what has fewer bytes.
 	"atleast": {1, 1, func(_ *Env, b []byte, s *step) ([]byte, bool) {
 		n, err := strconv.Atoi(s.args[0])

@@ -21,6 +21,10 @@ type Request struct {
 	// Profile.SignsURL says that it is needed.
 	Public *url.URL
 
+	// Expand resolves Caddy's placeholders for the request. It is nil where there is
+	// no request of a server.
+	Expand func(string) string
+
 	// DeliveryID finds the delivery ID in the request, for schemes that sign
 	// it. It gives "" where there is none.
 	DeliveryID func() string
