@@ -224,8 +224,12 @@ func TestSignedTimes(t *testing.T) {
 			continue
 		}
 		checked++
+		life := time.Duration(0)
+		if g.Name == "vonage" || g.Name == "messagebird" { // whose tokens say until when they are good
+			life = time.Minute
+		}
 		for name, at := range map[string]time.Time{
-			"too old": providertest.Now.Add(-k.Preset().Tolerance - time.Second), "too new": providertest.Now.Add(k.Preset().Tolerance + time.Second),
+			"too old": providertest.Now.Add(-k.Preset().Tolerance - life - time.Second), "too new": providertest.Now.Add(k.Preset().Tolerance + time.Second),
 			"zero": time.Unix(0, 0), "negative": time.Unix(-1, 0), "year 9999": time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
 		} {
 			r := g.Make()
