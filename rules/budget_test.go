@@ -293,7 +293,7 @@ func FuzzBudget(f *testing.F) {
 					t.Errorf("%s: %v, and %d steps and %d bytes are left", x, err, v.budget.steps, v.budget.made)
 				}
 			}
-			if n := allocated() - before; n > 4*(maxMade-v.budget.made)+200*len(body)+1<<20 {
+			if n := allocated() - before; n > slack*(4*(maxMade-v.budget.made)+200*len(body)+1<<20) {
 				t.Errorf("%d bytes were allocated, and %d counted", n, maxMade-v.budget.made)
 			}
 			return v.budget.steps, v.budget.made

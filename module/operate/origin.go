@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
 // origin signs samples and posts them: the running gateway for one of
@@ -94,7 +95,7 @@ func (s *remoteSource) follow(id string) *EventInfo {
 			return nil
 		}
 		waiting := slices.ContainsFunc(e.Deliveries, func(d DeliveryInfo) bool {
-			return d.Ended == nil && d.Attempts == 0
+			return d.Ended == nil && (d.Attempts == 0 || d.State == string(queue.Delivering))
 		})
 		if !waiting || time.Since(began) > patience {
 			return e
