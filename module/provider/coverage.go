@@ -220,7 +220,7 @@ func coversInput(covers []string, input string, own bool) string {
 		case strings.Contains(text, part+"}"), strings.Contains(text, part+"|"):
 		case strings.Contains(text, strings.Replace(part, "{json.", "{form.", 1)+"}"),
 			strings.Contains(text, strings.Replace(part, "{json.", "{form.", 1)+"|"):
-		case strings.HasPrefix(input, "{query.") && (strings.Contains(text, "{query|") || strings.Contains(text, "{url}")):
+		case strings.HasPrefix(input, "{query.") && (strings.Contains(text, "{query|") || strings.Contains(text, "{query}") || strings.Contains(text, "{url}")):
 		case listed && own:
 		case listed:
 			least = CoveredListed

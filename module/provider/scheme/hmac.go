@@ -238,7 +238,8 @@ func headersIn(text string) (headers []string) {
 
 // Traits implements Scheme.
 func (h *HMAC) Traits() Traits {
-	texts := append(slices.Clone(h.Signed), h.From)
+	signed := h.covers()
+	texts := append(slices.Clone(signed), h.From)
 	if h.Timestamp != nil {
 		texts = append(texts, h.Timestamp.From)
 	}
@@ -248,10 +249,6 @@ func (h *HMAC) Traits() Traits {
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
 		CoversContent: true,
 		Unsignable:    unsignableIn(h.From),
-	}
-	signed := h.Signed
-	if len(signed) == 0 {
-		signed = []string{"{body}"}
 	}
 	if !h.plain {
 		t.HMACOf = signed
@@ -265,8 +262,20 @@ func (h *HMAC) Traits() Traits {
 	return t
 }
 
+// covers is what the signature covers at least, as templates.
+func (h *HMAC) covers() []string {
+	if len(h.Signed) == 0 {
+		return []string{"{body}"}
+	}
+	texts := make([]string, len(h.Signed))
+	for i, text := range h.Signed {
+		texts[i] = template.Spelled(text, h.Timestamp)
+	}
+	return texts
+}
+
 // signsTime reports whether the scheme signs a timestamp.
-func (h *HMAC) signsTime() bool { return template.Mentions(h.Signed, "timestamp") }
+func (h *HMAC) signsTime() bool { return template.Mentions(h.covers(), "timestamp") }
 
 // carriesTime reports whether requests carry a timestamp, signed or not.
 func (h *HMAC) carriesTime() bool {

@@ -40,6 +40,7 @@ func (h *HMAC) signOne(e *template.Env, now time.Time) error {
 		// The time is part of the content, which is not ours to change.
 		made.Timestamp = t.Find(e)
 	}
+	h.signed[0].PrepareSigning(e, &made)
 	keys := h.keys[h.nameHash(e, &made)]
 	e.Timestamp, e.Captured = made.Timestamp, made.Captured
 	m := keys[0].Get().(*mac)

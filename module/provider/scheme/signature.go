@@ -133,7 +133,7 @@ func (s *Signature) defaults() {
 
 // Traits implements Scheme.
 func (s *Signature) Traits() Traits {
-	texts := []string{s.Signed}
+	texts := []string{s.covers()}
 	if s.Timestamp != nil {
 		texts = append(texts, s.Timestamp.From)
 	}
@@ -141,13 +141,18 @@ func (s *Signature) Traits() Traits {
 		UsesKeys: true, NeedsKeys: true,
 		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
-		CoversContent: true, Covers: []string{cmp.Or(s.Signed, "{body}")}, Unsignable: PrivateKey,
+		CoversContent: true, Covers: []string{s.covers()}, Unsignable: PrivateKey,
 		Keys: s.keys.count(),
 	}
 }
 
 // signsTime reports whether the scheme signs a timestamp.
-func (s *Signature) signsTime() bool { return template.Mentions([]string{s.Signed}, "timestamp") }
+func (s *Signature) signsTime() bool { return template.Mentions([]string{s.covers()}, "timestamp") }
+
+// covers is what the signature covers at least, as a template.
+func (s *Signature) covers() string {
+	return template.Spelled(cmp.Or(s.Signed, "{body}"), s.Timestamp)
+}
 
 // carriesTime reports whether requests carry a timestamp, signed or not.
 func (s *Signature) carriesTime() bool {

@@ -149,6 +149,8 @@ var steps = map[string]struct {
 	"headers": {1, 2, headers},
 	// header_lines takes names and writes each with its value in a line of its own.
 	"header_lines": {0, 0, headerLines},
+	// signing_string takes names as well, and writes the text of draft-cavage.
+	"signing_string": {1, maxSignedHeaders, signingString},
 }
 
 func plain(do func([]byte) []byte) stepFunc {
@@ -244,6 +246,8 @@ func (s *step) compile() (err error) {
 		if s.path, err = payload.ParsePath(s.args[0]); err == nil && !s.path.Single() {
 			err = fmt.Errorf("json %s: the path leads to several values", s.args[0])
 		}
+	case "signing_string":
+		err = checkSigned(s.args)
 	case "or":
 		var p piece
 		p, err = parseSource(s.args[0])
