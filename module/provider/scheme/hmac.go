@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
@@ -156,7 +157,9 @@ func (h *HMAC) Compile() (err error) {
 		return err
 	}
 	h.from = nil
-	if h.headers = headersIn(h.From); h.headers == nil {
+	if h.headers = headersIn(h.From); len(h.headers) > 0 && !httpguts.ValidHeaderFieldName(h.headers[0]) {
+		return fmt.Errorf("no header has the name %q", h.headers[0])
+	} else if h.headers == nil {
 		if h.from, err = parseFrom(h.From); err != nil {
 			return err
 		}
@@ -183,6 +186,8 @@ func (h *HMAC) Compile() (err error) {
 		return fmt.Errorf("%s signs {timestamp}, so it needs a {timestamp} in its value, or a line: timestamp header <name>", h.kind())
 	case h.Each != "" && template.Mentions(h.Signed, "body"):
 		return fmt.Errorf("%s signs each element by itself, so {body}, which is all of them, is no part of it", h.kind())
+	case h.Each != "" && template.Mentions(h.Signed, "form"):
+		return fmt.Errorf("%s signs elements of JSON, and {form} is for bodies that are none", h.kind())
 	case h.plain && !secret:
 		return errors.New("digest proves nothing unless {secret} is part of what is signed")
 	case !h.plain && secret:

@@ -63,7 +63,10 @@ var MessageAlgorithms = map[string]algorithm{
 	"rsa-v1_5-sha256":   {Kind: "rsa", Hash: crypto.SHA256},
 }
 
-var componentName = regexp.MustCompile(`^@?[a-z0-9-]+$`)
+var (
+	componentName = regexp.MustCompile(`^@?[a-z0-9-]+$`)
+	labelName     = regexp.MustCompile(`^[a-z*][a-z0-9_.*-]*$`)
+)
 
 // Provision checks the scheme and makes its keys.
 func (m *MessageSignature) Provision(c *Credentials) (err error) {
@@ -99,6 +102,9 @@ func (m *MessageSignature) Compile() error {
 		return fmt.Errorf("unknown algorithm %q; use %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
 	}
 	m.algorithm = a
+	if m.Label != "" && !labelName.MatchString(m.Label) {
+		return fmt.Errorf("label %q: a label has small letters, digits and _-.*, and begins with a letter or *", m.Label)
+	}
 	names := NonEmpty(m.Components)
 	switch {
 	case len(names) > 0 || m.AnyComponents && m.Label != "":
@@ -116,6 +122,9 @@ func (m *MessageSignature) Compile() error {
 		item, err := httpsfv.UnmarshalItem([]string{`"` + strings.Trim(name, `"`) + `"` + params})
 		if err != nil || !componentName.MatchString(strings.Trim(name, `"`)) {
 			return fmt.Errorf("%q is not a component such as @method, content-digest or @query-param;name=\"id\"", text)
+		}
+		if err := checkComponent(strings.Trim(name, `"`), item.Params); err != nil {
+			return err
 		}
 		identifier, err := httpsfv.Marshal(item)
 		if err != nil {

@@ -54,6 +54,20 @@ func TestNeverMatches(t *testing.T) {
 	}
 }
 
+// TestTokensInLists finds tokens in lists of lists.
+func TestTokensInLists(t *testing.T) {
+	for path, want := range map[string]error{
+		"a.#.b.#.c": nil, "d.#.#.c": nil, "e": nil,
+		"a.#.b": scheme.Wrong, // which are lists, and no tokens
+	} {
+		p := providertest.MustParse(t, "custom s3cret {\ntoken {json."+path+"}\n}")
+		body := `{"a":[{"b":[{"c":"s3cret"},{"c":"s3cret"}]}],"d":[[{"c":"s3cret"}]],"e":["s3cret","s3cret"]}`
+		if err := p.Verify(providertest.Hook(body), providertest.Now); err != want {
+			t.Errorf("%s: got %v, want %v", path, err, want)
+		}
+	}
+}
+
 // TestSignatureCoversAValue verifies a signature over what stands beside it.
 func TestSignatureCoversAValue(t *testing.T) {
 	p := providertest.MustParse(t, "custom {\nrsa {\nheader X-Signature\nvalue \"n={value.nonce};s={signature}\"\nsigned {value.nonce}.{body}\npublic_key `"+

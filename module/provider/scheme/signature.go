@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -84,7 +85,9 @@ func (s *Signature) Compile() (err error) {
 	if err := s.Timestamp.Compile(); err != nil {
 		return err
 	}
-	if s.header = template.HeaderIn(s.From); s.header == "" {
+	if s.header = template.HeaderIn(s.From); s.header != "" && !httpguts.ValidHeaderFieldName(s.header) {
+		return fmt.Errorf("no header has the name %q", s.header)
+	} else if s.header == "" {
 		if s.from, err = parseFrom(s.From); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,8 +61,11 @@ func ParseValue(template, hash, separators string, captured *[]string) (Value, e
 				return v, fmt.Errorf("template %q: nothing stands between two placeholders", template)
 			}
 			_, n := utf8.DecodeRuneInString(prefix)
+			if separators != "" && !strings.Contains(separators, prefix[:n]) {
+				return v, fmt.Errorf("template %q: %q stands between two placeholders, which is none of the separators %q", template, prefix[:n], separators)
+			}
 			item.before = prefix[:n] + prefix[n:len(prefix)-len(strings.TrimLeft(prefix[n:], " \t"))]
-			v.separators, prefix = prefix[:n], strings.TrimSpace(prefix[n:])
+			v.separators, prefix = cmp.Or(separators, prefix[:n]), strings.TrimSpace(prefix[n:])
 		}
 		v.positional = v.positional || slices.ContainsFunc(v.items, func(other valueItem) bool { return other.prefix == prefix })
 		item.prefix = prefix
@@ -75,6 +79,11 @@ func ParseValue(template, hash, separators string, captured *[]string) (Value, e
 		v.separators = v.defaultSeparators(prefix)
 	}
 	v.separates = bytesOf(v.separators)
+	for _, item := range v.items {
+		if strings.ContainsAny(item.prefix, v.separators) {
+			return v, fmt.Errorf("template %q: %q before a placeholder has a separator in it, where a value is cut, so no value would ever match", template, item.prefix)
+		}
+	}
 	if !v.finish(prefix) {
 		return v, fmt.Errorf("template %q: %q behind the last placeholder has a separator in it, where a value is cut, so no value would ever match", template, prefix)
 	}

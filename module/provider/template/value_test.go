@@ -52,6 +52,18 @@ func TestFormatKeepsTheSpaces(t *testing.T) {
 	}
 }
 
+// TestOwnSeparators reads a value that has more separators than its template shows.
+func TestOwnSeparators(t *testing.T) {
+	v, err := ParseValue("t={timestamp},v1={signature}", "", ", ", new([]string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := v.Parse("t=1,v1=A t=1,v1=B", nil)
+	if len(found) != 2 || found[0].Signature != "A" || found[1].Signature != "B" || found[1].Timestamp != "1" {
+		t.Errorf("found %+v", found)
+	}
+}
+
 // TestQuotes reads a value whose parts stand in quotes.
 func TestQuotes(t *testing.T) {
 	var names []string
