@@ -62,7 +62,7 @@ func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended
 	case Refused:
 		d.deadLetter(result.Reason, r.Hold, ended)
 	default:
-		due, again := r.Retry.Next(Failure{Queued: d.Queued, Attempt: number, Ended: ended, Result: result})
+		due, again := r.nextAttempt(d.Queued, number, result, ended)
 		if !again {
 			d.deadLetter(r.gaveUp(result.Reason), r.Hold, ended)
 			return

@@ -50,7 +50,7 @@ type Route struct {
 	Rate        float64       // attempts that begin in a second; 0 = no limit
 	Timeout     time.Duration // of one attempt
 
-	// Retry decides when a delivery is tried again, and when it is given up.
+	// Retry decides how long a failed delivery waits, and when it is given up.
 	Retry RetryPolicy
 
 	// Key returns the key that keeps an event's delivery in order, "" for none. The
