@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"io"
 	"math/bits"
 	"sync"
@@ -46,7 +47,7 @@ func (b *buffer) fill(from io.Reader) (done bool, err error) {
 	for len(b.bytes) < cap(b.bytes) {
 		n, err := from.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return true, nil
 		}
 		if err != nil {

@@ -158,7 +158,7 @@ func multipartForm(contentType string, body []byte) (fields Fields, err error) {
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for n := 0; ; n++ {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fields, nil
 		}
 		if err != nil {
