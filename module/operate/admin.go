@@ -79,7 +79,7 @@ func (Admin) Routes() (routes []caddy.AdminRoute) {
 // serve makes a handler of an endpoint, which reads parameters out of a request,
 // calls the service, and returns what is answered. The parameters are those that
 // the endpoint may get.
-func serve(endpoint func(*Service, *http.Request) (any, error), parameters ...string) caddy.AdminHandlerFunc {
+func serve(call func(*Service, *http.Request) (any, error), parameters ...string) caddy.AdminHandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		service, err := Running()
 		if err != nil {
@@ -88,7 +88,7 @@ func serve(endpoint func(*Service, *http.Request) (any, error), parameters ...st
 		if err := checkParameters(r.URL, parameters); err != nil {
 			return apiError(err)
 		}
-		result, err := endpoint(service, r)
+		result, err := call(service, r)
 		if err != nil {
 			return service.apiError(err)
 		}

@@ -309,9 +309,9 @@ func (h *Handshake) takes(challenge string) bool {
 // and not with something that several hosts match.
 func (h *Handshake) pins(target string) bool {
 	pattern := strings.TrimPrefix(strings.ReplaceAll(h.Pattern, `\.`, "."), "^")
-	scheme, rest, found := strings.Cut(pattern, "://")
+	protocol, rest, found := strings.Cut(pattern, "://")
 	host, _, slash := strings.Cut(rest, "/")
-	return found && slash && strings.HasPrefix(target, scheme+"://"+host+"/")
+	return found && slash && strings.HasPrefix(target, protocol+"://"+host+"/")
 }
 
 // verifier is asked where a handshake is to be signed.
