@@ -36,7 +36,7 @@ type Reply struct {
 	Body   string
 
 	// Secret is one that the handshake delivered. It must be kept, and given
-	// to Enroll, before the answer is sent; while no enrolment is open, the
+	// to Enroll, before the answer is sent; while no enrollment is open, the
 	// handshake is refused.
 	Secret string
 

@@ -371,7 +371,7 @@ func TestEnrolledProofKeepsItsNeeds(t *testing.T) {
 	r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hook", RawQuery: r.RawQuery}
 	r.Header["X-Sig"] = []string{providertest.MACHex(delivered, r.Public.String()+"{}")}
 	if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
-		t.Errorf("before enrolment: %v", err)
+		t.Errorf("before enrollment: %v", err)
 	}
 	if err := p.(provider.Resigner).Sign(r, providertest.Now); !errors.Is(err, provider.ErrNotEnrolled) {
 		t.Errorf("signs with a secret that nobody has: %v", err)
@@ -397,7 +397,7 @@ func TestEnroll(t *testing.T) {
 		}
 		r := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MACHex(delivered, "{}"))
 		if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
-			t.Errorf("%s: before enrolment: %v", config, err)
+			t.Errorf("%s: before enrollment: %v", config, err)
 		}
 		if err := p.Enroll([]string{"another-secret-0123", delivered}); err != nil {
 			t.Fatal(err)

@@ -64,7 +64,7 @@ func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended
 	default:
 		due, again := r.nextAttempt(d.Queued, number, result, ended)
 		if !again {
-			d.deadLetter(r.gaveUp(result.Reason), r.Hold, ended)
+			d.deadLetter(r.timedOutReason(result.Reason), r.Hold, ended)
 			return
 		}
 		d.Due = due

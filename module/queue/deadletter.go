@@ -14,7 +14,7 @@ import (
 func (e *Engine) deadLetterUntried(q *routeQueue) {
 	why, _, failing := q.health.failing()
 	if snap := e.snapshot.Load(); failing && snap.queues[q.RouteKey] == q {
-		if err := e.deadLetterDue(snap, q.RouteKey, Now(), q.route.Retry.Lasts(), q.route.gaveUp(why)); err != nil {
+		if err := e.deadLetterDue(snap, q.RouteKey, Now(), q.route.Retry.Lasts(), q.route.timedOutReason(why)); err != nil {
 			e.complain("giving up deliveries", err)
 		}
 	}
@@ -25,7 +25,7 @@ func (e *Engine) deadLetterUntried(q *routeQueue) {
 func (e *Engine) deadLetterFailing(snap *snapshot, now time.Time) error {
 	for _, q := range snap.queues {
 		if why, _, failing := q.health.failing(); failing {
-			if err := e.deadLetterTried(snap, q, q.route.gaveUp(why), now); err != nil {
+			if err := e.deadLetterTried(snap, q, q.route.timedOutReason(why), now); err != nil {
 				return err
 			}
 			e.deadLetterUntried(q)
@@ -112,8 +112,8 @@ func (e *Engine) deadLetterDue(snap *snapshot, route RouteKey, now time.Time, ke
 	return nil
 }
 
-// gaveUp is the reason of a delivery that was tried for long enough.
-func (r *Route) gaveUp(last string) string {
+// timedOutReason is the reason of a delivery that was tried for long enough.
+func (r *Route) timedOutReason(last string) string {
 	return fmt.Sprintf("gave up after %v: %s", r.Retry.Lasts(), last)
 }
 

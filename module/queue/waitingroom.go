@@ -297,7 +297,7 @@ func (r *waitingRoom) note(v Verdict, now time.Time) (pause time.Duration) {
 	case !paused:
 		r.pauses = 0
 	}
-	if v.Finding != Undecided {
+	if v.Judgment != Undecided {
 		// A lone failure says little about the provider: its event may be to blame.
 		if !r.ailing.IsZero() && now.Sub(r.ailing) >= r.first {
 			r.hasten(now)
