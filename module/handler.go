@@ -275,7 +275,8 @@ type finder struct {
 	event, id *rules.Value // nil: there is none to be found
 }
 
-// finderFor returns what finds them in a webhook: what the proof that counted covers.
+// finderFor returns the expressions for event type and delivery ID of the proof that
+// verified the webhook, or else the source's.
 func (h *Handler) finderFor(hook *webhook) finder {
 	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
 		return h.own[i-1]

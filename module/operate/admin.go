@@ -128,9 +128,9 @@ func checkParameters(u *url.URL, known []string) error {
 	return nil
 }
 
-// mayBeEmpty reports whether a parameter without a value is one that is not given: of
-// a page, or of a sample whose event has no name. Elsewhere it is a slip that could
-// select everything.
+// mayBeEmpty reports whether a parameter may be given without a value: before and after
+// (first page), and event of a sample. Elsewhere an empty value could select everything by
+// mistake.
 func mayBeEmpty(name string, known []string) bool {
 	return name == "before" || name == "after" || name == "event" && slices.Contains(known, "tamper")
 }

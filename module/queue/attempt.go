@@ -44,8 +44,8 @@ func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (reco
 	}
 }
 
-// interruptedPause keeps an attempt from being made over and over that says that it was
-// interrupted, without having been.
+// interruptedPause is how long a delivery waits after an Interrupted attempt. Without it a
+// handler that always reports Interrupted would be called in a tight loop.
 const interruptedPause = time.Second
 
 // applyResult changes a delivery by the result of an attempt.

@@ -9,8 +9,9 @@ import (
 // become dead letters after the same time as on a healthy one: those that were never
 // tried after each probe, and all of them when the janitor comes round.
 
-// deadLetterUntried ends the deliveries of a failing route that were never tried for long
-// enough. Such a delivery is due since it was queued, so the due time tells.
+// deadLetterUntried ends deliveries of a failing route that have had no attempt since they
+// were queued, longer ago than the route retries. Their due time is still the time at which
+// they were queued.
 func (e *Engine) deadLetterUntried(q *routeQueue) {
 	why, _, failing := q.health.failing()
 	if snap := e.snapshot.Load(); failing && snap.queues[q.RouteKey] == q {

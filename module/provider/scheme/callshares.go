@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
 
-// The calls that the requests of a source cause which name keys that are not known.
+// Limits on the calls that requests cause by naming unknown keys.
 const (
 	fetchBurst = 8               // at once, by one address; also of a whole set
 	fetchPause = 5 * time.Second // between two calls after that

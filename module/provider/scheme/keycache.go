@@ -189,8 +189,8 @@ func (c *keyCache) begin(name string, allow func(now time.Time) bool) (*fetching
 	return f, nil
 }
 
-// may returns nil if there may be a call for a name. A set is for all who wait for it,
-// and nobody else's calls count against a name that is known.
+// may returns nil if a call for a name is allowed now. A known name has its own limit, and
+// the whole set has one; only unknown names use the caller's share.
 func (c *keyCache) may(name string, allow func(now time.Time) bool, now time.Time) error {
 	limiter := c.limiter
 	if held := c.peek(name); held != nil {
