@@ -114,9 +114,7 @@ func jwksToken(t *testing.T) *scheme.JWT {
 func deliver(p verifies, r *template.Request, at time.Time) error {
 	err := p.Verify(r, at)
 	if errors.Is(err, scheme.NoKey) {
-		if err := p.(interface {
-			Fetch(context.Context, *template.Request) error
-		}).Fetch(context.Background(), r); err != nil {
+		if err := p.(scheme.Fetcher).Fetch(context.Background(), r); err != nil {
 			return err
 		}
 		err = p.Verify(r, at)
