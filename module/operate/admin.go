@@ -90,7 +90,7 @@ func serve(call func(*Service, *http.Request) (any, error), parameters ...string
 		}
 		result, err := call(service, r)
 		if err != nil {
-			return service.apiError(err)
+			return maskedError(service, err)
 		}
 		switch answer := result.(type) {
 		case rawRequest:
@@ -99,7 +99,7 @@ func serve(call func(*Service, *http.Request) (any, error), parameters ...string
 			return err
 		case list:
 			w.Header().Set("Content-Type", "application/json")
-			return service.apiError(answer.write(w))
+			return maskedError(service, answer.write(w))
 		}
 		w.Header().Set("Content-Type", "application/json")
 		return json.NewEncoder(w).Encode(result)
@@ -147,8 +147,9 @@ func readFlag(query url.Values, name string) (bool, error) {
 	return value, nil
 }
 
-// apiError gives an error the status that belongs to it, and masks secrets in it.
-func (s *Service) apiError(err error) error {
+// maskedError gives an error of the service the status that belongs to it, and masks secrets
+// in it.
+func maskedError(s *Service, err error) error {
 	var answer caddy.APIError
 	if !errors.As(apiError(err), &answer) {
 		return nil
