@@ -199,8 +199,8 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
-		if chain, ok := route.transport.(*chain); ok {
-			h.quiet(ctx, chain.handler)
+		if forward, ok := route.transport.(*chain); ok {
+			h.quiet(ctx, forward.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
@@ -275,7 +275,8 @@ type finder struct {
 	event, id *rules.Value // nil: there is none to be found
 }
 
-// finderFor returns what finds them in a webhook: what the proof that counted covers.
+// finderFor returns the expressions for event type and delivery ID of the proof that
+// verified the webhook, or else the source's.
 func (h *Handler) finderFor(hook *webhook) finder {
 	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
 		return h.own[i-1]

@@ -80,7 +80,7 @@ type Route struct {
 // Retry says for how long, and with which pauses, a delivery is tried again.
 // The pauses grow exponentially, with full jitter.
 type Retry struct {
-	// How long after its acceptance a delivery is tried. Then it becomes a dead letter.
+	// How long after it joined the queue a delivery is tried. Then it becomes a dead letter.
 	// Default: 72h.
 	For caddy.Duration `json:"for,omitempty"`
 

@@ -137,7 +137,7 @@ func (s *Service) mayGet(h *module.Handler, from *sampler) error {
 	}
 	if h.GivesAway(signed.text(from.target)) && !s.app.IsOwn(h, from.target) {
 		return InvalidError{fmt.Errorf("a webhook of source %s has its secret in it, which goes only where the source listens or to its external_url, not to %s; "+
-			"to send it there, give the secret: caddy webhook send --provider %s --secret <secret> --url <url>", h.Source, from.target.Redacted(), h.ProviderName())}
+			"to send it there, name the provider %s and its secret instead of the source", h.Source, from.target.Redacted(), h.ProviderName())}
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
-// Package scheme has the ways of proving who sent a request. All of a scheme is in its
-// file: its configuration, its block in a Caddyfile, how it verifies and how it signs.
+// Package scheme has the ways of proving who sent a request. All of a scheme is in the files
+// that begin with its name: its configuration, its block in a Caddyfile, how it verifies and
+// how it signs.
 package scheme
 
 import (
