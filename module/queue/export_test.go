@@ -12,6 +12,7 @@ type Timing = timing
 var DefaultTiming = defaultTiming
 
 const (
+	MaxAskers     = maxAskers
 	MaxUnrecorded = maxUnrecorded
 	MaxCalls      = maxCalls
 	MaxCallsEach  = maxCallsEach

@@ -25,7 +25,7 @@ func (a *appending) visible() {
 		return
 	}
 	for route, due := range a.event.Waiting {
-		a.engine.wake(route, due)
+		a.engine.arrive(route, a.event.ID, due)
 	}
 }
 
@@ -44,18 +44,26 @@ func (a *appending) fastPath() {
 	for i := range a.event.Deliveries {
 		d := &a.event.Deliveries[i]
 		q := snap.queues[RouteKey{a.event.Source, d.Route}]
-		if q != nil && d.Key == "" && !d.Due.After(now) && q.vacant(now) && a.seize(snap, q, now) {
+		if q == nil || d.Key != "" || d.Due.After(now) || !q.unordered() {
+			continue
+		}
+		if (q.vacant(now) || q.askers.has(a.event.ID)) && a.seize(snap, q, now) {
 			begun++
 		}
 	}
 	a.begun.Store(begun > 0 && begun == len(a.event.Deliveries))
 }
 
-// vacant reports whether a new event may overtake what the queue holds: nothing, or what
-// is due later. A route with one attempt at a time, or with a rate, gets its events in
-// the order in which the store has them.
+// unordered reports whether a new event may overtake others. A route with one attempt at
+// a time, or with a rate, gets its events in the order in which the store has them.
+func (q *routeQueue) unordered() bool {
+	return q.limit > 1 && q.rate == nil && !q.health.ailing.Load()
+}
+
+// vacant reports whether the queue holds nothing, or what is due later. An event whose
+// sender waits does not let others go first.
 func (q *routeQueue) vacant(now time.Time) bool {
-	return q.limit > 1 && q.rate == nil && q.next.Load() > now.UnixNano() && !q.claiming.Load() && !q.health.ailing.Load()
+	return q.next.Load() > now.UnixNano() && !q.claiming.Load()
 }
 
 // seize begins an attempt at an event that has not been claimed, if the route has room.
@@ -78,7 +86,8 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, now time.Time) bool {
 	// The appender goes on to use the request's memory.
 	own := *a.event
 	own.Request = a.event.Request.clone()
-	e.workers.do(func() { e.work(q, f, &own, false) })
+	asker := q.askers.take(f.id)
+	e.workers.do(func() { e.work(q, f, &own, false, asker) })
 	return true
 }
 
