@@ -125,7 +125,7 @@ func TestAskOvertakes(t *testing.T) {
 		hanging := newEvent(t, "shop", "app") // has the scheduler claim, and hang
 		hanging.Request.Body = make([]byte, 100<<10)
 		s.append(hanging)
-		synctest.Wait()
+		pass(time.Second)
 		s.expect(newEvent(t, "shop", "app"), queue.Answered)
 	})
 }
@@ -298,7 +298,9 @@ func TestAskPausedMeanwhile(t *testing.T) {
 		s.pause(shopApp)
 		s.append(e)
 		began := time.Now()
-		if _, got := asker.Wait(t.Context()); got != queue.Queued || time.Since(began) > time.Second {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if _, got := asker.Wait(ctx); got != queue.Queued || time.Since(began) > time.Second {
 			t.Errorf("got %s after %v", got, time.Since(began))
 		}
 	})
