@@ -173,16 +173,6 @@ func (s *askers) take(id ID) *Asker {
 	return a
 }
 
-// has reports whether the sender of an event waits.
-func (s *askers) has(id ID) bool {
-	if s.n.Load() == 0 {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.of[id] != nil
-}
-
 // see notes that an event can be claimed.
 func (s *askers) see(id ID) {
 	if s.n.Load() == 0 {

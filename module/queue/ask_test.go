@@ -116,16 +116,23 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// A sender who waits is not sent behind a backlog that the route has room for.
-func TestAskOvertakes(t *testing.T) {
+// An event whose sender waits, and that finds a claim under way, is claimed next.
+func TestAskDuringClaim(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := newSetup(t, unclaimed(t))
+		b := new(backend)
+			b.wrap = func(s queue.Store) queue.Store {
+			return &faulty{Store: s, claiming: func(queue.RouteKey) { time.Sleep(100 * time.Millisecond) }}
+		}
+		s := newSetup(t, b)
 		a := &asked{keep: true}
-		s.idle(a.route())
-		hanging := newEvent(t, "shop", "app") // has the scheduler claim, and hang
-		hanging.Request.Body = make([]byte, 100<<10)
-		s.append(hanging)
+		a.answer = func(context.Context, *queue.Event, int) queue.Result {
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		s.attach(a.route())
+		s.append(sized(t, "shop", 100<<10))
 		pass(time.Second)
+		s.append(sized(t, "shop", 100<<10))
+		pass(50 * time.Millisecond)
 		s.expect(newEvent(t, "shop", "app"), queue.Answered)
 	})
 }

@@ -44,26 +44,18 @@ func (a *appending) fastPath() {
 	for i := range a.event.Deliveries {
 		d := &a.event.Deliveries[i]
 		q := snap.queues[RouteKey{a.event.Source, d.Route}]
-		if q == nil || d.Key != "" || d.Due.After(now) || !q.unordered() {
-			continue
-		}
-		if (q.vacant(now) || q.askers.has(a.event.ID)) && a.seize(snap, q, now) {
+		if q != nil && d.Key == "" && !d.Due.After(now) && q.vacant(now) && a.seize(snap, q, now) {
 			begun++
 		}
 	}
 	a.begun.Store(begun > 0 && begun == len(a.event.Deliveries))
 }
 
-// unordered reports whether a new event may overtake others. A route with one attempt at
-// a time, or with a rate, gets its events in the order in which the store has them.
-func (q *routeQueue) unordered() bool {
-	return q.limit > 1 && q.rate == nil && !q.health.ailing.Load()
-}
-
-// vacant reports whether the queue holds nothing, or what is due later. An event whose
-// sender waits does not let others go first.
+// vacant reports whether a new event may overtake what the queue holds: nothing, or what
+// is due later. A route with one attempt at a time, or with a rate, gets its events in
+// the order in which the store has them.
 func (q *routeQueue) vacant(now time.Time) bool {
-	return q.next.Load() > now.UnixNano() && !q.claiming.Load()
+	return q.limit > 1 && q.rate == nil && q.next.Load() > now.UnixNano() && !q.claiming.Load() && !q.health.ailing.Load()
 }
 
 // seize begins an attempt at an event that has not been claimed, if the route has room.
