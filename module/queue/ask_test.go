@@ -120,7 +120,7 @@ func TestAsk(t *testing.T) {
 func TestAskDuringClaim(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := new(backend)
-			b.wrap = func(s queue.Store) queue.Store {
+		b.wrap = func(s queue.Store) queue.Store {
 			return &faulty{Store: s, claiming: func(queue.RouteKey) { time.Sleep(100 * time.Millisecond) }}
 		}
 		s := newSetup(t, b)
