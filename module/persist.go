@@ -24,7 +24,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
 		h.setKeys(event, hook.view)
 		asking = h.ask(engine, hook, event)
-		err = engine.Append(hook.Context(), event)
+		_, err = engine.Append(hook.Context(), []*queue.Event{event})
 	} else {
 		outcome, err = h.hold(engine, hook, event)
 	}
