@@ -56,7 +56,7 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int, kept *
 	switch {
 	case err == nil:
 		result := r.judge(answer)
-		if kept != nil && !kept.lost && result.Outcome != queue.Retry {
+		if kept != nil && kept.whole(answer.size) && result.Outcome != queue.Retry {
 			kept.status, kept.header = answer.status, answer.header
 			result.Answer = kept
 		}

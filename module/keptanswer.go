@@ -57,6 +57,9 @@ func (k *keptAnswer) reserve(size int) bool {
 	return larger != nil
 }
 
+// whole reports whether a body of so many bytes was kept.
+func (k *keptAnswer) whole(size int64) bool { return !k.lost && int64(len(k.body())) == size }
+
 func (k *keptAnswer) body() []byte {
 	if k.buffer == nil {
 		return nil
