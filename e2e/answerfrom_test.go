@@ -219,7 +219,7 @@ func TestAnswerFromQueued(t *testing.T) {
 			g := start(t, askingSite(app.address+" {\n"+line+"\n}", newApp(t, nil).address, "15s"))
 			var first sync.WaitGroup
 			if name == "paused" {
-				g.mustRun("webhook", "pause", "--route", "app")
+				g.exits(t, 0, "paused routes of insigner: app\n", "pause", "insigner", "app")
 			} else {
 				first.Go(func() {
 					if resp, err := g.send("first"); err != nil || resp.status != 200 {
@@ -236,21 +236,13 @@ func TestAnswerFromQueued(t *testing.T) {
 			close(door)
 			first.Wait()
 			if name == "paused" {
-				g.mustRun("webhook", "resume", "--route", "app")
+				g.exits(t, 0, "paused routes of insigner: nothing\n", "resume", "insigner", "app")
 			}
 			g.waitForState("second", "app", "delivered")
 			if got := g.metric(`caddy_webhook_gateway_answers_total{outcome="queued",source="insigner"}`); got != 1 {
 				t.Errorf("answers_total has %v of queued", got)
 			}
 		})
-	}
-}
-
-// mustRun runs a command that must succeed.
-func (g *gateway) mustRun(args ...string) {
-	g.t.Helper()
-	if out, errs, status := g.command(append(args, "--address", g.admin)...); status != 0 {
-		g.t.Fatalf("%v: %s%s", args, out, errs)
 	}
 }
 

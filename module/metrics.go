@@ -32,7 +32,7 @@ var metrics = struct {
 	deadLetters  *prometheus.CounterVec
 }{
 	requests: counter("requests_total", "Requests by what became of them.", "source", "outcome"),
-	answers:  counter("answers_total", "Requests that were to get the app's answer, by what they got it or did not get it for.", "source", "outcome"),
+	answers:  counter("answers_total", "Requests that were to get the app's answer, by what came of that.", "source", "outcome"),
 	matches:  counter("secret_matches_total", "Webhooks by the position of the secret that proved them genuine.", "source", "position"),
 	ack: histogram("ack_seconds", "Time from a request's arrival until its event was on disk.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "source"),

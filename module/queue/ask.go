@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maxAskers is how many senders wait at once, of all sources together.
-const maxAskers = 1024
+// MaxAskers is how many senders wait at once, of all sources together.
+const MaxAskers = 1024
 
 // Answer is what a destination has answered, in memory that Free gives back.
 type Answer interface{ Free() }
@@ -58,7 +58,7 @@ func (e *Engine) Ask(route RouteKey, id ID) *Asker {
 	if q == nil || q.route.Ask == nil || snap.off.Load() {
 		return nil
 	}
-	if e.asking.Add(1) > maxAskers {
+	if e.asking.Add(1) > MaxAskers {
 		e.asking.Add(-1)
 		return nil
 	}

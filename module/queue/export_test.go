@@ -12,7 +12,6 @@ type Timing = timing
 var DefaultTiming = defaultTiming
 
 const (
-	MaxAskers     = maxAskers
 	MaxUnrecorded = maxUnrecorded
 	MaxCalls      = maxCalls
 	MaxCallsEach  = maxCallsEach
