@@ -90,6 +90,15 @@ func delivering(name, otherwise string, least float64) row {
 		sites: []site{{name: "gateway", text: source(tenRules, otherwise), stores: true, delivers: true, want: []figure{passed(least)}}}}
 }
 
+// answering returns a row of `reverse_proxy` and a source whose provider gets the app's
+// answer, after the event was stored.
+func answering(name string, load rig.Load, want ...figure) row {
+	return row{name: "the app's answer, " + name, load: load,
+		base: site{name: "reverse_proxy", text: proxy, delivers: true},
+		sites: []site{{name: "gateway", text: source(tenRules, "otherwise [APP]", "answer_from otherwise"),
+			stores: true, delivers: true, want: want}}}
+}
+
 // grown is one step of what grows.
 type grown struct {
 	n    int
@@ -131,6 +140,8 @@ func rows() []row {
 		delivering("to", to, 1.2),
 		delivering("forward", "otherwise {\nforward {\n"+proxy+"\n}\n}", 0.85),
 		accepting("1 connection", rig.Load{Connections: 1}, added(3)),
+		answering("64 connections", many, accepted(0), slowest(0)),
+		answering("1 connection", rig.Load{Connections: 1}, added(3)),
 		{name: "verifying only", load: many,
 			base:  site{name: "reverse_proxy", text: proxy},
 			sites: []site{{name: "gateway", text: source() + proxy, want: []figure{accepted(0.92)}}}},
