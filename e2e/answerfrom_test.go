@@ -177,6 +177,9 @@ func TestAnswerFromInTime(t *testing.T) {
 			if took := time.Since(began); err != nil || !isLater(resp) || took < deadline-50*time.Millisecond || took > 2*deadline {
 				t.Errorf("%s: answered %+v, %v after %v", id, resp, err, took)
 			}
+			if resp, err := g.send(id); err != nil || !isLater(resp) || resp.header.Get("Webhook-Gateway-Duplicate") != "true" {
+				t.Errorf("%s: a copy was answered %+v, %v", id, resp, err)
+			}
 			if e, _ := g.event(id); e.Deliveries[0].State != "delivering" {
 				t.Errorf("%s is %s after the deadline", id, e.Deliveries[0].State)
 			}
