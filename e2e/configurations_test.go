@@ -82,6 +82,8 @@ var envName = regexp.MustCompile(`\{(?:env\.|\$)(\w+)`)
 // demoValue returns a value that the variable of a name may have.
 func demoValue(name string) string {
 	switch {
+	case name == "DISCORD_PUBLIC_KEY":
+		return "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a" // of RFC 8032
 	case strings.Contains(name, "PUBLIC_KEY"):
 		return ourKey
 	case strings.Contains(name, "WEBHOOK_ID"):

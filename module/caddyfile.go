@@ -89,6 +89,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 //		id       <expression>
 //		dedup    [<window> [<entries>]] [by id|id_and_body] | off
 //		respond  <status> [<body> [<type>]]
+//		answer_from <route> [<deadline>]
 //		route <name> [<expression>] [<upstream>...] { … }
 //		otherwise [<upstream>...] { … }
 //	}
@@ -108,6 +109,11 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if h.Source == "" {
 		h.Source = p.providerName
 	}
+	if p.answerFrom != nil {
+		if err := h.checkAnswerFrom(p.provider); err != nil {
+			return nil, syntax.At(p.answerFrom, err)
+		}
+	}
 	return h, syntax.At(d, h.check(p.provider))
 }
 
@@ -117,6 +123,7 @@ type handlerParser struct {
 	handler      *Handler
 	provider     provider.Provider
 	providerName string
+	answerFrom   *caddyfile.Dispenser // stands on that line; nil if there is none
 }
 
 func (p *handlerParser) options() syntax.Options {
@@ -133,6 +140,7 @@ func (p *handlerParser) options() syntax.Options {
 		"id":                  expression(&h.ID),
 		"dedup":               p.readDedup,
 		"respond":             p.readRespond,
+		"answer_from":         p.readAnswerFrom,
 		"route":               p.readRoute,
 		Otherwise:             p.readOtherwise,
 	}

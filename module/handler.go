@@ -44,6 +44,10 @@ type Handler struct {
 	// the provider wants, else status 200 without a body.
 	Respond *Response `json:"respond,omitempty"`
 
+	// The route whose app answers the provider. Default: none; the provider gets the
+	// answer of respond.
+	AnswerFrom *AnswerFrom `json:"answer_from,omitempty"`
+
 	// Where events go. Each route whose rule holds gets a delivery of the event. The
 	// route with the name otherwise gets the events that no other route takes. Without
 	// any route, verified requests go to the next handler of the site, and nothing is
@@ -208,6 +212,10 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	}
 	h.provisionResponse()
 	h.requests = countersOf(h.Source, h.profile.Secrets)
+	if h.AnswerFrom != nil {
+		defaultDuration(&h.AnswerFrom.Deadline, defaultDeadline)
+		h.requests.answered = answersOf(h.Source)
+	}
 	beginAtZero(h.Source, h.Routes)
 	return nil
 }
@@ -318,7 +326,10 @@ func (h *Handler) check(p provider.Provider) error {
 			return fmt.Errorf("route %s: %v", r.Name, err)
 		}
 	}
-	return checkRoutes(h.Routes)
+	if err := checkRoutes(h.Routes); err != nil {
+		return err
+	}
+	return h.checkAnswerFrom(p)
 }
 
 // engineSource describes the source to the engine.
