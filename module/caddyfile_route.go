@@ -26,6 +26,7 @@ import (
 //		rate        <n>/s|<n>/m|<n>/h
 //		order_by    <expression> [hold]
 //		sign        provider [<secret>] | standard <secret>
+//		rewrite_body <expression> [<type>]
 //	}
 func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
@@ -112,6 +113,7 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 			r.Sign = new(Sign)
 			return r.Sign.read(d)
 		},
+		"rewrite_body": func(d *caddyfile.Dispenser) error { return readRewriteBody(d, r) },
 	}
 }
 

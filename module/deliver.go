@@ -29,11 +29,15 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) queue.
 }
 
 func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.Result {
-	req, err := newRequest(ctx, e, attempt)
+	sent, err := r.sent(ctx, e)
+	if err != nil {
+		return r.unanswered(ctx, err)
+	}
+	req, err := newRequest(ctx, sent, attempt)
 	if err != nil {
 		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
 	}
-	if err := r.Sign.sign(req.Header, e, time.Now()); err != nil {
+	if err := r.Sign.sign(req.Header, sent.Request.Body, e, time.Now()); err != nil {
 		return queue.Result{Outcome: queue.Retry, Reason: "signing: " + err.Error()}
 	}
 	answer, err := r.transport.send(req)
@@ -42,6 +46,30 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.
 		return r.judge(answer)
 	case errors.Is(err, errBrokenOff):
 		return queue.Result{Outcome: queue.Retry, Status: answer.status, Reason: err.Error()}
+	}
+	return r.unanswered(ctx, err)
+}
+
+// sent returns the event as the app gets it.
+func (r *Route) sent(ctx context.Context, e *queue.Event) (*queue.Event, error) {
+	if r.RewriteBody == nil {
+		return e, nil
+	}
+	body, err := r.RewriteBody.from(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return body.in(e), nil
+}
+
+// unsendable says that no request can be made of the event for the route.
+type unsendable struct{ error }
+
+// unanswered is the result of an attempt without an answer.
+func (r *Route) unanswered(ctx context.Context, err error) queue.Result {
+	switch {
+	case errors.As(err, new(unsendable)):
+		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
 	case errors.Is(ctx.Err(), context.Canceled):
 		return queue.Result{Outcome: queue.Interrupted, Reason: "the gateway is shutting down"}
 	case ctx.Err() != nil:

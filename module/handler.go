@@ -205,6 +205,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
 		}
+		if route.RewriteBody != nil {
+			route.RewriteBody.handler = h
+		}
 	}
 	h.provisionResponse()
 	h.requests = countersOf(h.Source, h.profile.Secrets)

@@ -71,6 +71,9 @@ type Route struct {
 	// unchanged.
 	Sign *Sign `json:"sign,omitempty"`
 
+	// Another body for the app. Default: the body of the webhook.
+	RewriteBody *RewriteBody `json:"rewrite_body,omitempty"`
+
 	rule      *rules.Rule // nil: takes all events
 	transport transport
 	logger    *zap.Logger
@@ -145,12 +148,14 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 	return nil
 }
 
-// compile compiles the rule.
+// compile compiles the rule, and what makes another body.
 func (r *Route) compile() (err error) {
 	if r.Rule != "" {
-		r.rule, err = rules.Compile(r.Rule)
+		if r.rule, err = rules.Compile(r.Rule); err != nil {
+			return err
+		}
 	}
-	return err
+	return r.RewriteBody.compile()
 }
 
 // keepConnections has a transport of reverse_proxy keep as many connections to an
@@ -185,6 +190,8 @@ func (r *Route) check() error {
 		return fmt.Errorf("route %s: %q is not a rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
 	case r.Order != nil && r.Order.Key == "":
 		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
+	case r.RewriteBody != nil && r.RewriteBody.Expression == "":
+		return fmt.Errorf("route %s: rewrite_body needs an expression", r.Name)
 	case r.Name == Otherwise && r.Rule != "":
 		return errors.New("otherwise takes no expression: it gets the events that no other route takes")
 	}

@@ -1,0 +1,145 @@
+package module
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"runtime"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
+)
+
+// RewriteBody makes another body for the app. The stored event keeps its own.
+type RewriteBody struct {
+	// The expression for the body. A text is the body as it is, any other value is
+	// written as JSON.
+	Expression string `json:"expression,omitempty"`
+
+	// The media type of the body. Default: that of JSON or XML if the body is such,
+	// else text/plain.
+	ContentType string `json:"content_type,omitempty"`
+
+	content *rules.Content
+	handler *Handler
+}
+
+// RewrittenBody is a body that a route makes of a webhook.
+type RewrittenBody struct {
+	Content     []byte
+	ContentType string
+}
+
+func (b *RewriteBody) compile() (err error) {
+	if b == nil {
+		return nil
+	}
+	if b.ContentType != "" && !isMediaType(b.ContentType) {
+		return fmt.Errorf("rewrite_body: %q is not a media type such as text/plain; put the whole expression in backticks", b.ContentType)
+	}
+	if b.content, err = rules.CompileContent(b.Expression); err != nil {
+		return fmt.Errorf("rewrite_body: %v", err)
+	}
+	return nil
+}
+
+func isMediaType(text string) bool {
+	_, _, err := mime.ParseMediaType(text)
+	return err == nil && strings.Contains(text, "/") && headerValue(text) == text
+}
+
+// of makes the body of a webhook.
+func (b *RewriteBody) of(view *rules.View) (*RewrittenBody, error) {
+	content, isText, err := b.content.Write(view)
+	if err != nil {
+		return nil, fmt.Errorf("rewrite_body: %w", err)
+	}
+	media := b.ContentType
+	switch {
+	case media != "":
+	case isText:
+		media = typeOfText(content)
+	default:
+		media = jsonText
+	}
+	return &RewrittenBody{content, media}, nil
+}
+
+// maxSniffed is how long a text may be that is parsed to find out whether it is XML,
+// which takes long.
+const maxSniffed = 64 << 10
+
+// typeOfText returns the media type of a text.
+func typeOfText(text []byte) string {
+	start := strings.TrimSpace(string(text[:min(len(text), 1<<10)]))
+	if len(text) > maxSniffed && strings.HasPrefix(start, "<") {
+		return map[bool]string{true: xmlText, false: plainText}[strings.HasPrefix(start, "<?xml")]
+	}
+	return contentTypeOf(string(text))
+}
+
+// writing limits how many bodies are made at once: they take processor and memory, and
+// a route may have many attempts at once.
+var writing = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// from makes the body of a stored event.
+func (b *RewriteBody) from(ctx context.Context, e *queue.Event) (*RewrittenBody, error) {
+	select {
+	case writing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-writing }()
+	view := b.handler.storedView(e)
+	defer view.Free()
+	body, err := b.of(view)
+	if err != nil {
+		return nil, unsendable{err}
+	}
+	return body, nil
+}
+
+// ofContent are the headers that say something about the bytes of a body, and would be
+// wrong about others.
+var ofContent = []string{"Content-Encoding", "Content-Transfer-Encoding", "Content-Range", "Content-Md5", "Content-Digest",
+	"Repr-Digest", "Unencoded-Digest", "Digest", "Etag"}
+
+// in returns a copy of the event with the body. Event and headers stay as they are.
+func (b *RewrittenBody) in(e *queue.Event) *queue.Event {
+	sent, request := *e, *e.Request
+	header := http.Header(maps.Clone(request.Header))
+	if header == nil {
+		header = make(http.Header)
+	}
+	for _, name := range ofContent {
+		delete(header, name)
+	}
+	header["Content-Type"] = []string{b.ContentType}
+	request.Body, request.Header = b.Content, header
+	sent.Request = &request
+	return &sent
+}
+
+// readRewriteBody reads a line:
+//
+//	rewrite_body <expression> [<type>]
+func readRewriteBody(d *caddyfile.Dispenser, r *Route) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	r.RewriteBody = &RewriteBody{Expression: d.Val()}
+	if d.NextArg() {
+		r.RewriteBody.ContentType = cmp.Or(d.Val(), " ")
+	}
+	if err := syntax.At(d, r.RewriteBody.compile()); err != nil {
+		return err
+	}
+	return syntax.End(d)
+}
