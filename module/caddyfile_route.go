@@ -141,7 +141,7 @@ func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 		address, ok := tcpAddress(upstream.Dial)
 		if !ok {
 			r.HandlerRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
-			return nil
+			return checkPlaceholders(r.HandlerRaw, caddyfile.NewDispenser(tokens), p.helper.Dispenser)
 		}
 		to.Upstreams = append(to.Upstreams, address)
 	}
@@ -163,7 +163,7 @@ func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
 		return err
 	}
 	r.HandlerRaw = caddyconfig.JSONModuleObject(subroute, "handler", "subroute", nil)
-	return nil
+	return checkPlaceholders(r.HandlerRaw, segment, d)
 }
 
 // hasDirective reports whether the block of a segment has a directive.

@@ -29,7 +29,7 @@ func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) queue.
 }
 
 func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.Result {
-	sent, err := r.sent(ctx, e)
+	sent, ctx, err := r.sent(ctx, e)
 	if err != nil {
 		return r.unanswered(ctx, err)
 	}
@@ -48,18 +48,6 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.
 		return queue.Result{Outcome: queue.Retry, Status: answer.status, Reason: err.Error()}
 	}
 	return r.unanswered(ctx, err)
-}
-
-// sent returns the event as the app gets it.
-func (r *Route) sent(ctx context.Context, e *queue.Event) (*queue.Event, error) {
-	if r.RewriteBody == nil {
-		return e, nil
-	}
-	body, err := r.RewriteBody.from(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	return body.in(e), nil
 }
 
 // unsendable says that no request can be made of the event for the route.

@@ -200,6 +200,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
 		if chain, ok := route.transport.(*chain); ok {
+			chain.source = h
 			h.quiet(ctx, chain.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {

@@ -111,20 +111,37 @@ func (b *RewriteBody) from(ctx context.Context, e *queue.Event) (*RewrittenBody,
 var ofContent = []string{"Content-Encoding", "Content-Transfer-Encoding", "Content-Range", "Content-Md5", "Content-Digest",
 	"Repr-Digest", "Unencoded-Digest", "Digest", "Etag"}
 
-// in returns a copy of the event with the body. Event and headers stay as they are.
-func (b *RewrittenBody) in(e *queue.Event) *queue.Event {
-	sent, request := *e, *e.Request
-	header := http.Header(maps.Clone(request.Header))
-	if header == nil {
-		header = make(http.Header)
-	}
+// put makes the body that of an event.
+func (b *RewrittenBody) put(e *queue.Event) {
 	for _, name := range ofContent {
-		delete(header, name)
+		delete(e.Request.Header, name)
 	}
-	header["Content-Type"] = []string{b.ContentType}
-	request.Body, request.Header = b.Content, header
+	e.Request.Header["Content-Type"] = []string{b.ContentType}
+	e.Request.Body = b.Content
+}
+
+// sent returns the event as the app gets it, and the context of the attempt. Where the
+// route makes something of the stored event, that stays as it is.
+func (r *Route) sent(ctx context.Context, e *queue.Event) (*queue.Event, context.Context, error) {
+	if r.RewriteBody == nil && r.placeholders == nil {
+		return e, ctx, nil
+	}
+	sent, request := *e, *e.Request
+	if request.Header = maps.Clone(request.Header); request.Header == nil {
+		request.Header = make(http.Header)
+	}
 	sent.Request = &request
-	return &sent
+	if r.placeholders != nil {
+		ctx = context.WithValue(ctx, eventKey{}, e)
+	}
+	if r.RewriteBody == nil {
+		return &sent, ctx, nil
+	}
+	body, err := r.RewriteBody.from(ctx, e)
+	if err == nil {
+		body.put(&sent)
+	}
+	return &sent, ctx, err
 }
 
 // readRewriteBody reads a line:

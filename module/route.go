@@ -74,10 +74,11 @@ type Route struct {
 	// Another body for the app. Default: the body of the webhook.
 	RewriteBody *RewriteBody `json:"rewrite_body,omitempty"`
 
-	rule      *rules.Rule // nil: takes all events
-	transport transport
-	logger    *zap.Logger
-	source    string
+	rule         *rules.Rule // nil: takes all events
+	transport    transport
+	placeholders map[string]findValue // of webhooks, in the handler; nil: none
+	logger       *zap.Logger
+	source       string
 }
 
 // Retry says for how long, and with which pauses, a delivery is tried again.
@@ -144,18 +145,22 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 	if proxy, ok := handler.(*reverseproxy.Handler); ok {
 		keepConnections(proxy.Transport, r.Concurrency)
 	}
-	r.transport = &chain{handler: handler, server: server}
+	r.transport = &chain{handler: handler, server: server, placeholders: r.placeholders}
 	return nil
 }
 
-// compile compiles the rule, and what makes another body.
+// compile compiles the rule, what makes another body, and the placeholders.
 func (r *Route) compile() (err error) {
 	if r.Rule != "" {
 		if r.rule, err = rules.Compile(r.Rule); err != nil {
 			return err
 		}
 	}
-	return r.RewriteBody.compile()
+	if err := r.RewriteBody.compile(); err != nil {
+		return err
+	}
+	r.HandlerRaw, r.placeholders, err = loadPlaceholders(r.HandlerRaw)
+	return err
 }
 
 // keepConnections has a transport of reverse_proxy keep as many connections to an
