@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -95,8 +96,8 @@ func (l *placeholderLoader) walk(node any, refused string) {
 		}
 		l.invokes = l.invokes || handler == "invoke"
 		places := handlerPlaces[handler]
-		for name, child := range n {
-			why := refused
+		for _, name := range slices.Sorted(maps.Keys(n)) {
+			child, why := n[name], refused
 			switch {
 			case handler == "rewrite" && name == "uri":
 				continue
