@@ -23,8 +23,9 @@ const knownPlaceholders = "{webhook.event}, {webhook.id}, {webhook.tenant}, {web
 // maxPlaceholder is how long the value of a placeholder may be.
 const maxPlaceholder = 8 << 10
 
-// findValue finds a value in a webhook. The value exists, or the error says why not.
-type findValue func(*webhookValues) (string, error)
+// findValue finds the value of a placeholder in a webhook. The value exists, or the error
+// says why not.
+type findValue func(*rules.Input, *rules.View) (string, error)
 
 // plainPlaceholders have no path or name behind them.
 var plainPlaceholders = map[string]func(*rules.Input) string{
@@ -40,16 +41,16 @@ func parsePlaceholder(name string) (findValue, error) {
 	kind, rest, _ := strings.Cut(name, ".")
 	switch of := plainPlaceholders[name]; {
 	case of != nil:
-		return func(v *webhookValues) (string, error) {
-			return existing(of(v.input), of(v.input) != "", "the webhook has no "+name)
+		return func(in *rules.Input, _ *rules.View) (string, error) {
+			return existing(of(in), of(in) != "", "the webhook has no "+name)
 		}, nil
 	case kind == "body" && rest != "":
 		value, err := rules.CompilePath(rest)
 		if err != nil {
 			return nil, err
 		}
-		return func(v *webhookValues) (string, error) {
-			text, exists, err := value.Lookup(v.view)
+		return func(_ *rules.Input, view *rules.View) (string, error) {
+			text, exists, err := value.Lookup(view)
 			if err != nil {
 				return "", err
 			}
@@ -57,8 +58,8 @@ func parsePlaceholder(name string) (findValue, error) {
 		}, nil
 	case kind == "header" && headerName.MatchString(rest):
 		key := textproto.CanonicalMIMEHeaderKey(rest)
-		return func(v *webhookValues) (string, error) {
-			values := v.input.Header[key]
+		return func(in *rules.Input, _ *rules.View) (string, error) {
+			values := in.Header[key]
 			return existing(strings.Join(values[:min(len(values), 1)], ""), len(values) > 0, "the webhook has no such header")
 		}, nil
 	}
@@ -75,14 +76,32 @@ func existing(text string, exists bool, otherwise string) (string, error) {
 	return text, nil
 }
 
-// webhookValues are the values of a webhook's placeholders during an attempt.
+// webhookValue is the value of a placeholder, or why there is none.
+type webhookValue struct {
+	text string
+	err  error
+}
+
+// findValues finds the values of placeholders.
+func findValues(placeholders map[string]findValue, in *rules.Input, view *rules.View) map[string]webhookValue {
+	found := make(map[string]webhookValue, len(placeholders))
+	for name, find := range placeholders {
+		text, err := find(in, view)
+		if err != nil {
+			err = fmt.Errorf("{webhook.%s}: %w", name, err)
+		}
+		found[name] = webhookValue{text, err}
+	}
+	return found
+}
+
+// webhookValues are the values of a webhook's placeholders during an attempt. A value
+// that is not there ends the attempt when a handler asks for it.
 type webhookValues struct {
-	placeholders map[string]findValue
-	input        *rules.Input
-	view         *rules.View
-	err          error           // why a value is not there
-	stop         func(error)     // ends the attempt, so that nothing is sent without the value
-	path         placeholderPath // as it was rewritten last
+	found map[string]webhookValue
+	err   error           // why a value that was asked for is not there
+	stop  func(error)     // ends the attempt, so that nothing is sent without the value
+	path  placeholderPath // as it was rewritten last
 }
 
 // get implements caddy.ReplacerFunc.
@@ -106,18 +125,11 @@ func (v *webhookValues) get(key string) (any, bool) {
 
 // value returns the value of a placeholder.
 func (v *webhookValues) value(name string) (string, error) {
-	if v.view == nil {
-		return "", nil // the attempt is over
-	}
-	find := v.placeholders[name]
-	if find == nil {
+	found, known := v.found[name]
+	if !known {
 		return "", fmt.Errorf("{webhook.%s}: it cannot stand in a route that is invoked", name)
 	}
-	text, err := find(v)
-	if err != nil {
-		return "", fmt.Errorf("{webhook.%s}: %w", name, err)
-	}
-	return text, nil
+	return found.text, found.err
 }
 
 // fail ends the attempt.
@@ -126,12 +138,6 @@ func (v *webhookValues) fail(err error) {
 		v.err = err
 		v.stop(err)
 	}
-}
-
-func (v *webhookValues) free() {
-	v.stop(nil)
-	v.view.Free()
-	v.view = nil
 }
 
 // inHeader replaces what no header may contain, as RFC 9110 has it for line breaks.
@@ -143,14 +149,19 @@ var inHeader = func() *strings.Replacer {
 	return strings.NewReplacer(append(pairs, "\x7f", " ")...)
 }()
 
-// valuesFor returns the values for an attempt, and the request with them in its context.
-// That ends without a value that is wanted.
-func (c *chain) valuesFor(req *http.Request) (*webhookValues, *http.Request) {
+// valuesFor returns the values for an attempt, and the request with them in its context,
+// which ends without a value that is asked for.
+func (c *chain) valuesFor(req *http.Request) (*webhookValues, *http.Request, error) {
 	e := req.Context().Value(eventKey{}).(*queue.Event)
-	ctx, cancel := context.WithCancelCause(req.Context())
-	v := &webhookValues{placeholders: c.placeholders, input: c.source.storedInput(e), stop: cancel}
-	v.view = rules.NewView(v.input)
-	return v, req.WithContext(context.WithValue(ctx, valuesKey{}, v))
+	v, input := new(webhookValues), c.source.storedInput(e)
+	err := makingAtOnce(req.Context(), func() {
+		view := rules.NewView(input)
+		defer view.Free()
+		v.found = findValues(c.placeholders, input, view)
+	})
+	ctx, stop := context.WithCancelCause(req.Context())
+	v.stop = stop
+	return v, req.WithContext(context.WithValue(ctx, valuesKey{}, v)), err
 }
 
 // eventKey is the key of the stored event in the context of an attempt whose handlers

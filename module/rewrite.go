@@ -85,25 +85,32 @@ func typeOfText(text []byte) string {
 	return contentTypeOf(string(text))
 }
 
-// writing limits how many bodies are made at once: they take processor and memory, and
-// a route may have many attempts at once.
-var writing = make(chan struct{}, runtime.GOMAXPROCS(0))
+// making limits how much is made of webhooks at once: that takes processor and memory,
+// and a route may have many attempts at once.
+var making = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// makingAtOnce waits until not too much is made at once, and makes something.
+func makingAtOnce(ctx context.Context, do func()) error {
+	select {
+	case making <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-making }()
+	do()
+	return nil
+}
 
 // from makes the body of a stored event.
-func (b *RewriteBody) from(ctx context.Context, e *queue.Event) (*RewrittenBody, error) {
-	select {
-	case writing <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-writing }()
-	view := b.handler.storedView(e)
-	defer view.Free()
-	body, err := b.of(view)
-	if err != nil {
-		return nil, unsendable{err}
-	}
-	return body, nil
+func (b *RewriteBody) from(ctx context.Context, e *queue.Event) (body *RewrittenBody, err error) {
+	interrupted := makingAtOnce(ctx, func() {
+		view := b.handler.storedView(e)
+		defer view.Free()
+		if body, err = b.of(view); err != nil {
+			err = unsendable{err}
+		}
+	})
+	return body, cmp.Or(interrupted, err)
 }
 
 // ofContent are the headers that say something about the bytes of a body, and would be

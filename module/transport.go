@@ -238,8 +238,11 @@ func (c *chain) send(req *http.Request) (*response, error) {
 	if c.placeholders == nil {
 		return c.pass(req, repl)
 	}
-	values, req := c.valuesFor(req)
-	defer values.free()
+	values, req, err := c.valuesFor(req)
+	defer values.stop(nil)
+	if err != nil {
+		return nil, err
+	}
 	repl.Map(values.get)
 	w, err := c.pass(req, repl)
 	if values.err != nil {
