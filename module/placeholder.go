@@ -25,13 +25,20 @@ const maxPlaceholder = 8 << 10
 
 // findValue finds the value of a placeholder in a webhook. The value exists, or the error
 // says why not.
-type findValue func(*rules.Input, *rules.View) (string, error)
+type findValue func(*subject) (string, error)
+
+// subject is the webhook whose values are found.
+type subject struct {
+	tenant string
+	input  *rules.Input
+	view   *rules.View
+}
 
 // plainPlaceholders have no path or name behind them.
-var plainPlaceholders = map[string]func(*rules.Input) string{
-	"event":  func(in *rules.Input) string { return in.Event },
-	"id":     func(in *rules.Input) string { return in.ID },
-	"tenant": func(*rules.Input) string { return "" },
+var plainPlaceholders = map[string]func(*subject) string{
+	"event":  func(s *subject) string { return s.input.Event },
+	"id":     func(s *subject) string { return s.input.ID },
+	"tenant": func(s *subject) string { return s.tenant },
 }
 
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
@@ -41,16 +48,16 @@ func parsePlaceholder(name string) (findValue, error) {
 	kind, rest, _ := strings.Cut(name, ".")
 	switch of := plainPlaceholders[name]; {
 	case of != nil:
-		return func(in *rules.Input, _ *rules.View) (string, error) {
-			return existing(of(in), of(in) != "", "the webhook has no "+name)
+		return func(s *subject) (string, error) {
+			return existing(of(s), of(s) != "", "the webhook has no "+name)
 		}, nil
 	case kind == "body" && rest != "":
 		value, err := rules.CompilePath(rest)
 		if err != nil {
 			return nil, err
 		}
-		return func(_ *rules.Input, view *rules.View) (string, error) {
-			text, exists, err := value.Lookup(view)
+		return func(s *subject) (string, error) {
+			text, exists, err := value.Lookup(s.view)
 			if err != nil {
 				return "", err
 			}
@@ -58,8 +65,8 @@ func parsePlaceholder(name string) (findValue, error) {
 		}, nil
 	case kind == "header" && headerName.MatchString(rest):
 		key := textproto.CanonicalMIMEHeaderKey(rest)
-		return func(in *rules.Input, _ *rules.View) (string, error) {
-			values := in.Header[key]
+		return func(s *subject) (string, error) {
+			values := s.input.Header[key]
 			return existing(strings.Join(values[:min(len(values), 1)], ""), len(values) > 0, "the webhook has no such header")
 		}, nil
 	}
@@ -83,10 +90,10 @@ type webhookValue struct {
 }
 
 // findValues finds the values of placeholders.
-func findValues(placeholders map[string]findValue, in *rules.Input, view *rules.View) map[string]webhookValue {
+func findValues(placeholders map[string]findValue, s *subject) map[string]webhookValue {
 	found := make(map[string]webhookValue, len(placeholders))
 	for name, find := range placeholders {
-		text, err := find(in, view)
+		text, err := find(s)
 		if err != nil {
 			err = fmt.Errorf("{webhook.%s}: %w", name, err)
 		}
@@ -157,7 +164,7 @@ func (c *chain) valuesFor(req *http.Request) (*webhookValues, *http.Request, err
 	err := makingAtOnce(req.Context(), func() {
 		view := rules.NewView(input)
 		defer view.Free()
-		v.found = findValues(c.placeholders, input, view)
+		v.found = findValues(c.placeholders, &subject{e.Tenant, input, view})
 	})
 	ctx, stop := context.WithCancelCause(req.Context())
 	v.stop = stop
