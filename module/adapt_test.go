@@ -169,6 +169,7 @@ func TestStrictJSON(t *testing.T) {
 		"rewrite_body, a name":    {github(`, "routes": [{"name": "x", "rewrite_body": {"expression": "bod"}, "forward": {"handler": "vars"}}]`), `route x: rewrite_body: unknown name bod (column 1`},
 		"placeholder":             {github(`, "routes": [{"name": "x", "forward": {"handler": "rewrite", "uri": "/{webhook.nosuch}"}}]`), `route x: {webhook.nosuch}: unknown placeholder`},
 		"placeholder, an address": {github(`, "routes": [{"name": "x", "forward": {"handler": "reverse_proxy", "upstreams": [{"dial": "{webhook.id}:80"}]}}]`), `route x: {webhook.id}: a webhook cannot choose`},
+		"placeholders, by hand":   {github(`, "routes": [{"name": "x", "forward": {"handler": "webhook_gateway_rewrite", "uri": "/{webhook.id}"}}]`), `the gateway puts this handler into the place of rewrite`},
 		"placeholders":            {github(`, "routes": [{"name": "x", "forward": {"handler": "rewrite", "uri": "/{webhook.id}?e={webhook.event}"}}]`), ``},
 		"sign what proves nothing": {handler(`, "provider": {"name": "insertsign"}, "insecure_unverified": true,
 			"routes": [{"name": "x", "sign": {"scheme": "provider"}, "forward": {"handler": "vars"}}]`), `route x: sign provider is not possible`},

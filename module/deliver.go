@@ -38,7 +38,7 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.
 		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
 	}
 	if err := r.Sign.sign(req.Header, sent.Request.Body, e, time.Now()); err != nil {
-		return queue.Result{Outcome: queue.Retry, Reason: "signing: " + err.Error()}
+		return r.unsigned(err)
 	}
 	answer, err := r.transport.send(req)
 	switch {
@@ -48,6 +48,16 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.
 		return queue.Result{Outcome: queue.Retry, Status: answer.status, Reason: err.Error()}
 	}
 	return r.unanswered(ctx, err)
+}
+
+// unsigned is the result of an attempt that could not be signed. A body that the route
+// makes stays as it is: some schemes sign what stands in the provider's.
+func (r *Route) unsigned(err error) queue.Result {
+	outcome := queue.Retry
+	if r.RewriteBody != nil {
+		outcome = queue.Refused
+	}
+	return queue.Result{Outcome: outcome, Reason: "signing: " + err.Error()}
 }
 
 // unsendable says that no request can be made of the event for the route.

@@ -88,8 +88,11 @@ func (l *placeholderLoader) walk(node any, refused string) {
 		if handler == "webhook_gateway" { // which looks at its own
 			return
 		}
-		if handler == "rewrite" {
+		switch handler {
+		case "rewrite":
 			l.rewrite(n)
+		case placeholderRewriteName:
+			l.fail("", placeholderRewriteName, "the gateway puts this handler into the place of rewrite; write that")
 		}
 		if proxied, ok := n["rewrite"].(map[string]any); ok && handler == "reverse_proxy" {
 			l.proxied = append(l.proxied, proxied)
