@@ -3,6 +3,8 @@ package module
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -70,4 +72,35 @@ func BenchmarkRewrite(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A value is one segment, or none.
+func FuzzSegment(f *testing.F) {
+	for _, value := range []string{"a", "", ".", "..", "a/b", "../a", "%2e%2e", "a?b#c", "é", "\x00\n", "{env.HOME}", segmentToken("body.b")} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		v := &webhookValues{found: map[string]webhookValue{"body.a": {text: value}}}
+		for _, before := range []string{"", "x-"} {
+			r := &http.Request{URL: &url.URL{Path: "/t/" + before + segmentToken("body.a") + "/end"}}
+			err := v.fillPath(r)
+			if value == "" || before == "" && (value == "." || value == "..") {
+				if err == nil {
+					t.Errorf("%q is sent as %s", value, r.RequestURI)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%q: %v", value, err)
+				continue
+			}
+			segments := strings.Split(r.RequestURI, "/")
+			if len(segments) != 4 || strings.ContainsAny(r.RequestURI, "?#") {
+				t.Fatalf("%q is sent as %s", value, r.RequestURI)
+			}
+			if got, err := url.PathUnescape(segments[2]); got != before+value || err != nil {
+				t.Errorf("%q is sent as %s", value, segments[2])
+			}
+		}
+	})
 }

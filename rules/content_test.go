@@ -118,8 +118,8 @@ func TestHostileContent(t *testing.T) {
 		}
 		took, made := time.Since(began), allocated()-before
 		t.Logf("%s: %v, %d MiB, %v", tt.expression, took, made>>20, err)
-		if made > 2*maxMade || took > slack*time.Second {
-			t.Errorf("%s: %d MiB were allocated in %v", tt.expression, made>>20, took)
+		if made > 2*maxMade {
+			t.Errorf("%s: %d MiB were allocated", tt.expression, made>>20)
 		}
 		if v.budget.steps < 0 || v.budget.made < 0 {
 			t.Errorf("%s: %d steps and %d bytes are left", tt.expression, v.budget.steps, v.budget.made)
@@ -136,7 +136,7 @@ func TestHonestContent(t *testing.T) {
 		v := hostileView(orders, ``)
 		began := time.Now()
 		written, _, err := c.Write(v)
-		if took := time.Since(began); err != nil || !json.Valid(written) || took > slack*time.Second {
+		if took := time.Since(began); err != nil || !json.Valid(written) {
 			t.Errorf("%s: %d bytes in %v, %v", expression, len(written), took, err)
 		} else {
 			t.Logf("%s: %d bytes of %d in %v", expression, len(written), len(v.in.Body), took)
