@@ -119,7 +119,7 @@ func provision(text string) ([]byte, error) {
 
 var (
 	ofSource = regexp.MustCompile(`^(source|provider|insecure_\w+|allow_ips\w*|max_body|event|id|dedup|respond)\b`)
-	ofRoute  = regexp.MustCompile(`^(to|forward|retry\w*|give_up_on|timeout|concurrency|rate|order_by|sign)\b`)
+	ofRoute  = regexp.MustCompile(`^(to|forward|retry\w*|give_up_on|timeout|concurrency|rate|order_by|sign|rewrite_body)\b`)
 	ofRoutes = regexp.MustCompile(`(?m)^(route|otherwise)\b`)
 	ofSite   = regexp.MustCompile(`^(webhook_gateway|route|handle\w*|respond|log|@\w+)\b`)
 )

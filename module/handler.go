@@ -204,10 +204,14 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
 		if forward, ok := route.transport.(*chain); ok {
+			forward.source = h
 			h.quiet(ctx, forward.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
+		}
+		if route.RewriteBody != nil {
+			route.RewriteBody.handler = h
 		}
 	}
 	h.provisionResponse()

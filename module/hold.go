@@ -60,10 +60,12 @@ func (h *Handler) RouteEvent(e *queue.Event) []string {
 }
 
 // storedView returns a stored event of the source as its rules see it.
-func (h *Handler) storedView(e *queue.Event) *rules.View {
+func (h *Handler) storedView(e *queue.Event) *rules.View { return rules.NewView(h.storedInput(e)) }
+
+func (h *Handler) storedInput(e *queue.Event) *rules.Input {
 	input := storedInput(e)
 	input.Forms = h.profile.Forms // a custom provider's as well
-	return rules.NewView(input)
+	return input
 }
 
 // StoredView returns a stored event as expressions see it.
