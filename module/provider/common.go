@@ -44,6 +44,7 @@ type Common struct {
 	resolved  scheme.Credentials
 	publics   []public // where the proof tells which one was called
 	oneSecret bool     // the first secret makes all proofs
+	tenants   bool     // the secrets are those of tenants
 }
 
 // dirKey is the key of a context's value: where the gateway keeps its files.
