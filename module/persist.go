@@ -23,7 +23,7 @@ func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Fli
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
 		h.setKeys(event, hook.view)
-		err = engine.Append(hook.Context(), event)
+		_, err = engine.Append(hook.Context(), []*queue.Event{event})
 	} else {
 		outcome, err = h.hold(engine, hook, event)
 	}

@@ -47,7 +47,7 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 	e.begin(f, nil) // always true: nobody else knows the event yet
 	// Another process that shares the store must not make a call as well.
 	e.store.Lease(f.route, f.id, now, e.timing.CheckTimeout+e.timing.LeaseMargin)
-	if err := e.Append(ctx, ev); err != nil {
+	if _, err := e.Append(ctx, []*Event{ev}); err != nil {
 		e.store.Release(f.route, f.id)
 		e.end(f)
 		e.leaveHeld(f)
