@@ -58,6 +58,11 @@ func (c *Common) hasSecrets() bool { return len(c.Secrets) > 0 || c.tenants }
 // refusesTenants says why the proofs of a definition cannot have other secrets for each
 // tenant; "" where they can.
 func (c *Common) refusesTenants(d *Definition) string {
+	for i := range d.Proofs {
+		if len(scheme.NonEmpty(d.Proofs[i].Secrets)) > 0 {
+			return "a proof has a secret of its own, which would be every tenant's; remove it"
+		}
+	}
 	switch {
 	case !d.usesSecret():
 		return "the provider uses no secret that a tenant could have"
@@ -69,10 +74,7 @@ func (c *Common) refusesTenants(d *Definition) string {
 		return fmt.Sprintf("%s would verify the webhooks of every tenant; remove it", c.Given()[0])
 	}
 	for i := range d.Proofs {
-		switch p := &d.Proofs[i]; {
-		case len(scheme.NonEmpty(p.Secrets)) > 0:
-			return "a proof has a secret of its own, which would be every tenant's; remove it"
-		case len(d.Proofs) > 1 && d.Need != NeedAll && d.Need != "" && !p.traits().UsesSecret && !p.traits().NeedsKeys:
+		if t := d.Proofs[i].traits(); (d.Need == NeedFirst || d.Need == NeedAny) && !t.UsesSecret && !t.NeedsKeys {
 			return "one of the provider's proofs is made without a secret, and would be every tenant's"
 		}
 	}
