@@ -113,7 +113,7 @@ func (c *Custom) Unsignable(secret string) string { return c.unsignableBy(&c.Def
 // SignerWith implements Resigner.
 func (c *Custom) SignerWith(secret string) (Signer, error) {
 	own := *c
-	if own.signWith(secret); len(own.Secrets) == 0 && own.Enrolls() {
+	if own.signWith(secret); !own.hasSecrets() && own.Enrolls() {
 		return nil, errNoSecret
 	}
 	return &own, own.Provision(caddy.Context{})

@@ -257,7 +257,7 @@ func (k *Known) Unsignable(secret string) string {
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {
 	own := *k
-	if own.signWith(secret); len(own.Secrets) == 0 && own.Enrolls() {
+	if own.signWith(secret); !own.hasSecrets() && own.Enrolls() {
 		return nil, errNoSecret
 	}
 	return &own, own.Provision(caddy.Context{})
