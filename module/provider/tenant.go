@@ -99,17 +99,8 @@ func (k *Known) RefusesTenants() string {
 func (c *Custom) RefusesTenants() string { return c.refusesTenants(&c.Definition) }
 
 // TenantSecrets implements Tenanted.
-func (k *Known) TenantSecrets(configured []string, ofFile bool) ([]string, error) {
-	return k.tenantSecrets(configured, ofFile, k.preset.any(wholeHeader))
-}
-
-// TenantSecrets implements Tenanted.
-func (c *Custom) TenantSecrets(configured []string, ofFile bool) ([]string, error) {
-	return c.tenantSecrets(configured, ofFile, c.any(wholeHeader))
-}
-
-func (w *working) tenantSecrets(configured []string, ofFile, wholeHeader bool) (secrets []string, err error) {
-	if ofFile {
+func (w *working) TenantSecrets(configured []string, ofFile bool) (secrets []string, err error) {
+	if wholeHeader := w.ready.common.wholeHeader; ofFile {
 		secrets, err = scheme.Literal("secret", configured, wholeHeader)
 	} else {
 		secrets, err = resolverOf(wholeHeader)("secret", configured)
