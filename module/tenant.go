@@ -43,7 +43,13 @@ var tenantName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 // maxTenantSecrets is how many secrets a tenant has. Each costs time with every webhook.
 const maxTenantSecrets = 16
 
-var errUnknownTenant = errors.New("unknown tenant")
+// What the log says of requests of nobody's.
+const (
+	noTenant      = "whose webhook it is cannot be told"
+	unknownTenant = "unknown tenant"
+)
+
+var errUnknownTenant = errors.New(unknownTenant)
 
 // checkTenants refuses settings of tenants that make no sense. The provider need not be
 // provisioned.
@@ -227,9 +233,9 @@ func (hook *webhook) known(err error) error {
 	if hook.stranger == nil {
 		return err
 	}
-	detail := "whose webhook it is cannot be told: " + hook.stranger.Error()
+	detail := noTenant + ": " + hook.stranger.Error()
 	if hook.stranger == errUnknownTenant {
-		detail = fmt.Sprintf("%v: %s", errUnknownTenant, hook.tenant)
+		detail = unknownTenant + ": " + hook.tenant
 	}
 	return &refusal{http.StatusUnauthorized, "unverified", detail}
 }
