@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/addresses"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -229,9 +230,9 @@ func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
 		if strings.Contains(text, "{") { // known when the configuration loads
 			continue
 		}
-		ranges, err := splitRanges([]string{text})
+		ranges, err := addresses.Split([]string{text})
 		if err == nil {
-			_, err = parseRanges(ranges, nil)
+			_, err = addresses.Parse(ranges, nil)
 		}
 		if err != nil {
 			return syntax.At(d, err)

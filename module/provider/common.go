@@ -44,7 +44,8 @@ type Common struct {
 	resolved  scheme.Credentials
 	publics   []public // where the proof tells which one was called
 	oneSecret bool     // the first secret makes all proofs
-	tenants   bool     // the secrets are those of tenants
+	signing   *scheme.SigningKey
+	tenants   bool // the secrets are those of tenants
 
 	wholeHeader bool // a secret may be all that a header holds
 }
@@ -59,7 +60,7 @@ func WithDir(ctx caddy.Context, dir string) caddy.Context { return ctx.WithValue
 
 // provision resolves secrets and URL.
 func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance time.Duration) (err error) {
-	c.resolved = scheme.Credentials{Keys: c.Keys}
+	c.resolved = scheme.Credentials{Keys: c.Keys, Signing: c.signing}
 	if ctx.Context != nil {
 		c.resolved.Dir, _ = ctx.Value(dirKey{}).(string)
 	}

@@ -236,10 +236,20 @@ func (h *Handshake) check() error {
 	case h.Refuse < 400 || h.Refuse > 499:
 		return fmt.Errorf("refuse takes a status from 400 to 499, not %d", h.Refuse)
 	}
+	asked := []string{h.Challenge, h.Encrypted}
 	for _, c := range slices.Concat(h.When, h.Expect) {
 		if err := c.compileOf(); err != nil {
 			return err
 		}
+		if !c.allows([]string{h.Method}) {
+			return fmt.Errorf("%s, but the method of the handshake is %s, so it would never be answered", c.describe(), h.Method)
+		}
+		if len(c.Is) > 0 {
+			asked = append(asked, c.Of)
+		}
+	}
+	if h.Method != http.MethodPost && h.Method != http.MethodPut && template.Mentions(asked, "json", "form", "body") {
+		return fmt.Errorf("a %s request has no body, so the handshake would never be answered; leave method out, or read header or query", h.Method)
 	}
 	var err error
 	if h.challenge, err = parseAsked(h.Challenge); err != nil {

@@ -206,25 +206,34 @@ func TestGenuineNamesStay(t *testing.T) {
 	}
 }
 
+// goodSNS is a message that the certificate of snsServer signs.
+func goodSNS(t *testing.T) *template.Request { return providertest.Hook(snsBody(t, "2", snsCert, nil)) }
+
+// delivered returns a provider with its keys in a directory, after a good message.
+func delivered(t *testing.T, dir string) (*scheme.SNS, *keyServer) {
+	t.Helper()
+	server := snsServer(t)
+	s := snsIn(t, dir)
+	if err := deliver(s, goodSNS(t), providertest.Now); err != nil {
+		t.Fatal(err)
+	}
+	return s, server
+}
+
 // TestKeysOutliveConfiguration holds that neither a reload nor a start loses a key,
 // with the provider down meanwhile.
 func TestKeysOutliveConfiguration(t *testing.T) {
-	server := snsServer(t)
 	dir := t.TempDir()
-	good := func() *template.Request { return providertest.Hook(snsBody(t, "2", snsCert, nil)) }
-	s := snsIn(t, dir)
-	if err := deliver(s, good(), providertest.Now); err != nil {
-		t.Fatal(err)
-	}
+	_, server := delivered(t, dir)
 	server.serve(500, "")
-	if err := snsIn(t, dir).Verify(good(), providertest.Now); err != nil {
+	if err := snsIn(t, dir).Verify(goodSNS(t), providertest.Now); err != nil {
 		t.Errorf("after a reload: %v", err)
 	}
-	if err := snsIn(t, t.TempDir()).Verify(good(), providertest.Now); err != scheme.NoKey {
+	if err := snsIn(t, t.TempDir()).Verify(goodSNS(t), providertest.Now); err != scheme.NoKey {
 		t.Errorf("of another gateway: %v", err)
 	}
 	scheme.ForgetCaches()
-	if err := snsIn(t, dir).Verify(good(), providertest.Now); err != nil {
+	if err := snsIn(t, dir).Verify(goodSNS(t), providertest.Now); err != nil {
 		t.Errorf("after a start: %v", err)
 	}
 	if got := server.calls.Load(); got != 1 {
@@ -301,13 +310,8 @@ func TestStrangersWriteNothing(t *testing.T) {
 // TestCopiesAreHeldToTheRules changes what lies on disk. Nothing counts that could
 // not have been fetched.
 func TestCopiesAreHeldToTheRules(t *testing.T) {
-	server := snsServer(t)
 	dir := t.TempDir()
-	good := func() *template.Request { return providertest.Hook(snsBody(t, "2", snsCert, nil)) }
-	s := snsIn(t, dir)
-	if err := deliver(s, good(), providertest.Now); err != nil {
-		t.Fatal(err)
-	}
+	s, server := delivered(t, dir)
 	s.Cache().Kept()
 	server.serve(500, "")
 	path := onlyFile(t, filepath.Join(dir, "keys"))
@@ -348,7 +352,7 @@ func TestCopiesAreHeldToTheRules(t *testing.T) {
 		if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := snsIn(t, dir).Verify(good(), providertest.Now)
+		err := snsIn(t, dir).Verify(goodSNS(t), providertest.Now)
 		if test.good && err != nil || !test.good && err != scheme.NoKey {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -97,6 +97,9 @@ type Traits struct {
 	// changing more than headers; "" where it can.
 	Unsignable string
 
+	// OwnKey says that Sign uses a private key of the operator's, in place of the provider's.
+	OwnKey bool
+
 	// Keys is how many secrets and public keys the scheme was made ready with: the
 	// largest position that Verify gives.
 	Keys int
@@ -143,6 +146,15 @@ var ErrPrivateKey = errors.New("signs with a private key that only the provider 
 // PrivateKey is why a proof is Unsignable of which the configuration has no more than a
 // public key.
 const PrivateKey = "only the provider has the key that makes its proof"
+
+// unsignableWith says why a proof is Unsignable of which the configuration has no more
+// than a public key.
+func unsignableWith(signing *SigningKey) string {
+	if signing != nil {
+		return ""
+	}
+	return PrivateKey
+}
 
 // unsignableIn says why a proof is Unsignable that stands where a template reads it; ""
 // if that is a header.
