@@ -167,7 +167,7 @@ func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request
 	}
 	removeHopByHop(header)
 	setOwnHeaders(header, &ownHeaders{
-		source: e.Source, eventID: e.ID.String(), eventType: e.Type, attempt: attempt, receivedAt: e.ReceivedAt,
+		source: e.Source, eventID: e.ID.String(), eventType: e.Type, attempt: attempt, receivedAt: e.ReceivedAt, tenant: e.Tenant,
 	})
 	header.Set("Content-Length", strconv.Itoa(len(stored.Body)))
 	proto := stored.Proto // for the Via header
@@ -216,6 +216,7 @@ type ownHeaders struct {
 	source, eventID, eventType string
 	attempt                    int
 	receivedAt                 time.Time
+	tenant                     string
 }
 
 // ownPrefix begins the names of the gateway's headers.
@@ -223,7 +224,7 @@ const ownPrefix = "Webhook-Gateway-"
 
 // ownNames are the names of these headers, in the order of the fields.
 var ownNames = [...]string{"Webhook-Gateway-Source", "Webhook-Gateway-Event-Id", "Webhook-Gateway-Event-Type",
-	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At"}
+	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At", "Webhook-Gateway-Tenant"}
 
 // setOwnHeaders sets the gateway's headers, in place of whatever came in under
 // their names.
@@ -233,7 +234,7 @@ func setOwnHeaders(header http.Header, own *ownHeaders) {
 		attempt = strconv.Itoa(own.attempt)
 	}
 	values := [...]string{own.source, own.eventID, headerValue(own.eventType), attempt,
-		own.receivedAt.UTC().Format(time.RFC3339Nano)}
+		own.receivedAt.UTC().Format(time.RFC3339Nano), own.tenant}
 	for i, name := range ownNames {
 		if values[i] == "" {
 			delete(header, name)

@@ -31,6 +31,23 @@ type Handler struct {
 
 	Guard
 
+	// The expression that finds the tenant whose webhook it is, where each of many tenants
+	// has secrets of its own. It is evaluated before anything is proven, and only the
+	// secrets of that tenant count. A tenant's name has 1 to 64 letters, digits, dots,
+	// dashes and underscores. Default: there are no tenants, and the secrets are those
+	// of the provider.
+	Tenant string `json:"tenant,omitempty"`
+
+	// The secrets of tenants, by the names of the tenants. Placeholders are resolved when
+	// the configuration loads.
+	TenantSecrets map[string][]string `json:"secrets,omitempty"`
+
+	// The file or directory with secrets of tenants. A file has a line for each tenant:
+	// its name and its secrets. A directory has a file for each tenant, which has the
+	// tenant's name, and a secret on each line. They are read again when they change.
+	// Placeholders in the path are resolved when the configuration loads.
+	SecretsFrom string `json:"secrets_from,omitempty"`
+
 	// The expression that finds the event type. Default: the provider's own.
 	Event string `json:"event,omitempty"`
 
@@ -63,6 +80,7 @@ type Handler struct {
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
+	tenants      *tenants            // nil unless the secrets are those of tenants
 	namesAPI     bool                // the provider's configuration names an API to call; known offline only
 	enroller     provider.Enroller   // nil unless handshakes deliver secrets
 	enrollment   *enrollment         // nil unless handshakes deliver secrets
@@ -141,6 +159,9 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
+	if h.Tenant != "" {
+		ctx = provider.WithTenants(ctx)
+	}
 	mod, err := ctx.LoadModule(h, "ProviderRaw")
 	if err != nil {
 		return fmt.Errorf("loading provider: %w", err)
@@ -187,6 +208,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		return err
 	}
 	if err := h.Guard.provision(ctx, h.profile, h.app.dir()); err != nil {
+		return err
+	}
+	if err := h.provisionTenants(); err != nil {
 		return err
 	}
 	if err := h.provisionIdentity(); err != nil {
@@ -314,6 +338,9 @@ func (h *Handler) check(p provider.Provider) error {
 		return errors.New("allow_ips published is not possible here: the provider publishes no addresses; name addresses instead")
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d; any other status would make the provider send again", h.Respond.Status)
+	}
+	if err := h.checkTenants(p); err != nil {
+		return err
 	}
 	if err := h.checkCopies(p); err != nil {
 		return err

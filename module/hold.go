@@ -74,7 +74,7 @@ func StoredView(e *queue.Event) *rules.View { return rules.NewView(storedInput(e
 func storedInput(e *queue.Event) *rules.Input {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
 	return &rules.Input{
-		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
+		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source, Tenant: e.Tenant,
 		Method: e.Request.Method, Path: path, RawQuery: query,
 		Header: e.Request.Header, Body: e.Request.Body,
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,

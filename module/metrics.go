@@ -83,6 +83,7 @@ func provisionMetrics(ctx caddy.Context) error {
 
 // requestCounters are the counters of one source, looked up once.
 type requestCounters struct {
+	source   string
 	outcome  map[string]prometheus.Counter
 	matches  []prometheus.Counter // by the secret's position, from 1
 	ack      prometheus.Observer
@@ -99,7 +100,7 @@ func answersOf(source string) map[queue.Asked]prometheus.Counter {
 }
 
 func countersOf(source string, secrets int) requestCounters {
-	c := requestCounters{outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
+	c := requestCounters{source: source, outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
 	for i := range secrets {
 		c.matches = append(c.matches, metrics.matches.WithLabelValues(source, strconv.Itoa(i+1)))
 	}
@@ -125,8 +126,12 @@ func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
 // match counts a match of the secret at a position. Position 0 stands for no
 // secret.
 func (c requestCounters) match(position int) {
-	if 0 < position && position <= len(c.matches) {
+	switch {
+	case position <= 0:
+	case position <= len(c.matches):
 		c.matches[position-1].Inc()
+	default: // of a tenant, or delivered by a handshake
+		metrics.matches.WithLabelValues(c.source, strconv.Itoa(position)).Inc()
 	}
 }
 
@@ -162,6 +167,8 @@ var (
 	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
 	diskDesc       = desc("queue_disk_bytes", "Bytes of the disk that the queue takes.")
 	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
+	tenantsDesc    = desc("tenants", "Tenants whose secrets the source knows.", "source")
+	staleDesc      = desc("secrets_from_stale", "1 while secrets_from is broken, and the last good secrets stay in use.", "source")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -170,7 +177,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (depth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc, tenantsDesc, staleDesc} {
 		ch <- d
 	}
 }
@@ -181,12 +188,20 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for _, source := range app.(*App).Sources() {
+		if source.tenants == nil {
+			continue
+		}
+		count, problem := source.TenantState()
+		gauge(tenantsDesc, float64(count), source.Source)
+		gauge(staleDesc, map[bool]float64{true: 1}[problem != ""], source.Source)
+	}
 	engine := app.(*App).Opened()
 	if engine == nil {
 		return
-	}
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	usage := engine.Usage()
 	for key, states := range usage.Deliveries {

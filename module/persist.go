@@ -56,6 +56,7 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 		ID:         id,
 		Source:     h.Source,
 		Provider:   h.providerName,
+		Tenant:     hook.tenant,
 		Type:       hook.input.Event,
 		DeliveryID: hook.input.ID,
 		ReceivedAt: queue.Now(),

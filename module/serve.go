@@ -27,7 +27,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := h.admit(r); err != nil {
 		return "", nil, err
 	}
-	hook, err := h.receive(w, r)
+	hook, err := h.receive(w, r, "")
 	if err != nil {
 		return "", nil, err
 	}
