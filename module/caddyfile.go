@@ -86,6 +86,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 //		max_body <size>
 //		event    <expression>
 //		id       <expression>
+//		each     [<expression> [as element]]
 //		dedup    [<window> [<entries>]] [by id|id_and_body] | off
 //		respond  <status> [<body> [<type>]]
 //		route <name> [<expression>] [<upstream>...] { … }
@@ -130,10 +131,14 @@ func (p *handlerParser) options() syntax.Options {
 		"max_body":            syntax.Size(&h.MaxBody),
 		"event":               expression(&h.Event),
 		"id":                  expression(&h.ID),
-		"dedup":               p.readDedup,
-		"respond":             p.readRespond,
-		"route":               p.readRoute,
-		Otherwise:             p.readOtherwise,
+		"each": func(d *caddyfile.Dispenser) error {
+			h.Each = new(Each)
+			return h.Each.read(d)
+		},
+		"dedup":   p.readDedup,
+		"respond": p.readRespond,
+		"route":   p.readRoute,
+		Otherwise: p.readOtherwise,
 	}
 }
 

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,10 @@ type Handler struct {
 
 	// The expression that finds the delivery ID. Default: the provider's own.
 	ID string `json:"id,omitempty"`
+
+	// Makes each element of a list in the body an event of its own. Default: a webhook is
+	// one event.
+	Each *Each `json:"each,omitempty"`
 
 	// How copies of an event are recognized.
 	Dedup *Dedup `json:"dedup,omitempty"`
@@ -199,6 +204,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
+		route.provider = h.provider
 		if chain, ok := route.transport.(*chain); ok {
 			h.quiet(ctx, chain.handler)
 		}
@@ -225,18 +231,7 @@ func (h *Handler) provisionResponse() {
 // and sets how duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
-		expression := override
-		if expression == "" {
-			expression = preset
-		}
-		if expression == "" {
-			return nil, nil
-		}
-		value, err := rules.CompileValue(expression)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %v", name, err)
-		}
-		return value, nil
+		return compileFinder(name, cmp.Or(override, preset))
 	}
 	if h.eventValue, err = compile("event", h.Event, h.profile.Event); err != nil {
 		return err
@@ -267,7 +262,10 @@ func (h *Handler) provisionIdentity() (err error) {
 	case h.window == 0:
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
-	return h.provisionCopies()
+	if err := h.provisionCopies(); err != nil {
+		return err
+	}
+	return h.Each.provision(h)
 }
 
 // finder finds event type and delivery ID.
@@ -277,6 +275,9 @@ type finder struct {
 
 // finderFor returns what finds them in a webhook: what the proof that counted covers.
 func (h *Handler) finderFor(hook *webhook) finder {
+	if hook.list {
+		return h.Each.whole
+	}
 	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
 		return h.own[i-1]
 	}
@@ -303,6 +304,9 @@ func (h *Handler) check(p provider.Provider) error {
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d; any other status would make the provider send again", h.Respond.Status)
 	}
 	if err := h.checkCopies(p); err != nil {
+		return err
+	}
+	if err := h.Each.check(h, p); err != nil {
 		return err
 	}
 	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
@@ -72,6 +73,7 @@ type Route struct {
 	Sign *Sign `json:"sign,omitempty"`
 
 	rule      *rules.Rule // nil: takes all events
+	provider  provider.Provider
 	transport transport
 	logger    *zap.Logger
 	source    string

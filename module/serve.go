@@ -35,6 +35,12 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := h.verify(hook); err != nil {
 		return "", err
 	}
+	if parts, err := h.divide(hook); parts != nil || err != nil {
+		if err != nil {
+			return "", err
+		}
+		return h.acceptParts(w, hook, parts)
+	}
 	h.identify(hook)
 	engine, err := h.app.open()
 	if err != nil {

@@ -84,7 +84,7 @@ new events and the progress of their deliveries until you interrupt it.`, 0, 0,
 			}
 			t := newTable(r.OutOrStdout(), "ID", "RECEIVED", "SOURCE", "EVENT", "STATE", "DELIVERIES")
 			next, err := c.events(f, func(e *EventInfo) error {
-				return t.row(e.ID, local(e.ReceivedAt), e.Source, e.Type, e.State, e.deliveries())
+				return t.row(e.ID, local(e.ReceivedAt), e.Source, e.typeInList(), e.State, e.deliveries())
 			})
 			return r.endPage(t, next, err)
 		})
