@@ -3,9 +3,8 @@ package queue_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -67,31 +66,26 @@ func TestEnterAllInAnyOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
 		s.remembering(1000)
-		const n = 20
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		var all sync.WaitGroup
-		var mu sync.Mutex
-		stored := 0
-		for range 64 {
-			var deliveries []queue.Identity
-			for _, i := range rand.Perm(n) {
-				deliveries = append(deliveries, delivery(i, 1))
+		for round := range 40 {
+			a, b := queue.Identity{Key: key(2 * round)}, queue.Identity{Key: key(2*round + 1)}
+			first := s.enter(2*round + 1)
+			stored := make(chan int)
+			for _, request := range [][]queue.Identity{{a, b}, {b, a}} {
+				go func() {
+					n, err := s.acceptAll(ctx, request...)
+					if err != nil {
+						t.Error(err)
+					}
+					stored <- n
+				}()
 			}
-			all.Go(func() {
-				time.Sleep(rand.N(time.Millisecond))
-				k, err := s.acceptAll(ctx, deliveries...)
-				if err != nil {
-					t.Error(err)
-				}
-				mu.Lock()
-				stored += k
-				mu.Unlock()
-			})
-		}
-		all.Wait()
-		if stored != n {
-			t.Errorf("%d of %d events are stored", stored, n)
+			synctest.Wait() // both wait
+			first.Release()
+			if n := <-stored + <-stored; n != 2 {
+				t.Fatalf("%d of 2 events are stored", n)
+			}
 		}
 	})
 }
