@@ -27,9 +27,9 @@ type sdk struct {
 	Sample   *message `json:"sample"`   // a webhook of its own instead
 	Type     string   `json:"type"`     // where the vendor has the event type: body.a.0.b, header.Name or =text
 	ID       string   `json:"id"`       // where the vendor has the delivery ID; "" if nowhere
-	Tamper   string   `json:"tamper"`   // the text before what is changed in a tampered copy; by default its last digit
-	ByTest   bool     `json:"byTest"`   // the test signs with a key of its own: the library only verifies
-	Note     string   `json:"note"`
+	Tamper   string   `json:"tamper"`   // where a tampered copy differs: see tampered
+	ByTest   bool     `json:"byTest"`   // the test signs, since neither library nor gateway can
+	Note     string   `json:"note"`     // for README.md
 
 	Signs    bool `json:"signs"`
 	Verifies bool `json:"verifies"`
@@ -72,55 +72,58 @@ func (m *message) set(name, value string) { m.Header[strings.ToLower(name)] = va
 // get returns a header.
 func (m *message) get(name string) string { return m.Header[strings.ToLower(name)] }
 
-// tampered returns a copy in which one digit of the body is another: the first one
-// after a text, or the last one of all. Without a digit there, it is a letter.
-func (m *message) tampered(after string) (*message, error) {
+// tampered returns a copy in which one digit is another: the last one of the body,
+// of a header (header.Name) or of the URL (url), or the first one of the body after
+// a text.
+func (m *message) tampered(where string) (*message, error) {
+	const digits = "0123456789"
 	c := m.clone()
-	var from, where = 0, c.Body
-	if name, ok := strings.CutPrefix(after, "header."); ok {
-		where = []byte(c.get(name))
-		changeLast(where)
-		c.set(name, string(where))
-		return c, nil
-	}
-	if after != "" {
-		if from = strings.Index(string(c.Body), after); from < 0 {
-			return nil, fmt.Errorf("there is no %s in %s", after, c.Body)
+	text, at := string(c.Body), strings.LastIndexAny(string(c.Body), digits)
+	header, inHeader := strings.CutPrefix(where, "header.")
+	switch {
+	case inHeader:
+		text = c.get(header)
+		at = strings.LastIndexAny(text, digits)
+	case where == "url":
+		text = c.URL
+		at = strings.LastIndexAny(text, digits)
+	case where != "":
+		after := strings.Index(text, where) + len(where)
+		if at = strings.IndexAny(text[after:], digits); at >= 0 {
+			at += after
 		}
-		from += len(after)
-		for i := from; i < len(c.Body); i++ {
-			if isDigit(c.Body[i]) {
-				c.Body[i] = other(c.Body[i])
-				return c, nil
-			}
-		}
-		return nil, fmt.Errorf("no digit follows %s in %s", after, c.Body)
 	}
-	if !changeLast(where) {
-		return nil, fmt.Errorf("there is nothing to change in %q", c.Body)
+	if at < 0 {
+		return nil, fmt.Errorf("%q has no digit to change at %q", text, where)
+	}
+	digit := text[at] + 1 // never a zero, which numbers do not begin with
+	if text[at] == '9' {
+		digit = '8'
+	}
+	text = text[:at] + string(digit) + text[at+1:]
+	switch {
+	case inHeader:
+		c.set(header, text)
+	case where == "url":
+		c.URL = text
+	default:
+		c.Body = []byte(text)
 	}
 	return c, nil
 }
 
-// changeLast changes the last digit of a text.
-func changeLast(text []byte) bool {
-	for i := len(text) - 1; i >= 0; i-- {
-		if isDigit(text[i]) {
-			text[i] = other(text[i])
-			return true
-		}
+// odd adds a text in which libraries differ to the body, as JSON.stringify writes
+// it: quotes, markup, letters beyond ASCII and beyond 16 bits, a line separator.
+func (m *message) odd() {
+	const jsonText, formText = `,"odd":"\"<b>&'/é😀\n` + "\u2028" + ` 1"`, `&Odd=%22%3Cb%3E%26'%2F%C3%A9%F0%9F%98%80+1~%7E`
+	body := string(m.Body)
+	last := strings.LastIndex(body, "}")
+	switch {
+	case strings.HasPrefix(m.get("Content-Type"), "application/x-www-form-urlencoded"):
+		m.Body = []byte(body + formText)
+	case json.Valid(m.Body) && last > 0:
+		m.Body = []byte(body[:last] + jsonText + body[last:])
 	}
-	return false
-}
-
-func isDigit(b byte) bool { return '0' <= b && b <= '9' }
-
-// other returns another digit, never a zero, which numbers do not begin with.
-func other(digit byte) byte {
-	if digit == '9' {
-		return '8'
-	}
-	return digit + 1
 }
 
 // secretOf makes the secret that one party has, in the form that the provider
