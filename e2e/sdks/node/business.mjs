@@ -1,6 +1,7 @@
 // Customers, identities, shops, calendars and parcels.
 import { createHmac } from 'node:crypto'
-import { sdk, seconds } from './sdk.mjs'
+import { appleChain } from './apple.mjs'
+import { json, sdk, seconds } from './sdk.mjs'
 import { Signature as HubSpot } from '@hubspot/api-client'
 import '@shopify/shopify-api/adapters/node'
 import { shopifyApi, ApiVersion } from '@shopify/shopify-api'
@@ -11,6 +12,9 @@ import EasyPost from '@easypost/api'
 import Cronofy from 'cronofy'
 import hook0 from 'hook0-client'
 import dropbox from '@dropbox/sign'
+import BoxSDK from 'box-node-sdk'
+import { basicAuthValidator } from 'chargebee'
+import { Environment, SignedDataVerifier } from '@apple/app-store-server-library'
 
 sdk({
   name: '@hubspot/api-client', provider: 'hubspot', type: 'body.0.subscriptionType',
@@ -89,4 +93,34 @@ sdk({
     m.body = Buffer.from(new URLSearchParams({ json: JSON.stringify({ event }) }).toString())
   },
   verify: (m, key) => callback(JSON.parse(new URLSearchParams(m.text).get('json')), key)
+})
+
+sdk({
+  name: 'box-node-sdk', provider: 'box', type: 'body.trigger', id: 'body.id',
+  verify: (m, primaryKey) => BoxSDK.validateWebhookMessage(m.text, m.headers, primaryKey)
+})
+
+sdk({
+  name: 'chargebee', provider: 'chargebee', secret: 'user:*', type: 'body.event_type', id: 'body.id', tamper: 'header.authorization',
+  note: 'Chargebee signs nothing: the password is changed',
+  verify: async (m, secret) => {
+    await basicAuthValidator((user, password) => `${user}:${password}` === secret)(m.headers)
+    return true
+  }
+})
+
+const apple = appleChain()
+
+sdk({
+  name: '@apple/app-store-server-library', provider: 'apple_app_store', secret: 'none', byTest: true,
+  options: [`certificate ${apple.root.toString('base64')}`, 'bundle_id com.example.app'],
+  type: '=SUBSCRIBED.INITIAL_BUY', id: '=002e14d5-51f5-4503-b5a8-c3a1af68eb20', sample: json({ signedPayload: '' }),
+  sign: (m) => {
+    const payload = {
+      notificationType: 'SUBSCRIBED', subtype: 'INITIAL_BUY', notificationUUID: '002e14d5-51f5-4503-b5a8-c3a1af68eb20', version: '2.0',
+      signedDate: Date.now(), data: { bundleId: 'com.example.app', environment: 'Sandbox' }
+    }
+    m.body = Buffer.from(JSON.stringify({ signedPayload: apple.sign(payload) }))
+  },
+  verify: (m) => new SignedDataVerifier([apple.root], false, Environment.SANDBOX, 'com.example.app').verifyAndDecodeNotification(m.json.signedPayload)
 })

@@ -15,6 +15,11 @@ import { verifySignature as vonage } from '@vonage/jwt'
 import Pusher from 'pusher'
 import PusherToken from 'pusher/lib/token.js'
 import Retell from 'retell-sdk'
+import lark from '@larksuiteoapi/node-sdk'
+import { ConversationCallbackWebhooks } from '@sinch/conversation'
+import { VoiceCallbackWebhooks } from '@sinch/voice'
+import XHubSignature from 'x-hub-signature'
+import { Bot, webhookCallback } from 'grammy'
 
 sdk({
   name: '@slack/bolt', provider: 'slack', type: 'body.event.type', id: 'body.event_id',
@@ -117,4 +122,56 @@ sdk({
   name: 'retell-sdk', provider: 'retell', type: 'body.event',
   sign: async (m, key) => { m.headers['x-retell-signature'] = await Retell.sign(m.text, key) },
   verify: (m, key) => Retell.verify(m.text, key, m.headers['x-retell-signature'])
+})
+
+sdk({
+  name: 'twilio', provider: 'twilio', type: '=completed', id: '=CA1234567890', tamper: 'url', note: 'by GET',
+  sample: { method: 'GET', url: '?CallSid=CA1234567890&CallStatus=completed&To=%2B1555', headers: {} },
+  sign: (m, token) => { m.headers['x-twilio-signature'] = twilio.getExpectedTwilioSignature(token, m.url, {}) },
+  verify: (m, token) => twilio.validateRequest(token, m.headers['x-twilio-signature'], m.url, {})
+})
+
+sdk({
+  name: 'twilio', provider: 'twilio', type: 'body.EventType', id: 'header.i-twilio-idempotency-token', note: 'in JSON, with a hash in the URL',
+  sample: json({ EventType: 'onMessageAdded', Body: 'Hello 1' }, { 'i-twilio-idempotency-token': 'token-1' }),
+  sign: (m, token) => {
+    m.url += '?bodySHA256=' + twilio.getExpectedBodyHash(m.text)
+    m.headers['x-twilio-signature'] = twilio.getExpectedTwilioSignature(token, m.url, {})
+  },
+  verify: (m, token) => twilio.validateRequestWithBody(token, m.headers['x-twilio-signature'], m.url, m.text)
+})
+
+sdk({
+  name: '@larksuiteoapi/node-sdk', provider: 'lark', type: 'body.header.event_type', id: 'body.header.event_id',
+  verify: async (m, encryptKey) => {
+    const dispatcher = new lark.EventDispatcher({ encryptKey, loggerLevel: lark.LoggerLevel.fatal })
+    return !!await dispatcher.invoke(Object.assign(Object.create({ headers: m.headers }), m.json))
+  }
+})
+
+sdk({
+  name: '@sinch/conversation', provider: 'sinch', type: '=message',
+  verify: (m, secret) => new ConversationCallbackWebhooks(secret).validateAuthenticationHeader(m.headers, m.text, '', '')
+})
+
+sdk({
+  name: '@sinch/voice', provider: 'sinch_voice', secret: 'base64', options: ['app_key app-1'], type: 'body.event',
+  verify: (m, applicationSecret) => new VoiceCallbackWebhooks({ applicationKey: 'app-1', applicationSecret })
+    .validateAuthenticationHeader(m.headers, m.text, new URL(m.url).pathname, m.method)
+})
+
+sdk({
+  name: 'x-hub-signature', provider: 'meta', others: 'compwright', type: 'body.object',
+  sign: (m, secret) => { m.headers['x-hub-signature-256'] = new XHubSignature('sha256', secret).sign(m.body) },
+  verify: (m, secret) => new XHubSignature('sha256', secret).verify(m.headers['x-hub-signature-256'], m.body)
+})
+
+sdk({
+  name: 'grammy', provider: 'telegram', others: 'grammyjs', type: '=message', id: 'body.update_id', tamper: 'header.x-telegram-bot-api-secret-token',
+  note: 'Telegram signs nothing: the token is changed',
+  verify: async (m, secretToken) => {
+    const bot = new Bot('1:none', { botInfo: { id: 1, is_bot: true, first_name: 'b', username: 'b' } })
+    const response = await webhookCallback(bot, 'std/http', { secretToken })(new Request(m.url, m))
+    return response.ok
+  }
 })

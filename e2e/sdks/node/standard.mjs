@@ -9,6 +9,7 @@ import Lithic from 'lithic'
 import { validateWebhook as replicate } from 'replicate'
 import Finch from '@tryfinch/finch-api'
 import { validateEvent as polar, WebhookVerificationError as PolarRefuses } from '@polar-sh/sdk/webhooks'
+import Whop from '@whop/sdk'
 
 // signer signs with one of the two libraries, which are of one form.
 const signer = (Webhook, prefix) => (m, secret) => {
@@ -75,4 +76,9 @@ sdk({
       return true
     }
   }
+})
+
+sdk({
+  name: '@whop/sdk', provider: 'standardwebhooks', secret: 'whsec', type: 'body.type', id: 'header.webhook-id', note: 'Whop',
+  verify: (m, key) => new Whop({ apiKey: 'none' }).webhooks.unwrap(m.text, { headers: m.headers, key })
 })
