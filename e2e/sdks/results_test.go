@@ -11,9 +11,9 @@ import (
 
 // None of these may become less.
 const (
-	leastSDKs      = 69
-	leastSigning   = 29 // trials in which the gateway accepts what was signed
-	leastVerifying = 71 // trials in which the SDK accepts what the gateway sends
+	leastSDKs      = 78
+	leastSigning   = 34 // trials in which the gateway accepts what was signed
+	leastVerifying = 82 // trials in which the SDK accepts what the gateway sends
 	leastExamples  = 329
 )
 
@@ -38,6 +38,9 @@ func results(t *testing.T, trials []*trial) {
 		fmt.Fprintln(&table, x.row())
 	}
 	t.Logf("%d SDKs: the gateway accepted in %d trials, the SDK in %d\n%s", len(names), signing, verifying, &table)
+	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
+		return // only some were to run
+	}
 	if len(names) < leastSDKs || signing < leastSigning || verifying < leastVerifying {
 		t.Errorf("there were %d SDKs; the gateway accepted in %d trials, the SDK in %d", leastSDKs, leastSigning, leastVerifying)
 	}

@@ -56,7 +56,8 @@ sdk({
     const timestamp = m.headers['telnyx-timestamp'] = String(seconds())
     m.headers['telnyx-signature-ed25519'] = sign(null, Buffer.from(`${timestamp}|${m.text}`), ed25519.privateKey).toString('base64')
   },
-  verify: (m) => new Telnyx({ apiKey: 'none' }).webhooks.unwrap(m.text, { headers: m.headers, key: rawKey.toString('base64') })
+  verify: (m) => new Telnyx('none').webhooks.constructEvent(
+    m.text, Buffer.from(m.headers['telnyx-signature-ed25519'], 'base64'), m.headers['telnyx-timestamp'], rawKey)
 })
 
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })

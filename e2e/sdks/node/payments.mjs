@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { json, sdk } from './sdk.mjs'
 import Stripe from 'stripe'
-import { WebhooksHelper as square } from 'square'
+import { WebhooksHelper as Square } from 'square'
 import Razorpay from 'razorpay'
 import braintree from 'braintree'
 import adyen from '@adyen/api-library'
@@ -25,9 +25,7 @@ sdk({
 
 sdk({
   name: 'square', provider: 'square', type: 'body.type', id: 'body.event_id',
-  verify: (m, signatureKey) => square.verifySignature({
-    requestBody: m.text, signatureHeader: m.headers['x-square-hmacsha256-signature'], signatureKey, notificationUrl: m.url
-  })
+  verify: (m, key) => Square.isValidWebhookEventSignature(m.text, m.headers['x-square-hmacsha256-signature'], key, m.url)
 })
 
 sdk({
