@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long the test waits for something that must happen.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // gateway is a Caddy with the gateway, built from the parent module.
 type gateway struct {

@@ -161,7 +161,7 @@ func install(t *testing.T) {
 	if before, err := os.ReadFile(done); err == nil && bytes.Equal(before, lock) {
 		return
 	}
-	out, err := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput()
+	out, err := exec.Command("npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund").CombinedOutput()
 	if err != nil && unreachable.Match(out) {
 		t.Skipf("SKIPPED: no registry of npm answers, so no SDK can be installed:\n%s", tail(string(out), 1000))
 	}
