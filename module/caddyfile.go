@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/addresses"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
@@ -88,6 +89,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 //		id       <expression>
 //		dedup    [<window> [<entries>]] [by id|id_and_body] | off
 //		respond  <status> [<body> [<type>]]
+//		answer_from <route> [<deadline>]
 //		route <name> [<expression>] [<upstream>...] { … }
 //		otherwise [<upstream>...] { … }
 //	}
@@ -107,6 +109,11 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if h.Source == "" {
 		h.Source = p.providerName
 	}
+	if p.answerFrom != nil {
+		if err := h.checkAnswerFrom(p.provider); err != nil {
+			return nil, syntax.At(p.answerFrom, err)
+		}
+	}
 	return h, syntax.At(d, h.check(p.provider))
 }
 
@@ -116,6 +123,7 @@ type handlerParser struct {
 	handler      *Handler
 	provider     provider.Provider
 	providerName string
+	answerFrom   *caddyfile.Dispenser // stands on that line; nil if there is none
 }
 
 func (p *handlerParser) options() syntax.Options {
@@ -132,6 +140,7 @@ func (p *handlerParser) options() syntax.Options {
 		"id":                  expression(&h.ID),
 		"dedup":               p.readDedup,
 		"respond":             p.readRespond,
+		"answer_from":         p.readAnswerFrom,
 		"route":               p.readRoute,
 		Otherwise:             p.readOtherwise,
 	}
@@ -169,9 +178,9 @@ func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
 		if strings.Contains(text, "{") { // known when the configuration loads
 			continue
 		}
-		ranges, err := splitRanges([]string{text})
+		ranges, err := addresses.Split([]string{text})
 		if err == nil {
-			_, err = parseRanges(ranges, nil)
+			_, err = addresses.Parse(ranges, nil)
 		}
 		if err != nil {
 			return syntax.At(d, err)

@@ -40,7 +40,8 @@ func (h *Handler) checkCopies(p provider.Provider) error {
 	return nil
 }
 
-// provisionCopies sets what tells copies, once it is known what finds the delivery ID.
+// provisionCopies decides how copies are recognized. Call it after the expression for the
+// delivery ID is compiled.
 func (h *Handler) provisionCopies() (err error) {
 	c := h.profile.Copies.Resolve(h.profile.ID != "")
 	switch {

@@ -54,11 +54,12 @@ type Evaluation struct {
 
 // RouteDecision says whether a route takes a request.
 type RouteDecision struct {
-	Route string `json:"route"`
-	Takes string `json:"takes"`           // yes, no, or failed
-	Rule  string `json:"rule,omitempty"`  // a route without a rule takes all
-	Error string `json:"error,omitempty"` // of a rule that failed
-	Why   string `json:"why,omitempty"`   // what a rule saw that does not hold
+	Route    string `json:"route"`
+	Takes    string `json:"takes"`           // yes, no, or failed
+	Rule     string `json:"rule,omitempty"`  // a route without a rule takes all
+	Error    string `json:"error,omitempty"` // of a rule that failed
+	Why      string `json:"why,omitempty"`   // what a rule saw that does not hold
+	*Preview        // of a route that takes the request; nil: the app gets the request as it is
 }
 
 // errOffline says that a proof cannot be checked without a call.
@@ -169,7 +170,7 @@ func (h *Handler) decisions(hook *webhook) []RouteDecision {
 		if err := failures[r]; err != nil {
 			d.Takes, d.Error = "failed", err.Error()
 		} else if slices.Contains(taken, r.Name) {
-			d.Takes = "yes"
+			d.Takes, d.Preview = "yes", r.preview(hook)
 		} else if r.rule != nil {
 			d.Why = r.rule.Why(&hook.input)
 		}

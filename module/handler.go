@@ -44,6 +44,10 @@ type Handler struct {
 	// the provider wants, else status 200 without a body.
 	Respond *Response `json:"respond,omitempty"`
 
+	// The route whose app answers the provider. Default: none; the provider gets the
+	// answer of respond.
+	AnswerFrom *AnswerFrom `json:"answer_from,omitempty"`
+
 	// Where events go. Each route whose rule holds gets a delivery of the event. The
 	// route with the name otherwise gets the events that no other route takes. Without
 	// any route, verified requests go to the next handler of the site, and nothing is
@@ -199,15 +203,23 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
-		if chain, ok := route.transport.(*chain); ok {
-			h.quiet(ctx, chain.handler)
+		if forward, ok := route.transport.(*chain); ok {
+			forward.source = h
+			h.quiet(ctx, forward.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
 		}
+		if route.RewriteBody != nil {
+			route.RewriteBody.handler = h
+		}
 	}
 	h.provisionResponse()
 	h.requests = countersOf(h.Source, h.profile.Secrets)
+	if h.AnswerFrom != nil {
+		defaultDuration(&h.AnswerFrom.Deadline, defaultDeadline)
+		h.requests.answered = answersOf(h.Source)
+	}
 	beginAtZero(h.Source, h.Routes)
 	return nil
 }
@@ -275,7 +287,8 @@ type finder struct {
 	event, id *rules.Value // nil: there is none to be found
 }
 
-// finderFor returns what finds them in a webhook: what the proof that counted covers.
+// finderFor returns the expressions for event type and delivery ID of the proof that
+// verified the webhook, or else the source's.
 func (h *Handler) finderFor(hook *webhook) finder {
 	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
 		return h.own[i-1]
@@ -317,7 +330,10 @@ func (h *Handler) check(p provider.Provider) error {
 			return fmt.Errorf("route %s: %v", r.Name, err)
 		}
 	}
-	return checkRoutes(h.Routes)
+	if err := checkRoutes(h.Routes); err != nil {
+		return err
+	}
+	return h.checkAnswerFrom(p)
 }
 
 // engineSource describes the source to the engine.

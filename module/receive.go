@@ -49,10 +49,10 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, err
 // read reads the body, unless it is clear by now that the request is not genuine.
 // Of what may be a handshake all the same, no more is read than a handshake has.
 func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
-	limit, refusal := h.MaxBody, h.provider.Screen(&hook.proof, hook.received)
-	if refusal != nil {
+	limit, reason := h.MaxBody, h.provider.Screen(&hook.proof, hook.received)
+	if reason != nil {
 		if !h.profile.Greets {
-			return refusal
+			return reason
 		}
 		limit = min(limit, provider.MaxHandshake)
 	}
@@ -65,8 +65,8 @@ func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
 		hook.view.Free()
 		hook.view = nil
 	}
-	if refusal != nil && errors.Is(err, refusedSize) {
-		return refusal
+	if reason != nil && errors.Is(err, refusedSize) {
+		return reason
 	}
 	return err
 }

@@ -77,8 +77,8 @@ func (s *Sign) provision(h *Handler) (err error) {
 	return err
 }
 
-// sign puts a fresh proof into the headers of an attempt.
-func (s *Sign) sign(header http.Header, e *queue.Event, now time.Time) error {
+// sign puts a fresh proof of a body into the headers of an attempt.
+func (s *Sign) sign(header http.Header, body []byte, e *queue.Event, now time.Time) error {
 	if s == nil {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (s *Sign) sign(header http.Header, e *queue.Event, now time.Time) error {
 		Path:       path,
 		RawQuery:   query,
 		Header:     header,
-		Body:       e.Request.Body,
+		Body:       body,
 		DeliveryID: func() string { return s.handler.storedID(e) },
 	}
 	if s.handler.profile.SignsURL {

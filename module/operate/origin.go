@@ -132,15 +132,21 @@ type localProvider struct {
 }
 
 // newLocalProvider makes the provider that flags describe.
-func newLocalProvider(named providerFlags, insecure bool) (*localProvider, error) {
-	if provider.SignsAlone(named.name) {
+func newLocalProvider(named providerFlags, options SendOptions, insecure bool) (*localProvider, error) {
+	if len(options.PrivateKey) > 0 {
+		named.addPublicKey(options.PrivateKey)
+	} else if provider.SignsAlone(named.name) {
 		return nil, unsigned(named.name, provider.ErrPrivateKey)
 	}
 	h, err := named.newSource()
 	if err != nil {
 		return nil, err
 	}
-	return &localProvider{named.name, h.Provider(), &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}, h.Mask}, nil
+	signer, err := options.signer(named.name, h.Provider())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return &localProvider{named.name, signer, &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}, h.Mask}, nil
 }
 
 func (p *localProvider) events() []string { return sampleEvents(p.provider) }

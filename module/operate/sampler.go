@@ -144,7 +144,7 @@ func (s *sampler) sign(now time.Time) (*signedSample, error) {
 // unsigned says why a sample cannot be signed.
 func unsigned(name string, err error) error {
 	if errors.Is(err, provider.ErrPrivateKey) {
-		return NotFoundError{fmt.Errorf("%s %w: no sample can be signed", name, err)}
+		return NotFoundError{fmt.Errorf("%s %w: no sample can be signed, unless with a key of your own: --private-key <file>", name, err)}
 	}
 	return fmt.Errorf("signing a sample of %s: %w", name, err)
 }

@@ -101,7 +101,7 @@ can read. A token that stood in the URL is not stored, so it is missing there.
 
 // saveRaw writes the request of an event into a file.
 func saveRaw(c *client, r *remote, id, file string) error {
-	if err := checkOwnFile(file); err != nil {
+	if err := durable.CheckOwn(file); err != nil {
 		return usageError{err}
 	}
 	raw, err := c.raw(id)

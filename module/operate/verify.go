@@ -35,20 +35,6 @@ type Verification struct {
 	provider.Diagnosis
 }
 
-// Verify says what the gateway makes of a raw request to a source. It does nothing
-// that the request asks for.
-func (s *Service) Verify(source string, raw []byte, options module.EvaluateOptions) (*Verification, error) {
-	h, err := s.source(source)
-	if err != nil {
-		return nil, err
-	}
-	r, body, err := parseRaw(raw)
-	if err != nil {
-		return nil, InvalidError{err}
-	}
-	return newVerification(h.Evaluate(r, body, options)), nil
-}
-
 // newVerification describes an evaluation.
 func newVerification(e *module.Evaluation) *Verification {
 	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Secret: e.Secret, Unproven: e.Unproven,

@@ -118,8 +118,21 @@ func (c *Custom) SignerWith(secret string) (Signer, error) {
 	return &own, own.Provision(caddy.Context{})
 }
 
+// WithKey implements KeySigner.
+func (c *Custom) WithKey(key *scheme.SigningKey) (Provider, error) {
+	own := *c
+	if err := own.takesKey(&own.Definition, key); err != nil {
+		return nil, err
+	}
+	if err := own.Provision(caddy.Context{}); err != nil {
+		return nil, err
+	}
+	return &own, own.ready.proofs.checkOwnKey()
+}
+
 // Interface guards
 var (
+	_ KeySigner             = (*Custom)(nil)
 	_ Resigner              = (*Custom)(nil)
 	_ Enroller              = (*Custom)(nil)
 	_ Fetcher               = (*Custom)(nil)

@@ -36,7 +36,7 @@ type Reply struct {
 	Body   string
 
 	// Secret is one that the handshake delivered. It must be kept, and given
-	// to Enroll, before the answer is sent; while no enrolment is open, the
+	// to Enroll, before the answer is sent; while no enrollment is open, the
 	// handshake is refused.
 	Secret string
 
@@ -218,10 +218,20 @@ func (h *Handshake) check() error {
 	case h.Refuse < 400 || h.Refuse > 499:
 		return fmt.Errorf("refuse takes a status from 400 to 499, not %d", h.Refuse)
 	}
+	asked := []string{h.Challenge, h.Encrypted}
 	for _, c := range slices.Concat(h.When, h.Expect) {
 		if err := c.compileOf(); err != nil {
 			return err
 		}
+		if !c.allows([]string{h.Method}) {
+			return fmt.Errorf("%s, but the method of the handshake is %s, so it would never be answered", c.describe(), h.Method)
+		}
+		if len(c.Is) > 0 {
+			asked = append(asked, c.Of)
+		}
+	}
+	if h.Method != http.MethodPost && h.Method != http.MethodPut && template.Mentions(asked, "json", "form", "body") {
+		return fmt.Errorf("a %s request has no body, so the handshake would never be answered; leave method out, or read header or query", h.Method)
 	}
 	var err error
 	if h.challenge, err = parseAsked(h.Challenge); err != nil {
@@ -309,9 +319,9 @@ func (h *Handshake) takes(challenge string) bool {
 // and not with something that several hosts match.
 func (h *Handshake) pins(target string) bool {
 	pattern := strings.TrimPrefix(strings.ReplaceAll(h.Pattern, `\.`, "."), "^")
-	scheme, rest, found := strings.Cut(pattern, "://")
+	protocol, rest, found := strings.Cut(pattern, "://")
 	host, _, slash := strings.Cut(rest, "/")
-	return found && slash && strings.HasPrefix(target, scheme+"://"+host+"/")
+	return found && slash && strings.HasPrefix(target, protocol+"://"+host+"/")
 }
 
 // verifier is asked where a handshake is to be signed.

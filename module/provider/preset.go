@@ -325,8 +325,21 @@ func (o *Option) read(d *caddyfile.Dispenser, to *string) error {
 	return err
 }
 
+// WithKey implements KeySigner.
+func (k *Known) WithKey(key *scheme.SigningKey) (Provider, error) {
+	own := *k
+	if err := own.takesKey(&own.preset.Definition, key); err != nil {
+		return nil, err
+	}
+	if err := own.Provision(caddy.Context{}); err != nil {
+		return nil, err
+	}
+	return &own, own.ready.proofs.checkOwnKey()
+}
+
 // Interface guards
 var (
+	_ KeySigner             = (*Known)(nil)
 	_ Resigner              = (*Known)(nil)
 	_ Enroller              = (*Known)(nil)
 	_ Fetcher               = (*Known)(nil)

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -36,6 +37,28 @@ type Resigner interface {
 	// placeholders are resolved, or with the first one of the configuration if
 	// it is "". A token that guards the source is no part of the proof.
 	SignerWith(secret string) (Signer, error)
+}
+
+// KeySigner is a Provider whose proofs a private key of the operator's can make, in place
+// of the provider's.
+type KeySigner interface {
+	Provider
+
+	// WithKey returns a copy of the provider that signs with a key. It fails where no
+	// proof is made with one, and where the public half is not what is configured.
+	WithKey(key *scheme.SigningKey) (Provider, error)
+}
+
+// errNoKey is returned where nothing is signed with a private key.
+var errNoKey = errors.New("as it is configured, the provider proves nothing with a private key; leave --private-key out, or configure a public_key")
+
+// takesKey takes a private key for a definition.
+func (c *Common) takesKey(d *Definition, key *scheme.SigningKey) error {
+	if !d.any(func(t scheme.Traits) bool { return t.UsesKeys }) {
+		return errNoKey
+	}
+	c.signing = key
+	return key.Among(&c.Keys)
 }
 
 // signWith changes a configuration that was copied to make proofs for an app. With a

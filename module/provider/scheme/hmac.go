@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
@@ -156,7 +157,9 @@ func (h *HMAC) Compile() (err error) {
 		return err
 	}
 	h.from = nil
-	if h.headers = headersIn(h.From); h.headers == nil {
+	if h.headers = headersIn(h.From); len(h.headers) > 0 && !httpguts.ValidHeaderFieldName(h.headers[0]) {
+		return fmt.Errorf("no header has the name %q", h.headers[0])
+	} else if h.headers == nil {
 		if h.from, err = parseFrom(h.From); err != nil {
 			return err
 		}
@@ -183,6 +186,8 @@ func (h *HMAC) Compile() (err error) {
 		return fmt.Errorf("%s signs {timestamp}, so it needs a {timestamp} in its value, or a line: timestamp header <name>", h.kind())
 	case h.Each != "" && template.Mentions(h.Signed, "body"):
 		return fmt.Errorf("%s signs each element by itself, so {body}, which is all of them, is no part of it", h.kind())
+	case h.Each != "" && template.Mentions(h.Signed, "form"):
+		return fmt.Errorf("%s signs elements of JSON, and {form} is for bodies that are none", h.kind())
 	case h.plain && !secret:
 		return errors.New("digest proves nothing unless {secret} is part of what is signed")
 	case !h.plain && secret:
@@ -238,7 +243,8 @@ func headersIn(text string) (headers []string) {
 
 // Traits implements Scheme.
 func (h *HMAC) Traits() Traits {
-	texts := append(slices.Clone(h.Signed), h.From)
+	signed := h.covers()
+	texts := append(slices.Clone(signed), h.From)
 	if h.Timestamp != nil {
 		texts = append(texts, h.Timestamp.From)
 	}
@@ -248,10 +254,6 @@ func (h *HMAC) Traits() Traits {
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
 		CoversContent: true,
 		Unsignable:    unsignableIn(h.From),
-	}
-	signed := h.Signed
-	if len(signed) == 0 {
-		signed = []string{"{body}"}
 	}
 	if !h.plain {
 		t.HMACOf = signed
@@ -265,8 +267,20 @@ func (h *HMAC) Traits() Traits {
 	return t
 }
 
+// covers is what the signature covers at least, as templates.
+func (h *HMAC) covers() []string {
+	if len(h.Signed) == 0 {
+		return []string{"{body}"}
+	}
+	texts := make([]string, len(h.Signed))
+	for i, text := range h.Signed {
+		texts[i] = template.Spelled(text, h.Timestamp)
+	}
+	return texts
+}
+
 // signsTime reports whether the scheme signs a timestamp.
-func (h *HMAC) signsTime() bool { return template.Mentions(h.Signed, "timestamp") }
+func (h *HMAC) signsTime() bool { return template.Mentions(h.covers(), "timestamp") }
 
 // carriesTime reports whether requests carry a timestamp, signed or not.
 func (h *HMAC) carriesTime() bool {

@@ -1,5 +1,6 @@
-// Package scheme has the ways of proving who sent a request. All of a scheme is in its
-// file: its configuration, its block in a Caddyfile, how it verifies and how it signs.
+// Package scheme has the ways of proving who sent a request. All of a scheme is in the files
+// that begin with its name: its configuration, its block in a Caddyfile, how it verifies and
+// how it signs.
 package scheme
 
 import (
@@ -97,6 +98,9 @@ type Traits struct {
 	// changing more than headers; "" where it can.
 	Unsignable string
 
+	// OwnKey says that Sign uses a private key of the operator's, in place of the provider's.
+	OwnKey bool
+
 	// Keys is how many secrets and public keys the scheme was made ready with: the
 	// largest position that Verify gives.
 	Keys int
@@ -135,6 +139,15 @@ var ErrPrivateKey = errors.New("signs with a private key that only the provider 
 // PrivateKey is why a proof is Unsignable of which the configuration has no more than a
 // public key.
 const PrivateKey = "only the provider has the key that makes its proof"
+
+// unsignableWith says why a proof is Unsignable of which the configuration has no more
+// than a public key.
+func unsignableWith(signing *SigningKey) string {
+	if signing != nil {
+		return ""
+	}
+	return PrivateKey
+}
 
 // unsignableIn says why a proof is Unsignable that stands where a template reads it; ""
 // if that is a header.
