@@ -23,6 +23,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		share    = self + "/module/internal/share"
 		public   = self + "/module/internal/public"
 		mask     = self + "/module/internal/mask"
+		senders  = self + "/module/internal/addresses"
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
 		scheme   = provider + "/scheme"
@@ -38,7 +39,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
+	leaves := []string{senders, presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
 	all := slices.Concat([]string{root, operate, module}, leaves)
 	rows := []struct {
 		pkg    string
@@ -62,6 +63,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		{durable, nil, []string{caddy}},
 		{share, nil, []string{caddy, "net/http"}},
 		{public, nil, []string{caddy}},
+		{senders, []string{provider, scheme, template, client, syntax, durable, share, public, payload}, nil},
 		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy}},
 		{payload, nil, []string{caddy, expr}},

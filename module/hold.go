@@ -60,10 +60,12 @@ func (h *Handler) RouteEvent(e *queue.Event) []string {
 }
 
 // storedView returns a stored event of the source as its rules see it.
-func (h *Handler) storedView(e *queue.Event) *rules.View {
+func (h *Handler) storedView(e *queue.Event) *rules.View { return rules.NewView(h.storedInput(e)) }
+
+func (h *Handler) storedInput(e *queue.Event) *rules.Input {
 	input := storedInput(e)
 	input.Forms = h.profile.Forms // a custom provider's as well
-	return rules.NewView(input)
+	return input
 }
 
 // StoredView returns a stored event as expressions see it.
@@ -72,7 +74,7 @@ func StoredView(e *queue.Event) *rules.View { return rules.NewView(storedInput(e
 func storedInput(e *queue.Event) *rules.Input {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
 	return &rules.Input{
-		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
+		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source, Tenant: e.Tenant,
 		Method: e.Request.Method, Path: path, RawQuery: query,
 		Header: e.Request.Header, Body: e.Request.Body,
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,

@@ -207,10 +207,11 @@ func coversInput(covers []string, input string, own bool) string {
 		listed := (strings.Contains(text, "|headers ") || strings.Contains(text, "|header_lines")) && strings.HasPrefix(input, "{header.")
 		switch {
 		case coversBody([]string{text}) == CoveredWhole && (strings.HasPrefix(input, "{json.") || input == "{body}"):
+		case strings.Contains(text, "{body|gunzip}") && strings.HasPrefix(input, "{json."): // whichever bytes they are compressed to
 		case strings.Contains(text, part+"}"), strings.Contains(text, part+"|"):
 		case strings.Contains(text, strings.Replace(part, "{json.", "{form.", 1)+"}"),
 			strings.Contains(text, strings.Replace(part, "{json.", "{form.", 1)+"|"):
-		case strings.HasPrefix(input, "{query.") && (strings.Contains(text, "{query|") || strings.Contains(text, "{url}")):
+		case strings.HasPrefix(input, "{query.") && (strings.Contains(text, "{query|") || strings.Contains(text, "{query}") || strings.Contains(text, "{url}")):
 		case listed && own:
 		case listed:
 			least = CoveredListed

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -538,4 +539,23 @@ func FuzzHandshake(f *testing.F) {
 // TestHandshakeLimitIsDocumented holds docs/configuration.md against the bound of this package.
 func TestHandshakeLimitIsDocumented(t *testing.T) {
 	providertest.Documented(t, map[string]int{"| %d bytes of body, and 1000 ch": provider.MaxHandshake})
+}
+
+// TestDiscordEvents tells a webhook event, which has the type 1 as well, from the ping of
+// an interaction.
+func TestDiscordEvents(t *testing.T) {
+	public, private := providertest.EdKey('a')
+	p := providertest.MustParse(t, fmt.Sprintf("discord {\npublic_key %x\n}", public)).(provider.Handshaker)
+	for body, want := range map[string]bool{
+		`{"type":1}`:                          true,
+		`{"type":1,"event":{"type":"QUEST"}}`: false,
+		`{"type":0}`:                          true,
+		`{"type":2}`:                          false,
+	} {
+		signature := hex.EncodeToString(ed25519.Sign(private, []byte("1"+body)))
+		reply, err := p.Handshake(providertest.Hook(body, "X-Signature-Ed25519: "+signature, "X-Signature-Timestamp: 1"), providertest.Now)
+		if err != nil || (reply != nil) != want {
+			t.Errorf("%s is answered %v, %v", body, reply, err)
+		}
+	}
 }

@@ -46,6 +46,10 @@ type Route struct {
 	// end when its context does, which is after Timeout or at shutdown.
 	Deliver func(ctx context.Context, e *Event, attempt int) Result
 
+	// Ask is Deliver for an event whose sender waits for the destination's answer, as
+	// long as waits says so. nil means that no sender waits for answers of the route.
+	Ask func(ctx context.Context, e *Event, attempt int, waits func() bool) Result
+
 	Concurrency int           // attempts at once
 	Rate        float64       // attempts that begin in a second; 0 = no limit
 	Timeout     time.Duration // of one attempt
@@ -80,6 +84,7 @@ type Result struct {
 	Status     int           // HTTP status, 0 when nothing answered
 	Reason     string        // why the attempt did not succeed; an operator reads it
 	RetryAfter time.Duration // pause that the destination asked for, 0 when it asked for none
+	Answer     Answer        // of Ask, for the sender; nil when there is none, or when it was not kept
 }
 
 // Judgment is what a call said about the proof of a held event.

@@ -30,6 +30,7 @@ type Engine struct {
 
 	snapshot   atomic.Pointer[snapshot] // never nil
 	reserved   atomic.Int64             // bytes of events that are being appended
+	asking     atomic.Int32             // senders who wait for an answer
 	poke       chan struct{}            // wakes the scheduler
 	sweep      chan struct{}            // wakes the janitor
 	life       context.Context          // ends with Close

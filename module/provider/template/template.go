@@ -13,6 +13,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
@@ -116,10 +118,13 @@ func parsePlaceholder(inside string) (piece, error) {
 
 // parseSource reads what a placeholder stands for before anything is done to it.
 func parseSource(source string) (p piece, err error) {
-	p.name, p.text, _ = strings.Cut(source, ".")
+	dotted := false
+	p.name, p.text, dotted = strings.Cut(source, ".")
 	switch {
-	case p.name == "":
+	case p.name == "" || dotted && p.text == "":
 		err = fmt.Errorf("{%s} has no name", source)
+	case p.name == "header" && p.text != "" && !httpguts.ValidHeaderFieldName(strings.TrimSuffix(p.text, "{n")): // of several
+		err = fmt.Errorf("{%s}: no header has the name %q", source, p.text)
 	case p.name == "header":
 		p.text = textproto.CanonicalMIMEHeaderKey(p.text)
 	case p.name == "json" && p.text != "":
@@ -148,10 +153,15 @@ var (
 // Parse compiles a template. Its paths lead to one value each.
 func Parse(text string) (Template, error) {
 	t, err := ParseSeveral(text)
-	if err == nil && slices.ContainsFunc(t, func(p piece) bool { return !p.path.Single() }) {
+	if err == nil && t.Several() {
 		err = fmt.Errorf("template %q: the path leads to several values, which only a token may", text)
 	}
 	return t, err
+}
+
+// Several reports whether a path in the template leads to several values.
+func (t Template) Several() bool {
+	return slices.ContainsFunc(t, func(p piece) bool { return !p.path.Single() })
 }
 
 // ParseSeveral compiles a template whose path may lead to several values.
