@@ -258,7 +258,7 @@ func (b *block) handshake(h *provider.Handshake) {
 		b.line("encoding", d.Encoding)
 		b.line("key", d.Key)
 		b.line("of", d.Of)
-		b.line("field", d.Field)
+		b.line("field", d.From)
 	} else if h.Kind == "hmac" || h.Kind == "hash" {
 		h.Digest = new(provider.HandshakeDigest) // which the block always makes
 	}
