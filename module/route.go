@@ -84,7 +84,7 @@ type Route struct {
 // Retry says for how long, and with which pauses, a delivery is tried again.
 // The pauses grow exponentially, with full jitter.
 type Retry struct {
-	// How long after its acceptance a delivery is tried. Then it becomes a dead letter.
+	// How long after it joined the queue a delivery is tried. Then it becomes a dead letter.
 	// Default: 72h.
 	For caddy.Duration `json:"for,omitempty"`
 
@@ -259,6 +259,7 @@ func checkRoutes(routes []*Route) error {
 func (r *Route) engineRoute() *queue.Route {
 	route := &queue.Route{
 		Deliver:     r.deliver,
+		Ask:         r.ask,
 		Concurrency: r.Concurrency,
 		Rate:        r.perSecond(),
 		Timeout:     time.Duration(r.Timeout),

@@ -101,7 +101,25 @@ func (s *Sign) sign(header http.Header, body []byte, e *queue.Event, now time.Ti
 		}
 		r.Public = public
 	}
-	return s.signer.Sign(r, now)
+	signer, err := s.signerFor(e.Tenant)
+	if err != nil {
+		return err
+	}
+	return signer.Sign(r, now)
+}
+
+// signerFor returns what makes the proof with the first secret of a tenant, unless the
+// route has a secret of its own.
+func (s *Sign) signerFor(tenant string) (provider.Signer, error) {
+	tenanted, ok := s.signer.(provider.Tenanted)
+	if !ok || s.Secret != "" || s.handler.tenants == nil {
+		return s.signer, nil
+	}
+	secrets := s.handler.secretsOf(tenant)
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("tenant %s is not known any more, or has no secret", tenant)
+	}
+	return tenanted.For(secrets)
 }
 
 // storedURL returns the URL that the provider called. A webhook that was stored

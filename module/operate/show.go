@@ -125,6 +125,7 @@ func printEvent(w io.Writer, e *EventInfo) error {
 	}
 	line("id", e.ID)
 	line("source", e.Source+" (provider "+e.Provider+")")
+	line("tenant", e.Tenant)
 	line("event", e.Type)
 	line("delivery id", e.DeliveryID)
 	line("received", e.ReceivedAt.Local().Format(time.RFC3339Nano))
