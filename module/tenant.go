@@ -33,6 +33,7 @@ type roll struct {
 	secrets map[string][]string
 	mask    *mask.Mask
 	problem string // why the file is not in use as it is; "" if it is
+	short   int    // tenants with a secret that could be guessed
 }
 
 // tenantRule says what tenantName matches.
@@ -173,6 +174,9 @@ func (t *tenants) call() {
 	var all []string
 	for _, secrets := range r.secrets {
 		all = append(all, secrets...)
+		if slices.ContainsFunc(secrets, func(secret string) bool { return len(secret) < shortSecret }) {
+			r.short++
+		}
 	}
 	r.mask = mask.New(all)
 	t.known.Store(r)
@@ -265,9 +269,6 @@ func (h *Handler) TenantState() (count int, problem string) {
 	return len(known.secrets), known.problem
 }
 
-// ErrNoTenant says that a source has no such tenant, or none at all.
-var ErrNoTenant = errors.New("there is no such tenant")
-
 // ProviderFor returns the provider with the secrets of a tenant. A source without tenants
 // has the tenant "".
 func (h *Handler) ProviderFor(tenant string) (provider.Provider, error) {
@@ -275,13 +276,13 @@ func (h *Handler) ProviderFor(tenant string) (provider.Provider, error) {
 	case h.tenants == nil && tenant == "":
 		return h.provider, nil
 	case h.tenants == nil:
-		return nil, fmt.Errorf("source %s has no tenants: %w", h.Source, ErrNoTenant)
+		return nil, fmt.Errorf("source %s has no tenants", h.Source)
 	case tenant == "":
-		return nil, fmt.Errorf("source %s has tenants, and none is named: %w", h.Source, ErrNoTenant)
+		return nil, fmt.Errorf("source %s has tenants, and none is named", h.Source)
 	}
 	secrets := h.secretsOf(tenant)
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("source %s has no tenant %s (any more): %w", h.Source, tenant, ErrNoTenant)
+		return nil, fmt.Errorf("source %s knows no tenant %s", h.Source, tenant)
 	}
 	return h.tenants.provider.For(secrets)
 }
