@@ -305,18 +305,19 @@ func (a *App) watchTenants() {
 	if len(watched) == 0 {
 		return
 	}
-	go watchEach(a.ctx.Done(), func() {
+	go watchEach(a.ctx.Done(), func() (changed bool) {
 		for _, h := range watched {
-			h.refreshTenants()
+			changed = h.refreshTenants() || changed
 		}
+		return changed
 	})
 }
 
 // refreshTenants reads the secrets of the tenants again if they have changed.
-func (h *Handler) refreshTenants() {
+func (h *Handler) refreshTenants() (changed bool) {
 	t, before := h.tenants, h.tenants.known.Load()
 	if !t.file.refresh() {
-		return
+		return false
 	}
 	t.call()
 	h.app.secrets.forget()
@@ -328,6 +329,7 @@ func (h *Handler) refreshTenants() {
 	case now.problem == "":
 		h.logger.Info("secrets of tenants read again", zap.String("source", h.Source), zap.Int("tenants", len(now.secrets)))
 	}
+	return true
 }
 
 // AddressTo has a request of a sample name a tenant, as far as its headers can, and returns

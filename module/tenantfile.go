@@ -253,15 +253,17 @@ func (f *tenantFile) readLines(content []byte) (map[string][]string, error) {
 	return secrets, nil
 }
 
-// The pauses between two looks. A look at many files takes its time, and may take no more
-// than a fiftieth of it.
+// The pauses between two looks: at least so long, and so many times as long as the look
+// took, which may be at many files or read many tenants.
 const (
-	watchPause = 2 * time.Second
-	watchShare = 50
+	watchPause      = 2 * time.Second
+	pausesPerLook   = 50
+	pausesPerChange = 2
 )
 
-// watchEach calls look again and again until something is done.
-func watchEach(done <-chan struct{}, look func()) {
+// watchEach calls look again and again until something is done. look reports whether it
+// has read anything.
+func watchEach(done <-chan struct{}, look func() (changed bool)) {
 	timer := time.NewTimer(watchPause)
 	defer timer.Stop()
 	for {
@@ -270,8 +272,10 @@ func watchEach(done <-chan struct{}, look func()) {
 			return
 		case <-timer.C:
 		}
-		began := time.Now()
-		look()
-		timer.Reset(max(watchPause, watchShare*time.Since(began)))
+		began, pauses := time.Now(), time.Duration(pausesPerLook)
+		if look() {
+			pauses = pausesPerChange
+		}
+		timer.Reset(max(watchPause, pauses*time.Since(began)))
 	}
 }
