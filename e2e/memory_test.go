@@ -161,5 +161,6 @@ func appendEvent(store queue.Store, size int) error {
 	event := &queue.Event{ID: id, Source: "insigner", Provider: "insigner", DeliveryID: id.String(), ReceivedAt: now,
 		Request: &queue.Request{Method: http.MethodPost, Host: "gateway", URI: "/hook", Body: make([]byte, size)}}
 	event.SetRoutes([]string{"app"}, now)
-	return store.Append(context.Background(), event, func() {})
+	_, err = store.Append(context.Background(), []*queue.Event{event}, func() {})
+	return err
 }

@@ -40,7 +40,8 @@ func (h *Handler) checkCopies(p provider.Provider) error {
 	return nil
 }
 
-// provisionCopies sets what tells copies, once it is known what finds the delivery ID.
+// provisionCopies decides how copies are recognized. Call it after the expression for the
+// delivery ID is compiled.
 func (h *Handler) provisionCopies() (err error) {
 	c := h.profile.Copies.Resolve(h.profile.ID != "")
 	switch {
@@ -78,9 +79,9 @@ func (h *Handler) identity(hook *webhook, id string) (queue.Identity, string) {
 	}
 	switch by {
 	case provider.ByID:
-		return queue.Identity{Key: queue.IDKey(id)}, shown
+		return queue.Identity{Key: queue.IDKey(hook.within(id))}, shown
 	case provider.ByIDAndBody:
-		return queue.Identity{Key: queue.IDKey(id), Body: h.bodyDigest(hook)}, shown
+		return queue.Identity{Key: queue.IDKey(hook.within(id)), Body: h.bodyDigest(hook)}, shown
 	case provider.ByBody:
 		return queue.Identity{Key: content}, shown
 	}
@@ -94,7 +95,16 @@ func (h *Handler) contentKey(hook *webhook) queue.DedupKey {
 	for _, name := range h.copies.omit.Query {
 		query = payload.DropPair(query, name)
 	}
-	return queue.ContentKey(h.Source, hook.proof.Path, query, h.bodyDigest(hook))
+	return queue.ContentKey(hook.within(h.Source), hook.proof.Path, query, h.bodyDigest(hook))
+}
+
+// within returns a text that tells a webhook from others of its tenant, as one that tells
+// it from those of all tenants.
+func (hook *webhook) within(text string) string {
+	if hook.tenant == "" {
+		return text
+	}
+	return hook.tenant + "\n" + text
 }
 
 // bodyDigest returns a hash of the body, without what the provider changes.

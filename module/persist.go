@@ -12,30 +12,34 @@ import (
 )
 
 // persist stores the event with its deliveries, and returns once the event is
-// durable.
-func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, err error) {
+// durable. asking is nil unless an app is to answer.
+func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, asking *asking, err error) {
 	event, err := h.newEvent(hook)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	event.Dedup = flight.Entry(event.ID, event.ReceivedAt.Add(h.window))
 	outcome = accepted
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
 		h.setKeys(event, hook.view)
-		err = engine.Append(hook.Context(), event)
+		asking = h.ask(engine, hook, event)
+		_, err = engine.Append(hook.Context(), []*queue.Event{event})
 	} else {
 		outcome, err = h.hold(engine, hook, event)
 	}
 	if err != nil {
-		return "", err
+		if asking != nil {
+			asking.Leave()
+		}
+		return "", nil, err
 	}
 	flight.Keep(event.ID, event.ReceivedAt.Add(h.window))
 	h.requests.ack.Observe(time.Since(hook.received).Seconds())
 	if entry := h.logger.Check(zap.DebugLevel, "webhook accepted"); entry != nil {
 		entry.Write(zap.String("source", h.Source), zap.Stringer("event", event.ID), zap.String("type", event.Type))
 	}
-	return outcome, nil
+	return outcome, asking, nil
 }
 
 // newEvent makes the event that the queue stores of a request.
@@ -52,6 +56,7 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 		ID:         id,
 		Source:     h.Source,
 		Provider:   h.providerName,
+		Tenant:     hook.tenant,
 		Type:       hook.input.Event,
 		DeliveryID: hook.input.ID,
 		ReceivedAt: queue.Now(),

@@ -207,8 +207,9 @@ func inputsOf(expression string) (inputs []string) {
 	return inputs
 }
 
-// coversInput tells whether each of the texts covers what a template reads. own says that
-// an expression of the proof reads it, which sees to it that the headers are listed.
+// coversInput says how far every text covers the value that input reads. own is true if an
+// expression of the proof itself reads that value; then a list of signed headers counts as
+// covering it.
 func coversInput(covers []string, input string, own bool) string {
 	part := strings.TrimSuffix(input, "}")
 	least := CoveredWhole

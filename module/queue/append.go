@@ -7,33 +7,36 @@ import (
 	"time"
 )
 
-// Append stores an event, whose deliveries are handed out from then on. The caller sets
-// all of the event but Size, see [Event.SetRoutes]. Append returns nil only when a
-// crash or a power cut can no longer undo that.
+// Append stores the events of one request, all of them or none. Their deliveries are
+// handed out from then on. The caller sets all of an event but Size, see
+// [Event.SetRoutes]. Append returns without an error only when a crash or a power cut can
+// no longer undo that. The results are those of [Store.Append].
 //
-// Append does not end early with ctx: a sender who has gone will send the event again,
-// and the copy must be known as a duplicate if the event was stored.
+// Append does not end early with ctx: a sender who has gone will send the events again,
+// and the copies must be known as duplicates if the events were stored.
 //
-// Append returns ErrFull when the event would take more space than it may: all
+// Append returns ErrFull when the events would take more space than they may: all
 // undelivered events together no more than the backend's maximum (a little less, except
 // for sources whose provider never retries), those of one source no more than half of
 // it. Other errors are those of the store.
-func (e *Engine) Append(ctx context.Context, ev *Event) error {
-	space, err := e.admit(ev)
+func (e *Engine) Append(ctx context.Context, events []*Event) ([]*Duplicate, error) {
+	space, err := e.admit(events)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a := &appending{engine: e, event: ev, space: space}
-	if err := e.store.Append(context.WithoutCancel(ctx), ev, a.visible); err != nil {
+	a := &appending{engine: e, space: space}
+	a.events = append(a.one[:0], events...)
+	results, err := e.store.Append(context.WithoutCancel(ctx), a.events, a.visible)
+	if err != nil {
 		space.free()
-		return fmt.Errorf("storing event: %w", err)
+		return nil, fmt.Errorf("storing event: %w", err)
 	}
-	a.fastPath()
-	return nil
+	a.fastPath(results)
+	return results, nil
 }
 
-// reservation is space for an event that is being appended. The store counts the event
-// only when it is committed.
+// reservation is space for events that are being appended. The store counts the events
+// only when they are committed.
 type reservation struct {
 	engine  *Engine
 	account *sourceState
@@ -47,10 +50,13 @@ func (r reservation) free() {
 	}
 }
 
-// admit reserves space for an event, or returns ErrFull.
-func (e *Engine) admit(ev *Event) (reservation, error) {
-	snap := e.snapshot.Load()
-	r := reservation{e, snap.sourceStates[ev.Source], ev.Request.Size()}
+// admit reserves space for the events of a request, or returns ErrFull.
+func (e *Engine) admit(events []*Event) (reservation, error) {
+	snap, source := e.snapshot.Load(), events[0].Source
+	r := reservation{engine: e, account: snap.sourceStates[source]}
+	for _, ev := range events {
+		r.size += ev.Request.Size()
+	}
 
 	// Reserve first, then ask the store: an event that is committed in between
 	// counts twice, never not at all.
@@ -58,10 +64,10 @@ func (e *Engine) admit(ev *Event) (reservation, error) {
 	if r.account != nil {
 		ofSource = r.account.reserved.Add(r.size)
 	}
-	storedOfSource, stored := e.store.Undelivered(ev.Source)
+	storedOfSource, stored := e.store.Undelivered(source)
 
 	limit := snap.maxSize
-	if src := snap.source(ev.Source); src == nil || !src.LastToRefuse {
+	if src := snap.source(source); src == nil || !src.LastToRefuse {
 		limit -= limit / 10
 	}
 	if ofAll+stored > limit || ofSource+storedOfSource > snap.maxSize/2 {

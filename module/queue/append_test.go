@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,7 @@ func sized(t *testing.T, source string, size int) *queue.Event {
 func (s *setup) fill(source string, size int) (n int) {
 	s.t.Helper()
 	for settled := false; ; {
-		switch err := s.Append(s.t.Context(), sized(s.t, source, size)); {
+		switch err := appendOne(s.t.Context(), s.Engine, sized(s.t, source, size)); {
 		case errors.Is(err, queue.ErrFull) && settled:
 			return n
 		case errors.Is(err, queue.ErrFull): // what is just being stored counts twice
@@ -65,7 +66,7 @@ func TestSpace(t *testing.T) {
 			t.Errorf("all sources took %d bytes", all)
 		}
 		door.open()
-		eventually(t, "space", func() bool { return s.Append(t.Context(), sized(t, "dead", kib)) == nil })
+		eventually(t, "space", func() bool { return appendOne(t.Context(), s.Engine, sized(t, "dead", kib)) == nil })
 	})
 }
 
@@ -94,7 +95,7 @@ func TestSpaceIsReserved(t *testing.T) {
 			e := sized(t, "shop", 4<<10)
 			all.Go(func() {
 				<-start
-				switch err := s.Append(context.Background(), e); {
+				switch err := appendOne(context.Background(), s.Engine, e); {
 				case err == nil:
 					stored.Add(1)
 				case errors.Is(err, queue.ErrFull):
@@ -116,13 +117,79 @@ func TestSpaceIsReserved(t *testing.T) {
 	})
 }
 
+// The events of one request are admitted together, and delivered one by one.
+func TestAppendTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, &backend{Backend: &memory.Backend{Max: 100 << 10}})
+		var a app
+		s.idle(a.route())
+		if _, err := s.Append(t.Context(), parts(t, 60)); !errors.Is(err, queue.ErrFull) {
+			t.Fatalf("60 KiB of 50: %v", err)
+		}
+		if n, _ := s.Undelivered(); n != 0 {
+			t.Fatalf("%d of the refused events are stored", n)
+		}
+		events := parts(t, 40)
+		if results, err := s.Append(t.Context(), events); err != nil || results != nil {
+			t.Fatal(results, err)
+		}
+		for _, e := range events {
+			s.ended(e.ID)
+		}
+		if n := a.count(); n != 40 {
+			t.Errorf("%d attempts of 40 events", n)
+		}
+	})
+}
+
+// parts returns the events of one request, of 1 KiB each.
+func parts(t *testing.T, n int) (events []*queue.Event) {
+	for i := range n {
+		e := sized(t, "shop", 1<<10)
+		e.Part = queue.Part{Number: i + 1, Of: n}
+		events = append(events, e)
+	}
+	return events
+}
+
+// shared is a store that holds the dedup key of the second event already.
+type shared struct{ queue.Store }
+
+func (s shared) Append(ctx context.Context, events []*queue.Event, visible func()) ([]*queue.Duplicate, error) {
+	results := make([]*queue.Duplicate, len(events))
+	results[1] = &queue.Duplicate{ID: events[0].ID}
+	_, err := s.Store.Append(ctx, slices.Delete(slices.Clone(events), 1, 2), visible)
+	return results, err
+}
+
+// What the store holds already is not delivered, and takes no space.
+func TestAppendDuplicates(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, &backend{Backend: &memory.Backend{Max: 10 << 10}, wrap: func(store queue.Store) queue.Store { return shared{store} }})
+		var a app
+		s.idle(a.route())
+		for round := 1; round < 10; round++ {
+			events := parts(t, 3)
+			results, err := s.Append(t.Context(), events)
+			if err != nil || results[0] != nil || results[1].ID != events[0].ID || results[2] != nil {
+				t.Fatal(results, err)
+			}
+			s.ended(events[0].ID)
+			s.ended(events[2].ID)
+			if n := a.count(); n != 2*round {
+				t.Fatalf("%d attempts of %d events", n, 2*round)
+			}
+		}
+	})
+}
+
 func TestAppendOutlivesItsSender(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		e := newEvent(t, "shop", "app")
-		if err := s.Append(ctx, e); err != nil {
+		if err := appendOne(ctx, s.Engine, e); err != nil {
 			t.Fatal(err)
 		}
 		s.get(e.ID)

@@ -276,7 +276,7 @@ func TestUnrecordedOutcomesAreBounded(t *testing.T) {
 		for range events {
 			e := newEvent(t, "shop", "app")
 			appending.Go(func() {
-				if err := s.Append(context.Background(), e); err != nil {
+				if err := appendOne(context.Background(), s.Engine, e); err != nil {
 					t.Error(err)
 				}
 			})

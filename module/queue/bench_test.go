@@ -88,7 +88,7 @@ func BenchmarkEvent(b *testing.B) {
 			}
 			ev := benchEvent(body)
 			ev.Dedup = flight.Entry(ev.ID, ev.ReceivedAt.Add(time.Hour))
-			if err := e.Append(context.Background(), ev); err != nil {
+			if err := appendOne(context.Background(), e, ev); err != nil {
 				b.Error(err)
 			}
 			flight.Keep(ev.ID, ev.Dedup.Until)
@@ -114,7 +114,7 @@ func BenchmarkDelay(b *testing.B) {
 			for range senders {
 				sending.Go(func() {
 					for ; left.Add(-1) >= 0; time.Sleep(5 * time.Millisecond) {
-						if err := e.Append(context.Background(), benchEvent(body)); err != nil {
+						if err := appendOne(context.Background(), e, benchEvent(body)); err != nil {
 							b.Error(err)
 						}
 					}

@@ -60,7 +60,7 @@ func (s *setup) accept(ctx context.Context, delivery queue.Identity) (queue.ID, 
 	defer flight.Release()
 	e := newEvent(s.t, "shop", "app")
 	e.Dedup = flight.Entry(e.ID, time.Now().Add(time.Hour))
-	if err := s.Append(ctx, e); err != nil {
+	if err := appendOne(ctx, s.Engine, e); err != nil {
 		return queue.ID{}, false, err
 	}
 	flight.Keep(e.ID, e.Dedup.Until)

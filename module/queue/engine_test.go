@@ -58,7 +58,7 @@ func TestAttachWhileAttemptsRun(t *testing.T) {
 		for range 4 {
 			appending.Go(func() {
 				for range events / 4 {
-					if err := s.Append(context.Background(), newEvent(t, "shop", "app")); err != nil {
+					if err := appendOne(context.Background(), s.Engine, newEvent(t, "shop", "app")); err != nil {
 						t.Error(err)
 					}
 				}
@@ -186,7 +186,7 @@ func TestDetachWaits(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Append(t.Context(), newEvent(t, "shop", "app")); !errors.Is(err, queue.ErrClosed) {
+		if err := appendOne(t.Context(), s.Engine, newEvent(t, "shop", "app")); !errors.Is(err, queue.ErrClosed) {
 			t.Errorf("Append after Close: %v", err)
 		}
 		if a.count() != 1 {

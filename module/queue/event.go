@@ -43,8 +43,10 @@ type Event struct {
 	ID         ID
 	Source     string
 	Provider   string
+	Tenant     string // whose webhook it is, where a source has tenants
 	Type       string
 	DeliveryID string // the provider's, or a hash that takes its place
+	Part       Part   // of a request that carried several events
 	ReceivedAt time.Time
 	State      EventState
 	Size       int64 // bytes that the request takes in the store
@@ -58,7 +60,13 @@ type Event struct {
 	Request *Request
 }
 
-// Request is the webhook as it arrived.
+// Part says which of the events of one request an event is: the first one has the number
+// 1. The zero Part stands for an event that is all of its request.
+type Part struct {
+	Number, Of int
+}
+
+// Request is the webhook as it arrived. That of a part has the part's own body.
 type Request struct {
 	Method     string
 	Host       string

@@ -8,47 +8,61 @@ import (
 	"time"
 )
 
-// appending is an event on its way into the store.
+// appending are the events of one request on their way into the store.
 type appending struct {
 	engine *Engine
-	event  *Event
+	events []*Event
+	one    [1]*Event // memory of events, where there is one
 	space  reservation
 	begun  atomic.Bool // each delivery has an attempt
-	seen   atomic.Bool // the event can be claimed, and may have been
+	seen   atomic.Bool // the events can be claimed, and may have been
 }
 
-// visible is what the store calls when the event can be claimed.
+// visible is what the store calls when the events can be claimed.
 func (a *appending) visible() {
 	a.seen.Store(true)
 	a.space.free()
 	if a.begun.Load() {
 		return
 	}
-	for route, due := range a.event.Waiting {
-		a.engine.wake(route, due)
+	for _, ev := range a.events {
+		for route, due := range ev.Waiting {
+			a.engine.arrive(route, ev.ID, due)
+		}
 	}
 }
 
 // maxFastPathBody is the largest body that is copied while its sender waits.
 const maxFastPathBody = 64 << 10
 
-// fastPath begins the attempts at an event that was stored a moment ago, where the route
+// fastPath begins the attempts at events that were stored a moment ago, where the route
 // has nothing else to do. Such an attempt need not wait until the event can be claimed,
 // nor read the event. All other deliveries are claimed.
-func (a *appending) fastPath() {
-	if len(a.event.Request.Body) > maxFastPathBody {
-		return
-	}
+func (a *appending) fastPath(results []*Duplicate) {
 	snap, now := a.engine.snapshot.Load(), Now()
+	all := true
+	for i, ev := range a.events {
+		if results == nil || results[i] == nil {
+			all = all && a.start(snap, ev, now)
+		}
+	}
+	a.begun.Store(all)
+}
+
+// start begins the attempts at an event, and reports whether each delivery has one.
+func (a *appending) start(snap *snapshot, ev *Event, now time.Time) bool {
+	if len(ev.Request.Body) > maxFastPathBody {
+		return false
+	}
 	begun := 0
-	for i := range a.event.Deliveries {
-		d := &a.event.Deliveries[i]
-		q := snap.queues[RouteKey{a.event.Source, d.Route}]
-		if q != nil && d.Key == "" && !d.Due.After(now) && q.vacant(now) && a.seize(snap, q, now) {
+	for i := range ev.Deliveries {
+		d := &ev.Deliveries[i]
+		q := snap.queues[RouteKey{ev.Source, d.Route}]
+		if q != nil && d.Key == "" && !d.Due.After(now) && q.vacant(now) && a.seize(snap, q, ev, now) {
 			begun++
 		}
 	}
-	a.begun.Store(begun > 0 && begun == len(a.event.Deliveries))
+	return begun == len(ev.Deliveries) && ev.State != Held
 }
 
 // vacant reports whether a new event may overtake what the queue holds: nothing, or what
@@ -59,8 +73,8 @@ func (q *routeQueue) vacant(now time.Time) bool {
 }
 
 // seize begins an attempt at an event that has not been claimed, if the route has room.
-func (a *appending) seize(snap *snapshot, q *routeQueue, now time.Time) bool {
-	e, f := a.engine, inFlight{q.RouteKey, a.event.ID}
+func (a *appending) seize(snap *snapshot, q *routeQueue, ev *Event, now time.Time) bool {
+	e, f := a.engine, inFlight{q.RouteKey, ev.ID}
 	if room, _, _ := q.room(now); room <= 0 || q.take(1) == 0 {
 		return false
 	}
@@ -76,9 +90,10 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, now time.Time) bool {
 		return false
 	}
 	// The appender goes on to use the request's memory.
-	own := *a.event
-	own.Request = a.event.Request.clone()
-	e.workers.do(func() { e.work(q, f, &own, false) })
+	own := *ev
+	own.Request = ev.Request.clone()
+	asker := q.askers.take(f.id)
+	e.workers.do(func() { e.work(q, f, &own, false, asker) })
 	return true
 }
 

@@ -90,7 +90,7 @@ func TestFastPathConcurrency(t *testing.T) {
 		for range senders {
 			sending.Go(func() {
 				for range each {
-					if err := s.Append(context.Background(), newEvent(t, "shop", "app")); err != nil {
+					if err := appendOne(context.Background(), s.Engine, newEvent(t, "shop", "app")); err != nil {
 						t.Error(err)
 					}
 				}
@@ -139,11 +139,15 @@ type late struct {
 	events            sync.Map // by ID
 }
 
-func (l *late) Append(ctx context.Context, e *queue.Event, visible func()) error {
-	l.events.Store(e.ID, e)
-	err := l.Store.Append(ctx, e, visible)
-	l.appended(e)
-	return err
+func (l *late) Append(ctx context.Context, events []*queue.Event, visible func()) ([]*queue.Duplicate, error) {
+	for _, e := range events {
+		l.events.Store(e.ID, e)
+	}
+	results, err := l.Store.Append(ctx, events, visible)
+	for _, e := range events {
+		l.appended(e)
+	}
+	return results, err
 }
 
 func (l *late) Lease(route queue.RouteKey, id queue.ID, now time.Time, lease time.Duration) bool {

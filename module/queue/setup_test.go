@@ -144,10 +144,16 @@ func (s *setup) attach(r *queue.Route) *queue.Config {
 	return cfg
 }
 
+// appendOne appends an event that is all of its request.
+func appendOne(ctx context.Context, e *queue.Engine, ev *queue.Event) error {
+	_, err := e.Append(ctx, []*queue.Event{ev})
+	return err
+}
+
 // append appends an event and returns its ID.
 func (s *setup) append(e *queue.Event) queue.ID {
 	s.t.Helper()
-	if err := s.Append(s.t.Context(), e); err != nil {
+	if err := appendOne(s.t.Context(), s.Engine, e); err != nil {
 		s.t.Fatal(err)
 	}
 	return e.ID

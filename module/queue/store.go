@@ -38,6 +38,12 @@ type Usage struct {
 	Disk int64
 }
 
+// Duplicate says that an event was not stored, because the store holds another event
+// with the same dedup key.
+type Duplicate struct {
+	ID ID // of the other event
+}
+
 // Retention says how long events that wait for nothing are kept.
 type Retention struct {
 	Done, Failed time.Duration
@@ -51,18 +57,25 @@ type Retention struct {
 // A backend implements this interface and passes the suite
 // of package queuetest. All methods may be called at the same time.
 type Store interface {
-	// Append stores the event with its deliveries and its dedup entry: all of
-	// it or nothing. It returns nil only after a crash or a power cut can no
-	// longer undo that. Many appends may share one sync. It sets e.Size.
+	// Append stores the events of one request with their deliveries and their dedup
+	// entries: all of it or nothing. Several events of one request are of one source, and
+	// each of them has a Part. Append returns without an error only after a crash or a
+	// power cut can no longer undo that. Many appends may share one sync. Append sets
+	// the Size of each event.
 	//
-	// The event may come into sight a moment later: visible is called, once and
-	// from any goroutine, when Claim and Undelivered take it into account; all
-	// other methods do at once. visible must not call the store. It is called
-	// before an Update of the event by whoever has claimed it. Until then the
-	// store may keep e, but not its request, and the caller must not change it.
-	// Without success visible is not called. An event whose ID is there already
-	// is not stored.
-	Append(ctx context.Context, e *Event, visible func()) error
+	// The results stand in the order of the events: nil for an event that was stored, and
+	// a Duplicate for an event whose dedup key the store holds already. No results say
+	// that all events were stored. A store that one engine has for itself gives no
+	// results: the engine asks its own memory before it appends.
+	//
+	// The events may come into sight a moment later, all at once: visible is called, once
+	// and from any goroutine, when Claim and Undelivered take them into account; all
+	// other methods do at once. visible must not call the store. It is called before an
+	// Update of one of the events by whoever has claimed it. Until then the store may
+	// keep the events, but not their requests, and the caller must not change them.
+	// Without success visible is not called. An event whose ID is there already is not
+	// stored.
+	Append(ctx context.Context, events []*Event, visible func()) ([]*Duplicate, error)
 
 	// Update changes a stored event: it is loaded without its request, given
 	// to change, and stored again, in one transaction. It may call change more
@@ -158,4 +171,17 @@ type Backend interface {
 
 	// MaxSize is how many bytes of undelivered events the store may hold.
 	MaxSize() int64
+}
+
+// Located is a Backend whose store has a directory of its own.
+type Located interface {
+	// Dir returns the directory.
+	Dir() string
+}
+
+// Exposer is a Backend that knows who gets at its files.
+type Exposer interface {
+	// Exposed says who else than the owner gets at the files, and what mends that; both
+	// are "" if nobody does.
+	Exposed() (problem, fix string)
 }

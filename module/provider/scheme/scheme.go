@@ -1,5 +1,6 @@
-// Package scheme has the ways of proving who sent a request. All of a scheme is in its
-// file: its configuration, its block in a Caddyfile, how it verifies and how it signs.
+// Package scheme has the ways of proving who sent a request. All of a scheme is in the files
+// that begin with its name: its configuration, its block in a Caddyfile, how it verifies and
+// how it signs.
 package scheme
 
 import (
@@ -123,6 +124,14 @@ type Fetcher interface {
 type Checker interface {
 	// Check makes the call. It never runs twice at once for one request.
 	Check(ctx context.Context, r *template.Request) Verdict
+}
+
+// Rekeyer is a scheme whose secrets can be others for each request. It need not be one
+// where Traits says that it uses no secret.
+type Rekeyer interface {
+	// With returns the scheme, which is provisioned, with other secrets. It costs little
+	// enough to be asked for every request.
+	With(secrets []string) (Scheme, error)
 }
 
 // Stripper is a scheme whose proof may stand in the URL and is worth as much as a

@@ -59,7 +59,7 @@ func BenchmarkAppend(b *testing.B) {
 							b.Error(err)
 							return
 						}
-						if err := s.Append(b.Context(), e, func() {}); err != nil {
+						if err := appendOne(b.Context(), s, e, func() {}); err != nil {
 							b.Error(err)
 							return
 						}
@@ -80,7 +80,7 @@ func appendMany(b *testing.B, s *Store) (events [1024]*queue.Event) {
 		wg.Go(func() {
 			e, err := benchEvent()
 			if err == nil {
-				err = s.Append(b.Context(), e, func() {})
+				err = appendOne(b.Context(), s, e, func() {})
 			}
 			if err != nil {
 				b.Error(err)

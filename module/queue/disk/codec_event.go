@@ -23,6 +23,11 @@ const (
 	eventCheck      protowire.Number = 10
 	eventDelivery   protowire.Number = 11 // repeated
 	eventCopies     protowire.Number = 12
+	eventTenant     protowire.Number = 13
+	eventPart       protowire.Number = 14
+
+	partNumber protowire.Number = 1
+	partOf     protowire.Number = 2
 
 	dedupKeyHash protowire.Number = 1
 	dedupUntil   protowire.Number = 3 // 2 was another hash of the body
@@ -101,6 +106,11 @@ func appendEvent(b []byte, e *queue.Event) []byte {
 	if e.Copies.Count != 0 || e.Copies.Last != nil {
 		b, start = openMessage(b, eventCopies)
 		b = closeMessage(appendCopies(b, &e.Copies), start)
+	}
+	b = appendString(b, eventTenant, e.Tenant)
+	if e.Part != (queue.Part{}) {
+		b, start = openMessage(b, eventPart)
+		b = closeMessage(appendInt(appendInt(b, partNumber, int64(e.Part.Number)), partOf, int64(e.Part.Of)), start)
 	}
 	for i := range e.Deliveries {
 		b, start = openMessage(b, eventDelivery)
@@ -210,6 +220,10 @@ func decodeEvent(data []byte) (*queue.Event, error) {
 			r.fail(decodeCopies(r.message(), &e.Copies))
 		case eventCheck:
 			r.fail(decodeCheck(r.message(), &e.Check))
+		case eventTenant:
+			e.Tenant = r.string()
+		case eventPart:
+			r.fail(decodePart(r.message(), &e.Part))
 		case eventDelivery:
 			if e.Deliveries == nil {
 				e.Deliveries = make([]queue.Delivery, 0, 1+r.count(eventDelivery))
@@ -220,6 +234,18 @@ func decodeEvent(data []byte) (*queue.Event, error) {
 		}
 	}
 	return e, r.err
+}
+
+func decodePart(r reader, p *queue.Part) error {
+	for r.next() {
+		switch r.number {
+		case partNumber:
+			p.Number = int(r.int())
+		case partOf:
+			p.Of = int(r.int())
+		}
+	}
+	return r.err
 }
 
 func decodeDedup(r reader, d *queue.Dedup) error {

@@ -32,7 +32,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	jobs := map[string]func(dir string) error{"append": appendForever, "fill": fillAndRecover, "": nil}
+	jobs := map[string]func(dir string) error{"append": appendForever, "together": togetherForever, "fill": fillAndRecover, "": nil}
 	job, ok := jobs[os.Getenv(childJob)]
 	if !ok || job == nil {
 		os.Exit(m.Run())
@@ -67,7 +67,7 @@ func appendForever(dir string) error {
 			for {
 				e := queuetest.NewEvent(&testing.T{}, "github", start, "app")
 				e.Request.Body = bodyOf(e.ID)
-				if err := s.Append(context.Background(), e, func() {}); err != nil {
+				if err := appendOne(context.Background(), s, e, func() {}); err != nil {
 					fmt.Println(err)
 					return
 				}
@@ -173,7 +173,7 @@ func fillAndRecover(dir string) error {
 	add := func() error {
 		e := queuetest.NewEvent(&testing.T{}, "github", start, "app")
 		e.Request.Body = bytes.Repeat(e.ID[:], 8<<10)
-		err := s.Append(context.Background(), e, func() {})
+		err := appendOne(context.Background(), s, e, func() {})
 		if err == nil {
 			acknowledged[e.ID] = true
 			// Without a backlog the queue file is as large on a slow machine as on a fast one.

@@ -9,7 +9,8 @@ import (
 
 // A frame is what one sync of the journal makes durable: a header, and the
 // records of one or more events. It begins at a multiple of blockSize, so that the
-// write of a frame never touches a block of the one before.
+// write of a frame never touches a block of the one before. The events of one request
+// share a frame.
 //
 //	header:  magic, salt, sequence number, length of the records, their checksum, checksum of the header
 //	records: for each event its ID, the lengths of head and request, head, request
@@ -27,10 +28,11 @@ type frame struct {
 	offset  int64
 	records []byte
 	whole   bool // the checksum is right
+	torn    bool // a crash has cut the frame off: nobody was told that its events are stored
 }
 
 // appendRecord adds an event to the frame in buf, which has room for the header.
-func appendRecord(buf []byte, in *insertion) []byte {
+func appendRecord(buf []byte, in *inserted) []byte {
 	buf = append(buf, in.event.ID[:]...)
 	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(in.head)))
 	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(in.request)))

@@ -20,7 +20,7 @@ func crashed(t *testing.T, frames int) (dir string, events []*queue.Event) {
 	defer release()
 	for range frames {
 		e := queuetest.NewEvent(t, "github", start, "app")
-		if err := s.Append(t.Context(), e, func() {}); err != nil {
+		if err := appendOne(t.Context(), s, e, func() {}); err != nil {
 			t.Fatal(err)
 		}
 		events = append(events, e)
@@ -118,7 +118,7 @@ func TestJournalIsBounded(t *testing.T) {
 		go func() {
 			e := queuetest.NewEvent(t, "github", start, "app")
 			e.Request.Body = make([]byte, 4<<20)
-			appended <- s.Append(t.Context(), e, func() {})
+			appended <- appendOne(t.Context(), s, e, func() {})
 		}()
 	}
 	queuetest.Eventually(t, "the journal waits for the queue file", func() bool { return s.commitBatcher.waiting() > maxBacklog })

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -25,7 +26,11 @@ func (s *Store) recover(db *bolt.DB) (*journal, error) {
 		return nil, err
 	}
 	// An append that this process has refused must not turn up after all.
-	frames = slices.DeleteFunc(frames, func(f frame) bool { return f.seq > s.acknowledged.Load() })
+	acknowledged := s.acknowledged.Load()
+	frames = slices.DeleteFunc(frames, func(f frame) bool { return f.seq > acknowledged })
+	if last := len(frames) - 1; last >= 0 && acknowledged == math.MaxUint64 {
+		frames[last].torn = !frames[last].whole
+	}
 	for len(frames) > 0 && err == nil {
 		n, size := 0, 0
 		for ; n < len(frames) && (n == 0 || size < maxBytes); n++ {
@@ -85,7 +90,8 @@ func readMeta(meta *bolt.Bucket, key []byte, to *uint64) error {
 }
 
 // replay inserts the events of frames. A record that cannot be read was never
-// acknowledged, or was damaged since: replay goes on with the next one.
+// acknowledged, or was damaged since: replay goes on with the next one. A torn frame may
+// have a part of a request only, so replay takes none of that request's events.
 func (s *Store) replay(t *txn, frames []frame) error {
 	events, unreadable := 0, 0
 	for _, f := range frames {
@@ -93,7 +99,7 @@ func (s *Store) replay(t *txn, frames []frame) error {
 			id, head, request, rest := cutRecord(records)
 			records = rest
 			in, err := readInsertion(id, head, request)
-			if err != nil {
+			if err != nil || f.torn && in.events[0].event.Part != (queue.Part{}) {
 				unreadable++
 				continue
 			}
@@ -118,6 +124,6 @@ func readInsertion(id queue.ID, head, request []byte) (*insertion, error) {
 	if _, err := readRequest(id[:], request); err != nil {
 		return nil, err
 	}
-	in := &insertion{event: e, head: head, request: request}
-	return in, in.add(e)
+	in := new(insertion)
+	return in, in.addInserted(e, head, request)
 }

@@ -79,7 +79,7 @@ func newVictim(t *testing.T, n int) (v victim) {
 	defer release()
 	for range 5 {
 		e := queuetest.NewEvent(t, "github", start, "app")
-		if err := s.Append(t.Context(), e, func() {}); err != nil {
+		if err := appendOne(t.Context(), s, e, func() {}); err != nil {
 			t.Fatal(err)
 		}
 		v.fresh = append(v.fresh, e.ID)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -163,11 +164,11 @@ func TestContextWithdrawsUntilTaken(t *testing.T) {
 	release := sync.OnceFunc(j.mu.Unlock)
 	defer release()
 	push := func() (*queue.Event, *operation) {
-		in, err := newInsertion(queuetest.NewEvent(t, "github", start, "app"), func() {})
+		in, err := newInsertion([]*queue.Event{queuetest.NewEvent(t, "github", start, "app")}, func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return in.event, &in.toJournal
+		return in.events[0].event, &in.toJournal
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	taken, first := push()
@@ -205,7 +206,7 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 				e.Request.Body = bytes.Repeat(e.ID[:], 100)
 				ctx, cancel := context.WithTimeout(t.Context(), rand.N(2*time.Millisecond))
 				visible := make(chan struct{}, 2)
-				err := s.Append(ctx, e, func() { visible <- struct{}{} })
+				_, err := s.Append(ctx, slices.Repeat([]*queue.Event{e}, 1+rand.IntN(3)), func() { visible <- struct{}{} })
 				cancel()
 				if err != nil {
 					continue
@@ -307,7 +308,7 @@ func TestFailedWrites(t *testing.T) {
 			refused := false
 			for len(kept) < 4 {
 				e := queuetest.NewEvent(t, "github", start, "app")
-				switch err := s.Append(t.Context(), e, func() {}); {
+				switch err := appendOne(t.Context(), s, e, func() {}); {
 				case err == nil:
 					kept = append(kept, e)
 				case errors.Is(err, queue.ErrUnavailable):
@@ -416,4 +417,10 @@ func TestSpaceIsGivenBack(t *testing.T) {
 	defer func(d time.Duration) { lockPatience = d }(lockPatience)
 	lockPatience = 100 * time.Millisecond
 	refuses(t, dir, "in use by another process")
+}
+
+// appendOne appends an event that is all of its request.
+func appendOne(ctx context.Context, s *Store, e *queue.Event, visible func()) error {
+	_, err := s.Append(ctx, []*queue.Event{e}, visible)
+	return err
 }

@@ -66,10 +66,22 @@ func (t *txn) delete(bucket, key []byte) error {
 	return t.tx.Bucket(bucket).Delete(key)
 }
 
-// insert stores a new event and its index entries. An event that is there already stays
+// insert stores new events and their index entries. An event that is there already stays
 // as it is.
 func (t *txn) insert(in *insertion) error {
 	t.applied = max(t.applied, in.seq)
+	first := 0
+	for i := range in.events {
+		e := &in.events[i]
+		if err := t.insertEvent(e, in.entries[first:e.entries]); err != nil {
+			return err
+		}
+		first = e.entries
+	}
+	return nil
+}
+
+func (t *txn) insertEvent(in *inserted, entries []entry) error {
 	id := in.event.ID[:]
 	if t.head(in.event.ID) != nil {
 		return nil
@@ -80,7 +92,7 @@ func (t *txn) insert(in *insertion) error {
 	if err := t.put(bucketHeads, id, in.head); err != nil {
 		return err
 	}
-	if err := t.reindex(in.event.ID, nil, in.entries); err != nil {
+	if err := t.reindex(in.event.ID, nil, entries); err != nil {
 		return err
 	}
 	t.changes.count(in.event)

@@ -42,7 +42,7 @@ func (b *Backend) Open(*zap.Logger) (queue.Store, error) {
 		b.data = newData()
 	}
 	b.open = true
-	return &Store{backend: b, data: b.data, leases: make(map[leaseKey]time.Time), hidden: make(map[queue.ID]func())}, nil
+	return &Store{backend: b, data: b.data, leases: make(map[leaseKey]time.Time), hidden: make(map[queue.ID]*unseen)}, nil
 }
 
 // Apply implements queue.Backend. The store has no settings.

@@ -19,8 +19,8 @@ type Store struct {
 	// Guarded by the backend's mutex.
 	data   *data
 	leases map[leaseKey]time.Time // until when
-	hidden map[queue.ID]func()    // what to call when the event comes into sight
-	queued []queue.ID             // events in the order in which they come into sight
+	hidden map[queue.ID]*unseen   // by the events that are not in sight
+	queued []*unseen              // in the order in which they come into sight
 	closed bool
 }
 
@@ -44,46 +44,64 @@ func (s *Store) do(ctx context.Context, work func(*data) error) error {
 }
 
 // Append implements queue.Store.
-func (s *Store) Append(ctx context.Context, e *queue.Event, visible func()) error {
-	if e.Request == nil {
-		return errors.New("event has no request")
+func (s *Store) Append(ctx context.Context, events []*queue.Event, visible func()) ([]*queue.Duplicate, error) {
+	for _, e := range events {
+		if e.Request == nil {
+			return nil, errors.New("event has no request")
+		}
 	}
-	return s.do(ctx, func(d *data) error {
-		e.Size = e.Request.Size()
-		if d.events[e.ID] != nil {
-			visible()
+	return nil, s.do(ctx, func(d *data) error {
+		u := &unseen{visible: visible}
+		for _, e := range events {
+			e.Size = e.Request.Size()
+			if d.events[e.ID] != nil {
+				continue
+			}
+			stored := clone(e)
+			d.replace(nil, stored)
+			d.setDedup(nil, stored)
+			s.hidden[e.ID], u.ids = u, append(u.ids, e.ID)
+		}
+		s.queued = append(s.queued, u)
+		if s.backend.Lag == 0 || len(u.ids) == 0 {
+			s.revealUpTo(u)
 			return nil
 		}
-		stored := clone(e)
-		d.replace(nil, stored)
-		d.setDedup(nil, stored)
-		if s.backend.Lag == 0 {
-			visible()
-			return nil
-		}
-		s.hidden[e.ID], s.queued = visible, append(s.queued, e.ID)
-		time.AfterFunc(s.backend.Lag, func() { s.revealUpTo(e.ID) })
+		time.AfterFunc(s.backend.Lag, func() {
+			s.backend.mu.Lock()
+			defer s.backend.mu.Unlock()
+			s.revealUpTo(u)
+		})
 		return nil
 	})
 }
 
+// unseen are events of one request that are not in sight yet.
+type unseen struct {
+	ids     []queue.ID
+	visible func() // nil: they are in sight
+}
+
 // revealUpTo brings events into sight in the order in which they were appended, up
-// to one that may be in sight already.
-func (s *Store) revealUpTo(id queue.ID) {
-	s.backend.mu.Lock()
-	defer s.backend.mu.Unlock()
-	for s.hidden[id] != nil {
+// to some that may be in sight already.
+func (s *Store) revealUpTo(u *unseen) {
+	for u.visible != nil {
 		s.reveal(s.queued[0])
 		s.queued = s.queued[1:]
 	}
 }
 
-// reveal brings an event into sight, if it is not yet.
-func (s *Store) reveal(id queue.ID) {
-	if visible := s.hidden[id]; visible != nil {
-		delete(s.hidden, id)
-		visible()
+// reveal brings events into sight, if they are not yet. No events are in sight.
+func (s *Store) reveal(u *unseen) {
+	if u == nil || u.visible == nil {
+		return
 	}
+	for _, id := range u.ids {
+		delete(s.hidden, id)
+	}
+	visible := u.visible
+	u.visible = nil
+	visible()
 }
 
 // Update implements queue.Store.
@@ -93,7 +111,7 @@ func (s *Store) Update(ctx context.Context, id queue.ID, change func(*queue.Even
 		if e == nil {
 			return queue.ErrNotFound
 		}
-		s.reveal(id)
+		s.reveal(s.hidden[id])
 		after, err := changed(e, change)
 		if err == nil {
 			s.put(e, after)
@@ -107,7 +125,7 @@ func (s *Store) UpdateAll(ctx context.Context, ids []queue.ID, change func(*queu
 	return s.do(ctx, func(d *data) error {
 		for _, id := range ids {
 			if e := d.events[id]; e != nil {
-				s.reveal(id)
+				s.reveal(s.hidden[id])
 				if after, err := changed(e, change); err == nil {
 					s.put(e, after)
 				}
@@ -173,7 +191,7 @@ func (s *Store) Remove(ctx context.Context, id queue.ID) error {
 // delete deletes an event, but not its dedup entry.
 func (s *Store) delete(id queue.ID) {
 	e := s.data.events[id]
-	s.reveal(id)
+	s.reveal(s.hidden[id])
 	s.endLeases(e, nil)
 	s.data.replace(e, nil)
 }
@@ -389,8 +407,8 @@ func (s *Store) Undelivered(source string) (ofSource, ofAll int64) {
 // Close implements queue.Store. The backend keeps what the store held.
 func (s *Store) Close() error {
 	return s.do(context.Background(), func(*data) error {
-		for id := range s.hidden {
-			s.reveal(id)
+		for _, u := range s.hidden {
+			s.reveal(u)
 		}
 		s.closed, s.backend.open = true, false
 		return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -20,6 +21,7 @@ func testAppend(h *harness) {
 			{At: start.Add(1), Took: 5, Status: 502, Reason: "bad gateway", Outcome: queue.Refused},
 		},
 	}
+	full.Tenant, full.Part = "acme", queue.Part{Number: 2, Of: 3}
 	full.Check = queue.Check{Due: start, Calls: 2, Sent: true, Ended: start.Add(3), Reason: "timeout"}
 	bare := NewEvent(h, "github", start)
 	bare.State, bare.Type, bare.DeliveryID, bare.Dedup = queue.Unrouted, "", "", queue.Dedup{}
@@ -64,6 +66,46 @@ func testAppendAllOrNothing(h *harness) {
 		h.Fatalf("remembered %v", got)
 	}
 	h.addsUp()
+}
+
+func testAppendTogether(h *harness) {
+	var parts []*queue.Event
+	const n = 600
+	for i := range n {
+		e := NewEvent(h, "github", start, "app")
+		e.Part = queue.Part{Number: i + 1, Of: n}
+		e.Request.Body = bytes.Repeat([]byte{byte(i)}, 100)
+		parts = append(parts, e)
+	}
+	h.append(NewEvent(h, "github", start, "app"))
+	h.no(Append(h.Context(), h.Store, parts...))
+	for range 2 {
+		for _, e := range parts {
+			got, err := h.Get(h.Context(), e.ID)
+			h.no(err)
+			if !same(got, e) {
+				h.Fatalf("appended %+v\n%+v, got %+v\n%+v", e, e.Request, got, got.Request)
+			}
+		}
+		if got := len(h.remembers(start)); got != 1+n {
+			h.Fatalf("%d dedup entries are remembered", got)
+		}
+		claimed, _ := h.claim(routeKey("github", "app"), start, time.Minute, 2*n)
+		h.equal("claimed", claimed[:n], ids(parts))
+		h.addsUp()
+		h.reopen()
+	}
+	bad := NewEvent(h, "github", start, "app")
+	bad.Request = nil
+	long := NewEvent(h, strings.Repeat("x", 1<<20), start, "app")
+	for _, last := range []*queue.Event{bad, long} {
+		first := NewEvent(h, last.Source, start, "app")
+		if err := Append(h.Context(), h.Store, first, last); err == nil && last == bad {
+			h.Fatal("an event without a request was appended")
+		} else if _, lost := h.Get(h.Context(), first.ID); err != nil && !errors.Is(lost, queue.ErrNotFound) {
+			h.Fatalf("one of two events is stored: %v", lost)
+		}
+	}
 }
 
 func testWithdrawnAppend(h *harness) {

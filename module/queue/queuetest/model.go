@@ -45,7 +45,7 @@ func testModel(h *harness) {
 		m.now = m.now.Add(time.Duration(m.rand.Int64N(int64(time.Minute))))
 		switch n := m.rand.IntN(100); {
 		case n < 30:
-			m.appendOne()
+			m.appendSome()
 		case n < 55:
 			m.updateOne()
 		case n < 60:
@@ -101,15 +101,23 @@ func (m *model) pick() queue.ID {
 	return m.ids[m.rand.IntN(len(m.ids))]
 }
 
-func (m *model) appendOne() {
-	e := NewEvent(m, sources[m.rand.IntN(len(sources))], m.now)
-	e.Request.Body = slices.Repeat([]byte{'x'}, m.rand.IntN(3000))
-	m.shuffle(e)
-	e.Dedup.Until = m.within(60)
-	m.ids = append(m.ids, e.ID)
-	twin := clone(e)
-	m.append(e)
-	m.memory.append(twin)
+// appendSome appends the events of one request.
+func (m *model) appendSome() {
+	source, n := sources[m.rand.IntN(len(sources))], 1+max(0, m.rand.IntN(8)-4)
+	var events, twins []*queue.Event
+	for i := range n {
+		e := NewEvent(m, source, m.now)
+		e.Request.Body = slices.Repeat([]byte{'x'}, m.rand.IntN(3000))
+		if n > 1 {
+			e.Part = queue.Part{Number: i + 1, Of: n}
+		}
+		m.shuffle(e)
+		e.Dedup.Until = m.within(60)
+		m.ids = append(m.ids, e.ID)
+		events, twins = append(events, e), append(twins, clone(e))
+	}
+	m.no(Append(m.Context(), m.Store, events...))
+	m.no(Append(m.Context(), m.memory.Store, twins...))
 }
 
 // shuffle gives an event any state.

@@ -4,6 +4,7 @@ package queuetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -25,6 +26,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 	}{
 		{"append", testAppend},
 		{"append all or nothing", testAppendAllOrNothing},
+		{"append together", testAppendTogether},
 		{"withdrawn append", testWithdrawnAppend},
 		{"durability", testDurability},
 		{"update", testUpdate},
@@ -110,11 +112,16 @@ func (h *harness) append(events ...*queue.Event) {
 	}
 }
 
-// Append appends an event and waits until all methods of the store know it.
-func Append(ctx context.Context, s queue.Store, e *queue.Event) error {
+// Append appends the events of one request and waits until all methods of the store know
+// them.
+func Append(ctx context.Context, s queue.Store, events ...*queue.Event) error {
 	visible := make(chan struct{})
-	if err := s.Append(ctx, e, func() { close(visible) }); err != nil {
+	results, err := s.Append(ctx, events, func() { close(visible) })
+	if err != nil {
 		return err
+	}
+	if results != nil {
+		return fmt.Errorf("new events have the results %v", results)
 	}
 	<-visible
 	return nil

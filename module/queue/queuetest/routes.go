@@ -73,7 +73,8 @@ func testLeases(h *harness) {
 func testLease(h *harness) {
 	e, other := NewEvent(h, "github", start, "app", "audit"), NewEvent(h, "github", start.Add(1), "app")
 	// An event may be leased before it can be claimed.
-	h.no(h.Append(h.Context(), e, func() {}))
+	_, err := h.Append(h.Context(), []*queue.Event{e}, func() {})
+	h.no(err)
 	if !h.Lease(app, e.ID, start, time.Minute) {
 		h.Fatal("not leased")
 	}
