@@ -98,6 +98,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string, prepare func(any
 //		secrets_from <file|directory>
 //		event    <expression>
 //		id       <expression>
+//		each     [<expression> [as element]]
 //		dedup    [<window> [<entries>]] [by id|id_and_body] | off
 //		respond  <status> [<body> [<type>]]
 //		answer_from <route> [<deadline>]
@@ -165,11 +166,15 @@ func (p *handlerParser) options() syntax.Options {
 		"secrets_from":        syntax.String(&h.SecretsFrom),
 		"event":               expression(&h.Event),
 		"id":                  expression(&h.ID),
-		"dedup":               p.readDedup,
-		"respond":             p.readRespond,
-		"answer_from":         p.readAnswerFrom,
-		"route":               p.readRoute,
-		Otherwise:             p.readOtherwise,
+		"each": func(d *caddyfile.Dispenser) error {
+			h.Each = new(Each)
+			return h.Each.read(d)
+		},
+		"dedup":       p.readDedup,
+		"respond":     p.readRespond,
+		"answer_from": p.readAnswerFrom,
+		"route":       p.readRoute,
+		Otherwise:     p.readOtherwise,
 	}
 }
 

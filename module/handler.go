@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,6 +54,10 @@ type Handler struct {
 
 	// The expression that finds the delivery ID. Default: the provider's own.
 	ID string `json:"id,omitempty"`
+
+	// Makes each element of a list in the body an event of its own. Default: a webhook is
+	// one event.
+	Each *Each `json:"each,omitempty"`
 
 	// How copies of an event are recognized.
 	Dedup *Dedup `json:"dedup,omitempty"`
@@ -227,6 +232,7 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
+		route.provider = h.provider
 		if forward, ok := route.transport.(*chain); ok {
 			forward.source = h
 			h.quiet(ctx, forward.handler)
@@ -261,18 +267,7 @@ func (h *Handler) provisionResponse() {
 // and sets how duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
-		expression := override
-		if expression == "" {
-			expression = preset
-		}
-		if expression == "" {
-			return nil, nil
-		}
-		value, err := rules.CompileValue(expression)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %v", name, err)
-		}
-		return value, nil
+		return compileFinder(name, cmp.Or(override, preset))
 	}
 	if h.eventValue, err = compile("event", h.Event, h.profile.Event); err != nil {
 		return err
@@ -303,7 +298,10 @@ func (h *Handler) provisionIdentity() (err error) {
 	case h.window == 0:
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
-	return h.provisionCopies()
+	if err := h.provisionCopies(); err != nil {
+		return err
+	}
+	return h.Each.provision(h)
 }
 
 // finder finds event type and delivery ID.
@@ -314,6 +312,9 @@ type finder struct {
 // finderFor returns the expressions for event type and delivery ID of the proof that
 // verified the webhook, or else the source's.
 func (h *Handler) finderFor(hook *webhook) finder {
+	if hook.list {
+		return h.Each.whole
+	}
 	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
 		return h.own[i-1]
 	}
@@ -343,6 +344,9 @@ func (h *Handler) check(p provider.Provider) error {
 		return err
 	}
 	if err := h.checkCopies(p); err != nil {
+		return err
+	}
+	if err := h.Each.check(h, p); err != nil {
 		return err
 	}
 	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {

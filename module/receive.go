@@ -31,6 +31,7 @@ type webhook struct {
 	input    rules.Input
 	view     *rules.View
 	identity queue.Identity
+	list     bool // the body has the list whose elements are to be events, and is stored whole
 	offline  bool // nothing may be fetched and nobody called
 }
 

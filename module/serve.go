@@ -38,6 +38,12 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := h.verify(hook); err != nil {
 		return "", nil, err
 	}
+	if parts, err := h.divide(hook); parts != nil || err != nil {
+		if err == nil {
+			outcome, err = h.acceptParts(w, hook, parts)
+		}
+		return outcome, nil, err
+	}
 	h.identify(hook)
 	engine, err := h.app.open()
 	if err != nil {
