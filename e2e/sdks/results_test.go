@@ -51,7 +51,7 @@ func results(t *testing.T, trials []*trial) {
 
 // row is what README.md says of one SDK.
 func (x *trial) row() string {
-	of, signs, accepts := x.Others, "no", "no"
+	of, signs, accepts := x.Others, "only verifies", "no"
 	if of == "" {
 		of = "the vendor"
 	}
