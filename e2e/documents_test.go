@@ -44,6 +44,9 @@ var steps = map[string]func(*walk){
 	"caddy webhook verify --config Caddyfile --source podium --at 1620771660 podium.txt": func(w *walk) {
 		w.writeBlocks("Caddyfile", "podium.txt")
 	},
+	"caddy webhook rules --config batches.caddyfile --source line batch.txt": func(w *walk) {
+		w.writeBlocks("batches.caddyfile", "batch.txt")
+	},
 	"caddy webhook verify --config acme.caddyfile --source acme --at 1764345601 acme.txt": func(w *walk) {
 		w.env = append(w.env, "ACME_SECRET=acme-demo-secret")
 		w.writeBlocks("acme.caddyfile", "acme.txt")

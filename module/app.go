@@ -214,6 +214,7 @@ func (a *App) Start() error {
 	for _, source := range a.sources {
 		source.handler.Guard.start()
 	}
+	a.watchTenants()
 	for _, finding := range a.findings() {
 		a.logger.Warn("the configuration gives up a promise: "+finding.Problem, zap.String("source", finding.Source), zap.String("fix", finding.Fix))
 	}

@@ -53,6 +53,9 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int, kept *
 	if err != nil {
 		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
 	}
+	if e.Part != (queue.Part{}) && !r.Sign.byProvider() {
+		dropProof(req.Header, r.provider)
+	}
 	if err := r.Sign.sign(req.Header, sent.Request.Body, e, time.Now()); err != nil {
 		return r.unsigned(err)
 	}
@@ -167,7 +170,7 @@ func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request
 	}
 	removeHopByHop(header)
 	setOwnHeaders(header, &ownHeaders{
-		source: e.Source, eventID: e.ID.String(), eventType: e.Type, attempt: attempt, receivedAt: e.ReceivedAt,
+		source: e.Source, eventID: e.ID.String(), eventType: e.Type, attempt: attempt, receivedAt: e.ReceivedAt, tenant: e.Tenant, part: e.Part,
 	})
 	header.Set("Content-Length", strconv.Itoa(len(stored.Body)))
 	proto := stored.Proto // for the Via header
@@ -216,6 +219,8 @@ type ownHeaders struct {
 	source, eventID, eventType string
 	attempt                    int
 	receivedAt                 time.Time
+	tenant                     string
+	part                       queue.Part
 }
 
 // ownPrefix begins the names of the gateway's headers.
@@ -223,7 +228,7 @@ const ownPrefix = "Webhook-Gateway-"
 
 // ownNames are the names of these headers, in the order of the fields.
 var ownNames = [...]string{"Webhook-Gateway-Source", "Webhook-Gateway-Event-Id", "Webhook-Gateway-Event-Type",
-	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At"}
+	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At", "Webhook-Gateway-Tenant", "Webhook-Gateway-Part"}
 
 // setOwnHeaders sets the gateway's headers, in place of whatever came in under
 // their names.
@@ -232,8 +237,12 @@ func setOwnHeaders(header http.Header, own *ownHeaders) {
 	if own.attempt > 0 {
 		attempt = strconv.Itoa(own.attempt)
 	}
+	part := ""
+	if own.part.Of > 0 {
+		part = fmt.Sprintf("%d/%d", own.part.Number, own.part.Of)
+	}
 	values := [...]string{own.source, own.eventID, headerValue(own.eventType), attempt,
-		own.receivedAt.UTC().Format(time.RFC3339Nano)}
+		own.receivedAt.UTC().Format(time.RFC3339Nano), own.tenant, part}
 	for i, name := range ownNames {
 		if values[i] == "" {
 			delete(header, name)

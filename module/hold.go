@@ -74,9 +74,9 @@ func StoredView(e *queue.Event) *rules.View { return rules.NewView(storedInput(e
 func storedInput(e *queue.Event) *rules.Input {
 	path, query, _ := strings.Cut(e.Request.URI, "?")
 	return &rules.Input{
-		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source,
+		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source, Tenant: e.Tenant,
 		Method: e.Request.Method, Path: path, RawQuery: query,
-		Header: e.Request.Header, Body: e.Request.Body,
+		Header: e.Request.Header, Body: contentOf(e), Element: e.Part != (queue.Part{}),
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,
 		Forms: provider.SendsForms(e.Provider),
 	}

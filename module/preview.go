@@ -45,12 +45,12 @@ func (p *Preview) Texts() (texts []*string) {
 }
 
 // preview makes what the route would send of a webhook, nil if that is the webhook.
-func (r *Route) preview(hook *webhook) *Preview {
+func (r *Route) preview(input *rules.Input) *Preview {
 	if r.RewriteBody == nil && r.placeholders == nil {
 		return nil
 	}
 	p := new(Preview)
-	view := rules.NewView(&hook.input) // with a budget of its own, as an attempt has
+	view := rules.NewView(input) // with a budget of its own, as an attempt has
 	defer view.Free()
 	if r.RewriteBody != nil {
 		p.Body = new(BodyPreview)
@@ -60,7 +60,7 @@ func (r *Route) preview(hook *webhook) *Preview {
 			p.Body.Text, p.Body.ContentType = string(body.Content), body.ContentType
 		}
 	}
-	found := findValues(r.placeholders, &subject{input: &hook.input, view: view})
+	found := findValues(r.placeholders, &subject{input: input, view: view})
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		value := PlaceholderPreview{Name: "{" + webhookPrefix + name + "}", Value: found[name].text}
 		if err := found[name].err; err != nil {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
@@ -75,6 +76,7 @@ type Route struct {
 	RewriteBody *RewriteBody `json:"rewrite_body,omitempty"`
 
 	rule         *rules.Rule // nil: takes all events
+	provider     provider.Provider
 	transport    transport
 	placeholders map[string]findValue // of webhooks, in the handler; nil: none
 	logger       *zap.Logger

@@ -35,6 +35,7 @@ var names = types.Map{
 	"id":          types.String,
 	"provider":    types.String,
 	"source":      types.String,
+	"tenant":      types.String,
 	"method":      types.String,
 	"path":        types.String,
 	"query":       types.TypeOf(map[string]string{}),
@@ -67,6 +68,16 @@ func CompileValue(expression string) (*Value, error) {
 	known := maps.Clone(names)
 	delete(known, "event")
 	delete(known, "id")
+	return compileValue(expression, known)
+}
+
+// CompileTenant compiles an expression that finds the tenant whose webhook it is, before
+// anything proves that: the names event, id and tenant are unknown to it.
+func CompileTenant(expression string) (*Value, error) {
+	known := maps.Clone(names)
+	delete(known, "event")
+	delete(known, "id")
+	delete(known, "tenant")
 	return compileValue(expression, known)
 }
 

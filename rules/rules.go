@@ -3,7 +3,7 @@
 //	expression -> check names and types -> rewrite operands -> program     once, when the configuration loads
 //	Input -> View -> Rule.Match, Value.Text, Content.Write                 for each webhook
 //
-// An expression sees these names: event, id, provider, source, method, path,
+// An expression sees these names: event, id, provider, source, tenant, method, path,
 // query, headers, body, remote_ip, received_at and header("Name"), besides
 // the builtins of the language. An operand is fetched when the program gets
 // to it: a rule on event alone never looks at the body, and body.type is
@@ -26,6 +26,7 @@ package rules
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/expr-lang/expr/vm"
@@ -78,6 +79,11 @@ func (x *Value) Lookup(v *View) (found string, exists bool, err error) {
 	}
 	found, err = text(result)
 	return found, result != nil, err
+}
+
+// ReadsBody reports whether the expression looks at the body.
+func (x *Value) ReadsBody() bool {
+	return slices.ContainsFunc(x.operands, func(op *operand) bool { return op.body })
 }
 
 func text(result any) (string, error) {

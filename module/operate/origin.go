@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -82,6 +83,9 @@ func (s *remoteSource) complete(options *SendOptions) (err error) {
 		}
 	}
 	options.URL, options.Local = s.url, true
+	if options.Tenant != "" && strings.HasSuffix(s.url, "/") { // the path ends in whatever the tenant is called
+		options.URL += url.PathEscape(options.Tenant)
+	}
 	return nil
 }
 

@@ -38,6 +38,7 @@ type Sent struct {
 // SendOptions says which sample is sent where.
 type SendOptions struct {
 	Event  string // "": the provider's first
+	Tenant string // whose secret signs, where the source has tenants
 	URL    string
 	Local  bool // connect to where the source listens, if the URL leads there
 	Tamper bool // change a byte after the sample is signed
@@ -92,7 +93,11 @@ func (s *Service) sampler(source string, options SendOptions) (*sampler, error) 
 	if err != nil {
 		return nil, err
 	}
-	signer, err := options.signer(h.ProviderName(), h.Provider())
+	own, err := h.ProviderFor(options.Tenant)
+	if err != nil {
+		return nil, InvalidError{err}
+	}
+	signer, err := options.signer(h.ProviderName(), own)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +105,11 @@ func (s *Service) sampler(source string, options SendOptions) (*sampler, error) 
 	if err != nil {
 		return nil, err
 	}
+	from.address = func(r *provider.Request) error { return h.AddressTo(options.Tenant, r) }
 	if options.Local {
 		from.connect(s.app.Listener(h, from.target))
 	}
-	return from, s.mayGet(h, from)
+	return from, s.mayGet(h, options.Tenant, from)
 }
 
 // signer returns what signs samples: the provider itself, or its copy with a private key.
@@ -128,14 +134,14 @@ func (o *SendOptions) signer(name string, p provider.Provider) (provider.Provide
 
 // mayGet refuses to send a secret elsewhere: where the sample is not signed with the
 // source's secret but has the secret in it, it goes to the source's own address only.
-func (s *Service) mayGet(h *module.Handler, from *sampler) error {
+func (s *Service) mayGet(h *module.Handler, tenant string, from *sampler) error {
 	whole := *from
 	whole.tamper = false
 	signed, err := whole.sign(time.Now())
 	if err != nil {
 		return err
 	}
-	if h.GivesAway(signed.text(from.target)) && !s.app.IsOwn(h, from.target) {
+	if h.GivesAway(signed.text(from.target), tenant) && !s.app.IsOwn(h, from.target) {
 		return InvalidError{fmt.Errorf("a webhook of source %s has its secret in it, which goes only where the source listens or to its external_url, not to %s; "+
 			"to send it there, name the provider %s and its secret instead of the source", h.Source, from.target.Redacted(), h.ProviderName())}
 	}
@@ -150,8 +156,9 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 			return false
 		}
 		if e.Source == source {
-			if event, err := engine.Get(ctx, e.ID); err == nil && bytes.Equal(event.Request.Body, body) {
+			if event, err := engine.Get(ctx, e.ID); err == nil && isOf(event, body) {
 				id = e.ID.String()
+				return e.Part.Number > 1 // the first part stands for all of them
 			}
 		}
 		return id == ""
@@ -162,9 +169,18 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 	return id
 }
 
+// isOf reports whether an event is a webhook with a body, or a part of that webhook.
+func isOf(e *queue.Event, body []byte) bool {
+	p := e.Part
+	if p == (queue.Part{}) {
+		return bytes.Equal(e.Request.Body, body)
+	}
+	return p.Start <= p.End && p.End <= len(e.Request.Body) && bytes.Contains(body, e.Request.Body[p.Start:p.End])
+}
+
 func sendSamples(s *Service, r *http.Request) (any, error) {
 	query, source := r.URL.Query(), r.PathValue("source")
-	options := SendOptions{Event: query.Get("event"), URL: query.Get("url")}
+	options := SendOptions{Event: query.Get("event"), Tenant: query.Get("tenant"), URL: query.Get("url")}
 	var err error
 	if options.Tamper, err = readFlag(query, "tamper"); err != nil {
 		return nil, err
@@ -189,6 +205,7 @@ func sendSamples(s *Service, r *http.Request) (any, error) {
 func (o *SendOptions) query() url.Values {
 	query := url.Values{"url": {o.URL}}
 	setOptional(query, "event", o.Event)
+	setOptional(query, "tenant", o.Tenant)
 	setFlag(query, "tamper", o.Tamper)
 	setFlag(query, "local", o.Local)
 	return query
@@ -235,6 +252,7 @@ secret as a placeholder: {env.NAME} or {file./path}.
 
   caddy webhook send stripe
   caddy webhook send stripe --event invoice.paid
+  caddy webhook send stripe --tenant acme
   caddy webhook send stripe --tamper
   caddy webhook send stripe --count 1000 --rate 100 --concurrency 8
   caddy webhook send --provider stripe --secret '{env.STRIPE_SECRET}' --url https://localhost/stripe
@@ -261,6 +279,7 @@ answered as it should be.`, 0, 1,
 	flags.StringVar(&s.options.Event, "event", "", "The event `type` to send (default: the provider's first sample)")
 	flags.BoolVar(&s.all, "all", false, "Send a sample of every event type")
 	flags.BoolVar(&s.list, "list", false, "List the event types of the samples, and send nothing")
+	flags.StringVar(&s.options.Tenant, "tenant", "", "The `tenant` whose secret signs, where the source has tenants")
 	flags.StringVar(&s.options.URL, "url", "", "The `URL` to post to (default: that of the source)")
 	flags.BoolVar(&s.options.Tamper, "tamper", false, "Change one byte after signing; the request should then be refused")
 	flags.StringVar(&s.keyFile, "private-key", "", "The `file` of a private key that signs in place of the provider's own")
@@ -319,6 +338,8 @@ func (s *sender) check() error {
 		return errors.New("--all and --event exclude each other")
 	case s.all && s.load.Count > 1:
 		return errors.New("--all and --count exclude each other")
+	case s.provider.name != "" && s.options.Tenant != "":
+		return errors.New("--tenant goes with a source; with --provider, name the tenant's secret: --secret")
 	case s.provider.name == "" && (s.provider.given() || s.insecure):
 		return errors.New("--secret, --option and --insecure go with --provider")
 	case s.provider.name != "" && s.options.URL == "" && !s.list:

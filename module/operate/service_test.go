@@ -127,7 +127,7 @@ func TestServiceErrors(t *testing.T) {
 	_, id := s.Event(ctx, "x")
 	_, both := s.ReplaySelected(ctx, Filter{}, Destination{To: "app", Reroute: true}, false)
 	_, delivered := s.DropSelected(ctx, Filter{State: string(queue.Delivered)}, false)
-	_, enroll := s.Enroll("insigner", time.Minute)
+	_, enroll := s.Enroll("insigner", "", time.Minute)
 	_, target := s.Send(ctx, "insigner", SendOptions{URL: "here"})
 	_, load := s.SendStep(ctx, "insigner", SendOptions{URL: "http://localhost:1"}, LoadOptions{Count: 0, Concurrency: 1})
 	_, rules := s.Rules("insigner", nil)

@@ -45,6 +45,9 @@ type Common struct {
 	publics   []public // where the proof tells which one was called
 	oneSecret bool     // the first secret makes all proofs
 	signing   *scheme.SigningKey
+	tenants   bool // the secrets are those of tenants
+
+	wholeHeader bool // a secret may be all that a header holds
 }
 
 // dirKey is the key of a context's value: where the gateway keeps its files.
@@ -61,7 +64,8 @@ func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance ti
 	if ctx.Context != nil {
 		c.resolved.Dir, _ = ctx.Value(dirKey{}).(string)
 	}
-	if c.resolved.Secrets, err = resolverOf(d.any(wholeHeader))("secret", c.Secrets); err != nil {
+	c.wholeHeader = d.any(wholeHeader)
+	if c.resolved.Secrets, err = resolverOf(c.wholeHeader)("secret", c.Secrets); err != nil {
 		return err
 	}
 	switch {

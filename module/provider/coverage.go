@@ -186,10 +186,15 @@ var (
 	reads   = regexp.MustCompile(`(?:^|[^\w."])(?:header\("([^"]+)"\)|query(?:\.(\w+)|\["([^"]+)"\])|body((?:\??\.\w+|\[\d+\]|\["[^"]+"\])*))`)
 	index   = regexp.MustCompile(`\[(\d+)\]|\["([^"]+)"\]`)
 	number  = regexp.MustCompile(`\.\d+(\.|$)`)
+	mapped  = regexp.MustCompile(`map\((body[\w.]*), ((?:[^()]|\([^()]*\))*)\)`)
 )
 
 // inputsOf returns what an expression reads, as templates.
 func inputsOf(expression string) (inputs []string) {
+	expression = mapped.ReplaceAllStringFunc(expression, func(all string) string {
+		match := mapped.FindStringSubmatch(all)
+		return strings.ReplaceAll(match[2], "#", match[1]+"[0]")
+	})
 	expression = standIn.ReplaceAllString(expression, "$1")
 	for _, match := range reads.FindAllStringSubmatch(expression, -1) {
 		path := strings.TrimPrefix(strings.ReplaceAll(index.ReplaceAllString(match[4], ".$1$2"), "?", ""), ".")

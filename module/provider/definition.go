@@ -36,6 +36,9 @@ type Definition struct {
 	// body, or a hash of the webhook where there is no expression for the ID.
 	Copies Copies `json:"copies,omitzero"`
 
+	// The list in a webhook that carries several events. Default: a webhook is one event.
+	Each *Each `json:"each,omitempty"`
+
 	// Read bodies as JSON, or else as forms, whatever the header Content-Type says. It
 	// is for providers that send forms and do not sign that header. Default: false.
 	Forms bool `json:"forms,omitempty"`
@@ -198,6 +201,9 @@ func (d *Definition) check() error {
 			return err
 		}
 	}
+	if err := d.Each.check(); err != nil {
+		return fmt.Errorf("each: %w", err)
+	}
 	switch {
 	case d.Need != "" && !slices.Contains([]string{NeedAll, NeedFirst, NeedAny}, d.Need):
 		return fmt.Errorf("need is all, first or any, not %q", d.Need)
@@ -317,6 +323,7 @@ func (d *Definition) newProfile() Profile {
 		Event:         d.Event,
 		ID:            d.ID,
 		Copies:        d.Copies.Resolve(d.identifies()),
+		Each:          d.Each.Resolved(),
 		Forms:         d.Forms,
 		Horizon:       time.Duration(d.Horizon),
 		NeverRetries:  d.NeverRetries,

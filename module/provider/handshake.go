@@ -40,6 +40,9 @@ type Reply struct {
 	// handshake is refused.
 	Secret string
 
+	// Keyed says that the answer is made with a secret.
+	Keyed bool
+
 	// Visit is a URL of the provider's that must be fetched, with GET, before
 	// the answer is sent.
 	Visit string
@@ -155,17 +158,32 @@ func (h *Handshake) provision(secrets []string) (err error) {
 	if h.Expect, err = resolvedConditions(h.Expect); err != nil {
 		return err
 	}
+	if h.Digest != nil {
+		digest := *h.Digest
+		h.Digest = &digest
+		if err := h.Digest.provision(h.Kind); err != nil {
+			return err
+		}
+	}
+	return h.rekey(secrets)
+}
+
+// keyed reports whether the handshake is made with secrets.
+func (h *Handshake) keyed() bool { return h.Encrypted != "" || h.Kind == "hmac" }
+
+// rekey takes secrets. The digest is a copy, since other handshakes may share it.
+func (h *Handshake) rekey(secrets []string) (err error) {
 	if h.Encrypted != "" {
 		if h.ciphers, err = ciphersOf(secrets); err != nil {
 			return err
 		}
 	}
-	if h.Digest != nil {
-		digest := *h.Digest
-		h.Digest = &digest
-		return h.Digest.provision(h.Kind, secrets)
+	if h.Kind != "hmac" {
+		return nil
 	}
-	return nil
+	digest := *h.Digest
+	h.Digest = &digest
+	return h.Digest.rekey(secrets)
 }
 
 func (h *Handshake) defaults() {
@@ -298,7 +316,7 @@ func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error
 			return nil, Denial{scheme.Wrong, h.Refuse, h.Bare}
 		}
 	}
-	a := &Reply{Status: h.Status, Header: make(http.Header)}
+	a := &Reply{Status: h.Status, Header: make(http.Header), Keyed: h.Kind == "hmac"}
 	switch h.Kind {
 	case "enroll":
 		a.Secret = challenge

@@ -24,14 +24,14 @@ type proofs struct {
 	need   string
 	list   []*Proof
 	all    []*Proof // with those that do not count, but can be made for apps
-	closed bool     // the secret is still to be delivered
+	closed bool     // the secret is still to be delivered, or that of a tenant nobody knows
 	secret bool     // there are proofs with secrets
 }
 
 // provision makes the proofs of a definition ready. The definition was checked.
 // Proofs without a secret or public key do not count.
 func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
-	*ps = proofs{need: d.Need, closed: len(c.resolved.Secrets) == 0 && enrolls(d.Handshakes), secret: d.usesSecret()}
+	*ps = proofs{need: d.Need, closed: len(c.resolved.Secrets) == 0 && (enrolls(d.Handshakes) || c.tenants), secret: d.usesSecret()}
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]

@@ -87,6 +87,9 @@ type Profile struct {
 	Own []Identity
 	// Copies says what tells copies of an event from other events.
 	Copies Copies
+	// Each describes the list in a webhook that carries several events; nil where there
+	// is none.
+	Each *Each
 	// Forms says that bodies are JSON or forms, whatever they are declared to be.
 	Forms bool
 	// Legacy says that weaker proofs count as well, because the configuration asks for

@@ -66,7 +66,7 @@ func (c *Common) takesKey(d *Definition, key *scheme.SigningKey) error {
 func (c *Common) signWith(secret string) {
 	c.Token = nil
 	if secret != "" {
-		c.Secrets, c.oneSecret, c.Keys = []string{secret}, true, scheme.Keys{}
+		c.Secrets, c.oneSecret, c.tenants, c.Keys = []string{secret}, true, false, scheme.Keys{}
 	}
 }
 
@@ -78,7 +78,7 @@ func (p *Preset) unsignable() string { return p.Definition.unsignable(false, tru
 // the configuration; "" where they can.
 func (c *Common) unsignableBy(d *Definition, secret string) string {
 	either := d.Need == NeedFirst || d.Need == NeedAny
-	return d.unsignable(len(c.Given()) > 0 && !(either && secret != ""), secret != "" || len(c.Secrets) > 0 || enrolls(d.Handshakes))
+	return d.unsignable(len(c.Given()) > 0 && !(either && secret != ""), secret != "" || c.hasSecrets() || enrolls(d.Handshakes))
 }
 
 // Standard returns a signer by Standard Webhooks with a secret, in which

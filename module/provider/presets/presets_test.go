@@ -48,7 +48,7 @@ func TestIdentify(t *testing.T) {
 		{"woocommerce s", providertest.Hook(`{"id":17}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", "b.17"},
 		{"woocommerce s", providertest.Hook(`{"action":"x","arg":"y"}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", `b."y"`},
 		{"woocommerce s", providertest.Hook(`{"id":17}`, "X-WC-Webhook-Topic: a"), "a", ""},
-		{"ably s", providertest.Hook(`{"items":[{"source":"a","name":"x"},{"source":"b"}]}`), "a", ""},
+		{"ably s", providertest.Hook(`{"items":[{"source":"a","name":"x"},{"source":"b"}]}`), "batch", ""},
 		{"btcpay s", providertest.Hook(`{"type":"a","deliveryId":"c","originalDeliveryId":"b","isRedelivery":true}`), "a", "b"},
 		{"btcpay s", providertest.Hook(`{"type":"a","deliveryId":"b"}`), "a", "b"},
 		{"buildkite s", providertest.Hook(`{}`, "X-Buildkite-Event: a", "X-Buildkite-Request: b"), "a", "b"},

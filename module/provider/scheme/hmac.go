@@ -3,7 +3,6 @@ package scheme
 import (
 	"bytes"
 	"cmp"
-	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -88,7 +87,8 @@ type HMAC struct {
 	timed     bool // what is signed has a timestamp
 	once      bool // what is signed has a part of the value
 	hashFrom  template.Template
-	keys      map[string][]*macPool // by hash function
+	keys      [][]byte
+	pools     map[string][]*sync.Pool // of hashes that are keyed, by hash function; nil: each is made anew
 	tolerance time.Duration
 	external  *url.URL
 }
@@ -117,18 +117,23 @@ func (h *HMAC) Provision(c *Credentials) error {
 	if err != nil {
 		return err
 	}
-	h.keys = make(map[string][]*macPool)
+	h.keys, h.pools = keys, make(map[string][]*sync.Pool)
 	for _, name := range h.hashes() {
 		for _, key := range keys {
-			h.keys[name] = append(h.keys[name], &macPool{sync.Pool{New: func() any {
-				if h.plain {
-					return &mac{Hash: Hashes[name](), key: key}
-				}
-				return &mac{Hash: hmac.New(Hashes[name], key)}
-			}}})
+			h.pools[name] = append(h.pools[name], &sync.Pool{New: func() any { return h.newMAC(name, key) }})
 		}
 	}
 	return nil
+}
+
+// With implements Rekeyer.
+func (h *HMAC) With(secrets []string) (Scheme, error) { return h.with(secrets) }
+
+func (h *HMAC) with(secrets []string) (*HMAC, error) {
+	keys, err := decodeKeys(h.Key, secrets)
+	own := *h
+	own.keys, own.pools = keys, nil
+	return &own, err
 }
 
 // kind is the name of the scheme in errors.

@@ -35,10 +35,10 @@ func (h *HMAC) signOne(e *template.Env, now time.Time) error {
 	form, made := h.form(e)
 	made.Timestamp = h.Timestamp.Stamp(e, now)
 	h.signed[0].PrepareSigning(e, &made)
-	keys := h.keys[h.nameHash(e, &made)]
+	name := h.nameHash(e, &made)
 	e.Timestamp, e.Captured = made.Timestamp, made.Captured
-	m := keys[0].Get().(*mac)
-	defer keys[0].Put(m)
+	m := h.take(name, 0)
+	defer h.give(name, 0, m)
 	sum, ok := h.sum(m, e, h.signed[0])
 	if !ok {
 		return errIncomplete

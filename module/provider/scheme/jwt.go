@@ -126,6 +126,14 @@ func (j *JWT) Provision(c *Credentials) (err error) {
 	return j.provisionKeys(c)
 }
 
+// With implements Rekeyer.
+func (j *JWT) With(secrets []string) (Scheme, error) {
+	keys, err := decodeKeys(j.Key, secrets)
+	own := *j
+	own.secrets = keys
+	return &own, err
+}
+
 // Compile checks what is configured.
 func (j *JWT) Compile() error {
 	j.Key = cmp.Or(j.Key, "raw")

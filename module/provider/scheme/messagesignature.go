@@ -95,6 +95,14 @@ func (m *MessageSignature) Provision(c *Credentials) (err error) {
 	return nil
 }
 
+// With implements Rekeyer.
+func (m *MessageSignature) With(secrets []string) (Scheme, error) {
+	keys, err := decodeKeys(m.Key, secrets)
+	own := *m
+	own.secrets = keys
+	return &own, err
+}
+
 // Compile checks what is configured.
 func (m *MessageSignature) Compile() error {
 	m.Key = cmp.Or(m.Key, "base64")

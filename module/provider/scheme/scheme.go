@@ -126,6 +126,14 @@ type Checker interface {
 	Check(ctx context.Context, r *template.Request) Verdict
 }
 
+// Rekeyer is a scheme whose secrets can be others for each request. It need not be one
+// where Traits says that it uses no secret.
+type Rekeyer interface {
+	// With returns the scheme, which is provisioned, with other secrets. It costs little
+	// enough to be asked for every request.
+	With(secrets []string) (Scheme, error)
+}
+
 // Stripper is a scheme whose proof may stand in the URL and is worth as much as a
 // secret.
 type Stripper interface {

@@ -49,14 +49,25 @@ func (t *Token) Provision(c *Credentials) error {
 	if err := t.Compile(); err != nil {
 		return err
 	}
-	t.tokens = nil
-	for _, secret := range c.Secrets {
+	t.setTokens(c.Secrets)
+	return nil
+}
+
+func (t *Token) setTokens(secrets []string) {
+	t.tokens = make([][]byte, len(secrets))
+	for i, secret := range secrets {
 		if t.Encoding == "base64" {
 			secret = base64.StdEncoding.EncodeToString([]byte(secret))
 		}
-		t.tokens = append(t.tokens, []byte(secret))
+		t.tokens[i] = []byte(secret)
 	}
-	return nil
+}
+
+// With implements Rekeyer.
+func (t *Token) With(secrets []string) (Scheme, error) {
+	own := *t
+	own.setTokens(secrets)
+	return &own, nil
 }
 
 // Compile implements Scheme.
