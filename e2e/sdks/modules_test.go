@@ -7,10 +7,10 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,14 +69,6 @@ func playground[Event any](hook interface {
 		_, err := hook.Parse(request(ctx, m), events...)
 		return err
 	}
-}
-
-// now is the time as webhooks carry it.
-func now() string { return fmt.Sprint(time.Now().Unix()) }
-
-// inJSON returns a webhook of JSON.
-func inJSON(body string) *message {
-	return &message{Method: http.MethodPost, Header: map[string]string{"content-type": "application/json"}, Body: []byte(body)}
 }
 
 // goSDKs are the modules of Go.
@@ -231,14 +223,8 @@ func goSDKs() []*sdk {
 func discordSDK() *sdk {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	return &sdk{
-		Name: "github.com/bwmarrin/discordgo", Provider: "discord", Others: "bwmarrin", Secret: "none", Options: []string{"public_key " + hex.EncodeToString(public)},
-		ByTest: true, Type: "=2", ID: "body.id", Tamper: `"application_id":"`,
-		Sample: inJSON(`{"id":"1130000000000000003","application_id":"1100000000000000002","type":2,"token":"t","version":1}`),
-		sign: func(_ context.Context, _ string, m *message) error {
-			m.set("X-Signature-Timestamp", now())
-			m.set("X-Signature-Ed25519", hex.EncodeToString(ed25519.Sign(private, append([]byte(m.get("X-Signature-Timestamp")), m.Body...))))
-			return err
-		},
+		Name: "github.com/bwmarrin/discordgo", Provider: "discord", Others: "bwmarrin", Secret: "none",
+		PEM: privatePEM(private, err), Options: []string{"public_key " + hex.EncodeToString(public)}, Type: "body.event.type", ID: "body.id",
 		verify: func(ctx context.Context, _ string, m *message) error {
 			return ok(discordgo.VerifyInteraction(request(ctx, m), public), nil)
 		},
@@ -247,28 +233,33 @@ func discordSDK() *sdk {
 
 func sendgridSDK() *sdk {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	private := privatePEM(key, err)
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	if err != nil {
 		panic(err) // never
 	}
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	public := base64.StdEncoding.EncodeToString(der)
 	return &sdk{
-		Name: "github.com/sendgrid/sendgrid-go", Provider: "sendgrid", Secret: "none", Options: []string{"public_key " + public},
-		ByTest: true, Type: "body.0.event",
-		Sample: inJSON(`[{"email":"a@example.com","timestamp":1513299569,"event":"delivered","sg_event_id":"ZGVsaXZlcmVkLTE"}]`),
-		sign: func(_ context.Context, _ string, m *message) error {
-			m.set("X-Twilio-Email-Event-Webhook-Timestamp", now())
-			sum := sha256.Sum256(append([]byte(m.get("X-Twilio-Email-Event-Webhook-Timestamp")), m.Body...))
-			signature, signErr := ecdsa.SignASN1(rand.Reader, key, sum[:])
-			m.set("X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature))
-			return errors.Join(err, signErr)
-		},
+		Name: "github.com/sendgrid/sendgrid-go", Provider: "sendgrid", Secret: "none",
+		PEM: private, Options: []string{"public_key " + public}, Type: "body.0.event",
 		verify: func(_ context.Context, _ string, m *message) error {
-			public, err := eventwebhook.ConvertPublicKeyBase64ToECDSA(public)
+			key, err := eventwebhook.ConvertPublicKeyBase64ToECDSA(public)
 			if err != nil {
 				return err
 			}
-			return ok(eventwebhook.VerifySignature(public, m.Body, m.get("X-Twilio-Email-Event-Webhook-Signature"), m.get("X-Twilio-Email-Event-Webhook-Timestamp")))
+			return ok(eventwebhook.VerifySignature(key, m.Body, m.get("X-Twilio-Email-Event-Webhook-Signature"), m.get("X-Twilio-Email-Event-Webhook-Timestamp")))
 		},
 	}
+}
+
+// privatePEM writes a key that was just made.
+func privatePEM(key any, err error) string {
+	if err != nil {
+		panic(err) // never
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err) // never
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }

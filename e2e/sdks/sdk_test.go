@@ -28,6 +28,7 @@ type sdk struct {
 	Type     string   `json:"type"`     // where the vendor has the event type: body.a.0.b, header.Name or =text
 	ID       string   `json:"id"`       // where the vendor has the delivery ID; "" if nowhere
 	Tamper   string   `json:"tamper"`   // where a tampered copy differs: see tampered
+	PEM      string   `json:"pem"`      // a private key: the gateway's command signs with it, where only the provider can
 	ByTest   bool     `json:"byTest"`   // the test signs, since neither library nor gateway can
 	Note     string   `json:"note"`     // for README.md
 
@@ -145,8 +146,8 @@ func secretOf(kind, party string) string {
 	return strings.ReplaceAll(kind, "*", key) // a text around it
 }
 
-// find returns what is at a place of a message: body.a.0.b, header.Name, form.name
-// or =text, or several of these joined by +.
+// find returns what is at a place of a message: body.a.0.b, header.Name, form.name,
+// jws.field.a (in a token of the body) or =text, or several of these joined by +.
 func (m *message) find(place string) (string, error) {
 	if first, rest, ok := strings.Cut(place, "+"); ok {
 		before, err := m.find(first)
@@ -165,9 +166,16 @@ func (m *message) find(place string) (string, error) {
 		return m.get(path), nil
 	case "form":
 		return m.form(path)
+	case "jws":
+		return m.signed(path)
 	}
+	return inJSON(m.Body, path)
+}
+
+// inJSON returns what is at a path of a JSON text.
+func inJSON(content []byte, path string) (string, error) {
 	var value any
-	decoder := json.NewDecoder(strings.NewReader(string(m.Body)))
+	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.UseNumber()
 	if err := decoder.Decode(&value); err != nil {
 		return "", err
@@ -179,14 +187,32 @@ func (m *message) find(place string) (string, error) {
 		case []any:
 			var i int
 			if _, err := fmt.Sscan(name, &i); err != nil || i >= len(v) {
-				return "", fmt.Errorf("%s leads nowhere at %s", place, name)
+				return "", fmt.Errorf("%s leads nowhere at %s", path, name)
 			}
 			value = v[i]
 		default:
-			return "", fmt.Errorf("%s leads nowhere at %s", place, name)
+			return "", fmt.Errorf("%s leads nowhere at %s", path, name)
 		}
 	}
 	return fmt.Sprint(value), nil
+}
+
+// signed returns what is at a path of the token that a field of the body has.
+func (m *message) signed(path string) (string, error) {
+	field, path, _ := strings.Cut(path, ".")
+	token, err := inJSON(m.Body, field)
+	if err != nil {
+		return "", err
+	}
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return "", fmt.Errorf("%s has no token of three parts: %q", field, token)
+	}
+	content, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", err
+	}
+	return inJSON(content, path)
 }
 
 // form returns a field of a form.

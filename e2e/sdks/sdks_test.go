@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -26,6 +28,7 @@ type trial struct {
 	app              *app
 	source           string // also its path
 	own, ours        string // the secrets of provider and app
+	key              string // the file of a private key that stands in for the provider's
 	signsAgain       bool   // the route signs for the app
 	proved, accepted bool   // both halves
 }
@@ -91,6 +94,12 @@ func newTrial(t *testing.T, g *gateway, app *app, s *sdk, source string, p prese
 	if x.ours = x.own; x.signsAgain {
 		x.ours = secretOf(s.Secret, theApp)
 	}
+	if s.PEM != "" {
+		x.key = filepath.Join(g.dir, source+".pem")
+		if err := os.WriteFile(x.key, []byte(s.PEM), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return x
 }
 
@@ -140,9 +149,7 @@ func (x *trial) direct(ctx context.Context, t *testing.T) *message {
 	for _, option := range x.Options {
 		args = append(args, "--option", strings.Replace(option, " ", "=", 1))
 	}
-	if x.Event != "" {
-		args = append(args, "--event", x.Event)
-	}
+	args = append(args, x.flags()...)
 	defer x.start(t, args)()
 	m, err := x.app.next(path)
 	if err != nil {
@@ -191,6 +198,17 @@ func (x *trial) provider(ctx context.Context, t *testing.T, m *message) {
 	x.proved = true
 }
 
+// flags say which sample is sent, and who signs it.
+func (x *trial) flags() (flags []string) {
+	if x.Event != "" {
+		flags = append(flags, "--event", x.Event)
+	}
+	if x.key != "" {
+		flags = append(flags, "--private-key", x.key)
+	}
+	return flags
+}
+
 // start starts a command, and returns what waits for its end. What it sends may be
 // too old for an SDK by then.
 func (x *trial) start(t *testing.T, args []string) (wait func()) {
@@ -212,10 +230,7 @@ func (x *trial) start(t *testing.T, args []string) (wait func()) {
 // send itself a webhook.
 func (x *trial) send(t *testing.T) (wait func()) {
 	t.Helper()
-	args := []string{"send", x.source, "--address", x.g.admin}
-	if x.Event != "" {
-		args = append(args, "--event", x.Event)
-	}
+	args := append([]string{"send", x.source, "--address", x.g.admin}, x.flags()...)
 	if _, err := x.g.webhook(append(args, "--tamper")...); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Customers, identities, shops, calendars and parcels.
 import { createHmac } from 'node:crypto'
 import { appleChain } from './apple.mjs'
-import { json, sdk, seconds } from './sdk.mjs'
+import { sdk, seconds } from './sdk.mjs'
 import { Signature as HubSpot } from '@hubspot/api-client'
 import '@shopify/shopify-api/adapters/node'
 import { shopifyApi, ApiVersion } from '@shopify/shopify-api'
@@ -112,15 +112,8 @@ sdk({
 const apple = appleChain()
 
 sdk({
-  name: '@apple/app-store-server-library', provider: 'apple_app_store', secret: 'none', byTest: true,
-  options: [`certificate ${apple.root.toString('base64')}`, 'bundle_id com.example.app'],
-  type: '=SUBSCRIBED.INITIAL_BUY', id: '=002e14d5-51f5-4503-b5a8-c3a1af68eb20', sample: json({ signedPayload: '' }),
-  sign: (m) => {
-    const payload = {
-      notificationType: 'SUBSCRIBED', subtype: 'INITIAL_BUY', notificationUUID: '002e14d5-51f5-4503-b5a8-c3a1af68eb20', version: '2.0',
-      signedDate: Date.now(), data: { bundleId: 'com.example.app', environment: 'Sandbox' }
-    }
-    m.body = Buffer.from(JSON.stringify({ signedPayload: apple.sign(payload) }))
-  },
+  name: '@apple/app-store-server-library', provider: 'apple_app_store', secret: 'none', pem: apple.pem,
+  options: [`certificate ${apple.root.toString('base64')}`, 'bundle_id com.example.app'], type: 'jws.signedPayload.notificationType+=.+jws.signedPayload.subtype',
+  id: 'jws.signedPayload.notificationUUID',
   verify: (m) => new SignedDataVerifier([apple.root], false, Environment.SANDBOX, 'com.example.app').verifyAndDecodeNotification(m.json.signedPayload)
 })

@@ -1,6 +1,6 @@
 // Who takes payments.
 import { generateKeyPairSync } from 'node:crypto'
-import { json, sdk } from './sdk.mjs'
+import { sdk } from './sdk.mjs'
 import Stripe from 'stripe'
 import { WebhooksHelper as Square } from 'square'
 import Razorpay from 'razorpay'
@@ -95,7 +95,7 @@ const path = (m) => new URL(m.url).pathname
 
 sdk({
   name: 'truelayer-signing', provider: 'truelayer', secret: 'none', options: [`public_key ${oneLine(keys.publicKey)}`], type: 'body.event_type', id: 'body.event_id',
-  sample: json({ type: 'payment_settled', event_version: 1, event_type: 'payment_settled', event_id: '2b1d2b1c-0001', payment_id: 'p-1' }),
+  pem: keys.privateKey,
   sign: (m) => {
     m.headers['x-tl-webhook-timestamp'] = new Date().toISOString()
     m.headers['tl-signature'] = signTrueLayer({

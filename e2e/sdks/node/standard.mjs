@@ -8,7 +8,7 @@ import { verifyWebhook as clerk } from '@clerk/backend/webhooks'
 import Lithic from 'lithic'
 import { validateWebhook as replicate } from 'replicate'
 import Finch from '@tryfinch/finch-api'
-import { validateEvent as polar, WebhookVerificationError as PolarRefuses } from '@polar-sh/sdk/webhooks'
+import { validateEvent as polar } from '@polar-sh/sdk/webhooks'
 import Whop from '@whop/sdk'
 
 // signer signs with one of the two libraries, which are of one form.
@@ -67,15 +67,7 @@ sdk({
 
 sdk({
   name: '@polar-sh/sdk', provider: 'polar', secret: 'polar_whs_*', type: 'body.type', id: 'header.webhook-id',
-  note: 'its types of the payload are stricter than the sample',
-  verify: (m, secret) => {
-    try {
-      return polar(m.body, m.headers, secret)
-    } catch (e) {
-      if (e instanceof PolarRefuses) throw e
-      return true
-    }
-  }
+  verify: (m, secret) => polar(m.body, m.headers, secret)
 })
 
 sdk({
