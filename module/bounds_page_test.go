@@ -5,7 +5,11 @@ import (
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
+
+// inThousands writes a number with commas.
+func inThousands(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 
 // TestPagesSayTheBounds holds bounds and times of this package against the pages.
 func TestPagesSayTheBounds(t *testing.T) {
@@ -16,9 +20,11 @@ func TestPagesSayTheBounds(t *testing.T) {
 		fmt.Sprintf("A type is cut at %d bytes", maxIdentity),
 		fmt.Sprintf("yields more than %d bytes", maxIdentity),
 		fmt.Sprintf("event type and delivery ID | %d bytes each", maxIdentity),
+		fmt.Sprintf("elements of a [batch](batches.md) | %s, and %d MiB for all parts of a request", inThousands(payload.MaxElements), maxPartsSize>>20),
 		fmt.Sprintf("A secret under %d bytes", shortSecret),
 		fmt.Sprintf("an app's answer | %d MiB is read", maxAnswer>>20),
 	)
+	pagetest.Says(t, "batches.md", fmt.Sprintf("has more than %s elements", inThousands(payload.MaxElements)), fmt.Sprintf("become more than %d MiB", maxPartsSize>>20))
 	pagetest.Says(t, "rules.md", fmt.Sprintf("A type of more than %d bytes is cut", maxIdentity))
 	pagetest.Says(t, "custom-providers.md", fmt.Sprintf("under %d bytes gets a warning", shortSecret))
 	pagetest.Says(t, "quick-start.md", fmt.Sprintf("at least %d bytes", shortSecret))

@@ -215,6 +215,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	h.provisionResponse()
 	h.requests = countersOf(h.Source, h.profile.Secrets)
 	beginAtZero(h.Source, h.Routes)
+	if h.Each != nil {
+		beginUndividedAtZero(h.Source)
+	}
 	return nil
 }
 

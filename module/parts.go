@@ -50,7 +50,7 @@ func (h *Handler) divide(hook *webhook) (*batch, error) {
 	}
 	if whole != nil {
 		metrics.undivided.WithLabelValues(h.Source, reasonOfWhole(whole)).Inc()
-		h.logger.Warn("batch is stored whole", zap.String("source", h.Source), zap.Error(whole))
+		h.logger.Info("batch is stored whole", zap.String("source", h.Source), zap.Error(whole))
 	}
 	return b, err
 }
