@@ -23,7 +23,7 @@ func TestRows(t *testing.T) {
 	for _, r := range rows() {
 		r.load.Connections = min(r.load.Connections, 8)
 		t.Run(r.name, func(t *testing.T) {
-			turns, err := b.measure(t.Context(), r)
+			turns, _, err := b.measure(t.Context(), r)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -325,7 +326,7 @@ func (w *walk) run(text string) (printed string, status int) {
 	cmd := exec.Command("bash", "-c", w.ports.Replace(strings.Join(append(slices.Clone(said), text), "\n")))
 	cmd.Dir, cmd.Env = w.dir, w.env
 	out, err := cmd.CombinedOutput()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		w.t.Fatal(err)
 	}
 	return logLine.ReplaceAllString(string(out), ""), cmd.ProcessState.ExitCode()

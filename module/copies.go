@@ -40,7 +40,8 @@ func (h *Handler) checkCopies(p provider.Provider) error {
 	return nil
 }
 
-// provisionCopies sets what tells copies, once it is known what finds the delivery ID.
+// provisionCopies decides how copies are recognized. Call it after the expression for the
+// delivery ID is compiled.
 func (h *Handler) provisionCopies() (err error) {
 	c := h.profile.Copies.Resolve(h.profile.ID != "")
 	switch {
@@ -66,14 +67,14 @@ func (h *Handler) provisionCopies() (err error) {
 func (h *Handler) identity(hook *webhook, id string) (queue.Identity, string) {
 	body := func() queue.BodyDigest { return h.digest(hook, hook.proof.Body) }
 	content := func() queue.DedupKey {
-		return queue.ContentKey(h.Source, hook.proof.Path, h.contentQuery(hook), body())
+		return queue.ContentKey(hook.within(h.Source), hook.proof.Path, h.contentQuery(hook), body())
 	}
-	return h.copies.identity(id, content, body)
+	return h.copies.identity(hook, id, content, body)
 }
 
 // identity returns what tells an event from others, and its delivery ID. content returns a
 // hash of all that it says, and body a hash of its body.
-func (c *copies) identity(id string, content func() queue.DedupKey, body func() queue.BodyDigest) (queue.Identity, string) {
+func (c *copies) identity(hook *webhook, id string, content func() queue.DedupKey, body func() queue.BodyDigest) (queue.Identity, string) {
 	by := c.by
 	if id == "" && by != provider.ByNothing {
 		by = c.withoutID
@@ -88,9 +89,9 @@ func (c *copies) identity(id string, content func() queue.DedupKey, body func() 
 	}
 	switch by {
 	case provider.ByID:
-		return queue.Identity{Key: queue.IDKey(id)}, shown
+		return queue.Identity{Key: queue.IDKey(hook.within(id))}, shown
 	case provider.ByIDAndBody:
-		return queue.Identity{Key: queue.IDKey(id), Body: body()}, shown
+		return queue.Identity{Key: queue.IDKey(hook.within(id)), Body: body()}, shown
 	case provider.ByBody:
 		return queue.Identity{Key: hash}, shown
 	}
@@ -105,6 +106,15 @@ func (h *Handler) contentQuery(hook *webhook) string {
 		query = payload.DropPair(query, name)
 	}
 	return query
+}
+
+// within returns a text that tells a webhook from others of its tenant, as one that tells
+// it from those of all tenants.
+func (hook *webhook) within(text string) string {
+	if hook.tenant == "" {
+		return text
+	}
+	return hook.tenant + "\n" + text
 }
 
 // digest returns a hash of a body of the webhook, without what the provider changes.

@@ -7,11 +7,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/addresses"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -40,15 +40,12 @@ type Guard struct {
 	MaxBody int64 `json:"max_body,omitempty"`
 
 	guarded   bool // only some addresses may send
-	allowed   ipSet
-	published *publishedList // nil unless addresses are fetched
+	allowed   addresses.Set
+	published *addresses.Published // nil unless addresses are fetched
 	sources   []caddyhttp.IPRangeSource
 	profile   *provider.Profile
 	methods   string // for the Allow header
 }
-
-// published stands in allow_ips for the addresses that the provider publishes.
-const published = "published"
 
 // provision makes the guard ready. dir is where the gateway keeps its files.
 func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile, dir string) error {
@@ -84,45 +81,30 @@ func (g *Guard) provisionAllowed(dir string) error {
 	if ranges == nil {
 		ranges = new(provider.Ranges)
 	}
-	allowed, err := splitRanges(g.AllowIPs)
+	allowed, err := addresses.Split(g.AllowIPs)
 	if err != nil {
 		return err
 	}
-	prefixes, err := parseRanges(allowed, ranges.List)
+	prefixes, err := addresses.Parse(allowed, ranges.List)
 	if err != nil {
 		return err
 	}
-	g.allowed = newIPSet(prefixes)
+	g.allowed = addresses.NewSet(prefixes)
 	if g.allowsPublished() && ranges.URL != "" {
-		g.published, err = usePublished(ranges, dir)
+		g.published, err = addresses.UsePublished(ranges, dir)
 	}
 	return err
 }
 
 func (g *Guard) allowsPublished() bool {
-	allowed, err := splitRanges(g.AllowIPs)
-	return err == nil && slices.Contains(allowed, published)
-}
-
-// splitRanges resolves placeholders and splits texts that hold several addresses or
-// networks, as a variable of the environment may.
-func splitRanges(texts []string) (ranges []string, err error) {
-	repl := caddy.NewReplacer()
-	for _, text := range texts {
-		resolved, err := repl.ReplaceOrErr(text, true, true)
-		several := strings.FieldsFunc(resolved, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-		if err != nil || len(several) == 0 {
-			return nil, fmt.Errorf("%q has no value", text)
-		}
-		ranges = append(ranges, several...)
-	}
-	return ranges, nil
+	allowed, err := addresses.Split(g.AllowIPs)
+	return err == nil && slices.Contains(allowed, addresses.OfProvider)
 }
 
 // start begins to fetch addresses.
 func (g *Guard) start() {
 	if g.published != nil {
-		g.published.start()
+		g.published.Start()
 	}
 }
 
@@ -132,31 +114,7 @@ func (g *Guard) cleanup() error {
 	if g.published == nil {
 		return nil
 	}
-	return g.published.release()
-}
-
-// parseRanges reads addresses and networks. known are those that the provider is
-// known to publish.
-func parseRanges(ranges, known []string) (prefixes []netip.Prefix, err error) {
-	for _, text := range ranges {
-		var several []netip.Prefix
-		switch text {
-		case "private_ranges":
-			several, err = parseRanges(caddyhttp.PrivateRangesCIDR(), nil)
-		case published:
-			several, err = parseRanges(known, nil)
-		default:
-			several = make([]netip.Prefix, 1)
-			if several[0], err = caddyhttp.CIDRExpressionToPrefix(text); err != nil {
-				err = fmt.Errorf("%q is neither an address, nor a network such as 192.0.2.0/24, nor private_ranges, nor published", text)
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		prefixes = append(prefixes, several...)
-	}
-	return prefixes, nil
+	return g.published.Release()
 }
 
 // admit checks connection and address.
@@ -166,7 +124,7 @@ func (g *Guard) admit(r *http.Request) error {
 		return plainHTTP(r)
 	case !g.guarded || g.allows(r):
 		return nil
-	case g.published != nil && !g.published.known.Load():
+	case g.published != nil && !g.published.Known():
 		return refusedUnknown
 	default:
 		return refusedAddress
@@ -208,8 +166,8 @@ func fromTrustedProxy(r *http.Request) bool {
 // onlyNear reports whether only addresses of private networks may send, whoever is
 // connected being the client.
 func (g *Guard) onlyNear(server *caddyhttp.Server) bool {
-	private, _ := parseRanges([]string{"private_ranges"}, nil)
-	return g.guarded && g.published == nil && g.sources == nil && !trustsProxies(server) && newIPSet(private).covers(g.allowed)
+	private, _ := addresses.Parse([]string{"private_ranges"}, nil)
+	return g.guarded && g.published == nil && g.sources == nil && !trustsProxies(server) && addresses.NewSet(private).Covers(g.allowed)
 }
 
 // allows reports whether the client's address may send.
@@ -219,20 +177,11 @@ func (g *Guard) allows(r *http.Request) bool {
 		return false
 	}
 	ip = ip.Unmap()
-	if g.allowed.contains(ip) || g.published != nil && g.published.contains(ip) {
+	if g.allowed.Contains(ip) || g.published != nil && g.published.Contains(ip) {
 		return true
 	}
 	for _, source := range g.sources {
-		if contains(source.GetIPRanges(r), ip) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(ranges []netip.Prefix, ip netip.Addr) bool {
-	for _, prefix := range ranges {
-		if prefix.Contains(ip) {
+		if slices.ContainsFunc(source.GetIPRanges(r), func(p netip.Prefix) bool { return p.Contains(ip) }) {
 			return true
 		}
 	}

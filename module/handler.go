@@ -32,6 +32,23 @@ type Handler struct {
 
 	Guard
 
+	// The expression that finds the tenant whose webhook it is, where each of many tenants
+	// has secrets of its own. It is evaluated before anything is proven, and only the
+	// secrets of that tenant count. A tenant's name has 1 to 64 letters, digits, dots,
+	// dashes and underscores. Default: there are no tenants, and the secrets are those
+	// of the provider.
+	Tenant string `json:"tenant,omitempty"`
+
+	// The secrets of tenants, by the names of the tenants. Placeholders are resolved when
+	// the configuration loads.
+	TenantSecrets map[string][]string `json:"secrets,omitempty"`
+
+	// The file or directory with secrets of tenants. A file has a line for each tenant:
+	// its name and its secrets. A directory has a file for each tenant, which has the
+	// tenant's name, and a secret on each line. They are read again when they change.
+	// Placeholders in the path are resolved when the configuration loads.
+	SecretsFrom string `json:"secrets_from,omitempty"`
+
 	// The expression that finds the event type. Default: the provider's own.
 	Event string `json:"event,omitempty"`
 
@@ -49,6 +66,10 @@ type Handler struct {
 	// the provider wants, else status 200 without a body.
 	Respond *Response `json:"respond,omitempty"`
 
+	// The route whose app answers the provider. Default: none; the provider gets the
+	// answer of respond.
+	AnswerFrom *AnswerFrom `json:"answer_from,omitempty"`
+
 	// Where events go. Each route whose rule holds gets a delivery of the event. The
 	// route with the name otherwise gets the events that no other route takes. Without
 	// any route, verified requests go to the next handler of the site, and nothing is
@@ -64,6 +85,7 @@ type Handler struct {
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
+	tenants      *tenants            // nil unless the secrets are those of tenants
 	namesAPI     bool                // the provider's configuration names an API to call; known offline only
 	enroller     provider.Enroller   // nil unless handshakes deliver secrets
 	enrollment   *enrollment         // nil unless handshakes deliver secrets
@@ -142,6 +164,9 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
+	if h.Tenant != "" {
+		ctx = provider.WithTenants(ctx)
+	}
 	mod, err := ctx.LoadModule(h, "ProviderRaw")
 	if err != nil {
 		return fmt.Errorf("loading provider: %w", err)
@@ -190,6 +215,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.Guard.provision(ctx, h.profile, h.app.dir()); err != nil {
 		return err
 	}
+	if err := h.provisionTenants(); err != nil {
+		return err
+	}
 	if err := h.provisionIdentity(); err != nil {
 		return err
 	}
@@ -205,15 +233,23 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
 		route.provider = h.provider
-		if chain, ok := route.transport.(*chain); ok {
-			h.quiet(ctx, chain.handler)
+		if forward, ok := route.transport.(*chain); ok {
+			forward.source = h
+			h.quiet(ctx, forward.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
 		}
+		if route.RewriteBody != nil {
+			route.RewriteBody.handler = h
+		}
 	}
 	h.provisionResponse()
 	h.requests = countersOf(h.Source, h.profile.Secrets)
+	if h.AnswerFrom != nil {
+		defaultDuration(&h.AnswerFrom.Deadline, defaultDeadline)
+		h.requests.answered = answersOf(h.Source)
+	}
 	beginAtZero(h.Source, h.Routes)
 	if h.Each != nil {
 		beginUndividedAtZero(h.Source)
@@ -276,7 +312,8 @@ type finder struct {
 	event, id *rules.Value // nil: there is none to be found
 }
 
-// finderFor returns what finds them in a webhook: what the proof that counted covers.
+// finderFor returns the expressions for event type and delivery ID of the proof that
+// verified the webhook, or else the source's.
 func (h *Handler) finderFor(hook *webhook) finder {
 	if hook.list {
 		return h.Each.whole
@@ -306,6 +343,9 @@ func (h *Handler) check(p provider.Provider) error {
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d; any other status would make the provider send again", h.Respond.Status)
 	}
+	if err := h.checkTenants(p); err != nil {
+		return err
+	}
 	if err := h.checkCopies(p); err != nil {
 		return err
 	}
@@ -324,7 +364,10 @@ func (h *Handler) check(p provider.Provider) error {
 			return fmt.Errorf("route %s: %v", r.Name, err)
 		}
 	}
-	return checkRoutes(h.Routes)
+	if err := checkRoutes(h.Routes); err != nil {
+		return err
+	}
+	return h.checkAnswerFrom(p)
 }
 
 // engineSource describes the source to the engine.

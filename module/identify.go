@@ -98,19 +98,24 @@ func (h *Handler) signedID(hook *webhook) string {
 // viewOf returns the request as expressions see it.
 func (h *Handler) viewOf(hook *webhook) *rules.View {
 	if hook.view == nil {
-		hook.input = rules.Input{
-			Provider:   h.providerName,
-			Source:     h.Source,
-			Method:     hook.Method,
-			Path:       hook.proof.Path,
-			RawQuery:   hook.proof.RawQuery,
-			Header:     hook.Header,
-			Body:       hook.proof.Body,
-			Forms:      h.profile.Forms,
-			RemoteIP:   hook.proof.Client,
-			ReceivedAt: hook.received,
-		}
+		h.fillInput(hook)
 		hook.view = rules.NewView(&hook.input)
 	}
 	return hook.view
+}
+
+func (h *Handler) fillInput(hook *webhook) {
+	hook.input = rules.Input{
+		Provider:   h.providerName,
+		Source:     h.Source,
+		Tenant:     hook.tenant,
+		Method:     hook.Method,
+		Path:       hook.proof.Path,
+		RawQuery:   hook.proof.RawQuery,
+		Header:     hook.Header,
+		Body:       hook.proof.Body,
+		Forms:      h.profile.Forms,
+		RemoteIP:   hook.proof.Client,
+		ReceivedAt: hook.received,
+	}
 }

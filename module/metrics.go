@@ -18,6 +18,7 @@ const namespace, subsystem = "caddy", "webhook_gateway"
 // metrics live as long as the process, so that counters go on over reloads.
 var metrics = struct {
 	requests     *prometheus.CounterVec
+	answers      *prometheus.CounterVec
 	matches      *prometheus.CounterVec
 	parts        *prometheus.CounterVec
 	undivided    *prometheus.CounterVec
@@ -33,6 +34,7 @@ var metrics = struct {
 	deadLetters  *prometheus.CounterVec
 }{
 	requests:  counter("requests_total", "Requests by what became of them.", "source", "outcome"),
+	answers:   counter("answers_total", "Requests that were to get the app's answer, by what came of that.", "source", "outcome"),
 	matches:   counter("secret_matches_total", "Webhooks by the position of the secret that proved them genuine.", "source", "position"),
 	parts:     counter("parts_total", "Elements of batches by what became of them.", "source", "outcome"),
 	undivided: counter("undivided_total", "Batches that were stored whole, though their elements were to be events.", "source", "reason"),
@@ -66,7 +68,7 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 // collectors returns the collectors of all metrics.
 func collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		metrics.requests, metrics.matches, metrics.parts, metrics.undivided, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
+		metrics.requests, metrics.answers, metrics.matches, metrics.parts, metrics.undivided, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
 		metrics.evicted, metrics.attempts, metrics.attempt, metrics.delivery, metrics.deadLetters, depth{},
 	}
 }
@@ -85,13 +87,24 @@ func provisionMetrics(ctx caddy.Context) error {
 
 // requestCounters are the counters of one source, looked up once.
 type requestCounters struct {
-	outcome map[string]prometheus.Counter
-	matches []prometheus.Counter // by the secret's position, from 1
-	ack     prometheus.Observer
+	source   string
+	outcome  map[string]prometheus.Counter
+	matches  []prometheus.Counter // by the secret's position, from 1
+	ack      prometheus.Observer
+	answered map[queue.Asked]prometheus.Counter // nil without answer_from
+}
+
+// answersOf are the counters of a source's waits for the answers of an app.
+func answersOf(source string) map[queue.Asked]prometheus.Counter {
+	counters := make(map[queue.Asked]prometheus.Counter)
+	for _, asked := range allAsked {
+		counters[asked] = metrics.answers.WithLabelValues(source, string(asked))
+	}
+	return counters
 }
 
 func countersOf(source string, secrets int) requestCounters {
-	c := requestCounters{outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
+	c := requestCounters{source: source, outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
 	for i := range secrets {
 		c.matches = append(c.matches, metrics.matches.WithLabelValues(source, strconv.Itoa(i+1)))
 	}
@@ -124,8 +137,12 @@ func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
 // match counts a match of the secret at a position. Position 0 stands for no
 // secret.
 func (c requestCounters) match(position int) {
-	if 0 < position && position <= len(c.matches) {
+	switch {
+	case position <= 0:
+	case position <= len(c.matches):
 		c.matches[position-1].Inc()
+	default: // of a tenant, or delivered by a handshake
+		metrics.matches.WithLabelValues(c.source, strconv.Itoa(position)).Inc()
 	}
 }
 
@@ -161,6 +178,8 @@ var (
 	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
 	diskDesc       = desc("queue_disk_bytes", "Bytes of the disk that the queue takes.")
 	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
+	tenantsDesc    = desc("tenants", "Tenants whose secrets the source knows.", "source")
+	staleDesc      = desc("secrets_from_stale", "1 while secrets_from is broken, and the last good secrets stay in use.", "source")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -169,7 +188,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (depth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc, tenantsDesc, staleDesc} {
 		ch <- d
 	}
 }
@@ -180,12 +199,20 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for _, source := range app.(*App).Sources() {
+		if source.tenants == nil {
+			continue
+		}
+		count, problem := source.TenantState()
+		gauge(tenantsDesc, float64(count), source.Source)
+		gauge(staleDesc, map[bool]float64{true: 1}[problem != ""], source.Source)
+	}
 	engine := app.(*App).Opened()
 	if engine == nil {
 		return
-	}
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	usage := engine.Usage()
 	for key, states := range usage.Deliveries {

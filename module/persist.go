@@ -12,27 +12,31 @@ import (
 )
 
 // persist stores the event with its deliveries, and returns once the event is
-// durable.
-func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, err error) {
+// durable. asking is nil unless an app is to answer.
+func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, asking *asking, err error) {
 	event, err := h.newEvent(hook)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	event.Dedup = flight.Entry(event.ID, event.ReceivedAt.Add(h.window))
 	outcome = accepted
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
 		h.setKeys(event, hook.view)
+		asking = h.ask(engine, hook, event)
 		_, err = engine.Append(hook.Context(), []*queue.Event{event})
 	} else {
 		outcome, err = h.hold(engine, hook, event)
 	}
 	if err != nil {
-		return "", err
+		if asking != nil {
+			asking.Leave()
+		}
+		return "", nil, err
 	}
 	flight.Keep(event.ID, event.ReceivedAt.Add(h.window))
 	h.observeAccepted(hook, event, 1)
-	return outcome, nil
+	return outcome, asking, nil
 }
 
 // observeAccepted notes that the events of a request are durable, of which first is the
@@ -58,6 +62,7 @@ func (h *Handler) newEvent(hook *webhook) (*queue.Event, error) {
 		ID:         id,
 		Source:     h.Source,
 		Provider:   h.providerName,
+		Tenant:     hook.tenant,
 		Type:       hook.input.Event,
 		DeliveryID: hook.input.ID,
 		ReceivedAt: queue.Now(),

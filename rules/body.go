@@ -103,6 +103,9 @@ func (v *View) text(contentType string) ([]byte, error) {
 // encoded like that, it counts as it is.
 func (v *View) decompressed() ([]byte, error) {
 	body, declared := v.in.Body, v.in.header("Content-Encoding")
+	if v.in.Unproven {
+		return body, nil
+	}
 	sniffed := payload.Sniff(body)
 	if looksLikeJSON(body) || declared == "" && sniffed == "" {
 		return body, nil

@@ -19,6 +19,7 @@ type EventInfo struct {
 	ID         string         `json:"id"`
 	Source     string         `json:"source"`
 	Provider   string         `json:"provider"`
+	Tenant     string         `json:"tenant,omitempty"`
 	Type       string         `json:"event"`
 	DeliveryID string         `json:"delivery_id"`
 	Part       *PartInfo      `json:"part,omitempty"`
@@ -91,7 +92,7 @@ type RequestInfo struct {
 // describe shows an event without its request.
 func (s *Service) describe(engine *queue.Engine, e *queue.Event) *EventInfo {
 	info := &EventInfo{
-		ID: e.ID.String(), Source: e.Source, Provider: e.Provider, Type: s.app.Mask(e.Type), DeliveryID: s.app.Mask(e.DeliveryID),
+		ID: e.ID.String(), Source: e.Source, Provider: e.Provider, Tenant: e.Tenant, Type: s.app.Mask(e.Type), DeliveryID: s.app.Mask(e.DeliveryID),
 		ReceivedAt: e.ReceivedAt, State: string(e.State), Bytes: e.Size, Deliveries: []DeliveryInfo{},
 	}
 	if e.Part.Of > 0 {

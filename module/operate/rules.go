@@ -60,7 +60,8 @@ func (s *Service) Rules(source string, raw []byte) (*Explanation, error) {
 
 func (s *Service) maskDecisions(list []module.RouteDecision) {
 	for i := range list {
-		for _, text := range []*string{&list[i].Rule, &list[i].Error, &list[i].Why} {
+		d := &list[i]
+		for _, text := range append(d.Texts(), &d.Rule, &d.Error, &d.Why) {
 			*text = s.app.Mask(*text)
 		}
 	}
@@ -91,7 +92,9 @@ func rulesCommand() *cobra.Command {
 	cmd := remoteCommand("rules --source <name> <request file>", "Says which routes would take a request, and why",
 		`Says which routes of a source would take a request, and shows the event type and
 the delivery ID that the gateway finds in it. Of a rule that does not hold it says
-what the rule saw, or why the rule failed. The signature is not checked.
+what the rule saw, or why the rule failed. Of a route that takes it, it shows the
+body that rewrite_body makes, and the values of placeholders such as
+{webhook.body.id}. The signature is not checked.
 
 The request file holds the raw request as the provider sends it: the request
 line, the headers, an empty line, and the body to its last byte. - stands for
@@ -200,5 +203,31 @@ func printDecisions(w io.Writer, x *module.PartEvaluation) error {
 			return err
 		}
 	}
-	return t.end()
+	if err := t.end(); err != nil {
+		return err
+	}
+	for _, a := range x.Routes {
+		if a.Preview != nil {
+			printPreview(w, a.Route, a.Preview)
+		}
+	}
+	return nil
+}
+
+// printPreview prints what a route makes of a request.
+func printPreview(w io.Writer, route string, p *module.Preview) {
+	for _, value := range p.Placeholders {
+		if value.Error != "" {
+			fmt.Fprintf(w, "\n%s cannot use %s\n", route, inLine(value.Error))
+		} else {
+			fmt.Fprintf(w, "\n%s has %q for %s\n", route, value.Value, value.Name)
+		}
+	}
+	switch {
+	case p.Body == nil:
+	case p.Body.Error != "":
+		fmt.Fprintf(w, "\n%s gets nothing, and the delivery is a dead letter: %s\n", route, inLine(p.Body.Error))
+	default:
+		fmt.Fprintf(w, "\n%s gets this body as %s:\n%s\n", route, p.Body.ContentType, printable(p.Body.Text))
+	}
 }

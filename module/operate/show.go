@@ -101,7 +101,7 @@ can read. A token that stood in the URL is not stored, so it is missing there.
 
 // saveRaw writes the request of an event into a file.
 func saveRaw(c *client, r *remote, id, file string) error {
-	if err := checkOwnFile(file); err != nil {
+	if err := durable.CheckOwn(file); err != nil {
 		return usageError{err}
 	}
 	raw, err := c.raw(id)
@@ -125,6 +125,7 @@ func printEvent(w io.Writer, e *EventInfo) error {
 	}
 	line("id", e.ID)
 	line("source", e.Source+" (provider "+e.Provider+")")
+	line("tenant", e.Tenant)
 	line("event", e.Type)
 	line("delivery id", e.DeliveryID)
 	if e.Part != nil {

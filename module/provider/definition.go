@@ -222,6 +222,9 @@ func (d *Definition) check() error {
 			return fmt.Errorf("the status for what is refused is from 200 to 499, not %d", a.Refused)
 		}
 	}
+	if err := d.checkMethods(); err != nil {
+		return err
+	}
 	if err := d.checkSeveral(); err != nil {
 		return err
 	}
@@ -232,6 +235,34 @@ func (d *Definition) check() error {
 		return err
 	}
 	return d.Ranges.compile()
+}
+
+// checkMethods refuses methods that no request has, and proofs that are for no method.
+func (d *Definition) checkMethods() error {
+	for _, method := range d.Methods {
+		if !methodName.MatchString(method) {
+			return fmt.Errorf("methods: no request has the method %q; write POST, GET and the like", method)
+		}
+	}
+	methods := d.methods()
+	for i := range d.Proofs {
+		for _, c := range d.Proofs[i].When {
+			if !c.allows(methods) {
+				return fmt.Errorf("when %s: the provider's methods are %s, so the proof would never be asked for", c.describe(), strings.Join(methods, " and "))
+			}
+		}
+	}
+	return nil
+}
+
+var methodName = regexp.MustCompile(`^[A-Z][A-Z-]*$`)
+
+// methods returns the methods of webhooks.
+func (d *Definition) methods() []string {
+	if len(d.Methods) == 0 {
+		return []string{http.MethodPost}
+	}
+	return d.Methods
 }
 
 // checkSeveral holds what proofs have for themselves against what several of them mean.
@@ -287,7 +318,7 @@ func (d *Definition) covers(field string) bool {
 // newProfile returns the profile that the definition gives.
 func (d *Definition) newProfile() Profile {
 	p := Profile{
-		Methods:       d.Methods,
+		Methods:       d.methods(),
 		MaxBody:       d.MaxBody,
 		Event:         d.Event,
 		ID:            d.ID,
@@ -303,9 +334,6 @@ func (d *Definition) newProfile() Profile {
 	}
 	for i := range d.Proofs {
 		p.Own = append(p.Own, d.Proofs[i].Identity)
-	}
-	if len(p.Methods) == 0 {
-		p.Methods = []string{http.MethodPost}
 	}
 	if p.MaxBody == 0 {
 		p.MaxBody = DefaultMaxBody

@@ -1,6 +1,6 @@
 // Package provider knows who sends webhooks and how they sign them.
 //
-// A few schemes ([HMAC], [Token], none) do the work. A [Definition] is data that
+// A few schemes, such as [scheme.HMAC], do the work. A [Definition] is data that
 // says which of them a provider uses and how. A [Preset] has one, and the custom
 // provider is the same data written by a user.
 //

@@ -1,4 +1,5 @@
-// Package durable makes changes of the file system outlive a power cut.
+// Package durable writes files that outlive a power cut, and that belong to who
+// writes them.
 package durable
 
 import (

@@ -29,7 +29,8 @@ var presetsKeys = []Preset{
 			Copies: Copies{By: ByIDAndBody, Why: "Discord gives interactions an ID in the signed body; webhook events have none, and their timestamp makes each body unique."},
 			Handshakes: []Handshake{
 				{
-					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}", "1")},
+					// A webhook event has the type 1 as well, and the type of the event.
+					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}{json.event.type}", "1")},
 					JSON: `{"type":1}`,
 				},
 				{

@@ -20,10 +20,10 @@ var presetsRealtime = []Preset{
 		Name: "getstream", Title: "Stream (GetStream)", Category: "communications",
 		Source:     "https://github.com/GetStream/stream-chat-js",
 		Confidence: "code",
-		Notes: "The secret is the API secret of the app. Stream signs the uncompressed body: leave the compression of webhooks off. " +
+		Notes: "The secret is the API secret of the app. Stream signs the uncompressed body, also where it compresses webhooks; your app gets the bytes as they came. " +
 			"It waits six seconds for the answer.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}"}}},
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}", Signed: []string{"{body|gunzip}"}}}},
 			Event:  `body.type`,
 			ID:     `header("X-Webhook-Id")`,
 			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Stream names the webhook in X-Webhook-Id, which it does not sign."},

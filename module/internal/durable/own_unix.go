@@ -1,6 +1,6 @@
 //go:build unix
 
-package operate
+package durable
 
 import (
 	"io/fs"

@@ -1,4 +1,4 @@
-package module
+package addresses
 
 import (
 	"fmt"
@@ -28,17 +28,17 @@ func TestIPSet(t *testing.T) {
 		for _, text := range test.networks {
 			networks = append(networks, netip.MustParsePrefix(text))
 		}
-		set := newIPSet(networks)
+		set := NewSet(networks)
 		if len(set) != test.ranges {
 			t.Errorf("%v are %d ranges, want %d", test.networks, len(set), test.ranges)
 		}
 		for _, ip := range test.in {
-			if !set.contains(netip.MustParseAddr(ip)) {
+			if !set.Contains(netip.MustParseAddr(ip)) {
 				t.Errorf("%s is not in %v", ip, test.networks)
 			}
 		}
 		for _, ip := range test.out {
-			if set.contains(netip.MustParseAddr(ip)) {
+			if set.Contains(netip.MustParseAddr(ip)) {
 				t.Errorf("%s is in %v", ip, test.networks)
 			}
 		}
@@ -62,7 +62,7 @@ func TestIPSetIsTheNetworks(t *testing.T) {
 			ip := address()
 			networks = append(networks, netip.PrefixFrom(ip, ip.BitLen()-random.IntN(8)))
 		}
-		set := newIPSet(networks)
+		set := NewSet(networks)
 		for i, r := range set {
 			if i > 0 && !(set[i-1].last.Less(r.first) && set[i-1].last.Next() != r.first) {
 				t.Fatalf("ranges %v and %v touch", set[i-1], r)
@@ -71,7 +71,7 @@ func TestIPSetIsTheNetworks(t *testing.T) {
 		for range 300 {
 			ip := address()
 			want := slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip) })
-			if got := set.contains(ip); got != want {
+			if got := set.Contains(ip); got != want {
 				t.Fatalf("%s in %v is %t, want %t", ip, networks, got, want)
 			}
 			if want {
@@ -87,7 +87,7 @@ func TestIPSetIsTheNetworks(t *testing.T) {
 func TestIPSetAllocatesNothing(t *testing.T) {
 	set := scattered(1000)
 	ip := netip.MustParseAddr("10.7.7.7")
-	if n := testing.AllocsPerRun(100, func() { set.contains(ip) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { set.Contains(ip) }); n != 0 {
 		t.Errorf("a look-up allocates %v times", n)
 	}
 }
@@ -101,17 +101,17 @@ func BenchmarkIPSet(b *testing.B) {
 			}
 			ip := netip.MustParseAddr("10.7.7.7")
 			for b.Loop() {
-				set.contains(ip)
+				set.Contains(ip)
 			}
 		})
 	}
 }
 
 // scattered returns a set of n networks that do not touch.
-func scattered(n int) ipSet {
+func scattered(n int) Set {
 	networks := make([]netip.Prefix, n)
 	for i := range networks {
 		networks[i] = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 25)
 	}
-	return newIPSet(networks)
+	return NewSet(networks)
 }

@@ -1,4 +1,4 @@
-package module
+package addresses
 
 import (
 	"context"
@@ -28,15 +28,15 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// publishedList is the list of addresses at a provider's URL. The addresses that
+// Published is the list of addresses at a provider's URL. The addresses that
 // were fetched last are in use, and lie on disk for the next start. Configurations
-// share a publishedList, so that a reload neither loses the addresses nor fetches
+// share a Published, so that a reload neither loses the addresses nor fetches
 // them again.
-type publishedList struct {
+type Published struct {
 	ranges *provider.Ranges
 	path   string // of the copy on disk
-	set    atomic.Pointer[ipSet]
-	known  atomic.Bool // the addresses were fetched once, or lay on disk
+	set    atomic.Pointer[Set]
+	known  atomic.Bool
 
 	roots  func() *x509.CertPool
 	period time.Duration // between fetches
@@ -55,26 +55,26 @@ const (
 	maxListBytes = 1 << 20
 )
 
-// publishedLists holds one publishedList for each copy on disk.
-var publishedLists = caddy.NewUsagePool()
+// published holds one Published for each copy on disk.
+var published = caddy.NewUsagePool()
 
-// usePublished returns the list of ranges that have a URL. The caller gives the
-// list back with release.
-func usePublished(ranges *provider.Ranges, dir string) (*publishedList, error) {
+// UsePublished returns the list of ranges that have a URL. The caller gives the
+// list back with Release.
+func UsePublished(ranges *provider.Ranges, dir string) (*Published, error) {
 	id := sha256.Sum256([]byte(ranges.URL + "\n" + ranges.Format + "\n" + ranges.Path))
 	path := filepath.Join(dir, "ranges", fmt.Sprintf("%x.json", id[:8]))
-	list, _, err := publishedLists.LoadOrNew(path, func() (caddy.Destructor, error) {
-		return newPublishedList(ranges, path), nil
+	list, _, err := published.LoadOrNew(path, func() (caddy.Destructor, error) {
+		return newPublished(ranges, path), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return list.(*publishedList), nil
+	return list.(*Published), nil
 }
 
-func newPublishedList(ranges *provider.Ranges, path string) *publishedList {
-	l := &publishedList{ranges: ranges, path: path, roots: httpclient.GatewayRoots, period: listPeriod, pause: listPause, cancel: func() {}}
-	l.set.Store(new(ipSet))
+func newPublished(ranges *provider.Ranges, path string) *Published {
+	l := &Published{ranges: ranges, path: path, roots: httpclient.GatewayRoots, period: listPeriod, pause: listPause, cancel: func() {}}
+	l.set.Store(new(Set))
 	networks, err := l.readCopy()
 	switch {
 	case err == nil:
@@ -85,25 +85,28 @@ func newPublishedList(ranges *provider.Ranges, path string) *publishedList {
 	return l
 }
 
-// release gives a list back.
-func (l *publishedList) release() error {
-	_, err := publishedLists.Delete(l.path)
+// Release gives a list back.
+func (l *Published) Release() error {
+	_, err := published.Delete(l.path)
 	return err
 }
 
 // Destruct implements caddy.Destructor.
-func (l *publishedList) Destruct() error {
+func (l *Published) Destruct() error {
 	l.cancel()
 	l.running.Wait()
 	return nil
 }
 
-// contains reports whether an address is in the list.
-func (l *publishedList) contains(ip netip.Addr) bool { return l.set.Load().contains(ip) }
+// Known reports whether the addresses were fetched once, or lay on disk.
+func (l *Published) Known() bool { return l.known.Load() }
 
-// start fetches the list, and again each period until nobody uses the list any
+// Contains reports whether an address is in the list.
+func (l *Published) Contains(ip netip.Addr) bool { return l.set.Load().Contains(ip) }
+
+// Start fetches the list, and again each period until nobody uses the list any
 // more.
-func (l *publishedList) start() {
+func (l *Published) Start() {
 	l.begin.Do(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		l.cancel = cancel
@@ -111,7 +114,7 @@ func (l *publishedList) start() {
 	})
 }
 
-func (l *publishedList) run(ctx context.Context) {
+func (l *Published) run(ctx context.Context) {
 	pause := l.pause
 	for ctx.Err() == nil {
 		wait := l.period
@@ -129,7 +132,7 @@ func (l *publishedList) run(ctx context.Context) {
 }
 
 // refresh fetches the list. If that fails, the addresses of before stay in use.
-func (l *publishedList) refresh(ctx context.Context) error {
+func (l *Published) refresh(ctx context.Context) error {
 	content, err := l.download(ctx)
 	if err != nil {
 		return err
@@ -148,19 +151,19 @@ func (l *publishedList) refresh(ctx context.Context) error {
 }
 
 // use puts networks in use, and reports whether they differ from those of before.
-func (l *publishedList) use(networks []netip.Prefix) bool {
-	set := newIPSet(networks)
+func (l *Published) use(networks []netip.Prefix) bool {
+	set := NewSet(networks)
 	l.known.Store(true)
 	return !slices.Equal(*l.set.Swap(&set), set)
 }
 
 // logger returns the logger of the process: the list outlives a configuration and
 // its logger.
-func (l *publishedList) logger() *zap.Logger {
+func (l *Published) logger() *zap.Logger {
 	return caddy.Log().Named("webhook_gateway").With(zap.String("from", l.source()))
 }
 
-func (l *publishedList) warn(err error, wait time.Duration) {
+func (l *Published) warn(err error, wait time.Duration) {
 	text := "published ranges could not be refreshed; those of before stay in use"
 	if len(*l.set.Load()) == 0 {
 		text = "published ranges could not be fetched; senders in them are refused until they are"
@@ -169,7 +172,7 @@ func (l *publishedList) warn(err error, wait time.Duration) {
 }
 
 // source returns the URL without a query, which may be a secret.
-func (l *publishedList) source() string {
+func (l *Published) source() string {
 	u, err := url.Parse(l.ranges.URL)
 	if err != nil {
 		return ""
@@ -179,7 +182,7 @@ func (l *publishedList) source() string {
 }
 
 // download fetches the content of the URL.
-func (l *publishedList) download(ctx context.Context) ([]byte, error) {
+func (l *Published) download(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.ranges.URL, nil)
@@ -223,15 +226,15 @@ func onlyHTTPS(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// publishedCopy is a publishedList as it lies on disk.
-type publishedCopy struct {
+// fetchedCopy is a Published as it lies on disk.
+type fetchedCopy struct {
 	From    string         `json:"from"`
 	Fetched time.Time      `json:"fetched"`
 	Ranges  []netip.Prefix `json:"ranges"`
 }
 
-func (l *publishedList) writeCopy(networks []netip.Prefix) error {
-	content, err := json.MarshalIndent(publishedCopy{l.source(), time.Now().UTC(), networks}, "", "\t")
+func (l *Published) writeCopy(networks []netip.Prefix) error {
+	content, err := json.MarshalIndent(fetchedCopy{l.source(), time.Now().UTC(), networks}, "", "\t")
 	if err != nil {
 		return err
 	}
@@ -239,7 +242,7 @@ func (l *publishedList) writeCopy(networks []netip.Prefix) error {
 }
 
 // readCopy reads the copy on disk, which it trusts no more than a fetched list.
-func (l *publishedList) readCopy() ([]netip.Prefix, error) {
+func (l *Published) readCopy() ([]netip.Prefix, error) {
 	content, err := os.ReadFile(l.path)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package operate
+package durable
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// checkOwnFile refuses a path that secrets must not be written to: of a file that is
+// CheckOwn refuses a path that secrets must not be written to: of a file that is
 // not a plain one of the operator's, and in a directory that is not there.
-func checkOwnFile(path string) error {
+func CheckOwn(path string) error {
 	if path == "" || path == "-" {
 		return errors.New("name the file to write: a request with its secrets is not printed")
 	}

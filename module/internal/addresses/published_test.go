@@ -1,4 +1,4 @@
-package module
+package addresses
 
 import (
 	"crypto/x509"
@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
@@ -59,8 +57,8 @@ func (s *listServer) roots() *x509.CertPool {
 }
 
 // list returns the list at the server, with short times.
-func (s *listServer) list(t *testing.T, path string) *publishedList {
-	l := newPublishedList(&provider.Ranges{URL: s.URL + "/list?key=hidden"}, path)
+func (s *listServer) list(t *testing.T, path string) *Published {
+	l := newPublished(&provider.Ranges{URL: s.URL + "/list?key=hidden"}, path)
 	l.roots, l.period, l.pause = s.roots, 10*time.Millisecond, time.Millisecond
 	t.Cleanup(func() {
 		if err := l.Destruct(); err != nil {
@@ -90,21 +88,21 @@ func TestPublishedListIsRefreshed(t *testing.T) {
 	server := newListServer(t, "")
 	path := filepath.Join(t.TempDir(), "ranges", "list.json")
 	l := server.list(t, path)
-	l.start()
-	l.start() // by the next configuration
+	l.Start()
+	l.Start() // by the next configuration
 	within(t, "several attempts", func() bool { return server.calls.Load() > 3 })
-	if l.contains(inFirst) {
+	if l.Contains(inFirst) {
 		t.Error("an address is in a list that was never there")
 	}
 	server.says("192.0.2.0/24")
-	within(t, "the first list", func() bool { return l.contains(inFirst) })
+	within(t, "the first list", func() bool { return l.Contains(inFirst) })
 	server.says("198.51.100.0/24")
-	within(t, "the second list", func() bool { return l.contains(inSecond) && !l.contains(inFirst) })
+	within(t, "the second list", func() bool { return l.Contains(inSecond) && !l.Contains(inFirst) })
 
 	before := server.calls.Load()
 	server.says("0.0.0.0/0")
 	within(t, "several attempts", func() bool { return server.calls.Load() > before+3 })
-	if !l.contains(inSecond) || l.contains(inFirst) {
+	if !l.Contains(inSecond) || l.Contains(inFirst) {
 		t.Error("a list that is refused took the place of a good one")
 	}
 	if err := l.Destruct(); err != nil {
@@ -117,7 +115,7 @@ func TestPublishedListIsRefreshed(t *testing.T) {
 	}
 
 	again := server.list(t, path)
-	if !again.contains(inSecond) || again.contains(inFirst) {
+	if !again.Contains(inSecond) || again.Contains(inFirst) {
 		t.Error("the copy on disk is not the last good list")
 	}
 	content, err := os.ReadFile(path)
@@ -132,7 +130,7 @@ func TestPublishedListPauses(t *testing.T) {
 	l := server.list(t, filepath.Join(t.TempDir(), "list.json"))
 	l.pause = 10 * time.Millisecond
 	began := time.Now()
-	l.start()
+	l.Start()
 	within(t, "several attempts", func() bool { return server.calls.Load() == 6 })
 	if took := time.Since(began); took < (10+20+40+80+160)*time.Millisecond {
 		t.Errorf("six attempts took %v", took)
@@ -176,7 +174,7 @@ func TestPublishedListIsRefused(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: the error has the query: %v", name, err)
 		}
-		if !l.contains(inFirst) || l.contains(inSecond) {
+		if !l.Contains(inFirst) || l.Contains(inSecond) {
 			t.Errorf("%s: the list of before is not in use", name)
 		}
 	}
@@ -188,12 +186,12 @@ func TestPublishedListIsRefused(t *testing.T) {
 		}
 		fmt.Fprint(w, strings.Repeat("198.51.100.0/24\n", maxListBytes/16))
 	})
-	if err := l.refresh(t.Context()); err != nil || !l.contains(inSecond) {
+	if err := l.refresh(t.Context()); err != nil || !l.Contains(inSecond) {
 		t.Errorf("a redirect to a list that is as large as may be: %v", err)
 	}
 
-	over := newPublishedList(&provider.Ranges{URL: plain.URL}, filepath.Join(t.TempDir(), "list.json"))
-	if err := over.refresh(t.Context()); err == nil || over.contains(inSecond) {
+	over := newPublished(&provider.Ranges{URL: plain.URL}, filepath.Join(t.TempDir(), "list.json"))
+	if err := over.refresh(t.Context()); err == nil || over.Contains(inSecond) {
 		t.Errorf("over plain HTTP: got %v", err)
 	}
 
@@ -219,33 +217,27 @@ func TestPublishedCopy(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := server.list(t, path).contains(inFirst); got != want {
+		if got := server.list(t, path).Contains(inFirst); got != want {
 			t.Errorf("%s: the address is in it: %t, want %t", content, got, want)
 		}
 	}
 }
 
-// TestGuardFetchesOnceStarted keeps the network out of a configuration that is
+// TestPublishedListWaitsForStart keeps the network out of a configuration that is
 // only looked at.
-func TestGuardFetchesOnceStarted(t *testing.T) {
-	server := newListServer(t, "192.0.2.0/24")
-	g := &Guard{AllowIPs: []string{published}}
-	profile := &provider.Profile{MaxBody: 1, Ranges: &provider.Ranges{URL: server.URL}}
-	if err := g.provision(caddy.Context{}, profile, t.TempDir()); err != nil {
+func TestPublishedListWaitsForStart(t *testing.T) {
+	l, err := UsePublished(&provider.Ranges{URL: "https://ranges.example.com/"}, t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := g.cleanup(); err != nil {
-			t.Error(err)
-		}
-	}()
-	time.Sleep(100 * time.Millisecond)
-	if server.conns.Load() > 0 {
-		t.Error("the server was called before the guard was started")
+	waits := false
+	l.begin.Do(func() { waits = true })
+	if !waits {
+		t.Error("the list is fetched before anybody starts it")
 	}
-	g.published.roots = server.roots
-	g.start()
-	within(t, "the list is fetched", func() bool { return g.published.contains(inFirst) })
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestPublishedListIsShared holds one list for each thing that can be published,
@@ -253,19 +245,19 @@ func TestGuardFetchesOnceStarted(t *testing.T) {
 func TestPublishedListIsShared(t *testing.T) {
 	server := newListServer(t, "")
 	dir := t.TempDir()
-	use := func(config string) *publishedList {
+	use := func(config string) *Published {
 		ranges := &provider.Ranges{URL: server.URL}
 		if err := json.Unmarshal([]byte(config), ranges); err != nil {
 			t.Fatal(err)
 		}
-		l, err := usePublished(ranges, dir)
+		l, err := UsePublished(ranges, dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return l
 	}
-	release := func(l *publishedList) {
-		if err := l.release(); err != nil {
+	release := func(l *Published) {
+		if err := l.Release(); err != nil {
 			t.Error(err)
 		}
 	}
