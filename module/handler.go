@@ -251,6 +251,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		h.requests.answered = answersOf(h.Source)
 	}
 	beginAtZero(h.Source, h.Routes)
+	if h.Each != nil {
+		beginUndividedAtZero(h.Source)
+	}
 	return nil
 }
 
