@@ -173,6 +173,16 @@ func (s *askers) take(id ID) *Asker {
 	return a
 }
 
+// has reports whether the sender of an event waits.
+func (s *askers) has(id ID) bool {
+	if s.n.Load() == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of[id] != nil
+}
+
 // see notes that an event can be claimed.
 func (s *askers) see(id ID) {
 	if s.n.Load() == 0 {
@@ -185,8 +195,8 @@ func (s *askers) see(id ID) {
 	}
 }
 
-// seen returns the events that can be claimed. A claim that begins now takes them, or
-// there is a reason that none of them is tried at once.
+// seen returns the events that can be claimed. A claim that begins now, and leaves nothing
+// that is due, takes them, or there is a reason that they are not tried at once.
 func (s *askers) seen() (ids []ID) {
 	if s.n.Load() == 0 {
 		return nil

@@ -116,7 +116,26 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// An event whose sender waits, and that finds a claim under way, is claimed next.
+// A sender who waits is not sent behind a claim.
+func TestAskOvertakes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := new(backend)
+		b.wrap = func(s queue.Store) queue.Store {
+			return &faulty{Store: s, claiming: func(queue.RouteKey) { time.Sleep(10 * time.Second) }}
+		}
+		s := newSetup(t, b)
+		a := &asked{keep: true}
+		a.answer = func(context.Context, *queue.Event, int) queue.Result {
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		s.attach(a.route())
+		s.append(sized(t, "shop", 100<<10)) // the scheduler is claiming by now
+		pass(time.Second)
+		s.expect(newEvent(t, "shop", "app"), queue.Answered)
+	})
+}
+
+// A large event whose sender waits, and that finds a claim under way, is claimed next.
 func TestAskDuringClaim(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := new(backend)
@@ -133,7 +152,24 @@ func TestAskDuringClaim(t *testing.T) {
 		pass(time.Second)
 		s.append(sized(t, "shop", 100<<10))
 		pass(50 * time.Millisecond)
-		s.expect(newEvent(t, "shop", "app"), queue.Answered)
+		s.expect(sized(t, "shop", 100<<10), queue.Answered)
+	})
+}
+
+// A sender is not turned away as long as the route has room for a further claim.
+func TestAskBehindOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		a := &asked{keep: true}
+		a.answer = func(context.Context, *queue.Event, int) queue.Result {
+			time.Sleep(time.Second)
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		s.idle(a.route())
+		for range 5 { // more than one claim takes
+			s.append(sized(t, "shop", 100<<10))
+		}
+		s.expect(sized(t, "shop", 100<<10), queue.Answered)
 	})
 }
 
