@@ -173,6 +173,38 @@ func TestAskBehindOthers(t *testing.T) {
 	})
 }
 
+// An event that comes into sight just when its attempt begins without a claim is claimed
+// then, and its sender is not turned away.
+func TestAskComesIntoSight(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := &backend{wrap: func(store queue.Store) queue.Store {
+			return &leasing{Store: store, leased: func() { pass(100 * time.Millisecond) }}
+		}}
+		s := newSetup(t, b)
+		a := &asked{keep: true}
+		a.answer = func(context.Context, *queue.Event, int) queue.Result {
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		s.idle(a.route())
+		s.expect(newEvent(t, "shop", "app"), queue.Answered)
+		if a.count() != 1 {
+			t.Errorf("%d attempts", a.count())
+		}
+	})
+}
+
+// leasing is a store that runs a function after each lease.
+type leasing struct {
+	queue.Store
+	leased func()
+}
+
+func (l *leasing) Lease(route queue.RouteKey, id queue.ID, now time.Time, lease time.Duration) bool {
+	ok := l.Store.Lease(route, id, now, lease)
+	l.leased()
+	return ok
+}
+
 // What cannot be tried at once is answered at once, and delivered later.
 func TestAskQueued(t *testing.T) {
 	for name, test := range map[string]struct {

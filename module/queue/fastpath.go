@@ -86,7 +86,10 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, ev *Event, now time.Tim
 	if room, _, _ := q.room(now); room <= 0 || q.take(1) == 0 {
 		return false
 	}
-	begun := e.store.Lease(f.route, f.id, now, q.route.Timeout+e.timing.LeaseMargin) && e.begin(f, snap)
+	asked := q.askers.hold(f.id, true)
+	// A claim that may know of the sender must find the event.
+	mayLease := !asked || !a.seen.Load()
+	begun := mayLease && e.store.Lease(f.route, f.id, now, q.route.Timeout+e.timing.LeaseMargin) && e.begin(f, snap)
 	if begun && a.seen.Load() { // somebody may have claimed the event, and ended the delivery, before
 		e.giveBack(f)
 		e.end(f)
@@ -94,6 +97,10 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, ev *Event, now time.Tim
 	}
 	if !begun {
 		q.give(1)
+		if asked {
+			q.askers.hold(f.id, false)
+			e.wake(f.route, now)
+		}
 		signal(e.poke)
 		return false
 	}
