@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -49,8 +50,17 @@ func fencedBlocks(page string) (blocks []fenced) {
 // holds JSON against the Caddyfile before it, and compiles every expression.
 func TestConfigurations(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	contents := make(map[string]string)
 	for _, page := range pages(t) {
-		content := readFile(t, page)
+		contents[page] = readFile(t, page)
+	}
+	t.Chdir(t.TempDir()) // which is where relative paths begin
+	for _, dir := range directories {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for page, content := range contents {
 		for _, match := range envName.FindAllStringSubmatch(content, -1) {
 			t.Setenv(match[1], demoValue(match[1]))
 		}
@@ -75,6 +85,9 @@ func TestConfigurations(t *testing.T) {
 		}
 	}
 }
+
+// directories are those that configurations of the pages name.
+var directories = []string{"tenants"}
 
 // envName matches the environment variables that a page has in configurations.
 var envName = regexp.MustCompile(`\{(?:env\.|\$)(\w+)`)
@@ -119,7 +132,7 @@ func provision(text string) ([]byte, error) {
 
 var (
 	ofSource = regexp.MustCompile(`^(source|provider|insecure_\w+|allow_ips\w*|max_body|event|id|dedup|respond)\b`)
-	ofRoute  = regexp.MustCompile(`^(to|forward|retry\w*|give_up_on|timeout|concurrency|rate|order_by|sign)\b`)
+	ofRoute  = regexp.MustCompile(`^(to|forward|retry\w*|give_up_on|timeout|concurrency|rate|order_by|sign|rewrite_body)\b`)
 	ofRoutes = regexp.MustCompile(`(?m)^(route|otherwise)\b`)
 	ofSite   = regexp.MustCompile(`^(webhook_gateway|route|handle\w*|respond|log|@\w+)\b`)
 )

@@ -93,7 +93,7 @@ func (m *benchRequests) next(b testing.TB) *http.Request {
 func (m *benchRequests) hooks(b *testing.B, n int) []*webhook {
 	hooks := make([]*webhook, n)
 	for i := range hooks {
-		hook, err := m.h.receive(httptest.NewRecorder(), m.next(b))
+		hook, err := m.h.receive(httptest.NewRecorder(), m.next(b), "")
 		if err != nil {
 			b.Fatal(err)
 		}

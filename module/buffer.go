@@ -67,7 +67,7 @@ func (b *buffer) fill(from io.Reader) (done bool, err error) {
 	for len(b.bytes) < cap(b.bytes) {
 		n, err := from.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
-		if err == io.EOF {
+		if err == io.EOF { // as io.Reader says; an error that wraps io.EOF is another one
 			return true, nil
 		}
 		if err != nil {

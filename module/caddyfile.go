@@ -42,7 +42,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
 	err := syntax.Block(d, syntax.Options{
 		"queue": func(d *caddyfile.Dispenser) (err error) {
-			app.QueueRaw, _, err = guest(d, "webhook_gateway.queues", "backend")
+			app.QueueRaw, _, err = guest(d, "webhook_gateway.queues", "backend", nil)
 			return err
 		},
 		"retain":      syntax.Duration(&app.Retain),
@@ -54,22 +54,30 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	return httpcaddyfile.App{Name: "webhook_gateway", Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-// guest reads a guest module: its name, its arguments and its block.
-func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage, caddyfile.Unmarshaler, error) {
+// guest reads a guest module: its name, its arguments and its block. prepare may tell the
+// module something before.
+func guest(d *caddyfile.Dispenser, namespace, inlineKey string, prepare func(any)) (json.RawMessage, caddyfile.Unmarshaler, error) {
 	directive := d.Val()
 	if !d.NextArg() {
 		return nil, nil, d.ArgErr()
 	}
 	name := d.Val()
-	if _, err := caddy.GetModule(namespace + "." + name); err != nil {
+	info, err := caddy.GetModule(namespace + "." + name)
+	if err != nil {
 		var known []string
 		for _, module := range caddy.GetModules(namespace) {
 			known = append(known, module.ID.Name())
 		}
 		return nil, nil, d.Errf("unknown %s %q; known here: %s", directive, name, strings.Join(known, ", "))
 	}
-	mod, err := caddyfile.UnmarshalModule(d, namespace+"."+name)
-	if err != nil {
+	mod, ok := info.New().(caddyfile.Unmarshaler)
+	if !ok {
+		return nil, nil, d.Errf("%s %s cannot be written in a Caddyfile", directive, name)
+	}
+	if prepare != nil {
+		prepare(mod)
+	}
+	if err := mod.UnmarshalCaddyfile(d.NewFromNextSegment()); err != nil {
 		return nil, nil, err
 	}
 	return caddyconfig.JSONModuleObject(mod, inlineKey, name, nil), mod, nil
@@ -85,8 +93,12 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string) (json.RawMessage
 //		allow_ips      <ip|cidr|private_ranges|published>...
 //		allow_ips_from <module> …
 //		max_body <size>
+//		tenant   <expression>
+//		secrets  <tenant> <secret>...
+//		secrets_from <file|directory>
 //		event    <expression>
 //		id       <expression>
+//		each     [<expression> [as element]]
 //		dedup    [<window> [<entries>]] [by id|id_and_body] | off
 //		respond  <status> [<body> [<type>]]
 //		answer_from <route> [<deadline>]
@@ -98,9 +110,9 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if helper.NextArg() {
 		return nil, helper.ArgErr()
 	}
-	p := &handlerParser{helper: helper, handler: new(Handler)}
+	p := &handlerParser{helper: helper, handler: new(Handler), tenants: hasTenants(*helper.Dispenser)}
 	h, d := p.handler, helper.Dispenser
-	if err := syntax.Block(d, p.options(), "route", "allow_ips_from"); err != nil {
+	if err := syntax.Block(d, p.options(), "route", "allow_ips_from", "secrets"); err != nil {
 		return nil, err
 	}
 	if p.provider == nil {
@@ -124,6 +136,19 @@ type handlerParser struct {
 	provider     provider.Provider
 	providerName string
 	answerFrom   *caddyfile.Dispenser // stands on that line; nil if there is none
+	tenants      bool
+}
+
+// hasTenants reports whether the block has a line that finds the tenant. The provider's
+// line, which may come before, has no secrets then. The dispenser is a copy.
+func hasTenants(d caddyfile.Dispenser) bool {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Nesting() == nesting+1 && d.Val() == "tenant" {
+			return true
+		}
+		d.RemainingArgs()
+	}
+	return false
 }
 
 func (p *handlerParser) options() syntax.Options {
@@ -136,18 +161,29 @@ func (p *handlerParser) options() syntax.Options {
 		"allow_ips":           p.readAllowIPs,
 		"allow_ips_from":      p.readAllowIPsFrom,
 		"max_body":            syntax.Size(&h.MaxBody),
+		"tenant":              p.readTenant,
+		"secrets":             p.readSecrets,
+		"secrets_from":        syntax.String(&h.SecretsFrom),
 		"event":               expression(&h.Event),
 		"id":                  expression(&h.ID),
-		"dedup":               p.readDedup,
-		"respond":             p.readRespond,
-		"answer_from":         p.readAnswerFrom,
-		"route":               p.readRoute,
-		Otherwise:             p.readOtherwise,
+		"each": func(d *caddyfile.Dispenser) error {
+			h.Each = new(Each)
+			return h.Each.read(d)
+		},
+		"dedup":       p.readDedup,
+		"respond":     p.readRespond,
+		"answer_from": p.readAnswerFrom,
+		"route":       p.readRoute,
+		Otherwise:     p.readOtherwise,
 	}
 }
 
 func (p *handlerParser) readProvider(d *caddyfile.Dispenser) error {
-	raw, mod, err := guest(d, "webhook_gateway.providers", "name")
+	raw, mod, err := guest(d, "webhook_gateway.providers", "name", func(mod any) {
+		if tenanted, ok := mod.(provider.Tenanted); ok && p.tenants {
+			tenanted.ServeTenants()
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -167,6 +203,35 @@ func (p *handlerParser) readProvider(d *caddyfile.Dispenser) error {
 			}
 		}
 	}
+	return nil
+}
+
+func (p *handlerParser) readTenant(d *caddyfile.Dispenser) error {
+	if err := syntax.String(&p.handler.Tenant)(d); err != nil {
+		return err
+	}
+	if _, err := rules.CompileTenant(p.handler.Tenant); err != nil {
+		return d.Errf("tenant: %v", err)
+	}
+	return nil
+}
+
+func (p *handlerParser) readSecrets(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	name, secrets := args[0], args[1:]
+	if err := checkTenant(name, secrets); err != nil {
+		return syntax.At(d, err)
+	}
+	if p.handler.TenantSecrets[name] != nil {
+		return d.Errf("the secrets of tenant %s are given twice; put all of them on one line", name)
+	}
+	if p.handler.TenantSecrets == nil {
+		p.handler.TenantSecrets = make(map[string][]string)
+	}
+	p.handler.TenantSecrets[name] = secrets
 	return nil
 }
 
@@ -190,7 +255,7 @@ func (p *handlerParser) readAllowIPs(d *caddyfile.Dispenser) error {
 }
 
 func (p *handlerParser) readAllowIPsFrom(d *caddyfile.Dispenser) error {
-	raw, _, err := guest(d, "http.ip_sources", "source")
+	raw, _, err := guest(d, "http.ip_sources", "source", nil)
 	p.handler.AllowIPsFromRaw = append(p.handler.AllowIPsFromRaw, raw)
 	return err
 }

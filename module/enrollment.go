@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,8 +35,11 @@ func (h *Handler) provisionEnrollment() error {
 	if err != nil {
 		return err
 	}
-	h.enrollment, h.enroller = shared.(*enrollment), enroller
-	return h.enrollment.attach(enroller)
+	h.enrollment = shared.(*enrollment)
+	if h.tenants == nil { // else secretsOf asks for those of a tenant
+		h.enroller = enroller
+	}
+	return h.enrollment.attach(h.enroller)
 }
 
 func (h *Handler) cleanupEnrollment() error {
@@ -53,11 +57,11 @@ func (h *Handler) enroll(hook *webhook, secret string) error {
 		return refusedEnrollment
 	}
 	sender := clientIP(hook.Request)
-	isNew, err := h.enrollment.accept(secret, sender, hook.received)
+	isNew, err := h.enrollment.accept(deliveredSecret{secret, hook.received.UTC(), sender, hook.tenant})
 	if isNew {
 		h.app.secrets.forget()
 		h.logger.Info("a secret was delivered and is in use, and the enrollment is closed; to drop the secret: caddy webhook enroll "+
-			h.Source+" --forget <fingerprint>", zap.String("source", h.Source), zap.String("fingerprint", fingerprint(secret)),
+			h.Source+" --forget <fingerprint>", zap.String("source", h.Source), zap.String("tenant", hook.tenant), zap.String("fingerprint", fingerprint(secret)),
 			zap.String("client_ip", sender))
 	}
 	return err
@@ -72,11 +76,11 @@ func (h *Handler) deliveredPath() string {
 // handshake.
 func (h *Handler) Enrolls() bool { return h.enrollment != nil }
 
-// OpenEnrollment has the source accept one secret by handshake until a time. It
-// returns the secrets that there are, and their file. The source must be one that
-// enrolls.
-func (h *Handler) OpenEnrollment(until time.Time) (secrets []DeliveredSecret, file string) {
-	return h.enrollment.open(until), h.enrollment.path
+// OpenEnrollment has the source accept one secret by handshake until a time, from a tenant
+// if the source has tenants. It returns the secrets that there are, and their file. The
+// source must be one that enrolls.
+func (h *Handler) OpenEnrollment(tenant string, until time.Time) (secrets []DeliveredSecret, file string) {
+	return h.enrollment.open(tenant, until), h.enrollment.path
 }
 
 // Enrollment returns until when the source accepts a secret by handshake, the
@@ -96,7 +100,8 @@ func (h *Handler) ForgetSecret(fingerprint string) (found bool, err error) {
 
 // DeliveredSecret tells a delivered secret from others, without telling the secret.
 type DeliveredSecret struct {
-	Fingerprint string    `json:"fingerprint"`    // the first digits of its SHA-256
+	Fingerprint string    `json:"fingerprint"` // the first digits of its SHA-256
+	Tenant      string    `json:"tenant,omitempty"`
 	From        string    `json:"from,omitempty"` // the client's address
 	Since       time.Time `json:"since"`
 }
@@ -114,8 +119,11 @@ type enrollment struct {
 
 	mu      sync.Mutex
 	until   time.Time // while secrets are accepted
+	tenant  string    // whose secrets are
 	secrets []deliveredSecret
 	users   map[provider.Enroller]struct{}
+
+	tenants atomic.Pointer[map[string][]string] // secrets by tenant
 }
 
 // deliveredSecret is a secret as it lies on disk.
@@ -123,9 +131,10 @@ type deliveredSecret struct {
 	Secret string    `json:"secret"`
 	Since  time.Time `json:"since"`
 	From   string    `json:"from,omitempty"` // the client's address
+	Tenant string    `json:"tenant,omitempty"`
 }
 
-// maxDelivered is how many secrets a source takes by handshake. Each costs time
+// maxDelivered is how many secrets a source, or a tenant, takes by handshake. Each costs time
 // with every webhook.
 const maxDelivered = 100
 
@@ -151,8 +160,12 @@ func (e *enrollment) attach(p provider.Enroller) error {
 	if err := e.read(); err != nil {
 		return err
 	}
+	e.sort()
+	if p == nil {
+		return nil
+	}
 	e.users[p] = struct{}{}
-	return p.Enroll(e.texts())
+	return p.Enroll(e.of(""))
 }
 
 func (e *enrollment) detach(p provider.Enroller) {
@@ -161,36 +174,37 @@ func (e *enrollment) detach(p provider.Enroller) {
 	delete(e.users, p)
 }
 
-// open accepts one secret until some time, and returns those that there are.
-func (e *enrollment) open(until time.Time) []DeliveredSecret {
+// open accepts one secret of a tenant until some time, and returns those that there are.
+func (e *enrollment) open(tenant string, until time.Time) []DeliveredSecret {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.until = until
+	e.until, e.tenant = until, tenant
 	return e.delivered()
 }
 
 func (e *enrollment) delivered() []DeliveredSecret {
 	list := make([]DeliveredSecret, len(e.secrets))
 	for i, s := range e.secrets {
-		list[i] = DeliveredSecret{fingerprint(s.Secret), s.From, s.Since}
+		list[i] = DeliveredSecret{fingerprint(s.Secret), s.Tenant, s.From, s.Since}
 	}
 	return list
 }
 
 // accept keeps a secret, closes the enrollment, and reports whether the secret is new.
 // A known secret is accepted at any time, since the provider may repeat its handshake.
-func (e *enrollment) accept(secret, sender string, now time.Time) (isNew bool, err error) {
+func (e *enrollment) accept(s deliveredSecret) (isNew bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	known := e.of(s.Tenant)
 	switch {
-	case e.has(secret):
+	case has(known, s.Secret):
 		return false, nil
-	case !now.Before(e.until):
+	case !s.Since.Before(e.until) || s.Tenant != e.tenant:
 		return false, refusedEnrollment
-	case len(e.secrets) >= maxDelivered:
+	case len(known) >= maxDelivered:
 		return false, refusedFull
 	}
-	if err := e.keep(append(slices.Clone(e.secrets), deliveredSecret{secret, now.UTC(), sender})); err != nil {
+	if err := e.keep(append(slices.Clone(e.secrets), s)); err != nil {
 		return false, err
 	}
 	e.until = time.Time{} // a second one would be a stranger's
@@ -222,12 +236,30 @@ func (e *enrollment) keep(secrets []deliveredSecret) error {
 
 // use gives the secrets to the providers.
 func (e *enrollment) use() error {
+	e.sort()
 	for p := range e.users {
-		if err := p.Enroll(e.texts()); err != nil {
+		if err := p.Enroll(e.of("")); err != nil {
 			return fmt.Errorf("using delivered secrets: %w", err)
 		}
 	}
 	return nil
+}
+
+// sort sorts the secrets by tenant.
+func (e *enrollment) sort() {
+	tenants := make(map[string][]string)
+	for _, s := range e.secrets {
+		tenants[s.Tenant] = append(tenants[s.Tenant], s.Secret)
+	}
+	e.tenants.Store(&tenants)
+}
+
+// of returns the secrets of a tenant, or those that are no tenant's.
+func (e *enrollment) of(tenant string) []string {
+	if e == nil {
+		return nil
+	}
+	return (*e.tenants.Load())[tenant]
 }
 
 // count returns how many secrets there are.
@@ -250,10 +282,10 @@ func (e *enrollment) all() []string {
 	return e.texts()
 }
 
-func (e *enrollment) has(secret string) bool {
+func has(secrets []string, secret string) bool {
 	same := 0
-	for _, s := range e.secrets {
-		same |= subtle.ConstantTimeCompare([]byte(s.Secret), []byte(secret))
+	for _, s := range secrets {
+		same |= subtle.ConstantTimeCompare([]byte(s), []byte(secret))
 	}
 	return same == 1
 }

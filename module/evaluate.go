@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
 // EvaluateOptions says how Evaluate looks at a request.
@@ -24,6 +25,10 @@ type EvaluateOptions struct {
 
 	// Calls allows Evaluate to fetch keys and to call the provider's API.
 	Calls bool
+
+	// Tenant is whose request it is, where the source has tenants. The default is the one
+	// that the request names.
+	Tenant string
 
 	// Genuine has Evaluate take the request for a webhook with a right proof, and
 	// find event type, delivery ID and routes only.
@@ -45,20 +50,31 @@ type Evaluation struct {
 	Status    int                // the status of the gateway's answer; 0 where nobody knows
 	Reply     *provider.Reply    // the answer to a handshake
 	Secret    int                // the position of the secret that matched, from 1; 0 for none
+	Tenant    string             // that the request names, where the source has tenants
 	Unproven  bool               // the request is valid because the provider proves nothing
 	EventType string             // of a valid webhook
 	ID        string             // the delivery ID of a valid webhook
 	Routes    []RouteDecision    // the decisions on a valid webhook
+	Parts     []PartEvaluation   // of a valid webhook whose elements are events, in place of those three
+	Whole     string             // why the elements of a valid webhook are no events, though they are to be
 	Diagnosis provider.Diagnosis // what was read, and what is likely to be wrong
+}
+
+// PartEvaluation is what the gateway makes of one of the events in a webhook.
+type PartEvaluation struct {
+	EventType string          `json:"event"`
+	ID        string          `json:"id"`
+	Routes    []RouteDecision `json:"routes,omitempty"`
 }
 
 // RouteDecision says whether a route takes a request.
 type RouteDecision struct {
-	Route string `json:"route"`
-	Takes string `json:"takes"`           // yes, no, or failed
-	Rule  string `json:"rule,omitempty"`  // a route without a rule takes all
-	Error string `json:"error,omitempty"` // of a rule that failed
-	Why   string `json:"why,omitempty"`   // what a rule saw that does not hold
+	Route    string `json:"route"`
+	Takes    string `json:"takes"`           // yes, no, or failed
+	Rule     string `json:"rule,omitempty"`  // a route without a rule takes all
+	Error    string `json:"error,omitempty"` // of a rule that failed
+	Why      string `json:"why,omitempty"`   // what a rule saw that does not hold
+	*Preview        // of a route that takes the request; nil: the app gets the request as it is
 }
 
 // errOffline says that a proof cannot be checked without a call.
@@ -114,15 +130,20 @@ func (h *Handler) receiveAgain(r *http.Request, content []byte, options Evaluate
 	if options.Genuine {
 		hook = webhooks.Get().(*webhook)
 		h.describe(hook, r, content, options.At)
+		if hook.given = options.Tenant; h.tenants != nil {
+			hook.tenant, _ = h.nameTenant(hook) // its secrets need not be known
+		}
 	} else {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
-		if hook, err = h.receive(nil, r); err != nil && !errors.As(err, new(provider.Refusal)) {
+		if hook, err = h.receive(nil, r, options.Tenant); err != nil && refusalOf(err).outcome != "unverified" {
 			return nil, err
 		}
 	}
 	if hook == nil {
 		hook = webhooks.Get().(*webhook)
 		h.describe(hook, r, content, options.At)
+		hook.given = options.Tenant
+		h.findTenant(hook)
 	}
 	hook.received, hook.offline = options.At, !options.Calls
 	hook.proof.Public = publicURL(r)
@@ -151,27 +172,49 @@ func (h *Handler) vouched(hook *webhook) error {
 
 // valid evaluates a webhook whose proof is right.
 func (h *Handler) valid(hook *webhook) *Evaluation {
-	e := &Evaluation{Verdict: Valid, Status: h.Respond.Status, Secret: hook.proof.Matched, Unproven: !h.provider.Proves()}
+	e := &Evaluation{Verdict: Valid, Status: h.Respond.Status, Secret: hook.proof.Matched, Tenant: hook.tenant, Unproven: !h.provider.Proves()}
 	h.strip(hook)
+	if h.Each != nil {
+		b, whole, err := h.cut(hook)
+		switch {
+		case b != nil:
+			e.Parts = h.evaluateParts(hook, b)
+			return e
+		case whole != nil:
+			e.Whole = whole.Error()
+		default:
+			return h.invalid(hook, err)
+		}
+	}
 	h.find(hook)
 	e.EventType, e.ID = hook.input.Event, hook.input.ID
-	e.Routes = h.decisions(hook)
+	e.Routes = h.decisions(hook.view, &hook.input)
 	return e
 }
 
-// decisions says of each route whether it takes a webhook.
-func (h *Handler) decisions(hook *webhook) []RouteDecision {
+func (h *Handler) evaluateParts(hook *webhook, b *batch) []PartEvaluation {
+	parts, purse := make([]PartEvaluation, len(b.parts)), rules.NewPurse(len(b.parts))
+	for i := range b.parts {
+		view, input := h.viewOfPart(hook, &b.parts[i], purse)
+		parts[i] = PartEvaluation{input.Event, input.ID, h.decisions(view, input)}
+		view.Free()
+	}
+	return parts
+}
+
+// decisions says of each route whether it takes an event.
+func (h *Handler) decisions(view *rules.View, input *rules.Input) []RouteDecision {
 	decisions := make([]RouteDecision, len(h.Routes))
 	failures := make(map[*Route]error)
-	taken := h.match(hook.view, func(r *Route, err error) { failures[r] = err })
+	taken := h.match(view, func(r *Route, err error) { failures[r] = err })
 	for i, r := range h.Routes {
 		d := RouteDecision{Route: r.Name, Rule: r.Rule, Takes: "no"}
 		if err := failures[r]; err != nil {
 			d.Takes, d.Error = "failed", err.Error()
 		} else if slices.Contains(taken, r.Name) {
-			d.Takes = "yes"
+			d.Takes, d.Preview = "yes", r.preview(input)
 		} else if r.rule != nil {
-			d.Why = r.rule.Why(&hook.input)
+			d.Why = r.rule.Why(input)
 		}
 		decisions[i] = d
 	}
@@ -188,6 +231,9 @@ func (h *Handler) invalid(hook *webhook, err error) *Evaluation {
 	}
 	answer := refusalOf(err)
 	e.Status = h.statusOf(answer)
+	if hook != nil && h.tenants != nil {
+		e.Tenant = hook.tenant
+	}
 	switch {
 	case errors.As(err, new(*refusal)):
 		e.Why = answer.detail
@@ -204,7 +250,7 @@ func (h *Handler) invalid(hook *webhook, err error) *Evaluation {
 
 // diagnose asks the provider what it read in a request, if it can tell.
 func (h *Handler) diagnose(hook *webhook) provider.Diagnosis {
-	if d, ok := h.provider.(provider.Diagnoser); ok {
+	if d, ok := hook.provider.(provider.Diagnoser); ok {
 		return *d.Diagnose(&hook.proof, hook.received)
 	}
 	return provider.Diagnosis{}

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,11 +32,32 @@ type Handler struct {
 
 	Guard
 
+	// The expression that finds the tenant whose webhook it is, where each of many tenants
+	// has secrets of its own. It is evaluated before anything is proven, and only the
+	// secrets of that tenant count. A tenant's name has 1 to 64 letters, digits, dots,
+	// dashes and underscores. Default: there are no tenants, and the secrets are those
+	// of the provider.
+	Tenant string `json:"tenant,omitempty"`
+
+	// The secrets of tenants, by the names of the tenants. Placeholders are resolved when
+	// the configuration loads.
+	TenantSecrets map[string][]string `json:"secrets,omitempty"`
+
+	// The file or directory with secrets of tenants. A file has a line for each tenant:
+	// its name and its secrets. A directory has a file for each tenant, which has the
+	// tenant's name, and a secret on each line. They are read again when they change.
+	// Placeholders in the path are resolved when the configuration loads.
+	SecretsFrom string `json:"secrets_from,omitempty"`
+
 	// The expression that finds the event type. Default: the provider's own.
 	Event string `json:"event,omitempty"`
 
 	// The expression that finds the delivery ID. Default: the provider's own.
 	ID string `json:"id,omitempty"`
+
+	// Makes each element of a list in the body an event of its own. Default: a webhook is
+	// one event.
+	Each *Each `json:"each,omitempty"`
 
 	// How copies of an event are recognized.
 	Dedup *Dedup `json:"dedup,omitempty"`
@@ -63,6 +85,7 @@ type Handler struct {
 	provider     provider.Provider
 	checker      provider.Checker    // nil unless the proof needs a call
 	handshaker   provider.Handshaker // nil unless the provider has handshakes
+	tenants      *tenants            // nil unless the secrets are those of tenants
 	namesAPI     bool                // the provider's configuration names an API to call; known offline only
 	enroller     provider.Enroller   // nil unless handshakes deliver secrets
 	enrollment   *enrollment         // nil unless handshakes deliver secrets
@@ -141,6 +164,9 @@ func (h *Handler) provisionProvider(ctx caddy.Context) error {
 	if h.Source == "" {
 		h.Source = h.providerName
 	}
+	if h.Tenant != "" {
+		ctx = provider.WithTenants(ctx)
+	}
 	mod, err := ctx.LoadModule(h, "ProviderRaw")
 	if err != nil {
 		return fmt.Errorf("loading provider: %w", err)
@@ -189,6 +215,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 	if err := h.Guard.provision(ctx, h.profile, h.app.dir()); err != nil {
 		return err
 	}
+	if err := h.provisionTenants(); err != nil {
+		return err
+	}
 	if err := h.provisionIdentity(); err != nil {
 		return err
 	}
@@ -203,11 +232,16 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
-		if chain, ok := route.transport.(*chain); ok {
-			h.quiet(ctx, chain.handler)
+		route.provider = h.provider
+		if forward, ok := route.transport.(*chain); ok {
+			forward.source = h
+			h.quiet(ctx, forward.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
+		}
+		if route.RewriteBody != nil {
+			route.RewriteBody.handler = h
 		}
 	}
 	h.provisionResponse()
@@ -233,18 +267,7 @@ func (h *Handler) provisionResponse() {
 // and sets how duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
-		expression := override
-		if expression == "" {
-			expression = preset
-		}
-		if expression == "" {
-			return nil, nil
-		}
-		value, err := rules.CompileValue(expression)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %v", name, err)
-		}
-		return value, nil
+		return compileFinder(name, cmp.Or(override, preset))
 	}
 	if h.eventValue, err = compile("event", h.Event, h.profile.Event); err != nil {
 		return err
@@ -275,7 +298,10 @@ func (h *Handler) provisionIdentity() (err error) {
 	case h.window == 0:
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
-	return h.provisionCopies()
+	if err := h.provisionCopies(); err != nil {
+		return err
+	}
+	return h.Each.provision(h)
 }
 
 // finder finds event type and delivery ID.
@@ -283,8 +309,12 @@ type finder struct {
 	event, id *rules.Value // nil: there is none to be found
 }
 
-// finderFor returns what finds them in a webhook: what the proof that counted covers.
+// finderFor returns the expressions for event type and delivery ID of the proof that
+// verified the webhook, or else the source's.
 func (h *Handler) finderFor(hook *webhook) finder {
+	if hook.list {
+		return h.Each.whole
+	}
 	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
 		return h.own[i-1]
 	}
@@ -310,7 +340,13 @@ func (h *Handler) check(p provider.Provider) error {
 	case h.Respond != nil && h.Respond.Status != 0 && (h.Respond.Status < 200 || h.Respond.Status > 299):
 		return fmt.Errorf("respond takes a status from 200 to 299, not %d; any other status would make the provider send again", h.Respond.Status)
 	}
+	if err := h.checkTenants(p); err != nil {
+		return err
+	}
 	if err := h.checkCopies(p); err != nil {
+		return err
+	}
+	if err := h.Each.check(h, p); err != nil {
 		return err
 	}
 	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {

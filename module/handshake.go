@@ -28,11 +28,15 @@ func (h *Handler) greet(w http.ResponseWriter, hook *webhook) (answered bool, er
 // that is no handshake, and refuses the request if it can be no webhook either.
 func (h *Handler) replyTo(hook *webhook) (*provider.Reply, error) {
 	if h.handshaker != nil {
-		reply, err := h.handshaker.Handshake(&hook.proof, hook.received)
+		handshaker := hook.provider.(provider.Handshaker)
+		reply, err := handshaker.Handshake(&hook.proof, hook.received)
 		if errors.Is(err, provider.NoKey) {
 			if err = h.fetchKey(hook); err == nil {
-				reply, err = h.handshaker.Handshake(&hook.proof, hook.received)
+				reply, err = handshaker.Handshake(&hook.proof, hook.received)
 			}
+		}
+		if reply != nil && reply.Keyed {
+			err = hook.known(err)
 		}
 		if reply != nil || err != nil {
 			return reply, err

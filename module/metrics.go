@@ -20,6 +20,8 @@ var metrics = struct {
 	requests     *prometheus.CounterVec
 	answers      *prometheus.CounterVec
 	matches      *prometheus.CounterVec
+	parts        *prometheus.CounterVec
+	undivided    *prometheus.CounterVec
 	ack          *prometheus.HistogramVec
 	unidentified *prometheus.CounterVec
 	ruleErrors   *prometheus.CounterVec
@@ -31,9 +33,11 @@ var metrics = struct {
 	delivery     *prometheus.HistogramVec
 	deadLetters  *prometheus.CounterVec
 }{
-	requests: counter("requests_total", "Requests by what became of them.", "source", "outcome"),
-	answers:  counter("answers_total", "Requests that were to get the app's answer, by what came of that.", "source", "outcome"),
-	matches:  counter("secret_matches_total", "Webhooks by the position of the secret that proved them genuine.", "source", "position"),
+	requests:  counter("requests_total", "Requests by what became of them.", "source", "outcome"),
+	answers:   counter("answers_total", "Requests that were to get the app's answer, by what came of that.", "source", "outcome"),
+	matches:   counter("secret_matches_total", "Webhooks by the position of the secret that proved them genuine.", "source", "position"),
+	parts:     counter("parts_total", "Elements of batches by what became of them.", "source", "outcome"),
+	undivided: counter("undivided_total", "Batches that were stored whole, though their elements were to be events.", "source", "reason"),
 	ack: histogram("ack_seconds", "Time from a request's arrival until its event was on disk.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "source"),
 	unidentified: counter("unidentified_total", "Webhooks in which the event type or the delivery ID was not found.", "source", "what"),
@@ -64,7 +68,7 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 // collectors returns the collectors of all metrics.
 func collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		metrics.requests, metrics.answers, metrics.matches, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
+		metrics.requests, metrics.answers, metrics.matches, metrics.parts, metrics.undivided, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
 		metrics.evicted, metrics.attempts, metrics.attempt, metrics.delivery, metrics.deadLetters, depth{},
 	}
 }
@@ -83,6 +87,7 @@ func provisionMetrics(ctx caddy.Context) error {
 
 // requestCounters are the counters of one source, looked up once.
 type requestCounters struct {
+	source   string
 	outcome  map[string]prometheus.Counter
 	matches  []prometheus.Counter // by the secret's position, from 1
 	ack      prometheus.Observer
@@ -99,7 +104,7 @@ func answersOf(source string) map[queue.Asked]prometheus.Counter {
 }
 
 func countersOf(source string, secrets int) requestCounters {
-	c := requestCounters{outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
+	c := requestCounters{source: source, outcome: make(map[string]prometheus.Counter), ack: metrics.ack.WithLabelValues(source)}
 	for i := range secrets {
 		c.matches = append(c.matches, metrics.matches.WithLabelValues(source, strconv.Itoa(i+1)))
 	}
@@ -125,8 +130,12 @@ func (c requestCounters) count(outcome string) { c.outcome[outcome].Inc() }
 // match counts a match of the secret at a position. Position 0 stands for no
 // secret.
 func (c requestCounters) match(position int) {
-	if 0 < position && position <= len(c.matches) {
+	switch {
+	case position <= 0:
+	case position <= len(c.matches):
 		c.matches[position-1].Inc()
+	default: // of a tenant, or delivered by a handshake
+		metrics.matches.WithLabelValues(c.source, strconv.Itoa(position)).Inc()
 	}
 }
 
@@ -162,6 +171,8 @@ var (
 	bytesDesc      = desc("queue_bytes", "Bytes that the events in the queue take.")
 	diskDesc       = desc("queue_disk_bytes", "Bytes of the disk that the queue takes.")
 	dedupDesc      = desc("dedup_entries", "Delivery IDs that are kept in memory.", "source")
+	tenantsDesc    = desc("tenants", "Tenants whose secrets the source knows.", "source")
+	staleDesc      = desc("secrets_from_stale", "1 while secrets_from is broken, and the last good secrets stay in use.", "source")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -170,7 +181,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (depth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, eventsDesc, oldestDesc, failingDesc, bytesDesc, diskDesc, dedupDesc, tenantsDesc, staleDesc} {
 		ch <- d
 	}
 }
@@ -181,12 +192,20 @@ func (depth) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for _, source := range app.(*App).Sources() {
+		if source.tenants == nil {
+			continue
+		}
+		count, problem := source.TenantState()
+		gauge(tenantsDesc, float64(count), source.Source)
+		gauge(staleDesc, map[bool]float64{true: 1}[problem != ""], source.Source)
+	}
 	engine := app.(*App).Opened()
 	if engine == nil {
 		return
-	}
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	usage := engine.Usage()
 	for key, states := range usage.Deliveries {

@@ -31,7 +31,7 @@ func (h *Handler) pass(w http.ResponseWriter, hook *webhook, next caddyhttp.Hand
 	if path, err := url.PathUnescape(hook.proof.Path); err == nil && hook.proof.Path != r.URL.EscapedPath() {
 		r.URL.Path, r.URL.RawPath = path, hook.proof.Path
 	}
-	setOwnHeaders(r.Header, &ownHeaders{source: h.Source, eventType: hook.input.Event, receivedAt: hook.received})
+	setOwnHeaders(r.Header, &ownHeaders{source: h.Source, eventType: hook.input.Event, receivedAt: hook.received, tenant: hook.tenant})
 	r.RequestURI = r.URL.RequestURI() // without a token
 	rec := caddyhttp.NewResponseRecorder(w, nil, nil)
 	err := next.ServeHTTP(rec, r)

@@ -28,6 +28,11 @@ func ReadSource(configFile, adapter, name string) (*Handler, error) {
 	if err := h.provisionOffline(); err != nil {
 		return nil, fmt.Errorf("source %s: %w", name, err)
 	}
+	if h.tenants != nil {
+		if err := h.readTenants(); err != nil {
+			return nil, fmt.Errorf("source %s: %w", name, err)
+		}
+	}
 	return h, h.useDelivered()
 }
 
@@ -154,6 +159,15 @@ func (h *Handler) provisionOffline() error {
 			return fmt.Errorf("route %s: %v", route.Name, err)
 		}
 	}
+	if h.Tenant != "" {
+		if err := h.checkTenants(h.provider); err != nil {
+			return err
+		}
+		var err error
+		if h.tenants, err = h.newTenants(); err != nil {
+			return err
+		}
+	}
 	return h.provisionIdentity()
 }
 
@@ -164,6 +178,9 @@ func (h *Handler) useDelivered() error {
 		return nil
 	}
 	h.enrollment = &enrollment{path: h.deliveredPath(), users: make(map[provider.Enroller]struct{})}
+	if h.tenants != nil {
+		p = nil
+	}
 	return h.enrollment.attach(p)
 }
 

@@ -23,20 +23,28 @@ type webhook struct {
 	*http.Request
 	received time.Time
 	body     requestBody
-	proof    provider.Request // with the path and the query that the app gets
+	proof    provider.Request  // with the path and the query that the app gets
+	provider provider.Provider // of the tenant, or the source's
+	given    string            // the tenant that somebody names in place of the request
+	tenant   string            // that the request names, where the source has tenants
+	stranger error             // why there is no such tenant
 	input    rules.Input
 	view     *rules.View
 	identity queue.Identity
+	list     bool // the body has the list whose elements are to be events, and is stored whole
 	offline  bool // nothing may be fetched and nobody called
 }
 
 var webhooks = sync.Pool{New: func() any { return new(webhook) }}
 
 // receive reads the body of a request. A request whose method the provider does
-// not use for webhooks is a handshake at most, so its body is not read.
-func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, error) {
+// not use for webhooks is a handshake at most, so its body is not read. The tenant is the
+// one that is given, or else the one that the request names.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request, tenant string) (*webhook, error) {
 	hook := webhooks.Get().(*webhook)
 	h.describe(hook, r, nil, time.Now())
+	hook.given = tenant
+	h.findTenant(hook)
 	if h.profile.Sends(r.Method) {
 		if err := h.read(w, hook); err != nil {
 			hook.free()
@@ -49,10 +57,10 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (*webhook, err
 // read reads the body, unless it is clear by now that the request is not genuine.
 // Of what may be a handshake all the same, no more is read than a handshake has.
 func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
-	limit, refusal := h.MaxBody, h.provider.Screen(&hook.proof, hook.received)
-	if refusal != nil {
+	limit, reason := h.MaxBody, h.screen(hook)
+	if reason != nil {
 		if !h.profile.Greets {
-			return refusal
+			return reason
 		}
 		limit = min(limit, provider.MaxHandshake)
 	}
@@ -61,19 +69,19 @@ func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
 	if err == nil {
 		hook.proof.Body = hook.body.buffer.bytes
 	}
-	if hook.view != nil { // Screen may have asked for the delivery ID, without the body
-		hook.view.Free()
-		hook.view = nil
+	hook.forgetView() // Screen may have asked for the delivery ID, without the body
+	if err == nil && h.tenants != nil && h.tenants.inBody {
+		h.findTenant(hook)
 	}
-	if refusal != nil && errors.Is(err, refusedSize) {
-		return refusal
+	if reason != nil && errors.Is(err, refusedSize) {
+		return reason
 	}
 	return err
 }
 
 // describe fills in what the provider looks at.
 func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, received time.Time) {
-	hook.Request, hook.received = r, received
+	hook.Request, hook.received, hook.provider = r, received, h.provider
 	hook.proof = provider.Request{
 		Method:   r.Method,
 		Path:     r.URL.EscapedPath(),
@@ -94,12 +102,18 @@ func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, recei
 // free returns the webhook to the pool, with its body and its view. Nobody may use
 // the webhook afterwards.
 func (hook *webhook) free() {
-	if hook.view != nil {
-		hook.view.Free()
-	}
+	hook.forgetView()
 	hook.body.free()
 	*hook = webhook{}
 	webhooks.Put(hook)
+}
+
+// forgetView frees the view of a webhook that has changed. The next one sees the change.
+func (hook *webhook) forgetView() {
+	if hook.view != nil {
+		hook.view.Free()
+		hook.view = nil
+	}
 }
 
 // publicURL returns the URL that the client asked for, before the site's other

@@ -48,15 +48,19 @@ func (k *secretKeeper) mask() *mask.Mask {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var secrets []string
+	var tenants []*mask.Mask
 	for _, source := range k.sources {
 		secrets = append(secrets, source.knownSecrets()...)
+		if source.tenants != nil {
+			tenants = append(tenants, source.tenants.known.Load().mask)
+		}
 	}
-	known := mask.New(secrets)
+	known := mask.New(secrets).And(tenants...)
 	k.made.Store(known)
 	return known
 }
 
-// knownSecrets returns the secrets of the source.
+// knownSecrets returns the secrets of the source, but for those of its tenants.
 func (h *Handler) knownSecrets() []string {
 	secrets := slices.Clone(h.secrets)
 	for _, route := range h.Routes {
@@ -70,8 +74,15 @@ func (h *Handler) knownSecrets() []string {
 // Mask hides the secrets of the source in a text.
 func (h *Handler) Mask(text string) string { return mask.New(h.knownSecrets()).Text(text) }
 
-// GivesAway reports whether a text has one of the source's secrets in it.
-func (h *Handler) GivesAway(text string) bool { return mask.New(h.knownSecrets()).Shows(text) }
+// GivesAway reports whether a text has a secret of the source, or of one of its tenants,
+// in it.
+func (h *Handler) GivesAway(text, tenant string) bool {
+	secrets := h.knownSecrets()
+	if tenant != "" {
+		secrets = append(secrets, h.secretsOf(tenant)...)
+	}
+	return mask.New(secrets).Shows(text)
+}
 
 // secretName is how the fields of a provider's configuration are named that hold
 // secrets. The object named token holds them in its field secrets.

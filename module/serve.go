@@ -27,7 +27,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := h.admit(r); err != nil {
 		return "", nil, err
 	}
-	hook, err := h.receive(w, r)
+	hook, err := h.receive(w, r, "")
 	if err != nil {
 		return "", nil, err
 	}
@@ -37,6 +37,12 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	if err := h.verify(hook); err != nil {
 		return "", nil, err
+	}
+	if parts, err := h.divide(hook); parts != nil || err != nil {
+		if err == nil {
+			outcome, err = h.acceptParts(w, hook, parts)
+		}
+		return outcome, nil, err
 	}
 	h.identify(hook)
 	engine, err := h.app.open()

@@ -87,7 +87,7 @@ func (h *Handler) isGenuine(r *queue.Request, e *queue.Event) bool {
 	if err != nil {
 		return false
 	}
-	options := EvaluateOptions{At: e.ReceivedAt}
+	options := EvaluateOptions{At: e.ReceivedAt, Tenant: e.Tenant}
 	if h.profile.SignsURL {
 		if options.Public, err = storedURL(e.Request); err != nil {
 			return false

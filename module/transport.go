@@ -236,12 +236,33 @@ func last(values []string, otherwise string) string {
 
 // chain sends a request through Caddy handlers, as a site would.
 type chain struct {
-	handler caddyhttp.MiddlewareHandler
-	server  *caddyhttp.Server
+	handler      caddyhttp.MiddlewareHandler
+	server       *caddyhttp.Server
+	placeholders map[string]findValue // nil: the handlers have none of webhooks
+	source       *Handler
 }
 
 // send implements transport.
-func (c *chain) send(req *http.Request, kept *keptAnswer) (w *response, err error) {
+func (c *chain) send(req *http.Request, kept *keptAnswer) (*response, error) {
+	repl := caddy.NewReplacer()
+	if c.placeholders == nil {
+		return c.pass(req, repl, kept)
+	}
+	values, req, err := c.valuesFor(req)
+	defer values.stop(nil)
+	if err != nil {
+		return nil, err
+	}
+	repl.Map(values.get)
+	w, err := c.pass(req, repl, kept)
+	if values.err != nil {
+		return nil, unsendable{values.err}
+	}
+	return w, err
+}
+
+// pass takes a request through the handlers.
+func (c *chain) pass(req *http.Request, repl *caddy.Replacer, kept *keptAnswer) (w *response, err error) {
 	w = &response{header: make(http.Header), kept: kept}
 	defer func() {
 		switch p := recover(); {
@@ -252,7 +273,7 @@ func (c *chain) send(req *http.Request, kept *keptAnswer) (w *response, err erro
 			err = errBrokenOff
 		}
 	}()
-	prepared := caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, c.server)
+	prepared := caddyhttp.PrepareRequest(req, repl, w, c.server)
 	none := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
 	err = c.handler.ServeHTTP(w, prepared, none)
 	const clientClosed = 499 // what reverse_proxy makes of a context that was cancelled

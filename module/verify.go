@@ -21,22 +21,19 @@ func (h *Handler) verify(hook *webhook) error {
 // prove returns nil if the proof is right. A proof that only a call can check is
 // right for now.
 func (h *Handler) prove(hook *webhook) error {
-	err := h.provider.Verify(&hook.proof, hook.received)
+	err := hook.provider.Verify(&hook.proof, hook.received)
 	if errors.Is(err, provider.NoKey) {
 		if err = h.fetchKey(hook); err == nil {
-			err = h.provider.Verify(&hook.proof, hook.received)
+			err = hook.provider.Verify(&hook.proof, hook.received)
 		}
 	}
-	return err
+	return hook.known(err)
 }
 
 // strip cuts the gateway's own token from the URL.
 func (h *Handler) strip(hook *webhook) {
 	h.provider.Strip(&hook.proof)
-	if hook.view != nil { // the proof needed a view, which knows the token
-		hook.view.Free()
-		hook.view = nil
-	}
+	hook.forgetView() // the proof may have needed one, which knows the token
 }
 
 // keyDeadline is how long a request waits until the key that it names is fetched.
@@ -49,5 +46,5 @@ func (h *Handler) fetchKey(hook *webhook) error {
 	}
 	ctx, cancel := context.WithTimeout(hook.Context(), keyDeadline)
 	defer cancel()
-	return h.provider.(provider.Fetcher).Fetch(ctx, &hook.proof)
+	return hook.provider.(provider.Fetcher).Fetch(ctx, &hook.proof)
 }

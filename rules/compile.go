@@ -35,6 +35,7 @@ var names = types.Map{
 	"id":          types.String,
 	"provider":    types.String,
 	"source":      types.String,
+	"tenant":      types.String,
 	"method":      types.String,
 	"path":        types.String,
 	"query":       types.TypeOf(map[string]string{}),
@@ -49,11 +50,11 @@ var names = types.Map{
 // Compile compiles a rule. It must be boolean, or of a type that only the
 // body tells.
 func Compile(expression string) (*Rule, error) {
-	program, err := compile(expression, names, reflect.Bool)
+	compiled, err := compile(expression, names, reflect.Bool)
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{program}, nil
+	return &Rule{compiled}, nil
 }
 
 // CompileKey compiles an expression that yields text, over all names.
@@ -70,16 +71,26 @@ func CompileValue(expression string) (*Value, error) {
 	return compileValue(expression, known)
 }
 
+// CompileTenant compiles an expression that finds the tenant whose webhook it is, before
+// anything proves that: the names event, id and tenant are unknown to it.
+func CompileTenant(expression string) (*Value, error) {
+	known := maps.Clone(names)
+	delete(known, "event")
+	delete(known, "id")
+	delete(known, "tenant")
+	return compileValue(expression, known)
+}
+
 func compileValue(expression string, known types.Map) (*Value, error) {
-	program, err := compile(expression, known, reflect.Invalid)
+	compiled, err := compile(expression, known, reflect.Invalid)
 	if err != nil {
 		return nil, err
 	}
-	switch t := program.code.Node().Type(); t.Kind() {
+	switch t := compiled.code.Node().Type(); t.Kind() {
 	case reflect.Map, reflect.Slice, reflect.Struct, reflect.Func:
 		return nil, fmt.Errorf("expected text, a number or a boolean, but got %s", t)
 	}
-	return &Value{program}, nil
+	return &Value{compiled}, nil
 }
 
 // isTemplate matches what schemes read values with, and no expression begins with.

@@ -14,6 +14,7 @@ import (
 type operand struct {
 	id    operandID
 	shown string // as one writes it
+	body  bool
 	path  []step // below body
 	load  func(*View) any
 }
@@ -35,6 +36,7 @@ var operands = map[string]*operand{
 	"id":          newOperand("id", func(v *View) any { return v.in.ID }),
 	"provider":    newOperand("provider", func(v *View) any { return v.in.Provider }),
 	"source":      newOperand("source", func(v *View) any { return v.in.Source }),
+	"tenant":      newOperand("tenant", func(v *View) any { return v.in.Tenant }),
 	"method":      newOperand("method", func(v *View) any { return v.in.Method }),
 	"path":        newOperand("path", func(v *View) any { return v.in.Path }),
 	"query":       newOperand("query", func(v *View) any { return v.in.query() }),
@@ -58,7 +60,7 @@ func queryOperand(key string) *operand {
 
 func bodyOperand(steps []step) *operand {
 	op := newOperand("body"+pathName(steps), func(v *View) any { return v.lookup(steps) })
-	op.shown, op.path = shownPath(steps), steps
+	op.shown, op.body, op.path = shownPath(steps), true, steps
 	return op
 }
 

@@ -66,7 +66,7 @@ func TestAdminPage(t *testing.T) {
 	for heading, answer := range map[string]any{
 		"Source": SourceInfo{}, "Event": EventInfo{}, "Check": CheckInfo{}, "Copies": CopiesInfo{}, "Delivery": DeliveryInfo{}, "Attempt": AttemptInfo{},
 		"Request": RequestInfo{}, "Dead letter": DeadLetter{}, "Done": Done{}, "Sample": Sent{}, "Load": Load{}, "Explanation": Explanation{},
-		"Decision": module.RouteDecision{}, "Enrollment": EnrollInfo{}, "Delivered secret": module.DeliveredSecret{}, "Finding": module.Finding{},
+		"Decision": module.RouteDecision{}, "Body that is made": module.BodyPreview{}, "Value of a placeholder": module.PlaceholderPreview{}, "Enrollment": EnrollInfo{}, "Delivered secret": module.DeliveredSecret{}, "Finding": module.Finding{},
 	} {
 		var got []string
 		for _, row := range rowName.FindAllStringSubmatch(section(page, heading), -1) {
@@ -84,6 +84,9 @@ func TestAdminPage(t *testing.T) {
 
 // fieldsOf returns the names of a structure's fields in JSON.
 func fieldsOf(structure reflect.Type) (names []string) {
+	if structure.Kind() == reflect.Pointer {
+		structure = structure.Elem()
+	}
 	for i := range structure.NumField() {
 		if field := structure.Field(i); field.Anonymous {
 			names = append(names, fieldsOf(field.Type)...)

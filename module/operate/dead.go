@@ -14,6 +14,7 @@ import (
 type DeadLetter struct {
 	ID         string    `json:"id"` // of the event
 	Source     string    `json:"source"`
+	Tenant     string    `json:"tenant,omitempty"`
 	Route      string    `json:"route"`
 	Type       string    `json:"event"`
 	ReceivedAt time.Time `json:"received_at"`
@@ -38,7 +39,7 @@ func (s *Service) DeadLetters(ctx context.Context, f Filter, each func(*DeadLett
 			}
 			n++
 			if err := each(&DeadLetter{
-				ID: e.ID.String(), Source: e.Source, Route: d.Route, Type: s.app.Mask(e.Type), ReceivedAt: e.ReceivedAt,
+				ID: e.ID.String(), Source: e.Source, Tenant: e.Tenant, Route: d.Route, Type: s.app.Mask(e.Type), ReceivedAt: e.ReceivedAt,
 				Ended: d.Ended, Attempts: d.Attempts, Status: d.Status, Reason: s.app.Mask(d.Reason), Replays: d.Replays,
 			}); err != nil {
 				return n, err
@@ -78,11 +79,14 @@ To let the deliveries go on that wait behind a dead letter (order_by with hold):
 			if r.json {
 				return c.copyList(r.OutOrStdout(), deadPath, f.query())
 			}
-			t := newTable(r.OutOrStdout(), "ID", "RECEIVED", "SOURCE", "EVENT", "ROUTE", "ATTEMPTS", "DEAD FOR", "REASON")
+			t, err := c.eventTable(r.OutOrStdout(), "EVENT", "ROUTE", "ATTEMPTS", "DEAD FOR", "REASON")
+			if err != nil {
+				return err
+			}
 			next, err := c.deadLetters(f, func(d *DeadLetter) error {
-				return t.row(d.ID, local(d.ReceivedAt), d.Source, d.Type, d.Route, fmt.Sprint(d.Attempts), age(d.Ended), d.Reason)
+				return t.row(d.ID, d.ReceivedAt, d.Source, d.Tenant, d.Type, d.Route, fmt.Sprint(d.Attempts), age(d.Ended), d.Reason)
 			})
-			return r.endPage(t, next, err)
+			return r.endPage(t.table, next, err)
 		})
 	pageFlags(cmd)
 	return cmd

@@ -82,11 +82,14 @@ new events and the progress of their deliveries until you interrupt it.`, 0, 0,
 			case r.json:
 				return c.copyList(r.OutOrStdout(), eventsPath, f.query())
 			}
-			t := newTable(r.OutOrStdout(), "ID", "RECEIVED", "SOURCE", "EVENT", "STATE", "DELIVERIES")
+			t, err := c.eventTable(r.OutOrStdout(), "EVENT", "STATE", "DELIVERIES")
+			if err != nil {
+				return err
+			}
 			next, err := c.events(f, func(e *EventInfo) error {
-				return t.row(e.ID, local(e.ReceivedAt), e.Source, e.Type, e.State, e.deliveries())
+				return t.row(e.ID, e.ReceivedAt, e.Source, e.Tenant, e.typeInList(), e.State, e.deliveries())
 			})
-			return r.endPage(t, next, err)
+			return r.endPage(t.table, next, err)
 		})
 	pageFlags(cmd)
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "Go on with new events and the progress of their deliveries")

@@ -23,6 +23,7 @@ import (
 type Filter struct {
 	State  string // of the event, or of a delivery
 	Source string
+	Tenant string
 	Route  string // to which there is a delivery
 	Event  string // the event type
 	Older  string // a time as in RFC 3339, or a duration back from now
@@ -36,7 +37,7 @@ type Filter struct {
 // texts returns the fields that are texts, by their names in queries and flags.
 func (f *Filter) texts() map[string]*string {
 	return map[string]*string{
-		"state": &f.State, "source": &f.Source, "route": &f.Route, "event": &f.Event, "older": &f.Older,
+		"state": &f.State, "source": &f.Source, "tenant": &f.Tenant, "route": &f.Route, "event": &f.Event, "older": &f.Older,
 		"newer": &f.Newer, "where": &f.Where, "before": &f.Before, "after": &f.After,
 	}
 }
@@ -53,7 +54,7 @@ func (f Filter) selects() bool {
 }
 
 // errSelectsAll says that a filter is missing.
-var errSelectsAll = errors.New("name events by their IDs, or what to select: state, source, route, event, older, newer, where")
+var errSelectsAll = errors.New("name events by their IDs, or what to select: state, source, tenant, route, event, older, newer, where")
 
 // readFilter reads a filter by the names of its fields.
 func readFilter(get func(name string) string) (f Filter, err error) {
@@ -177,7 +178,7 @@ func (s *selection) scan(ctx context.Context, engine *queue.Engine, oldestFirst 
 
 // matches reports whether an event is selected, Where apart.
 func (s *selection) matches(engine *queue.Engine, e *queue.Event) bool {
-	if s.Source != "" && e.Source != s.Source || s.Event != "" && e.Type != s.Event ||
+	if s.Source != "" && e.Source != s.Source || s.Tenant != "" && e.Tenant != s.Tenant || s.Event != "" && e.Type != s.Event ||
 		!s.older.IsZero() && !e.ReceivedAt.Before(s.older) || !s.newer.IsZero() && !e.ReceivedAt.After(s.newer) {
 		return false
 	}
@@ -227,6 +228,7 @@ func timeOf(id queue.ID) time.Time {
 func filterFlags(cmd *cobra.Command) {
 	cmd.Flags().String("state", "", "Only events in this `state`, or with a delivery in it: "+strings.Join(states, ", "))
 	cmd.Flags().String("source", "", "Only events of this `source`")
+	cmd.Flags().String("tenant", "", "Only events of this `tenant` of a source")
 	cmd.Flags().String("route", "", "Only events with a delivery to this `route`")
 	cmd.Flags().String("event", "", "Only events of this `type`")
 	cmd.Flags().String("older", "", "Only events received before this `time`, or longer ago than this duration")

@@ -236,7 +236,11 @@ func (f *follower) show(e *EventInfo, at time.Time, what string) {
 		_ = json.NewEncoder(f.out).Encode(e)
 		return
 	}
-	fmt.Fprintf(f.out, "%s  %s  %s  %s  %s\n", at.Local().Format(time.DateTime), e.ID, e.Source, inLine(e.Type), inLine(what))
+	source := e.Source
+	if e.Tenant != "" {
+		source += "  " + e.Tenant
+	}
+	fmt.Fprintf(f.out, "%s  %s  %s  %s  %s\n", at.Local().Format(time.DateTime), e.ID, source, inLine(e.Type), inLine(what))
 }
 
 // forget drops events that neither wait for something nor can be met again.

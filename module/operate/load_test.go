@@ -58,7 +58,7 @@ func newTestTarget(t *testing.T, answer http.HandlerFunc) *testTarget {
 // sampler returns what sends samples there, without a look at its certificate.
 func (to *testTarget) sampler(t *testing.T, tampered bool) *sampler {
 	t.Helper()
-	p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, true)
+	p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, SendOptions{}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestLoadSummary(t *testing.T) {
 func TestSendVerifiesTheCertificate(t *testing.T) {
 	to := newTestTarget(t, takeAll)
 	for insecure, want := range map[bool]bool{true: true, false: false} {
-		p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, insecure)
+		p, err := newLocalProvider(providerFlags{"insigner", []string{"s"}, nil}, SendOptions{}, insecure)
 		if err != nil {
 			t.Fatal(err)
 		}

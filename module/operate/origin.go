@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -82,6 +83,9 @@ func (s *remoteSource) complete(options *SendOptions) (err error) {
 		}
 	}
 	options.URL, options.Local = s.url, true
+	if options.Tenant != "" && strings.HasSuffix(s.url, "/") { // the path ends in whatever the tenant is called
+		options.URL += url.PathEscape(options.Tenant)
+	}
 	return nil
 }
 
@@ -132,15 +136,21 @@ type localProvider struct {
 }
 
 // newLocalProvider makes the provider that flags describe.
-func newLocalProvider(named providerFlags, insecure bool) (*localProvider, error) {
-	if provider.SignsAlone(named.name) {
+func newLocalProvider(named providerFlags, options SendOptions, insecure bool) (*localProvider, error) {
+	if len(options.PrivateKey) > 0 {
+		named.addPublicKey(options.PrivateKey)
+	} else if provider.SignsAlone(named.name) {
 		return nil, unsigned(named.name, provider.ErrPrivateKey)
 	}
 	h, err := named.newSource()
 	if err != nil {
 		return nil, err
 	}
-	return &localProvider{named.name, h.Provider(), &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}, h.Mask}, nil
+	signer, err := options.signer(named.name, h.Provider())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return &localProvider{named.name, signer, &tls.Config{RootCAs: commandRoots(), InsecureSkipVerify: insecure}, h.Mask}, nil
 }
 
 func (p *localProvider) events() []string { return sampleEvents(p.provider) }

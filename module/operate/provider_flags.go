@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -30,6 +31,21 @@ func (f *providerFlags) add(cmd *cobra.Command, usage string) {
 
 // given reports whether there are secrets or options.
 func (f *providerFlags) given() bool { return f.secrets != nil || f.lines != nil }
+
+// addPublicKey adds the public half of a private key, where the provider takes one and none
+// is given: it verifies nothing here, but presets ask for it.
+func (f *providerFlags) addPublicKey(private []byte) {
+	const name = "public_key"
+	key, err := provider.ParseSigningKey(private)
+	if err != nil || slices.ContainsFunc(f.lines, func(line string) bool { return strings.HasPrefix(line, name+"=") }) {
+		return
+	}
+	for _, d := range provider.Descriptions() {
+		if d.Name == f.name && slices.ContainsFunc(d.Options, func(o provider.Option) bool { return o.Name == name }) {
+			f.lines = append(slices.Clone(f.lines), name+"="+key.PublicText())
+		}
+	}
+}
 
 // urlFlag reads the value of the flag --url.
 func urlFlag(text string) (*url.URL, error) {

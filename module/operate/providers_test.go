@@ -121,7 +121,7 @@ var chapters = []struct {
 }{
 	{"E-signature", []string{"e-signature"}},
 	{"Payments and banking", []string{"payments", "banking", "accounting"}},
-	{"Commerce and shipping", []string{"commerce", "shipping"}},
+	{"Commerce and shipping", []string{"commerce", "shipping", "licensing"}},
 	{"Git and CI", []string{"git", "ci"}},
 	{"Cloud, hosting and operations", []string{"cloud", "hosting", "network", "ops"}},
 	{"Chat, telephony and meetings", []string{"chat", "communications", "meetings", "realtime"}},

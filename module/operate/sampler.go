@@ -31,6 +31,7 @@ type sampler struct {
 	sample    *provider.Sample
 	target    *url.URL
 	tamper    bool
+	address   func(*provider.Request) error // has a request name a tenant; nil: there is none
 	transport *http.Transport
 	mask      func(string) string // hides the secrets in answers
 }
@@ -45,7 +46,7 @@ func newSampler(name string, p provider.Provider, options SendOptions, secure *t
 		return nil, err
 	}
 	transport := &http.Transport{TLSClientConfig: secure, MaxIdleConnsPerHost: maxLoadConcurrency}
-	return &sampler{name, p, sample, target, options.Tamper, transport, mask}, nil
+	return &sampler{name: name, provider: p, sample: sample, target: target, tamper: options.Tamper, transport: transport, mask: mask}, nil
 }
 
 // connect has the sampler connect to an address, whatever host the target names; ""
@@ -131,6 +132,11 @@ func (s *sampler) sign(now time.Time) (*signedSample, error) {
 		return nil, err
 	}
 	request.To(s.target)
+	if s.address != nil {
+		if err := s.address(request); err != nil {
+			return nil, InvalidError{err}
+		}
+	}
 	if err := s.provider.Sign(request, now); err != nil {
 		return nil, unsigned(s.name, err)
 	}
@@ -144,7 +150,7 @@ func (s *sampler) sign(now time.Time) (*signedSample, error) {
 // unsigned says why a sample cannot be signed.
 func unsigned(name string, err error) error {
 	if errors.Is(err, provider.ErrPrivateKey) {
-		return NotFoundError{fmt.Errorf("%s %w: no sample can be signed", name, err)}
+		return NotFoundError{fmt.Errorf("%s %w: no sample can be signed, unless with a key of your own: --private-key <file>", name, err)}
 	}
 	return fmt.Errorf("signing a sample of %s: %w", name, err)
 }

@@ -44,7 +44,7 @@ func playProvider(t *testing.T, d *provider.Description) (*localProvider, error)
 	default:
 		secrets = []string{cmp.Or(testSecrets[d.Name], testSecrets[""])}
 	}
-	return newLocalProvider(providerFlags{d.Name, secrets, options}, false)
+	return newLocalProvider(providerFlags{d.Name, secrets, options}, SendOptions{}, false)
 }
 
 // TestEveryPresetSends signs each sample of each preset, as it is and tampered
@@ -72,7 +72,7 @@ func TestEveryPresetSends(t *testing.T) {
 			}
 		})
 	}
-	if want := []string{"apple_app_store", "aws_sns", "discord", "ebay", "fal", "paypal", "plaid", "sendgrid", "telnyx", "travis", "truelayer", "wechat_pay", "wise"}; !slices.Equal(alone, want) {
+	if want := []string{"apple_app_store", "aws_sns", "discord", "ebay", "fal", "keygen", "paypal", "plaid", "sendgrid", "telnyx", "travis", "truelayer", "wechat_pay", "wise"}; !slices.Equal(alone, want) {
 		t.Errorf("only %v have private keys, want %v", alone, want)
 	}
 	t.Log(tampered)
@@ -120,7 +120,7 @@ func TestTamperChangesOneByte(t *testing.T) {
 		if options == nil {
 			name, secrets = "insigner", []string{"s"}
 		}
-		p, err := newLocalProvider(providerFlags{name, secrets, options}, false)
+		p, err := newLocalProvider(providerFlags{name, secrets, options}, SendOptions{}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestTamperChangesOneByte(t *testing.T) {
 		}
 	}
 	// What proves nothing cannot be tampered with, and stays as it is.
-	p, err := newLocalProvider(providerFlags{"insertsign", nil, nil}, false)
+	p, err := newLocalProvider(providerFlags{"insertsign", nil, nil}, SendOptions{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

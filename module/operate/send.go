@@ -38,9 +38,14 @@ type Sent struct {
 // SendOptions says which sample is sent where.
 type SendOptions struct {
 	Event  string // "": the provider's first
+	Tenant string // whose secret signs, where the source has tenants
 	URL    string
 	Local  bool // connect to where the source listens, if the URL leads there
 	Tamper bool // change a byte after the sample is signed
+
+	// PrivateKey signs in place of a key that only the provider has: PEM, which may have
+	// certificates behind it. Empty: the secret of the configuration signs.
+	PrivateKey []byte
 }
 
 // Send signs a sample with the source's own secret and posts it. The gateway does
@@ -88,28 +93,57 @@ func (s *Service) sampler(source string, options SendOptions) (*sampler, error) 
 	if err != nil {
 		return nil, err
 	}
-	from, err := newSampler(h.ProviderName(), h.Provider(), options, &tls.Config{RootCAs: httpclient.GatewayRoots()}, s.app.Mask)
+	own, err := h.ProviderFor(options.Tenant)
+	if err != nil {
+		return nil, InvalidError{err}
+	}
+	signer, err := options.signer(h.ProviderName(), own)
 	if err != nil {
 		return nil, err
 	}
+	from, err := newSampler(h.ProviderName(), signer, options, &tls.Config{RootCAs: httpclient.GatewayRoots()}, s.app.Mask)
+	if err != nil {
+		return nil, err
+	}
+	from.address = func(r *provider.Request) error { return h.AddressTo(options.Tenant, r) }
 	if options.Local {
 		from.connect(s.app.Listener(h, from.target))
 	}
-	return from, s.mayGet(h, from)
+	return from, s.mayGet(h, options.Tenant, from)
+}
+
+// signer returns what signs samples: the provider itself, or its copy with a private key.
+func (o *SendOptions) signer(name string, p provider.Provider) (provider.Provider, error) {
+	if len(o.PrivateKey) == 0 {
+		return p, nil
+	}
+	key, err := provider.ParseSigningKey(o.PrivateKey)
+	if err != nil {
+		return nil, InvalidError{fmt.Errorf("--private-key: %w", err)}
+	}
+	keyed, ok := p.(provider.KeySigner)
+	if !ok {
+		return nil, InvalidError{fmt.Errorf("provider %s takes no private key", name)}
+	}
+	signer, err := keyed.WithKey(key)
+	if err != nil {
+		return nil, InvalidError{fmt.Errorf("--private-key: %w", err)}
+	}
+	return signer, nil
 }
 
 // mayGet refuses to send a secret elsewhere: where the sample is not signed with the
 // source's secret but has the secret in it, it goes to the source's own address only.
-func (s *Service) mayGet(h *module.Handler, from *sampler) error {
+func (s *Service) mayGet(h *module.Handler, tenant string, from *sampler) error {
 	whole := *from
 	whole.tamper = false
 	signed, err := whole.sign(time.Now())
 	if err != nil {
 		return err
 	}
-	if h.GivesAway(signed.text(from.target)) && !s.app.IsOwn(h, from.target) {
+	if h.GivesAway(signed.text(from.target), tenant) && !s.app.IsOwn(h, from.target) {
 		return InvalidError{fmt.Errorf("a webhook of source %s has its secret in it, which goes only where the source listens or to its external_url, not to %s; "+
-			"to send it there, give the secret: caddy webhook send --provider %s --secret <secret> --url <url>", h.Source, from.target.Redacted(), h.ProviderName())}
+			"to send it there, name the provider %s and its secret instead of the source", h.Source, from.target.Redacted(), h.ProviderName())}
 	}
 	return nil
 }
@@ -122,8 +156,9 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 			return false
 		}
 		if e.Source == source {
-			if event, err := engine.Get(ctx, e.ID); err == nil && bytes.Equal(event.Request.Body, body) {
+			if event, err := engine.Get(ctx, e.ID); err == nil && isOf(event, body) {
 				id = e.ID.String()
+				return e.Part.Number > 1 // the first part stands for all of them
 			}
 		}
 		return id == ""
@@ -134,15 +169,27 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 	return id
 }
 
+// isOf reports whether an event is a webhook with a body, or a part of that webhook.
+func isOf(e *queue.Event, body []byte) bool {
+	p := e.Part
+	if p == (queue.Part{}) {
+		return bytes.Equal(e.Request.Body, body)
+	}
+	return p.Start <= p.End && p.End <= len(e.Request.Body) && bytes.Contains(body, e.Request.Body[p.Start:p.End])
+}
+
 func sendSamples(s *Service, r *http.Request) (any, error) {
 	query, source := r.URL.Query(), r.PathValue("source")
-	options := SendOptions{Event: query.Get("event"), URL: query.Get("url")}
+	options := SendOptions{Event: query.Get("event"), Tenant: query.Get("tenant"), URL: query.Get("url")}
 	var err error
 	if options.Tamper, err = readFlag(query, "tamper"); err != nil {
 		return nil, err
 	}
 	if options.Local, err = readFlag(query, "local"); err != nil {
 		return nil, err
+	}
+	if options.PrivateKey, err = io.ReadAll(io.LimitReader(r.Body, maxPrivateKey)); err != nil {
+		return nil, InvalidError{err}
 	}
 	if !query.Has("count") {
 		return s.Send(r.Context(), source, options)
@@ -158,20 +205,32 @@ func sendSamples(s *Service, r *http.Request) (any, error) {
 func (o *SendOptions) query() url.Values {
 	query := url.Values{"url": {o.URL}}
 	setOptional(query, "event", o.Event)
+	setOptional(query, "tenant", o.Tenant)
 	setFlag(query, "tamper", o.Tamper)
 	setFlag(query, "local", o.Local)
 	return query
 }
 
+// body returns the private key, which stands in no URL: URLs are logged.
+func (o *SendOptions) body() io.Reader {
+	if len(o.PrivateKey) == 0 {
+		return nil
+	}
+	return bytes.NewReader(o.PrivateKey)
+}
+
+// maxPrivateKey is the longest private key with its certificates, in bytes.
+const maxPrivateKey = 64 << 10
+
 func (c *client) send(source string, options SendOptions) (sent *Sent, err error) {
-	err = c.call(http.MethodPost, sourcePath(source, "send"), options.query(), &sent)
+	err = c.post(http.MethodPost, sourcePath(source, "send"), options.query(), options.body(), &sent)
 	return sent, err
 }
 
 func (c *client) sendStep(source string, options SendOptions, l LoadOptions) (done *Load, err error) {
 	query := options.query()
 	l.addTo(query)
-	err = c.call(http.MethodPost, sourcePath(source, "send"), query, &done)
+	err = c.post(http.MethodPost, sourcePath(source, "send"), query, options.body(), &done)
 	return done, err
 }
 
@@ -193,9 +252,20 @@ secret as a placeholder: {env.NAME} or {file./path}.
 
   caddy webhook send stripe
   caddy webhook send stripe --event invoice.paid
+  caddy webhook send stripe --tenant acme
   caddy webhook send stripe --tamper
   caddy webhook send stripe --count 1000 --rate 100 --concurrency 8
   caddy webhook send --provider stripe --secret '{env.STRIPE_SECRET}' --url https://localhost/stripe
+
+Some providers sign with a private key that only they have. --private-key plays
+them with a key of your own, in PEM: configure its public half as public_key, or
+its certificate as certificate. For tokens with certificates (x5c) the file has
+the certificates behind the key. The key goes to the admin API of the running
+gateway, which signs with it and forgets it.
+
+  openssl genpkey -algorithm ed25519 -out own.pem
+  openssl pkey -in own.pem -pubout          # goes into the public_key line
+  caddy webhook send discord --private-key own.pem
 
 --tamper changes one byte after signing, and succeeds if the request is refused.
 --count sends a load: each sample is a new event, and the command prints a
@@ -209,8 +279,10 @@ answered as it should be.`, 0, 1,
 	flags.StringVar(&s.options.Event, "event", "", "The event `type` to send (default: the provider's first sample)")
 	flags.BoolVar(&s.all, "all", false, "Send a sample of every event type")
 	flags.BoolVar(&s.list, "list", false, "List the event types of the samples, and send nothing")
+	flags.StringVar(&s.options.Tenant, "tenant", "", "The `tenant` whose secret signs, where the source has tenants")
 	flags.StringVar(&s.options.URL, "url", "", "The `URL` to post to (default: that of the source)")
 	flags.BoolVar(&s.options.Tamper, "tamper", false, "Change one byte after signing; the request should then be refused")
+	flags.StringVar(&s.keyFile, "private-key", "", "The `file` of a private key that signs in place of the provider's own")
 	flags.IntVar(&s.load.Count, "count", 1, "Send this `number` of samples")
 	flags.Float64Var(&s.load.Rate, "rate", 0, "Send this `number` of samples per second (default: as many as possible)")
 	flags.IntVar(&s.load.Concurrency, "concurrency", 1, "Send this `number` of samples at once")
@@ -227,6 +299,7 @@ type sender struct {
 	load      LoadOptions
 	source    string
 	provider  providerFlags
+	keyFile   string
 	insecure  bool
 	all, list bool
 }
@@ -237,6 +310,9 @@ func (s *sender) run() error {
 	}
 	if s.list && s.provider.name != "" { // which takes no secret
 		return s.printEvents(provider.SampleEvents(s.provider.name))
+	}
+	if err := s.readKey(); err != nil {
+		return usageError{err}
 	}
 	from, err := s.origin()
 	if err != nil {
@@ -262,6 +338,8 @@ func (s *sender) check() error {
 		return errors.New("--all and --event exclude each other")
 	case s.all && s.load.Count > 1:
 		return errors.New("--all and --count exclude each other")
+	case s.provider.name != "" && s.options.Tenant != "":
+		return errors.New("--tenant goes with a source; with --provider, name the tenant's secret: --secret")
 	case s.provider.name == "" && (s.provider.given() || s.insecure):
 		return errors.New("--secret, --option and --insecure go with --provider")
 	case s.provider.name != "" && s.options.URL == "" && !s.list:
@@ -275,9 +353,29 @@ func (s *sender) check() error {
 	return s.load.check()
 }
 
+// readKey reads the file of the private key.
+func (s *sender) readKey() error {
+	if s.keyFile == "" {
+		return nil
+	}
+	file, err := os.Open(s.keyFile)
+	if err != nil {
+		return fmt.Errorf("--private-key: %v", err)
+	}
+	defer file.Close()
+	s.options.PrivateKey, err = io.ReadAll(io.LimitReader(file, maxPrivateKey))
+	if err == nil {
+		_, err = provider.ParseSigningKey(s.options.PrivateKey)
+	}
+	if err != nil {
+		return fmt.Errorf("--private-key %s: %w", s.keyFile, err)
+	}
+	return nil
+}
+
 func (s *sender) origin() (origin, error) {
 	if s.provider.name != "" {
-		return newLocalProvider(s.provider, s.insecure)
+		return newLocalProvider(s.provider, s.options, s.insecure)
 	}
 	return newRemoteSource(s.client, s.source)
 }

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
@@ -13,6 +14,11 @@ type SourceInfo struct {
 	Routes   []string `json:"routes"`
 	Paused   []string `json:"paused,omitempty"` // routes
 	Events   []string `json:"sample_events,omitempty"`
+
+	// Tenants is how many tenants the source knows; nil if its secrets are not those of
+	// tenants. Problem says why secrets_from is not in use as it is.
+	Tenants *int   `json:"tenants,omitempty"`
+	Problem string `json:"problem,omitempty"`
 }
 
 // Sources returns the sources of the configuration, ordered by name.
@@ -27,12 +33,22 @@ func (s *Service) Sources() []SourceInfo {
 				info.Paused = append(info.Paused, route.Name)
 			}
 		}
+		if h.Tenants() {
+			count, problem := h.TenantState()
+			info.Tenants, info.Problem = &count, s.app.Mask(problem)
+		}
 		sources = append(sources, info)
 	}
 	return sources
 }
 
 func listSources(s *Service, _ *http.Request) (any, error) { return s.Sources(), nil }
+
+// haveTenants reports whether any source has tenants.
+func (c *client) haveTenants() (bool, error) {
+	sources, err := c.sources()
+	return slices.ContainsFunc(sources, func(s SourceInfo) bool { return s.Tenants != nil }), err
+}
 
 func (c *client) sources() (sources []SourceInfo, err error) {
 	err = c.call(http.MethodGet, sourcesPath, nil, &sources)

@@ -60,6 +60,30 @@ func (t *table) row(cells ...string) error {
 	return nil
 }
 
+// eventTable is a table whose rows begin with what an event is. It has a column for the
+// tenant where a source has tenants.
+type eventTable struct {
+	*table
+	tenants bool
+}
+
+func (c *client) eventTable(w io.Writer, columns ...string) (*eventTable, error) {
+	tenants, err := c.haveTenants()
+	first := []string{"ID", "RECEIVED", "SOURCE"}
+	if tenants {
+		first = append(first, "TENANT")
+	}
+	return &eventTable{newTable(w, append(first, columns...)...), tenants}, err
+}
+
+func (t *eventTable) row(id string, received time.Time, source, tenant string, cells ...string) error {
+	first := []string{id, local(received), source}
+	if t.tenants {
+		first = append(first, tenant)
+	}
+	return t.table.row(append(first, cells...)...)
+}
+
 func local(at time.Time) string { return at.Local().Format(time.DateTime) }
 
 // age tells how long ago something was, roughly.

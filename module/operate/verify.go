@@ -27,32 +27,30 @@ type Verification struct {
 	Status    int               `json:"status,omitempty"`     // of the gateway's answer, as far as it is known
 	Header    map[string]string `json:"header,omitempty"`     // of the answer to a handshake
 	Body      string            `json:"body,omitempty"`       // the same
+	Tenant    string            `json:"tenant,omitempty"`     // that the request names
 	Secret    int               `json:"secret,omitempty"`     // the position of the one that matched, from 1
 	EventType string            `json:"event_type,omitempty"` // of a valid webhook
 	ID        string            `json:"id,omitempty"`         // the same
+	Parts     []Part            `json:"parts,omitempty"`      // of a valid webhook whose elements are events, in place of those two
+	Whole     string            `json:"whole,omitempty"`      // why the elements of a valid webhook are no events
 	Unproven  bool              `json:"unproven,omitempty"`   // the request is valid because the provider proves nothing
 
 	provider.Diagnosis
 }
 
-// Verify says what the gateway makes of a raw request to a source. It does nothing
-// that the request asks for.
-func (s *Service) Verify(source string, raw []byte, options module.EvaluateOptions) (*Verification, error) {
-	h, err := s.source(source)
-	if err != nil {
-		return nil, err
-	}
-	r, body, err := parseRaw(raw)
-	if err != nil {
-		return nil, InvalidError{err}
-	}
-	return newVerification(h.Evaluate(r, body, options)), nil
+// Part is one of the events in a webhook.
+type Part struct {
+	EventType string `json:"event_type"`
+	ID        string `json:"id"`
 }
 
 // newVerification describes an evaluation.
 func newVerification(e *module.Evaluation) *Verification {
-	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Secret: e.Secret, Unproven: e.Unproven,
-		EventType: e.EventType, ID: e.ID, Diagnosis: e.Diagnosis}
+	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Tenant: e.Tenant, Secret: e.Secret, Unproven: e.Unproven,
+		EventType: e.EventType, ID: e.ID, Whole: e.Whole, Diagnosis: e.Diagnosis}
+	for _, p := range e.Parts {
+		x.Parts = append(x.Parts, Part{p.EventType, p.ID})
+	}
 	if e.Reply != nil {
 		x.Body, x.Header = e.Reply.Body, make(map[string]string)
 		for name, values := range e.Reply.Header {
@@ -79,6 +77,7 @@ configuration. An option is a line of the provider's block.
   caddy webhook verify --provider twilio --secret '{env.TWILIO_TOKEN}' --url https://example.com/sms request.txt
   caddy webhook verify --provider slack --secret '{env.SLACK_SECRET}' --option tolerance=10m request.txt
   caddy webhook verify --config Caddyfile --source stripe --at 1700000000 request.txt
+  caddy webhook verify --config Caddyfile --source stripe --tenant acme request.txt
 
 No gateway needs to run. The command calls a provider's API only if the option
 api_url or keys_url names it. Other users of the machine may see the command
@@ -91,6 +90,7 @@ request is invalid.`, 1, 1, func(cmd *cobra.Command, args []string) error { retu
 	cmd.Flags().StringVarP(&v.config, "config", "c", "", "A configuration `file` that has the source")
 	cmd.Flags().StringVarP(&v.adapter, "adapter", "a", "", "The `adapter` of that file")
 	cmd.Flags().StringVar(&v.source, "source", "", "The `name` of a source in that file")
+	cmd.Flags().StringVar(&v.tenant, "tenant", "", "The `tenant` whose secrets count (default: the one that the request names)")
 	cmd.Flags().StringVar(&v.url, "url", "", "The public `URL` that the provider called (default: https, with host and path of the request)")
 	cmd.Flags().StringVar(&v.at, "at", "", "The `time` to check at: seconds since 1970, or such as 2025-11-27T17:41:40Z (default: now)")
 	jsonFlag(cmd, &v.json)
@@ -101,6 +101,7 @@ request is invalid.`, 1, 1, func(cmd *cobra.Command, args []string) error { retu
 type verifier struct {
 	provider                         providerFlags
 	config, adapter, source, url, at string
+	tenant                           string
 	json                             bool
 }
 
@@ -138,6 +139,9 @@ func (v *verifier) evaluate(r *http.Request, body []byte) (*module.Evaluation, e
 	if (v.provider.name == "") == (v.config == "" && v.source == "") {
 		return nil, errors.New("name the provider (--provider <name>), or a source of a configuration (--config <file> --source <name>)")
 	}
+	if v.provider.name != "" && v.tenant != "" {
+		return nil, errors.New("--tenant goes with --config and --source")
+	}
 	if v.provider.name == "" && (v.source == "" || v.provider.given()) {
 		return nil, errors.New("--config goes with --source, and takes secrets and options from the configuration")
 	}
@@ -152,7 +156,12 @@ func (v *verifier) evaluate(r *http.Request, body []byte) (*module.Evaluation, e
 	if err != nil {
 		return nil, err
 	}
-	options.Calls = h.NamesAPI()
+	if v.tenant != "" {
+		if _, err := h.ProviderFor(v.tenant); err != nil {
+			return nil, err
+		}
+	}
+	options.Calls, options.Tenant = h.NamesAPI(), v.tenant
 	return h.Evaluate(r, body, options), nil
 }
 
@@ -268,9 +277,20 @@ func verificationRows(x *Verification) (rows [][2]string) {
 	for _, cause := range x.Causes {
 		add("likely cause", "%s", cause)
 	}
-	if x.Verdict == module.Valid {
+	if x.Tenant != "" {
+		add("tenant", "%s", x.Tenant)
+	}
+	switch {
+	case x.Parts != nil:
+		for i, p := range x.Parts {
+			add(fmt.Sprintf("part %d/%d", i+1, len(x.Parts)), "event type %s, delivery ID %s", p.EventType, p.ID)
+		}
+	case x.Verdict == module.Valid:
 		add("event type", "%s", x.EventType)
 		add("delivery ID", "%s", x.ID)
+	}
+	if x.Whole != "" {
+		add("stored whole", "%s", x.Whole)
 	}
 	for _, p := range x.Readings {
 		add("proof", "%s", p.Proof)

@@ -36,3 +36,9 @@ const (
 
 // ErrPrivateKey says why Sign cannot make a proof.
 var ErrPrivateKey = scheme.ErrPrivateKey
+
+// SigningKey is a private key of the operator's own.
+type SigningKey = scheme.SigningKey
+
+// ParseSigningKey reads a private key in PEM, with the certificates that stand beside it.
+func ParseSigningKey(text []byte) (*SigningKey, error) { return scheme.ParseSigningKey(text) }

@@ -44,6 +44,10 @@ type Common struct {
 	resolved  scheme.Credentials
 	publics   []public // where the proof tells which one was called
 	oneSecret bool     // the first secret makes all proofs
+	signing   *scheme.SigningKey
+	tenants   bool // the secrets are those of tenants
+
+	wholeHeader bool // a secret may be all that a header holds
 }
 
 // dirKey is the key of a context's value: where the gateway keeps its files.
@@ -56,11 +60,12 @@ func WithDir(ctx caddy.Context, dir string) caddy.Context { return ctx.WithValue
 
 // provision resolves secrets and URL.
 func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance time.Duration) (err error) {
-	c.resolved = scheme.Credentials{Keys: c.Keys}
+	c.resolved = scheme.Credentials{Keys: c.Keys, Signing: c.signing}
 	if ctx.Context != nil {
 		c.resolved.Dir, _ = ctx.Value(dirKey{}).(string)
 	}
-	if c.resolved.Secrets, err = resolverOf(d.any(wholeHeader))("secret", c.Secrets); err != nil {
+	c.wholeHeader = d.any(wholeHeader)
+	if c.resolved.Secrets, err = resolverOf(c.wholeHeader)("secret", c.Secrets); err != nil {
 		return err
 	}
 	switch {

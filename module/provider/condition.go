@@ -42,8 +42,28 @@ func (c *Condition) compileTemplates() (err error) {
 	if c.of, err = template.Parse(c.Of); err != nil {
 		return err
 	}
-	c.templates, err = template.ParseAll(c.Is)
-	return err
+	if c.templates, err = template.ParseAll(c.Is); err != nil {
+		return err
+	}
+	constant := true
+	for _, t := range append(slices.Clone(c.templates), c.of) {
+		if t.Has("secret", "timestamp", "value") {
+			return fmt.Errorf("the condition that %s reads what is not known yet; use what the request has, such as {header.X-Name}", c.describe())
+		}
+		constant = constant && t.Constant()
+	}
+	if constant {
+		return fmt.Errorf("the condition that %s reads nothing in the request, so it says the same of all", c.describe())
+	}
+	return nil
+}
+
+// allows reports whether the condition leaves any of the methods.
+func (c *Condition) allows(methods []string) bool {
+	if c.Of != "{method}" || len(c.Is) == 0 || slices.ContainsFunc(c.Is, func(text string) bool { return strings.Contains(text, "{") }) {
+		return true
+	}
+	return slices.ContainsFunc(c.Is, func(method string) bool { return slices.Contains(methods, method) })
 }
 
 // readsBody reports whether the condition depends on the body.

@@ -186,10 +186,15 @@ var (
 	reads   = regexp.MustCompile(`(?:^|[^\w."])(?:header\("([^"]+)"\)|query(?:\.(\w+)|\["([^"]+)"\])|body((?:\??\.\w+|\[\d+\]|\["[^"]+"\])*))`)
 	index   = regexp.MustCompile(`\[(\d+)\]|\["([^"]+)"\]`)
 	number  = regexp.MustCompile(`\.\d+(\.|$)`)
+	mapped  = regexp.MustCompile(`map\((body[\w.]*), ((?:[^()]|\([^()]*\))*)\)`)
 )
 
 // inputsOf returns what an expression reads, as templates.
 func inputsOf(expression string) (inputs []string) {
+	expression = mapped.ReplaceAllStringFunc(expression, func(all string) string {
+		match := mapped.FindStringSubmatch(all)
+		return strings.ReplaceAll(match[2], "#", match[1]+"[0]")
+	})
 	expression = standIn.ReplaceAllString(expression, "$1")
 	for _, match := range reads.FindAllStringSubmatch(expression, -1) {
 		path := strings.TrimPrefix(strings.ReplaceAll(index.ReplaceAllString(match[4], ".$1$2"), "?", ""), ".")
@@ -207,8 +212,9 @@ func inputsOf(expression string) (inputs []string) {
 	return inputs
 }
 
-// coversInput tells whether each of the texts covers what a template reads. own says that
-// an expression of the proof reads it, which sees to it that the headers are listed.
+// coversInput says how far every text covers the value that input reads. own is true if an
+// expression of the proof itself reads that value; then a list of signed headers counts as
+// covering it.
 func coversInput(covers []string, input string, own bool) string {
 	part := strings.TrimSuffix(input, "}")
 	least := CoveredWhole
@@ -217,10 +223,11 @@ func coversInput(covers []string, input string, own bool) string {
 		listed := (strings.Contains(text, "|headers ") || strings.Contains(text, "|header_lines")) && strings.HasPrefix(input, "{header.")
 		switch {
 		case coversBody([]string{text}) == CoveredWhole && (strings.HasPrefix(input, "{json.") || input == "{body}"):
+		case strings.Contains(text, "{body|gunzip}") && strings.HasPrefix(input, "{json."): // whichever bytes they are compressed to
 		case strings.Contains(text, part+"}"), strings.Contains(text, part+"|"):
 		case strings.Contains(text, strings.Replace(part, "{json.", "{form.", 1)+"}"),
 			strings.Contains(text, strings.Replace(part, "{json.", "{form.", 1)+"|"):
-		case strings.HasPrefix(input, "{query.") && (strings.Contains(text, "{query|") || strings.Contains(text, "{url}")):
+		case strings.HasPrefix(input, "{query.") && (strings.Contains(text, "{query|") || strings.Contains(text, "{query}") || strings.Contains(text, "{url}")):
 		case listed && own:
 		case listed:
 			least = CoveredListed

@@ -39,6 +39,7 @@ const customTolerance = 5 * time.Minute
 
 // Provision resolves the secrets and makes the proofs ready.
 func (c *Custom) Provision(ctx caddy.Context) error {
+	c.hear(ctx)
 	d, err := c.check()
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (c *Custom) check() (*Definition, error) {
 		return nil, fmt.Errorf("provider custom has %s but no proof that uses it", c.Keys.Given()[0])
 	case given && !c.usesSecret():
 		return nil, errors.New("provider custom has secrets that no proof uses")
-	case !given && c.needsSecret() && !c.Enrolls() && !c.needsNoSecret(&c.Keys):
+	case !c.hasSecrets() && c.needsSecret() && !c.Enrolls() && !c.needsNoSecret(&c.Keys):
 		return nil, errors.New(name + " needs a secret")
 	case d.any(func(t scheme.Traits) bool { return t.SignsID }) && c.ID == "":
 		return nil, errors.New("the proof covers {id}, so the provider needs a line: id <expression>")
@@ -112,14 +113,27 @@ func (c *Custom) Unsignable(secret string) string { return c.unsignableBy(&c.Def
 // SignerWith implements Resigner.
 func (c *Custom) SignerWith(secret string) (Signer, error) {
 	own := *c
-	if own.signWith(secret); len(own.Secrets) == 0 && own.Enrolls() {
+	if own.signWith(secret); !own.hasSecrets() && own.Enrolls() {
 		return nil, errNoSecret
 	}
 	return &own, own.Provision(caddy.Context{})
 }
 
+// WithKey implements KeySigner.
+func (c *Custom) WithKey(key *scheme.SigningKey) (Provider, error) {
+	own := *c
+	if err := own.takesKey(&own.Definition, key); err != nil {
+		return nil, err
+	}
+	if err := own.Provision(caddy.Context{}); err != nil {
+		return nil, err
+	}
+	return &own, own.ready.proofs.checkOwnKey()
+}
+
 // Interface guards
 var (
+	_ KeySigner             = (*Custom)(nil)
 	_ Resigner              = (*Custom)(nil)
 	_ Enroller              = (*Custom)(nil)
 	_ Fetcher               = (*Custom)(nil)

@@ -36,6 +36,9 @@ type Definition struct {
 	// body, or a hash of the webhook where there is no expression for the ID.
 	Copies Copies `json:"copies,omitzero"`
 
+	// The list in a webhook that carries several events. Default: a webhook is one event.
+	Each *Each `json:"each,omitempty"`
+
 	// Read bodies as JSON, or else as forms, whatever the header Content-Type says. It
 	// is for providers that send forms and do not sign that header. Default: false.
 	Forms bool `json:"forms,omitempty"`
@@ -198,6 +201,9 @@ func (d *Definition) check() error {
 			return err
 		}
 	}
+	if err := d.Each.check(); err != nil {
+		return fmt.Errorf("each: %w", err)
+	}
 	switch {
 	case d.Need != "" && !slices.Contains([]string{NeedAll, NeedFirst, NeedAny}, d.Need):
 		return fmt.Errorf("need is all, first or any, not %q", d.Need)
@@ -216,6 +222,9 @@ func (d *Definition) check() error {
 			return fmt.Errorf("the status for what is refused is from 200 to 499, not %d", a.Refused)
 		}
 	}
+	if err := d.checkMethods(); err != nil {
+		return err
+	}
 	if err := d.checkSeveral(); err != nil {
 		return err
 	}
@@ -226,6 +235,34 @@ func (d *Definition) check() error {
 		return err
 	}
 	return d.Ranges.compile()
+}
+
+// checkMethods refuses methods that no request has, and proofs that are for no method.
+func (d *Definition) checkMethods() error {
+	for _, method := range d.Methods {
+		if !methodName.MatchString(method) {
+			return fmt.Errorf("methods: no request has the method %q; write POST, GET and the like", method)
+		}
+	}
+	methods := d.methods()
+	for i := range d.Proofs {
+		for _, c := range d.Proofs[i].When {
+			if !c.allows(methods) {
+				return fmt.Errorf("when %s: the provider's methods are %s, so the proof would never be asked for", c.describe(), strings.Join(methods, " and "))
+			}
+		}
+	}
+	return nil
+}
+
+var methodName = regexp.MustCompile(`^[A-Z][A-Z-]*$`)
+
+// methods returns the methods of webhooks.
+func (d *Definition) methods() []string {
+	if len(d.Methods) == 0 {
+		return []string{http.MethodPost}
+	}
+	return d.Methods
 }
 
 // checkSeveral holds what proofs have for themselves against what several of them mean.
@@ -281,11 +318,12 @@ func (d *Definition) covers(field string) bool {
 // newProfile returns the profile that the definition gives.
 func (d *Definition) newProfile() Profile {
 	p := Profile{
-		Methods:       d.Methods,
+		Methods:       d.methods(),
 		MaxBody:       d.MaxBody,
 		Event:         d.Event,
 		ID:            d.ID,
 		Copies:        d.Copies.Resolve(d.identifies()),
+		Each:          d.Each.Resolved(),
 		Forms:         d.Forms,
 		Horizon:       time.Duration(d.Horizon),
 		NeverRetries:  d.NeverRetries,
@@ -296,9 +334,6 @@ func (d *Definition) newProfile() Profile {
 	}
 	for i := range d.Proofs {
 		p.Own = append(p.Own, d.Proofs[i].Identity)
-	}
-	if len(p.Methods) == 0 {
-		p.Methods = []string{http.MethodPost}
 	}
 	if p.MaxBody == 0 {
 		p.MaxBody = DefaultMaxBody

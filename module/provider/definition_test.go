@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -414,7 +415,7 @@ func TestNeed(t *testing.T) {
 		for i, headers := range [][]string{nil, {"X-One: a"}, {"X-Two: b"}, {"X-One: a", "X-Two: b"},
 			{"X-One: x", "X-Two: b"}, {"X-One: a", "X-Two: a"}} {
 			r := providertest.Hook("", headers...)
-			if err := p.Verify(r, providertest.Now); err != want[i] {
+			if err := p.Verify(r, providertest.Now); !errors.Is(err, want[i]) {
 				t.Errorf("need %s, %v: got %v, want %v", need, headers, err, want[i])
 			}
 		}

@@ -36,9 +36,12 @@ type Reply struct {
 	Body   string
 
 	// Secret is one that the handshake delivered. It must be kept, and given
-	// to Enroll, before the answer is sent; while no enrolment is open, the
+	// to Enroll, before the answer is sent; while no enrollment is open, the
 	// handshake is refused.
 	Secret string
+
+	// Keyed says that the answer is made with a secret.
+	Keyed bool
 
 	// Visit is a URL of the provider's that must be fetched, with GET, before
 	// the answer is sent.
@@ -155,17 +158,32 @@ func (h *Handshake) provision(secrets []string) (err error) {
 	if h.Expect, err = resolvedConditions(h.Expect); err != nil {
 		return err
 	}
+	if h.Digest != nil {
+		digest := *h.Digest
+		h.Digest = &digest
+		if err := h.Digest.provision(h.Kind); err != nil {
+			return err
+		}
+	}
+	return h.rekey(secrets)
+}
+
+// keyed reports whether the handshake is made with secrets.
+func (h *Handshake) keyed() bool { return h.Encrypted != "" || h.Kind == "hmac" }
+
+// rekey takes secrets. The digest is a copy, since other handshakes may share it.
+func (h *Handshake) rekey(secrets []string) (err error) {
 	if h.Encrypted != "" {
 		if h.ciphers, err = ciphersOf(secrets); err != nil {
 			return err
 		}
 	}
-	if h.Digest != nil {
-		digest := *h.Digest
-		h.Digest = &digest
-		return h.Digest.provision(h.Kind, secrets)
+	if h.Kind != "hmac" {
+		return nil
 	}
-	return nil
+	digest := *h.Digest
+	h.Digest = &digest
+	return h.Digest.rekey(secrets)
 }
 
 func (h *Handshake) defaults() {
@@ -218,10 +236,20 @@ func (h *Handshake) check() error {
 	case h.Refuse < 400 || h.Refuse > 499:
 		return fmt.Errorf("refuse takes a status from 400 to 499, not %d", h.Refuse)
 	}
+	asked := []string{h.Challenge, h.Encrypted}
 	for _, c := range slices.Concat(h.When, h.Expect) {
 		if err := c.compileOf(); err != nil {
 			return err
 		}
+		if !c.allows([]string{h.Method}) {
+			return fmt.Errorf("%s, but the method of the handshake is %s, so it would never be answered", c.describe(), h.Method)
+		}
+		if len(c.Is) > 0 {
+			asked = append(asked, c.Of)
+		}
+	}
+	if h.Method != http.MethodPost && h.Method != http.MethodPut && template.Mentions(asked, "json", "form", "body") {
+		return fmt.Errorf("a %s request has no body, so the handshake would never be answered; leave method out, or read header or query", h.Method)
 	}
 	var err error
 	if h.challenge, err = parseAsked(h.Challenge); err != nil {
@@ -288,7 +316,7 @@ func (h *Handshake) answer(r *template.Request, challenge string) (*Reply, error
 			return nil, Denial{scheme.Wrong, h.Refuse, h.Bare}
 		}
 	}
-	a := &Reply{Status: h.Status, Header: make(http.Header)}
+	a := &Reply{Status: h.Status, Header: make(http.Header), Keyed: h.Kind == "hmac"}
 	switch h.Kind {
 	case "enroll":
 		a.Secret = challenge
@@ -309,9 +337,9 @@ func (h *Handshake) takes(challenge string) bool {
 // and not with something that several hosts match.
 func (h *Handshake) pins(target string) bool {
 	pattern := strings.TrimPrefix(strings.ReplaceAll(h.Pattern, `\.`, "."), "^")
-	scheme, rest, found := strings.Cut(pattern, "://")
+	protocol, rest, found := strings.Cut(pattern, "://")
 	host, _, slash := strings.Cut(rest, "/")
-	return found && slash && strings.HasPrefix(target, scheme+"://"+host+"/")
+	return found && slash && strings.HasPrefix(target, protocol+"://"+host+"/")
 }
 
 // verifier is asked where a handshake is to be signed.

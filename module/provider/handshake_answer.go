@@ -42,7 +42,7 @@ type HandshakeDigest struct {
 // unforgeable matches the texts that the gateway signs for anybody.
 var unforgeable = regexp.MustCompile(`\A` + Signable + `\z`)
 
-func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
+func (d *HandshakeDigest) provision(kind string) (err error) {
 	d.Hash = cmp.Or(d.Hash, "sha256")
 	d.Encoding = cmp.Or(d.Encoding, "hex")
 	d.Key = cmp.Or(d.Key, "raw")
@@ -57,8 +57,13 @@ func (d *HandshakeDigest) provision(kind string, secrets []string) (err error) {
 		return fmt.Errorf("unknown hash %q; use sha256, sha1, sha384, sha512 or md5", d.Hash)
 	case !slices.Contains(template.Encodings, d.Encoding):
 		return fmt.Errorf("unknown encoding %q; use hex, base64 or base64url", d.Encoding)
-	case kind == "hash":
-		return nil
+	}
+	return nil
+}
+
+// rekey takes the first of the secrets.
+func (d *HandshakeDigest) rekey(secrets []string) (err error) {
+	switch {
 	case len(secrets) == 0:
 		return fmt.Errorf("hmac needs a secret")
 	case d.Key == "sha1":

@@ -93,6 +93,7 @@ func (k Known) CaddyModule() caddy.ModuleInfo {
 // Provision resolves secrets and options and makes the proofs ready.
 func (k *Known) Provision(ctx caddy.Context) error {
 	p := k.preset
+	k.hear(ctx)
 	if err := k.Common.provision(ctx, &p.Definition, p.Tolerance); err != nil {
 		return err
 	}
@@ -170,11 +171,11 @@ func (p *Preset) with(values map[string]string, secrets []string) (*Definition, 
 
 // check checks the configuration against the options and proofs of the preset.
 func (k *Known) check() error {
-	p, secret := k.preset, len(k.Secrets) > 0
+	p, secret := k.preset, k.hasSecrets()
 	switch {
 	case p.needsSecret() && !secret && !p.Optional && !k.Enrolls() && !p.needsNoSecret(&k.Keys):
 		return fmt.Errorf("%s needs a secret: provider %s <secret>", p.Title, p.Name)
-	case !p.proves() && secret:
+	case !p.proves() && len(k.Secrets) > 0:
 		return fmt.Errorf("%s uses no secret; remove it, and guard the source with allow_ips, or with a token line in the provider block", p.Title)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Options)) {
@@ -205,7 +206,7 @@ func (k *Known) check() error {
 
 // proves reports whether a proof is asked for.
 func (k *Known) proves() bool {
-	return k.preset.proves() && (len(k.Secrets) > 0 || !k.preset.Optional)
+	return k.preset.proves() && (k.hasSecrets() || !k.preset.Optional)
 }
 
 // Proves implements Provider.
@@ -256,7 +257,7 @@ func (k *Known) Unsignable(secret string) string {
 // SignerWith implements Resigner.
 func (k *Known) SignerWith(secret string) (Signer, error) {
 	own := *k
-	if own.signWith(secret); len(own.Secrets) == 0 && own.Enrolls() {
+	if own.signWith(secret); !own.hasSecrets() && own.Enrolls() {
 		return nil, errNoSecret
 	}
 	return &own, own.Provision(caddy.Context{})
@@ -325,8 +326,21 @@ func (o *Option) read(d *caddyfile.Dispenser, to *string) error {
 	return err
 }
 
+// WithKey implements KeySigner.
+func (k *Known) WithKey(key *scheme.SigningKey) (Provider, error) {
+	own := *k
+	if err := own.takesKey(&own.preset.Definition, key); err != nil {
+		return nil, err
+	}
+	if err := own.Provision(caddy.Context{}); err != nil {
+		return nil, err
+	}
+	return &own, own.ready.proofs.checkOwnKey()
+}
+
 // Interface guards
 var (
+	_ KeySigner             = (*Known)(nil)
 	_ Resigner              = (*Known)(nil)
 	_ Enroller              = (*Known)(nil)
 	_ Fetcher               = (*Known)(nil)

@@ -24,14 +24,14 @@ type proofs struct {
 	need   string
 	list   []*Proof
 	all    []*Proof // with those that do not count, but can be made for apps
-	closed bool     // the secret is still to be delivered
+	closed bool     // the secret is still to be delivered, or that of a tenant nobody knows
 	secret bool     // there are proofs with secrets
 }
 
 // provision makes the proofs of a definition ready. The definition was checked.
 // Proofs without a secret or public key do not count.
 func (ps *proofs) provision(d *Definition, c *Common, profile *Profile) error {
-	*ps = proofs{need: d.Need, closed: len(c.resolved.Secrets) == 0 && enrolls(d.Handshakes), secret: d.usesSecret()}
+	*ps = proofs{need: d.Need, closed: len(c.resolved.Secrets) == 0 && (enrolls(d.Handshakes) || c.tenants), secret: d.usesSecret()}
 	own := 0
 	for i := range d.Proofs {
 		p := &d.Proofs[i]
@@ -196,6 +196,9 @@ func (ps *proofs) choose(r *template.Request) (chosen []*Proof) {
 
 // makeable returns the proofs that sign can make, where one is enough; else all of them.
 func (ps *proofs) makeable() []*Proof {
+	if own := ps.ownKey(); len(own) > 0 {
+		return own
+	}
 	if ps.needsAll() {
 		return ps.all
 	}
@@ -204,6 +207,19 @@ func (ps *proofs) makeable() []*Proof {
 		return ps.all
 	}
 	return can
+}
+
+// ownKey returns the proofs that sign makes with a private key of the operator's.
+func (ps *proofs) ownKey() []*Proof {
+	return slices.DeleteFunc(slices.Clone(ps.all), func(p *Proof) bool { return !p.scheme.Traits().OwnKey })
+}
+
+// checkOwnKey refuses a private key that makes none of the proofs.
+func (ps *proofs) checkOwnKey() error {
+	if len(ps.ownKey()) == 0 {
+		return errNoKey
+	}
+	return nil
 }
 
 // fetch fetches the keys that a request names. A request that names none is refused.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -38,12 +39,34 @@ type Resigner interface {
 	SignerWith(secret string) (Signer, error)
 }
 
+// KeySigner is a Provider whose proofs a private key of the operator's can make, in place
+// of the provider's.
+type KeySigner interface {
+	Provider
+
+	// WithKey returns a copy of the provider that signs with a key. It fails where no
+	// proof is made with one, and where the public half is not what is configured.
+	WithKey(key *scheme.SigningKey) (Provider, error)
+}
+
+// errNoKey is returned where nothing is signed with a private key.
+var errNoKey = errors.New("as it is configured, the provider proves nothing with a private key; leave --private-key out, or configure a public_key")
+
+// takesKey takes a private key for a definition.
+func (c *Common) takesKey(d *Definition, key *scheme.SigningKey) error {
+	if !d.any(func(t scheme.Traits) bool { return t.UsesKeys }) {
+		return errNoKey
+	}
+	c.signing = key
+	return key.Among(&c.Keys)
+}
+
 // signWith changes a configuration that was copied to make proofs for an app. With a
 // secret of its own, the app has no use for keys.
 func (c *Common) signWith(secret string) {
 	c.Token = nil
 	if secret != "" {
-		c.Secrets, c.oneSecret, c.Keys = []string{secret}, true, scheme.Keys{}
+		c.Secrets, c.oneSecret, c.tenants, c.Keys = []string{secret}, true, false, scheme.Keys{}
 	}
 }
 
@@ -55,7 +78,7 @@ func (p *Preset) unsignable() string { return p.Definition.unsignable(false, tru
 // the configuration; "" where they can.
 func (c *Common) unsignableBy(d *Definition, secret string) string {
 	either := d.Need == NeedFirst || d.Need == NeedAny
-	return d.unsignable(len(c.Given()) > 0 && !(either && secret != ""), secret != "" || len(c.Secrets) > 0 || enrolls(d.Handshakes))
+	return d.unsignable(len(c.Given()) > 0 && !(either && secret != ""), secret != "" || c.hasSecrets() || enrolls(d.Handshakes))
 }
 
 // Standard returns a signer by Standard Webhooks with a secret, in which

@@ -18,6 +18,7 @@ type working struct {
 	ready    *ready // for the secrets of the configuration
 	define   func(secrets []string) (*Definition, error)
 	enrolled *atomic.Pointer[ready] // for those as well that handshakes delivered; nil until there are any
+	stranger string                 // a secret that nobody knows, in place of those of an unknown tenant
 }
 
 // ready is a definition that has been made ready for some secrets.
@@ -30,7 +31,7 @@ type ready struct {
 
 // start makes a definition ready. define returns the definition for other secrets.
 func (w *working) start(c *Common, d *Definition, define func(secrets []string) (*Definition, error)) (err error) {
-	w.define, w.enrolled = define, new(atomic.Pointer[ready])
+	w.define, w.enrolled, w.stranger = define, new(atomic.Pointer[ready]), unknownSecret()
 	w.ready, err = makeReady(c, d)
 	return err
 }
@@ -39,7 +40,11 @@ func makeReady(c *Common, d *Definition) (*ready, error) {
 	r := &ready{common: c, profile: d.newProfile()}
 	r.profile.Legacy = c.Legacy
 	var err error
-	if r.handshakes, err = provisionHandshakes(d, c.Token, c.resolved.Secrets, r.profile.Methods); err != nil {
+	secrets := c.resolved.Secrets
+	if c.tenants && len(secrets) == 0 {
+		secrets = []string{unknownSecret()} // each tenant has others
+	}
+	if r.handshakes, err = provisionHandshakes(d, c.Token, secrets, r.profile.Methods); err != nil {
 		return nil, err
 	}
 	r.profile.Greets = r.handshakes.greet()
@@ -138,8 +143,9 @@ func (w *working) makeOther(c *Common) (*ready, error) {
 	return makeReady(c, d)
 }
 
-// unknownSecret returns a random secret. It takes the place of a secret that the
-// provider has still to deliver: until then no request is genuine.
+// unknownSecret returns a random secret, good as text, as hex and as base64. It takes the
+// place of a secret that the provider has still to deliver, or of those of an unknown
+// tenant: no request is genuine.
 func unknownSecret() string {
 	var secret [32]byte
 	rand.Read(secret[:])

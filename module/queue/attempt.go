@@ -50,8 +50,8 @@ func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool, asker
 	}
 }
 
-// interruptedPause keeps an attempt from being made over and over that says that it was
-// interrupted, without having been.
+// interruptedPause is how long a delivery waits after an Interrupted attempt. Without it a
+// handler that always reports Interrupted would be called in a tight loop.
 const interruptedPause = time.Second
 
 // applyResult changes a delivery by the result of an attempt.
@@ -68,9 +68,9 @@ func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended
 	case Refused:
 		d.deadLetter(result.Reason, r.Hold, ended)
 	default:
-		due, again := r.Retry.Next(Failure{Queued: d.Queued, Attempt: number, Ended: ended, Result: result})
+		due, again := r.nextAttempt(d.Queued, number, result, ended)
 		if !again {
-			d.deadLetter(r.gaveUp(result.Reason), r.Hold, ended)
+			d.deadLetter(r.timedOutReason(result.Reason), r.Hold, ended)
 			return
 		}
 		d.Due = due

@@ -90,10 +90,10 @@ func newEngine(backend Backend, logger *zap.Logger, times timing) (*Engine, erro
 	if err != nil {
 		return nil, fmt.Errorf("opening queue: %w", err)
 	}
-	copies := newCopies()
+	unstored := newCopies()
 	e := &Engine{
-		store:   &copyingStore{store, copies},
-		copies:  copies,
+		store:   &copyingStore{store, unstored},
+		copies:  unstored,
 		logger:  logger,
 		timing:  times,
 		poke:    make(chan struct{}, 1),

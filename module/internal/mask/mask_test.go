@@ -1,11 +1,15 @@
 package mask
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 const secret = `s3cret/"key"+ü 💡`
@@ -95,4 +99,35 @@ func FuzzText(f *testing.F) {
 			t.Errorf("%q in %q became %q", secret, text, masked)
 		}
 	})
+}
+
+// A hundred thousand secrets are found, and looking for them takes no longer than looking
+// for a few: their number is not in the time.
+func TestMany(t *testing.T) {
+	var secrets []string
+	for i := range 100_000 {
+		sum := sha256.Sum256([]byte(strconv.Itoa(i)))
+		secrets = append(secrets, hex.EncodeToString(sum[:20]))
+	}
+	many := New(nil).And(New(secrets[:50_000]), New(secrets[50_000:]))
+	for _, secret := range []string{secrets[0], secrets[49_999], secrets[50_000], secrets[99_999]} {
+		for _, text := range []string{secret, base64.StdEncoding.EncodeToString([]byte("x:" + secret))} {
+			if got := many.Text("a " + text + " b"); !strings.Contains(got, Mark) || strings.Contains(got, secret) {
+				t.Errorf("%q became %q", text, got)
+			}
+		}
+	}
+	text := strings.Repeat("nothing in here is a secret, and nothing is found. ", 20)
+	work := func(m *Mask) time.Duration {
+		least := time.Hour
+		for range 50 {
+			began := time.Now()
+			m.Text(text)
+			least = min(least, time.Since(began))
+		}
+		return least
+	}
+	if few, all := work(New(secrets[:10])), work(many); all > 20*few+time.Millisecond {
+		t.Errorf("ten secrets take %v, a hundred thousand %v", few, all)
+	}
 }

@@ -81,6 +81,26 @@ var presetsKeyed = []Preset{
 		Tolerance: fiveMinutes,
 		Options:   provider.KeyOptions("public_key", "certificate"),
 	},
+	{
+		Name: "keygen", Title: "Keygen", Category: "licensing",
+		Source:     "https://github.com/keygen-sh/keygen-go",
+		Confidence: "code",
+		Notes: "The key is the Ed25519 public key of the account, in hex. Keygen signs the URL, so behind a proxy external_url says which one it called. " +
+			"The field payload of the event is JSON in a string, which rules enter by themselves.",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
+				From:      "{header.Keygen-Signature}",
+				Value:     []string{`keyid="{value.keyid}", algorithm="{value.algorithm}", signature="{signature}", headers="{value.headers}"`},
+				Signed:    "{value.headers|signing_string (request-target) host date digest}",
+				Timestamp: &Timestamp{From: "{header.Date}", Unit: "rfc1123"},
+			}}}},
+			Event:  `body.data.attributes.event`,
+			ID:     `body.data.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Keygen gives each webhook event an ID in the signed body; it is not confirmed that retries repeat it."},
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.Required(provider.KeyOptions("public_key")),
+	},
 }
 
 // payuDigest is the hash in one of PayU's headers.

@@ -29,7 +29,8 @@ var presetsKeys = []Preset{
 			Copies: Copies{By: ByIDAndBody, Why: "Discord gives interactions an ID in the signed body; webhook events have none, and their timestamp makes each body unique."},
 			Handshakes: []Handshake{
 				{
-					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}", "1")},
+					// A webhook event has the type 1 as well, and the type of the event.
+					Kind: "probe", Signed: "always", When: []Condition{is("{json.type}{json.event.type}", "1")},
 					JSON: `{"type":1}`,
 				},
 				{
@@ -81,14 +82,15 @@ var presetsKeys = []Preset{
 		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
 		Source:     "https://github.com/sendgrid/sendgrid-nodejs",
 		Confidence: "code",
-		Notes:      "One webhook may carry several events; the event type is that of the first.",
+		Notes:      "One webhook may carry several events; the event type is the one that they all have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{{ECDSA: &ECDSA{Signature: Signature{
 				From:      "{header.X-Twilio-Email-Event-Webhook-Signature}",
 				Signed:    "{timestamp}{body}",
 				Timestamp: &Timestamp{From: "{header.X-Twilio-Email-Event-Webhook-Timestamp}"},
 			}}}},
-			Event:  `body[0].event`, // of a batch
+			Event:  ofAll(`body`, `body.event`),
+			Each:   &Each{List: `body`, Event: `body.event`, ID: `body.sg_event_id`},
 			Copies: Copies{By: ByBody, Why: "SendGrid sends no ID of the batch; sg_event_id, unique for each event in it, makes each body unique."},
 		},
 		Options: provider.Required(provider.KeyOptions("public_key")),

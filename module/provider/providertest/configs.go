@@ -22,6 +22,7 @@ var KeyedConfigs = map[string]string{
 	"apple_app_store": "apple_app_store",
 	"truelayer":       "truelayer {\npublic_key " + P521Key + "\n}",
 	"travis":          "travis {\npublic_key " + RSAPublicKey + "\n}",
+	"keygen":          "keygen {\npublic_key " + Rfc8032Key + "\n}",
 	"wise":            "wise {\npublic_key " + RSAPublicKey + "\n}",
 	"wechat_pay":      "wechat_pay {\npublic_key " + RSAPublicKey + "\n}",
 	"rfc9421":         "rfc9421 {\nalgorithm ed25519\npublic_key " + Rfc8032Key + "\n}",

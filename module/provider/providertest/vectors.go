@@ -198,4 +198,4 @@ func KeyedVectors(t testing.TB) (vectors []*Vector) {
 // tokens of claims.
 var keyedPresets = []string{"discord", "telnyx", "sendgrid", "fal", "plaid", "vonage", "messagebird", "fusionauth", "netlify",
 	"aws_sns", "paypal", "ebay", "rfc9421", "travis", "wise", "wechat_pay",
-	"truelayer", "apple_app_store"}
+	"truelayer", "apple_app_store", "keygen"}

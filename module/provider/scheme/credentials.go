@@ -13,6 +13,7 @@ type Credentials struct {
 	Tolerance time.Duration // of a timestamp; 0: it is not checked
 	External  *url.URL      // that the provider calls; nil: the one that the request came to
 	Dir       string        // where fetched keys are kept, in keys/; "": in memory only, for this provider alone
+	Signing   *SigningKey   // what signs samples in place of the provider's key; nil: nothing does
 	Keys
 }
 

@@ -27,6 +27,15 @@ func (s *Digest) Compile() error {
 	return s.HMAC.Compile()
 }
 
+// With implements Rekeyer.
+func (s *Digest) With(secrets []string) (Scheme, error) {
+	own, err := s.HMAC.with(secrets)
+	if err != nil {
+		return nil, err
+	}
+	return &Digest{*own}, nil
+}
+
 // Traits implements Scheme.
 func (s *Digest) Traits() Traits {
 	t := s.HMAC.Traits()

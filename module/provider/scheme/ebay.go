@@ -3,8 +3,10 @@ package scheme
 import (
 	"context"
 	"crypto"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,7 +22,8 @@ import (
 // EBay is the scheme of eBay: an ECDSA signature over the body's SHA-1, in a
 // header of JSON that names the key. Source: eBay/event-notification-nodejs-sdk.
 type EBay struct {
-	keys *keyring
+	keys    *keyring
+	signing *SigningKey
 }
 
 const ebayHeader = "X-Ebay-Signature"
@@ -32,6 +35,7 @@ func (e *EBay) Provision(c *Credentials) (err error) {
 	if err := c.checkSecrets(); err != nil {
 		return err
 	}
+	e.signing = c.Signing
 	if e.keys, err = c.keyring(ebayAlgorithm); err != nil || !e.keys.empty() {
 		return err
 	}
@@ -109,7 +113,21 @@ func (e *EBay) Fetch(ctx context.Context, r *template.Request) error {
 }
 
 // Sign implements Scheme.
-func (e *EBay) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
+func (e *EBay) Sign(r *template.Request, _ time.Time) error {
+	if e.signing == nil {
+		return ErrPrivateKey
+	}
+	signature, err := ebayAlgorithm.sign(e.signing, ebayAlgorithm.Digest(func(to io.Writer) { to.Write(r.Body) }))
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(ebayProof{"ecdsa", "own-key", signature, "SHA1"})
+	if err != nil {
+		return err
+	}
+	r.Header[ebayHeader] = []string{base64.StdEncoding.EncodeToString(text)}
+	return nil
+}
 
 // ebayAPI asks eBay for public keys. It authorizes with a token that it gets for the
 // client's credentials.
@@ -194,7 +212,7 @@ func (e *EBay) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (e *EBay) Traits() Traits {
-	return Traits{UsesKeys: true, Unsignable: PrivateKey, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.count()}
+	return Traits{UsesKeys: true, Unsignable: unsignableWith(e.signing), OwnKey: e.signing != nil, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.count()}
 }
 
 // Headers implements Scheme.

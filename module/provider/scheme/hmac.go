@@ -3,7 +3,6 @@ package scheme
 import (
 	"bytes"
 	"cmp"
-	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
@@ -87,7 +87,8 @@ type HMAC struct {
 	timed     bool // what is signed has a timestamp
 	once      bool // what is signed has a part of the value
 	hashFrom  template.Template
-	keys      map[string][]*macPool // by hash function
+	keys      [][]byte
+	pools     map[string][]*sync.Pool // of hashes that are keyed, by hash function; nil: each is made anew
 	tolerance time.Duration
 	external  *url.URL
 }
@@ -116,18 +117,23 @@ func (h *HMAC) Provision(c *Credentials) error {
 	if err != nil {
 		return err
 	}
-	h.keys = make(map[string][]*macPool)
+	h.keys, h.pools = keys, make(map[string][]*sync.Pool)
 	for _, name := range h.hashes() {
 		for _, key := range keys {
-			h.keys[name] = append(h.keys[name], &macPool{sync.Pool{New: func() any {
-				if h.plain {
-					return &mac{Hash: Hashes[name](), key: key}
-				}
-				return &mac{Hash: hmac.New(Hashes[name], key)}
-			}}})
+			h.pools[name] = append(h.pools[name], &sync.Pool{New: func() any { return h.newMAC(name, key) }})
 		}
 	}
 	return nil
+}
+
+// With implements Rekeyer.
+func (h *HMAC) With(secrets []string) (Scheme, error) { return h.with(secrets) }
+
+func (h *HMAC) with(secrets []string) (*HMAC, error) {
+	keys, err := decodeKeys(h.Key, secrets)
+	own := *h
+	own.keys, own.pools = keys, nil
+	return &own, err
 }
 
 // kind is the name of the scheme in errors.
@@ -156,7 +162,9 @@ func (h *HMAC) Compile() (err error) {
 		return err
 	}
 	h.from = nil
-	if h.headers = headersIn(h.From); h.headers == nil {
+	if h.headers = headersIn(h.From); len(h.headers) > 0 && !httpguts.ValidHeaderFieldName(h.headers[0]) {
+		return fmt.Errorf("no header has the name %q", h.headers[0])
+	} else if h.headers == nil {
 		if h.from, err = parseFrom(h.From); err != nil {
 			return err
 		}
@@ -183,6 +191,8 @@ func (h *HMAC) Compile() (err error) {
 		return fmt.Errorf("%s signs {timestamp}, so it needs a {timestamp} in its value, or a line: timestamp header <name>", h.kind())
 	case h.Each != "" && template.Mentions(h.Signed, "body"):
 		return fmt.Errorf("%s signs each element by itself, so {body}, which is all of them, is no part of it", h.kind())
+	case h.Each != "" && template.Mentions(h.Signed, "form"):
+		return fmt.Errorf("%s signs elements of JSON, and {form} is for bodies that are none", h.kind())
 	case h.plain && !secret:
 		return errors.New("digest proves nothing unless {secret} is part of what is signed")
 	case !h.plain && secret:
@@ -238,7 +248,8 @@ func headersIn(text string) (headers []string) {
 
 // Traits implements Scheme.
 func (h *HMAC) Traits() Traits {
-	texts := append(slices.Clone(h.Signed), h.From)
+	signed := h.covers()
+	texts := append(slices.Clone(signed), h.From)
 	if h.Timestamp != nil {
 		texts = append(texts, h.Timestamp.From)
 	}
@@ -248,10 +259,6 @@ func (h *HMAC) Traits() Traits {
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
 		CoversContent: true,
 		Unsignable:    unsignableIn(h.From),
-	}
-	signed := h.Signed
-	if len(signed) == 0 {
-		signed = []string{"{body}"}
 	}
 	if !h.plain {
 		t.HMACOf = signed
@@ -265,8 +272,20 @@ func (h *HMAC) Traits() Traits {
 	return t
 }
 
+// covers is what the signature covers at least, as templates.
+func (h *HMAC) covers() []string {
+	if len(h.Signed) == 0 {
+		return []string{"{body}"}
+	}
+	texts := make([]string, len(h.Signed))
+	for i, text := range h.Signed {
+		texts[i] = template.Spelled(text, h.Timestamp)
+	}
+	return texts
+}
+
 // signsTime reports whether the scheme signs a timestamp.
-func (h *HMAC) signsTime() bool { return template.Mentions(h.Signed, "timestamp") }
+func (h *HMAC) signsTime() bool { return template.Mentions(h.covers(), "timestamp") }
 
 // carriesTime reports whether requests carry a timestamp, signed or not.
 func (h *HMAC) carriesTime() bool {

@@ -28,25 +28,20 @@ func (h *HMAC) Sign(r *template.Request, now time.Time) error {
 	}
 }
 
+var errIncomplete = errors.New("the request lacks a part of what is signed")
+
 // signOne signs the request, or the item of it.
 func (h *HMAC) signOne(e *template.Env, now time.Time) error {
-	r := e.Request
 	form, made := h.form(e)
-	made.Timestamp = h.Timestamp.Format(now)
-	switch t := h.Timestamp; {
-	case t.Header() != "":
-		r.Header[t.Header()] = []string{made.Timestamp}
-	case t.From != "":
-		// The time is part of the content, which is not ours to change.
-		made.Timestamp = t.Find(e)
-	}
-	keys := h.keys[h.nameHash(e, &made)]
+	made.Timestamp = h.Timestamp.Stamp(e, now)
+	h.signed[0].PrepareSigning(e, &made)
+	name := h.nameHash(e, &made)
 	e.Timestamp, e.Captured = made.Timestamp, made.Captured
-	m := keys[0].Get().(*mac)
-	defer keys[0].Put(m)
+	m := h.take(name, 0)
+	defer h.give(name, 0, m)
 	sum, ok := h.sum(m, e, h.signed[0])
 	if !ok {
-		return errors.New("the request lacks a part of what is signed")
+		return errIncomplete
 	}
 	made.Signature = string(sum)
 	return h.put(e, form.Format(&made))

@@ -1,25 +1,45 @@
 package scheme
 
 import (
+	"crypto/hmac"
 	"crypto/subtle"
 	"hash"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// macPool keeps hashes that are keyed with one secret. Keying a hash costs as much
-// as hashing a small body.
-type macPool struct{ sync.Pool }
-
+// mac is a hash that is keyed with one secret. Keying a hash costs as much as hashing a
+// small body.
 type mac struct {
 	hash.Hash
 	key  []byte
 	sum  []byte
 	text []byte
+}
+
+func (h *HMAC) newMAC(name string, key []byte) *mac {
+	if h.plain {
+		return &mac{Hash: Hashes[name](), key: key}
+	}
+	return &mac{Hash: hmac.New(Hashes[name], key)}
+}
+
+// take returns a hash of a name that is keyed with the key at an index. give gives the
+// hash back.
+func (h *HMAC) take(name string, i int) *mac {
+	if h.pools == nil {
+		return h.newMAC(name, h.keys[i])
+	}
+	return h.pools[name][i].Get().(*mac)
+}
+
+func (h *HMAC) give(name string, i int, m *mac) {
+	if h.pools != nil {
+		h.pools[name][i].Put(m)
+	}
 }
 
 // Verify implements Scheme.
@@ -102,8 +122,12 @@ func (h *HMAC) candidates(e *template.Env, to []template.Candidate) []template.C
 // match compares every signature with every key's, and returns the position of the
 // first key that matches; 0 if none does.
 func (h *HMAC) match(e *template.Env, candidates []template.Candidate) (position int) {
-	for i, key := range slices.Backward(h.keys[h.hashOf(e)]) {
-		m := key.Get().(*mac)
+	name := h.hashOf(e)
+	if name == "" {
+		return 0
+	}
+	for i := range slices.Backward(h.keys) {
+		m := h.take(name, i)
 		for _, signed := range h.signed {
 			want, ok := h.sum(m, e, signed)
 			if !ok {
@@ -114,7 +138,7 @@ func (h *HMAC) match(e *template.Env, candidates []template.Candidate) (position
 				position = subtle.ConstantTimeSelect(same, i+1, position)
 			}
 		}
-		key.Put(m)
+		h.give(name, i, m)
 	}
 	return position
 }

@@ -85,6 +85,7 @@ type JWT struct {
 	field     *payload.Path // of the body, that carries the token; nil if none does
 	secrets   [][]byte
 	keys      *keyring
+	signing   *SigningKey
 	roots     *roots // of X5C
 	tolerance time.Duration
 	external  *url.URL
@@ -118,11 +119,19 @@ func (j *JWT) Provision(c *Credentials) (err error) {
 	if err := j.Compile(); err != nil {
 		return err
 	}
-	j.tolerance, j.external = c.Tolerance, c.External
+	j.tolerance, j.external, j.signing = c.Tolerance, c.External, c.Signing
 	if j.secrets, err = decodeKeys(j.Key, c.Secrets); err != nil {
 		return err
 	}
 	return j.provisionKeys(c)
+}
+
+// With implements Rekeyer.
+func (j *JWT) With(secrets []string) (Scheme, error) {
+	keys, err := decodeKeys(j.Key, secrets)
+	own := *j
+	own.secrets = keys
+	return &own, err
 }
 
 // Compile checks what is configured.
@@ -225,6 +234,9 @@ func (j *JWT) Traits() Traits {
 	}
 	if !symmetric {
 		t.Unsignable = PrivateKey
+	}
+	if j.signing != nil {
+		t.Unsignable, t.OwnKey = "", true
 	}
 	if headers := j.Headers(); slices.Contains(headers, "Authorization") {
 		t.SecretHeaders = headers

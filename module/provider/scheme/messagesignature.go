@@ -49,6 +49,7 @@ type MessageSignature struct {
 	required  []string // identifiers, serialized
 	secrets   [][]byte
 	keys      *keyring
+	signing   *SigningKey
 	tolerance time.Duration
 	external  *url.URL
 }
@@ -63,14 +64,17 @@ var MessageAlgorithms = map[string]algorithm{
 	"rsa-v1_5-sha256":   {Kind: "rsa", Hash: crypto.SHA256},
 }
 
-var componentName = regexp.MustCompile(`^@?[a-z0-9-]+$`)
+var (
+	componentName = regexp.MustCompile(`^@?[a-z0-9-]+$`)
+	labelName     = regexp.MustCompile(`^[a-z*][a-z0-9_.*-]*$`)
+)
 
 // Provision checks the scheme and makes its keys.
 func (m *MessageSignature) Provision(c *Credentials) (err error) {
 	if err := m.Compile(); err != nil {
 		return err
 	}
-	m.tolerance, m.external = c.Tolerance, c.External
+	m.tolerance, m.external, m.signing = c.Tolerance, c.External, c.Signing
 	if m.algorithm.Kind != "hmac" {
 		if len(c.Secrets) > 0 {
 			return fmt.Errorf("the algorithm %s uses public keys, not secrets", m.Algorithm)
@@ -91,6 +95,14 @@ func (m *MessageSignature) Provision(c *Credentials) (err error) {
 	return nil
 }
 
+// With implements Rekeyer.
+func (m *MessageSignature) With(secrets []string) (Scheme, error) {
+	keys, err := decodeKeys(m.Key, secrets)
+	own := *m
+	own.secrets = keys
+	return &own, err
+}
+
 // Compile checks what is configured.
 func (m *MessageSignature) Compile() error {
 	m.Key = cmp.Or(m.Key, "base64")
@@ -99,6 +111,9 @@ func (m *MessageSignature) Compile() error {
 		return fmt.Errorf("unknown algorithm %q; use %s", m.Algorithm, strings.Join(slices.Sorted(maps.Keys(MessageAlgorithms)), ", "))
 	}
 	m.algorithm = a
+	if m.Label != "" && !labelName.MatchString(m.Label) {
+		return fmt.Errorf("label %q: a label has small letters, digits and _-.*, and begins with a letter or *", m.Label)
+	}
 	names := NonEmpty(m.Components)
 	switch {
 	case len(names) > 0 || m.AnyComponents && m.Label != "":
@@ -116,6 +131,9 @@ func (m *MessageSignature) Compile() error {
 		item, err := httpsfv.UnmarshalItem([]string{`"` + strings.Trim(name, `"`) + `"` + params})
 		if err != nil || !componentName.MatchString(strings.Trim(name, `"`)) {
 			return fmt.Errorf("%q is not a component such as @method, content-digest or @query-param;name=\"id\"", text)
+		}
+		if err := checkComponent(strings.Trim(name, `"`), item.Params); err != nil {
+			return err
 		}
 		identifier, err := httpsfv.Marshal(item)
 		if err != nil {
@@ -135,7 +153,7 @@ func (m *MessageSignature) Traits() Traits {
 		SignsURL:      true,
 		CoversContent: true, Covers: []string{"{timestamp}{body}"}, // by default
 		Keys:       len(m.secrets) + m.keys.count(),
-		Unsignable: m.unsignable(),
+		Unsignable: m.unsignable(), OwnKey: m.signing != nil && m.algorithm.Kind != "hmac",
 	}
 }
 
@@ -147,7 +165,7 @@ func (m *MessageSignature) unsignable() string {
 	case !known: // an option, without its value
 		return PrivateKey + ", unless the algorithm is hmac-sha256"
 	}
-	return PrivateKey
+	return unsignableWith(m.signing)
 }
 
 // Headers implements Scheme.
@@ -324,14 +342,14 @@ const defaultLabel = "sig1"
 // Sign implements Scheme. It covers what must be covered. The provider's own
 // signature may cover more, so none is made for an app.
 func (m *MessageSignature) Sign(r *template.Request, now time.Time) error {
-	if m.algorithm.Kind != "hmac" {
+	if m.algorithm.Kind != "hmac" && m.signing == nil {
 		return ErrPrivateKey
 	}
-	if slices.Contains(m.signing(), `"content-digest"`) {
+	if slices.Contains(m.toCover(), `"content-digest"`) {
 		r.Header["Content-Digest"] = []string{"sha-256=:" + hashText("base64", r.Body) + ":"}
 	}
 	input := httpsfv.InnerList{Params: httpsfv.NewParams()}
-	for _, identifier := range m.signing() {
+	for _, identifier := range m.toCover() {
 		item, err := httpsfv.UnmarshalItem([]string{identifier})
 		if err != nil {
 			return fmt.Errorf("signing component %s: %v", identifier, err)
@@ -350,11 +368,23 @@ func (m *MessageSignature) Sign(r *template.Request, now time.Time) error {
 	if err := m.put(r, "Signature-Input", input); err != nil {
 		return err
 	}
-	return m.put(r, "Signature", httpsfv.NewItem(sumOf(m.algorithm, m.secrets[0], []byte(base))))
+	signature, err := m.make(base)
+	if err != nil {
+		return err
+	}
+	return m.put(r, "Signature", httpsfv.NewItem(signature))
 }
 
-// signing returns the components that sign covers.
-func (m *MessageSignature) signing() []string {
+// make makes the signature of a base.
+func (m *MessageSignature) make(base string) ([]byte, error) {
+	if m.algorithm.Kind == "hmac" {
+		return sumOf(m.algorithm, m.secrets[0], []byte(base)), nil
+	}
+	return m.algorithm.sign(m.signing, m.algorithm.Digest(func(to io.Writer) { io.WriteString(to, base) }))
+}
+
+// toCover returns the components that Sign covers.
+func (m *MessageSignature) toCover() []string {
 	if m.required == nil {
 		return []string{`"@method"`, `"content-digest"`}
 	}

@@ -6,10 +6,15 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -34,6 +39,9 @@ func TestNeverMatches(t *testing.T) {
 		"jwt EdDSA {\nheader X-S\ndetached {timestamp}{body}\n" + key + "}":                  "neither {timestamp}",
 		"jwt EdDSA {\nheader X-S\ndetached {body}\nissuer me\n" + key + "}":                  "no claims",
 		"jwt EdDSA {\nheader X-S\ndetached {value.a}{value.b}{value.c}{value.d}{value.e}\n}": "more than 4",
+		"ed25519 {\nheader X-S\nsigned \"{header.X-L|signing_string host}\"\n" + key + "}":   "needs digest",
+		"ed25519 {\nheader X-S\nsigned \"{header.X-L|signing_string Digest}\"\n" + key + "}": "in lower case",
+		"hmac {\nheader X-S\nvalue \"t={timestamp},s={signature},end\"\n}":                   "no value would ever match",
 		"jwt EdDSA {\nfield a\nclaim a.#.b c\n" + key + "}":                                  "several values",
 	} {
 		secret := ""
@@ -42,6 +50,20 @@ func TestNeverMatches(t *testing.T) {
 		}
 		if _, err := providertest.Parse("custom" + secret + " {\n" + block + "\n}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", block, err)
+		}
+	}
+}
+
+// TestTokensInLists finds tokens in lists of lists.
+func TestTokensInLists(t *testing.T) {
+	for path, want := range map[string]error{
+		"a.#.b.#.c": nil, "d.#.#.c": nil, "e": nil,
+		"a.#.b": scheme.Wrong, // which are lists, and no tokens
+	} {
+		p := providertest.MustParse(t, "custom s3cret {\ntoken {json."+path+"}\n}")
+		body := `{"a":[{"b":[{"c":"s3cret"},{"c":"s3cret"}]}],"d":[[{"c":"s3cret"}]],"e":["s3cret","s3cret"]}`
+		if err := p.Verify(providertest.Hook(body), providertest.Now); err != want {
+			t.Errorf("%s: got %v, want %v", path, err, want)
 		}
 	}
 }
@@ -83,5 +105,36 @@ func TestClaims(t *testing.T) {
 		if err := p.Verify(providertest.Hook(`{"token":"`+token+`"}`), providertest.Now); (err == nil) != want {
 			t.Errorf("%s: %v", claims, err)
 		}
+	}
+}
+
+// TestDraftCavage signs and verifies HTTP signatures of the draft with a secret.
+func TestDraftCavage(t *testing.T) {
+	p := providertest.MustParse(t, "custom s3cret {\nhmac {\nheader Signature\nencoding base64\nvalue `keyId=\"{value.key}\",signature=\"{signature}\",headers=\"{value.names}\"`\n"+
+		"signed \"{value.names|signing_string (request-target) date digest}\"\ntimestamp header Date rfc1123\n}\n}")
+	r := providertest.Hook("body")
+	r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/a"}
+	if err := p.Sign(r, providertest.Now); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Header["Signature"][0]; !strings.HasPrefix(got, `keyId="",signature="`) || !strings.HasSuffix(got, `",headers="(request-target) date digest"`) {
+		t.Errorf("signed %s", got)
+	}
+	if err := p.Verify(r, providertest.Now); err != nil {
+		t.Error(err)
+	}
+	if err := p.Verify(r, providertest.Now.Add(time.Hour)); !errors.Is(err, scheme.TooOld) {
+		t.Errorf("an hour later: %v", err)
+	}
+	for what, change := range map[string]func(){
+		"body": func() { r.Body = []byte("Body") },
+		"path": func() { r.Public.Path = "/b" },
+		"date": func() { r.Header["Date"] = []string{providertest.Now.Add(time.Minute).UTC().Format(http.TimeFormat)} },
+	} {
+		before, path, date := r.Body, r.Public.Path, r.Header["Date"]
+		if change(); p.Verify(r, providertest.Now) == nil {
+			t.Errorf("valid with another %s", what)
+		}
+		r.Body, r.Public.Path, r.Header["Date"] = before, path, date
 	}
 }

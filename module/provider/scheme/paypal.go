@@ -2,14 +2,17 @@ package scheme
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/google/uuid"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -25,6 +28,7 @@ type PayPal struct {
 	WebhookID string `json:"webhook_id,omitempty"`
 
 	certificates *certificates
+	signing      *SigningKey
 	tolerance    time.Duration
 }
 
@@ -39,7 +43,7 @@ const (
 
 // Provision takes the webhook's ID and the certificates.
 func (p *PayPal) Provision(c *Credentials) (err error) {
-	p.tolerance = c.Tolerance
+	p.tolerance, p.signing = c.Tolerance, c.Signing
 	if p.WebhookID == "" {
 		return errors.New("the webhook's ID is signed and stands in no request: webhook_id <id>")
 	}
@@ -81,9 +85,13 @@ func (p *PayPal) Verify(r *template.Request, now time.Time) (err error) {
 	if err := checkTime(&at, r.HeaderValue(paypalTime), now, p.tolerance); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s|%s|%s|%d", r.HeaderValue(paypalID), r.HeaderValue(paypalTime), p.WebhookID, crc32.ChecksumIEEE(r.Body))
-	r.Matched, err = p.certificates.verify(&rsaSHA256, r.HeaderValue(paypalCertURL), now, []byte(text), r.HeaderValue(paypalSignature))
+	r.Matched, err = p.certificates.verify(&rsaSHA256, r.HeaderValue(paypalCertURL), now, p.signed(r), r.HeaderValue(paypalSignature))
 	return err
+}
+
+// signed returns what is signed.
+func (p *PayPal) signed(r *template.Request) []byte {
+	return fmt.Appendf(nil, "%s|%s|%s|%d", r.HeaderValue(paypalID), r.HeaderValue(paypalTime), p.WebhookID, crc32.ChecksumIEEE(r.Body))
 }
 
 // Fetch implements Fetcher.
@@ -95,7 +103,27 @@ func (p *PayPal) Fetch(ctx context.Context, r *template.Request) error {
 }
 
 // Sign implements Scheme.
-func (p *PayPal) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
+func (p *PayPal) Sign(r *template.Request, now time.Time) error {
+	if p.signing == nil {
+		return ErrPrivateKey
+	}
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return fmt.Errorf("making the ID of a transmission: %v", err)
+	}
+	for name, value := range map[string]string{
+		paypalID: id.String(), paypalTime: now.UTC().Format(time.RFC3339), paypalAlgorithm: "SHA256withRSA",
+		paypalCertURL: "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-00000000",
+	} {
+		r.Header[name] = []string{value}
+	}
+	signature, err := rsaSHA256.sign(p.signing, rsaSHA256.Digest(func(to io.Writer) { to.Write(p.signed(r)) }))
+	if err != nil {
+		return err
+	}
+	r.Header[paypalSignature] = []string{base64.StdEncoding.EncodeToString(signature)}
+	return nil
+}
 
 // Compile implements Scheme.
 func (p *PayPal) Compile() error { return nil }
@@ -103,7 +131,7 @@ func (p *PayPal) Compile() error { return nil }
 // Traits implements Scheme.
 func (p *PayPal) Traits() Traits {
 	return Traits{
-		UsesKeys: true, Unsignable: PrivateKey, CarriesTime: true, CoversContent: true, Keys: p.certificates.count(),
+		UsesKeys: true, Unsignable: unsignableWith(p.signing), OwnKey: p.signing != nil, CarriesTime: true, CoversContent: true, Keys: p.certificates.count(),
 		Covers: []string{"{header." + paypalID + "}{timestamp}{body|crc32}"},
 	}
 }

@@ -40,6 +40,26 @@ func resolve(what string, configured []string, values bool) ([]string, error) {
 	return secrets, nil
 }
 
+// Literal returns secrets that stand in a file of secrets, as they are used. No
+// placeholder is resolved there, and each secret must have a value.
+func Literal(what string, written []string, values bool) ([]string, error) {
+	secrets := make([]string, len(written))
+	for i, text := range written {
+		trimmed := strings.TrimSpace(text)
+		if trimmed == "" {
+			return nil, fmt.Errorf("%s %d is empty", what, i+1)
+		}
+		if unknownPlaceholder.MatchString(trimmed) || placeholderShape.MatchString(trimmed) {
+			return nil, fmt.Errorf("%s %d looks like a placeholder, and nothing replaces one here; write the secret itself", what, i+1)
+		}
+		var err error
+		if secrets[i], err = checkShape(what, text, text, values); err != nil {
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
+		}
+	}
+	return secrets, nil
+}
+
 // ParseURL reads an absolute http or https URL, in which placeholders are resolved.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(caddy.NewReplacer().ReplaceKnown(text, ""))

@@ -1,5 +1,6 @@
-// Package scheme has the ways of proving who sent a request. All of a scheme is in its
-// file: its configuration, its block in a Caddyfile, how it verifies and how it signs.
+// Package scheme has the ways of proving who sent a request. All of a scheme is in the files
+// that begin with its name: its configuration, its block in a Caddyfile, how it verifies and
+// how it signs.
 package scheme
 
 import (
@@ -97,6 +98,9 @@ type Traits struct {
 	// changing more than headers; "" where it can.
 	Unsignable string
 
+	// OwnKey says that Sign uses a private key of the operator's, in place of the provider's.
+	OwnKey bool
+
 	// Keys is how many secrets and public keys the scheme was made ready with: the
 	// largest position that Verify gives.
 	Keys int
@@ -122,6 +126,14 @@ type Checker interface {
 	Check(ctx context.Context, r *template.Request) Verdict
 }
 
+// Rekeyer is a scheme whose secrets can be others for each request. It need not be one
+// where Traits says that it uses no secret.
+type Rekeyer interface {
+	// With returns the scheme, which is provisioned, with other secrets. It costs little
+	// enough to be asked for every request.
+	With(secrets []string) (Scheme, error)
+}
+
 // Stripper is a scheme whose proof may stand in the URL and is worth as much as a
 // secret.
 type Stripper interface {
@@ -135,6 +147,15 @@ var ErrPrivateKey = errors.New("signs with a private key that only the provider 
 // PrivateKey is why a proof is Unsignable of which the configuration has no more than a
 // public key.
 const PrivateKey = "only the provider has the key that makes its proof"
+
+// unsignableWith says why a proof is Unsignable of which the configuration has no more
+// than a public key.
+func unsignableWith(signing *SigningKey) string {
+	if signing != nil {
+		return ""
+	}
+	return PrivateKey
+}
 
 // unsignableIn says why a proof is Unsignable that stands where a template reads it; ""
 // if that is a header.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
@@ -50,6 +51,7 @@ type Signature struct {
 	timed     bool // what is signed has a timestamp
 	algorithm algorithm
 	keys      *keyring
+	signing   *SigningKey
 	tolerance time.Duration
 	external  *url.URL
 }
@@ -62,7 +64,7 @@ func (s *Signature) provisionKeys(c *Credentials, a algorithm) (err error) {
 	if err := c.checkSecrets(); err != nil {
 		return err
 	}
-	s.algorithm, s.tolerance, s.external = a, c.Tolerance, c.External
+	s.algorithm, s.tolerance, s.external, s.signing = a, c.Tolerance, c.External, c.Signing
 	if s.keys, err = c.keyring(a); err != nil {
 		return err
 	}
@@ -84,7 +86,9 @@ func (s *Signature) Compile() (err error) {
 	if err := s.Timestamp.Compile(); err != nil {
 		return err
 	}
-	if s.header = template.HeaderIn(s.From); s.header == "" {
+	if s.header = template.HeaderIn(s.From); s.header != "" && !httpguts.ValidHeaderFieldName(s.header) {
+		return fmt.Errorf("no header has the name %q", s.header)
+	} else if s.header == "" {
 		if s.from, err = parseFrom(s.From); err != nil {
 			return err
 		}
@@ -133,7 +137,7 @@ func (s *Signature) defaults() {
 
 // Traits implements Scheme.
 func (s *Signature) Traits() Traits {
-	texts := []string{s.Signed}
+	texts := []string{s.covers()}
 	if s.Timestamp != nil {
 		texts = append(texts, s.Timestamp.From)
 	}
@@ -141,13 +145,18 @@ func (s *Signature) Traits() Traits {
 		UsesKeys: true, NeedsKeys: true,
 		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
-		CoversContent: true, Covers: []string{cmp.Or(s.Signed, "{body}")}, Unsignable: PrivateKey,
+		CoversContent: true, Covers: []string{s.covers()}, Unsignable: unsignableWith(s.signing), OwnKey: s.signing != nil,
 		Keys: s.keys.count(),
 	}
 }
 
 // signsTime reports whether the scheme signs a timestamp.
-func (s *Signature) signsTime() bool { return template.Mentions([]string{s.Signed}, "timestamp") }
+func (s *Signature) signsTime() bool { return template.Mentions([]string{s.covers()}, "timestamp") }
+
+// covers is what the signature covers at least, as a template.
+func (s *Signature) covers() string {
+	return template.Spelled(cmp.Or(s.Signed, "{body}"), s.Timestamp)
+}
 
 // carriesTime reports whether requests carry a timestamp, signed or not.
 func (s *Signature) carriesTime() bool {
@@ -266,7 +275,46 @@ func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.T
 }
 
 // Sign implements Scheme.
-func (s *Signature) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
+func (s *Signature) Sign(r *template.Request, now time.Time) error {
+	if s.signing == nil {
+		return ErrPrivateKey
+	}
+	e := template.NewEnv(r, s.external)
+	defer e.Free()
+	form, made := s.form(e)
+	made.Timestamp = s.Timestamp.Stamp(e, now)
+	s.signed.PrepareSigning(e, &made)
+	e.Timestamp, e.Captured = made.Timestamp, made.Captured
+	complete := true
+	digest := s.algorithm.Digest(func(to io.Writer) { complete = s.signed.Write(to, e) })
+	if !complete {
+		return errIncomplete
+	}
+	signature, err := s.algorithm.sign(s.signing, digest)
+	if err != nil {
+		return err
+	}
+	made.Signature = string(template.AppendEncoded(nil, s.Encoding, signature))
+	if text := form.Format(&made); s.header == "" {
+		return e.Put(s.from, text)
+	} else {
+		r.Header[s.header] = []string{text}
+	}
+	return nil
+}
+
+// form returns the form of the signature that the request has, with what came along with
+// it; the first form if there is none.
+func (s *Signature) form(e *template.Env) (*template.Value, template.Candidate) {
+	for _, text := range s.find(e) {
+		for i := range s.values {
+			if found := s.values[i].Parse(text, nil); len(found) > 0 {
+				return &s.values[i], found[0]
+			}
+		}
+	}
+	return &s.values[0], template.Candidate{}
+}
 
 // Fetch implements Fetcher.
 func (s *Signature) Fetch(ctx context.Context, r *template.Request) error {

@@ -2,7 +2,9 @@ package scheme
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"io"
 	"net/url"
 	"regexp"
 	"slices"
@@ -26,12 +28,13 @@ type SNS struct {
 	Topics []string `json:"topics,omitempty"`
 
 	certificates *certificates
+	signing      *SigningKey
 	tolerance    time.Duration
 }
 
 // Provision takes the certificates and the topics.
 func (s *SNS) Provision(c *Credentials) (err error) {
-	s.tolerance = c.Tolerance
+	s.tolerance, s.signing = c.Tolerance, c.Signing
 	s.Topics = NonEmpty(s.Topics)
 	s.certificates, err = newCertificates(c, "Amazon SNS", isSNS, snsNames)
 	return err
@@ -112,7 +115,7 @@ func (m *snsMessage) text(name string) (text string, ok bool) {
 	if err == nil {
 		text = template.ShortText(value)
 	}
-	return text, err == nil || err == errFieldMissing
+	return text, err == nil || errors.Is(err, errFieldMissing)
 }
 
 // find reads the message of a request.
@@ -154,7 +157,7 @@ func (m *snsMessage) signed() ([]byte, error) {
 	for _, name := range names {
 		value, err := m.field(name)
 		switch {
-		case err == errFieldMissing && name == "Subject":
+		case errors.Is(err, errFieldMissing) && name == "Subject":
 		case err != nil:
 			return nil, Malformed
 		default:
@@ -202,8 +205,44 @@ func (s *SNS) Fetch(ctx context.Context, r *template.Request) error {
 	return s.certificates.fetch(ctx, m.certificate, r.Client)
 }
 
-// Sign implements Scheme.
-func (s *SNS) Sign(*template.Request, time.Time) error { return ErrPrivateKey }
+// Sign implements Scheme. The message has the fields of its signature already.
+func (s *SNS) Sign(r *template.Request, _ time.Time) error {
+	if s.signing == nil {
+		return ErrPrivateKey
+	}
+	e := template.NewEnv(r, nil)
+	defer e.Free()
+	m, err := s.find(e)
+	if err != nil {
+		return err
+	}
+	if topic, _ := m.text("TopicArn"); len(s.Topics) > 0 && !slices.Contains(s.Topics, topic) {
+		if err := putField(e, "TopicArn", s.Topics[0]); err != nil {
+			return err
+		}
+		if m, err = s.find(e); err != nil {
+			return err
+		}
+	}
+	signed, err := m.signed()
+	if err != nil {
+		return err
+	}
+	signature, err := m.algorithm.sign(s.signing, m.algorithm.Digest(func(to io.Writer) { to.Write(signed) }))
+	if err != nil {
+		return err
+	}
+	return putField(e, "Signature", base64.StdEncoding.EncodeToString(signature))
+}
+
+// putField gives a field of the body another text.
+func putField(e *template.Env, name, text string) error {
+	place, err := template.Parse(template.Of("json", name))
+	if err != nil {
+		return err
+	}
+	return e.Put(place, text)
+}
 
 // Compile implements Scheme.
 func (s *SNS) Compile() error { return nil }
@@ -211,7 +250,7 @@ func (s *SNS) Compile() error { return nil }
 // Traits implements Scheme.
 func (s *SNS) Traits() Traits {
 	t := Traits{
-		UsesKeys: true, Unsignable: PrivateKey, CarriesTime: true, CoversContent: true, Keys: s.certificates.count(),
+		UsesKeys: true, Unsignable: unsignableWith(s.signing), OwnKey: s.signing != nil, CarriesTime: true, CoversContent: true, Keys: s.certificates.count(),
 		Covers: []string{"{json.Message}{json.MessageId}{json.Subject}{timestamp}{json.TopicArn}{json.Type}"},
 	}
 	if len(NonEmpty(s.Topics)) == 0 {

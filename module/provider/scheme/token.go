@@ -49,14 +49,25 @@ func (t *Token) Provision(c *Credentials) error {
 	if err := t.Compile(); err != nil {
 		return err
 	}
-	t.tokens = nil
-	for _, secret := range c.Secrets {
+	t.setTokens(c.Secrets)
+	return nil
+}
+
+func (t *Token) setTokens(secrets []string) {
+	t.tokens = make([][]byte, len(secrets))
+	for i, secret := range secrets {
 		if t.Encoding == "base64" {
 			secret = base64.StdEncoding.EncodeToString([]byte(secret))
 		}
-		t.tokens = append(t.tokens, []byte(secret))
+		t.tokens[i] = []byte(secret)
 	}
-	return nil
+}
+
+// With implements Rekeyer.
+func (t *Token) With(secrets []string) (Scheme, error) {
+	own := *t
+	own.setTokens(secrets)
+	return &own, nil
 }
 
 // Compile implements Scheme.
@@ -71,6 +82,18 @@ func (t *Token) Compile() (err error) {
 		return err
 	}
 	t.part, t.name = t.from.Place()
+	return t.checkPlace()
+}
+
+// checkPlace refuses what no request has.
+func (t *Token) checkPlace() error {
+	const places = "{header.X-Name}, {query.name}, {form.name}, {json.path} or {path|last}"
+	switch {
+	case t.from.Constant() || t.part != "path" && !t.from.HasOnly("header", "query", "form", "json", "body") || t.part == "query" && t.name == "":
+		return fmt.Errorf("token %s reads no token in the request, so none would ever be right; write %s", t.From, places)
+	case t.part == "" && t.from.Several():
+		return fmt.Errorf("token %s: a path to several values stands alone; what is done to them, or stands beside them, would never match", t.From)
+	}
 	return nil
 }
 

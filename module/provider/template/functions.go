@@ -31,6 +31,8 @@ type step struct {
 	path payload.Path // of json
 	or   *piece       // what stands in
 
+	least int // of atleast
+
 	pairs []pairStep // of those for pairs, one after the other
 }
 
@@ -69,10 +71,7 @@ var steps = map[string]struct {
 		return b, err == nil
 	}},
 	// atleast refuses what has fewer bytes.
-	"atleast": {1, 1, func(_ *Env, b []byte, s *step) ([]byte, bool) {
-		n, err := strconv.Atoi(s.args[0])
-		return b, err == nil && len(b) >= n
-	}},
+	"atleast": {1, 1, func(_ *Env, b []byte, s *step) ([]byte, bool) { return b, len(b) >= s.least }},
 
 	"lower": {0, 0, textual(func(s string, _ []string) string { return strings.ToLower(s) })},
 	"upper": {0, 0, textual(func(s string, _ []string) string { return strings.ToUpper(s) })},
@@ -149,6 +148,8 @@ var steps = map[string]struct {
 	"headers": {1, 2, headers},
 	// header_lines takes names and writes each with its value in a line of its own.
 	"header_lines": {0, 0, headerLines},
+	// signing_string takes names as well, and writes the text of draft-cavage.
+	"signing_string": {1, maxSignedHeaders, signingString},
 }
 
 func plain(do func([]byte) []byte) stepFunc {
@@ -244,6 +245,16 @@ func (s *step) compile() (err error) {
 		if s.path, err = payload.ParsePath(s.args[0]); err == nil && !s.path.Single() {
 			err = fmt.Errorf("json %s: the path leads to several values", s.args[0])
 		}
+	case "atleast":
+		if s.least, err = strconv.Atoi(s.args[0]); err != nil {
+			err = fmt.Errorf("atleast takes a number of bytes, not %q", s.args[0])
+		}
+	case "unbase64":
+		if len(s.args) > 0 && s.args[0] != "strict" {
+			err = fmt.Errorf("unbase64 takes strict or nothing, not %q", s.args[0])
+		}
+	case "signing_string":
+		err = checkSigned(s.args)
 	case "or":
 		var p piece
 		p, err = parseSource(s.args[0])

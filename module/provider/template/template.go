@@ -13,6 +13,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
@@ -116,10 +118,13 @@ func parsePlaceholder(inside string) (piece, error) {
 
 // parseSource reads what a placeholder stands for before anything is done to it.
 func parseSource(source string) (p piece, err error) {
-	p.name, p.text, _ = strings.Cut(source, ".")
+	dotted := false
+	p.name, p.text, dotted = strings.Cut(source, ".")
 	switch {
-	case p.name == "":
+	case p.name == "" || dotted && p.text == "":
 		err = fmt.Errorf("{%s} has no name", source)
+	case p.name == "header" && p.text != "" && !httpguts.ValidHeaderFieldName(strings.TrimSuffix(p.text, "{n")): // of several
+		err = fmt.Errorf("{%s}: no header has the name %q", source, p.text)
 	case p.name == "header":
 		p.text = textproto.CanonicalMIMEHeaderKey(p.text)
 	case p.name == "json" && p.text != "":
@@ -148,10 +153,15 @@ var (
 // Parse compiles a template. Its paths lead to one value each.
 func Parse(text string) (Template, error) {
 	t, err := ParseSeveral(text)
-	if err == nil && slices.ContainsFunc(t, func(p piece) bool { return !p.path.Single() }) {
+	if err == nil && t.Several() {
 		err = fmt.Errorf("template %q: the path leads to several values, which only a token may", text)
 	}
 	return t, err
+}
+
+// Several reports whether a path in the template leads to several values.
+func (t Template) Several() bool {
+	return slices.ContainsFunc(t, func(p piece) bool { return !p.path.Single() })
 }
 
 // ParseSeveral compiles a template whose path may lead to several values.
@@ -284,8 +294,8 @@ func writeASCII(to io.Writer, text []byte) bool {
 	if !utf8.Valid(text) || !slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf }) {
 		return false
 	}
-	const piece = 4 << 10
-	memory := make([]byte, 0, piece+12)
+	const pieceSize = 4 << 10
+	memory := make([]byte, 0, pieceSize+12)
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch high, low := utf16.EncodeRune(r); {
@@ -296,7 +306,7 @@ func writeASCII(to io.Writer, text []byte) bool {
 		default:
 			memory = appendEscape(memory, r)
 		}
-		if text = text[size:]; len(memory) >= piece || len(text) == 0 {
+		if text = text[size:]; len(memory) >= pieceSize || len(text) == 0 {
 			to.Write(memory)
 			memory = memory[:0]
 		}
@@ -306,16 +316,16 @@ func writeASCII(to io.Writer, text []byte) bool {
 
 // writeQuoted writes a text as a string of JSON, piece by piece.
 func writeQuoted(to io.Writer, text []byte) bool {
-	const piece = 2 << 10
-	memory := make([]byte, 0, 6*piece)
+	const pieceSize = 2 << 10
+	memory := make([]byte, 0, 6*pieceSize)
 	io.WriteString(to, `"`)
 	for len(text) > 0 {
 		end := len(text)
-		if end > piece {
-			end = piece
+		if end > pieceSize {
+			end = pieceSize
 			for back := range utf8.UTFMax { // no character is cut
-				if utf8.RuneStart(text[piece-back]) {
-					end = piece - back
+				if utf8.RuneStart(text[pieceSize-back]) {
+					end = pieceSize - back
 					break
 				}
 			}

@@ -52,6 +52,19 @@ func (t *Timestamp) Find(e *Env) string {
 // Header returns the header that carries the time; "" if none does.
 func (t *Timestamp) Header() string { return HeaderIn(t.From) }
 
+// Stamp writes a time into the header that carries the time, and returns what is signed
+// for the time.
+func (t *Timestamp) Stamp(e *Env, now time.Time) string {
+	text := t.Format(now)
+	switch {
+	case t.Header() != "":
+		e.Request.Header[t.Header()] = []string{text}
+	case t.From != "":
+		return t.Find(e) // it is part of the content, which is not ours to change
+	}
+	return text
+}
+
 // Parse reads a time in the unit's form.
 func (t *Timestamp) Parse(text string) (time.Time, error) {
 	switch t.Unit {

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,11 +15,14 @@ type Value struct {
 	separators string     // "" = white space and commas, as far as no prefix has them
 	positional bool       // prefixes tell nothing, so the order does
 	separates  *[256]bool // the bytes of separators; nil if not all are ASCII
+	quoted     bool       // what stands in quotes is not cut
+	end        string     // separators behind the last item, as they are written
 }
 
 type valueItem struct {
 	before  string // the separator as it is written, with white space behind it; "" of the first item
 	prefix  string
+	suffix  string
 	name    string // signature, timestamp or value
 	capture int    // of {value.name}: its position among the captures
 }
@@ -32,15 +36,13 @@ func ParseValue(template, hash, separators string, captured *[]string) (Value, e
 		return v, err
 	}
 	prefix, signatures := "", 0
-	for i, p := range pieces {
+	for _, p := range pieces {
+		if p.name == "" {
+			prefix = v.unquote(p.text)
+			continue
+		}
 		item := valueItem{name: p.name}
 		switch {
-		case p.name == "":
-			prefix = p.text
-			if i == len(pieces)-1 {
-				return v, fmt.Errorf("template %q: text after the last placeholder", template)
-			}
-			continue
 		case p.steps != nil:
 			return v, fmt.Errorf("template %q: a value takes no functions", template)
 		case p.name == "signature" && p.text == "":
@@ -59,8 +61,11 @@ func ParseValue(template, hash, separators string, captured *[]string) (Value, e
 				return v, fmt.Errorf("template %q: nothing stands between two placeholders", template)
 			}
 			_, n := utf8.DecodeRuneInString(prefix)
+			if separators != "" && !strings.Contains(separators, prefix[:n]) {
+				return v, fmt.Errorf("template %q: %q stands between two placeholders, which is none of the separators %q", template, prefix[:n], separators)
+			}
 			item.before = prefix[:n] + prefix[n:len(prefix)-len(strings.TrimLeft(prefix[n:], " \t"))]
-			v.separators, prefix = prefix[:n], strings.TrimSpace(prefix[n:])
+			v.separators, prefix = cmp.Or(separators, prefix[:n]), strings.TrimSpace(prefix[n:])
 		}
 		v.positional = v.positional || slices.ContainsFunc(v.items, func(other valueItem) bool { return other.prefix == prefix })
 		item.prefix = prefix
@@ -71,10 +76,40 @@ func ParseValue(template, hash, separators string, captured *[]string) (Value, e
 		return v, fmt.Errorf("template %q: {signature} must stand in it once", template)
 	}
 	if v.separators == "" {
-		v.separators = v.defaultSeparators()
+		v.separators = v.defaultSeparators(prefix)
 	}
 	v.separates = bytesOf(v.separators)
+	for _, item := range v.items {
+		if strings.ContainsAny(item.prefix, v.separators) {
+			return v, fmt.Errorf("template %q: %q before a placeholder has a separator in it, where a value is cut, so no value would ever match", template, item.prefix)
+		}
+	}
+	if !v.finish(prefix) {
+		return v, fmt.Errorf("template %q: %q behind the last placeholder has a separator in it, where a value is cut, so no value would ever match", template, prefix)
+	}
 	return v, nil
+}
+
+// unquote gives the quote that a text begins with to the last item, if that item begins
+// with a quote. It returns the rest of the text.
+func (v *Value) unquote(text string) string {
+	last := len(v.items) - 1
+	if last < 0 || !strings.HasSuffix(v.items[last].prefix, `"`) || !strings.HasPrefix(text, `"`) {
+		return text
+	}
+	v.items[last].suffix, v.quoted = `"`, true
+	return text[1:]
+}
+
+// finish takes the text behind the last placeholder. It reports whether a value can end
+// with it.
+func (v *Value) finish(text string) bool {
+	if strings.Trim(text, v.separators+" \t") == "" {
+		v.end = text
+		return true
+	}
+	v.items[len(v.items)-1].suffix += text
+	return !strings.ContainsAny(text, v.separators)
 }
 
 // bytesOf returns which bytes there are in a text; nil if not all are ASCII.
@@ -97,11 +132,11 @@ func capturePosition(captured *[]string, name string) int {
 	return len(*captured) - 1
 }
 
-// defaultSeparators are those that no prefix has.
-func (v *Value) defaultSeparators() string {
+// defaultSeparators are those that stand neither before nor behind the only placeholder.
+func (v *Value) defaultSeparators(behind string) string {
 	separators := ""
 	for _, set := range []string{" \t", ","} {
-		if !strings.ContainsAny(v.items[0].prefix, set) {
+		if !strings.ContainsAny(v.items[0].prefix+behind, set) {
 			separators += set
 		}
 	}
@@ -113,8 +148,12 @@ func (v *Value) cut(value string) (text, rest string) {
 	if v.separates == nil {
 		return v.cutRune(value)
 	}
+	inside := false
 	for i := range len(value) {
-		if v.separates[value[i]] {
+		if value[i] == '"' {
+			inside = v.quoted && !inside
+		}
+		if v.separates[value[i]] && !inside {
 			return value[:i], value[i+1:]
 		}
 	}
@@ -122,7 +161,13 @@ func (v *Value) cut(value string) (text, rest string) {
 }
 
 func (v *Value) cutRune(value string) (text, rest string) {
-	i := strings.IndexFunc(value, func(r rune) bool { return strings.ContainsRune(v.separators, r) })
+	inside := false
+	i := strings.IndexFunc(value, func(r rune) bool {
+		if r == '"' {
+			inside = v.quoted && !inside
+		}
+		return !inside && strings.ContainsRune(v.separators, r)
+	})
 	if i < 0 {
 		return value, ""
 	}
@@ -141,6 +186,12 @@ func (c *Candidate) SetCapture(place Template, text string) {
 	if part, at := place.Place(); part == "value" {
 		c.Captured[at[0]-'0'] = text
 	}
+}
+
+// capture returns the {value.name} that a template is.
+func (c *Candidate) capture(place Template) string {
+	_, at := place.Place()
+	return c.Captured[at[0]-'0']
 }
 
 const (
@@ -181,20 +232,27 @@ func (v *Value) Parse(value string, to []Candidate) []Candidate {
 func (v *Value) read(text string, position int) (item valueItem, said string) {
 	if v.positional {
 		item = v.items[min(position, len(v.items)-1)]
-		said, ok := strings.CutPrefix(text, item.prefix)
-		if !ok {
-			return item, ""
-		}
+		said, _ := item.cut(text)
 		return item, said
 	}
 	longest := -1
 	for i := range v.items {
-		rest, ok := strings.CutPrefix(text, v.items[i].prefix)
+		rest, ok := v.items[i].cut(text)
 		if ok && len(v.items[i].prefix) > longest {
 			longest, item, said = len(v.items[i].prefix), v.items[i], rest
 		}
 	}
 	return item, said
+}
+
+// cut returns what stands between prefix and suffix; "" and false without them.
+func (i *valueItem) cut(text string) (said string, ok bool) {
+	said, begins := strings.CutPrefix(text, i.prefix)
+	said, ends := strings.CutSuffix(said, i.suffix)
+	if !begins || !ends || strings.HasPrefix(i.suffix, `"`) && strings.Contains(said, `"`) {
+		return "", false
+	}
+	return said, true
 }
 
 // Format writes the text that carries a signature, as the template has it: receivers
@@ -212,6 +270,8 @@ func (v *Value) Format(c *Candidate) string {
 		default:
 			b.WriteString(c.Signature)
 		}
+		b.WriteString(item.suffix)
 	}
+	b.WriteString(v.end)
 	return b.String()
 }

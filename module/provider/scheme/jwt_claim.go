@@ -1,6 +1,7 @@
 package scheme
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,6 +58,37 @@ func (c *Claim) holds(root payload.Value) bool {
 		}
 	}
 	return false
+}
+
+// pin gives the first path that is there, else the first one, a value that it may have,
+// unless it has one.
+func (c *Claim) pin(to claims) {
+	allowed := NonEmpty(c.Is)
+	if len(allowed) == 0 {
+		return
+	}
+	for _, text := range c.Of {
+		if _, given := to[strings.Split(text, ".")[0]]; given {
+			pinAt(to, strings.Split(text, "."), allowed)
+			return
+		}
+	}
+	pinAt(to, strings.Split(c.Of[0], "."), allowed)
+}
+
+func pinAt(to claims, names []string, allowed []string) {
+	if len(names) == 1 {
+		if !slices.Contains(allowed, to.text(names[0])) {
+			to[names[0]], _ = json.Marshal(allowed[0]) // strings do not fail
+		}
+		return
+	}
+	var inner claims
+	if json.Unmarshal(to[names[0]], &inner) != nil || inner == nil {
+		inner = make(claims)
+	}
+	pinAt(inner, names[1:], allowed)
+	to[names[0]], _ = json.Marshal(inner)
 }
 
 // checkPinned holds a token against the claims that are pinned.

@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
+	"errors"
+	"fmt"
 	"net"
 	"net/textproto"
 	"net/url"
@@ -47,6 +49,25 @@ func signatureBase(r *template.Request, external *url.URL, input *httpsfv.InnerL
 	}
 	b.WriteString(`"@signature-params": ` + params)
 	return b.String(), covered, nil
+}
+
+// derived are the components that are no headers, but for @query-param.
+var derived = []string{"@authority", "@method", "@path", "@query", "@request-target", "@scheme", "@target-uri"}
+
+// checkComponent refuses a component that no request has.
+func checkComponent(name string, params *httpsfv.Params) error {
+	value, named := params.Get("name")
+	_, isString := value.(string)
+	switch count := len(params.Names()); {
+	case name == "@query-param" && (count != 1 || !named || !isString):
+		return errors.New(`@query-param needs the name of the parameter: @query-param;name="id"`)
+	case name == "@query-param":
+	case count > 0:
+		return fmt.Errorf("component %s takes no parameters here", name)
+	case strings.HasPrefix(name, "@") && !slices.Contains(derived, name):
+		return fmt.Errorf("no request has the component %s; there are %s, @query-param and headers", name, strings.Join(derived, ", "))
+	}
+	return nil
 }
 
 // components gives the components of a request.

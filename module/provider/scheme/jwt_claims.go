@@ -3,15 +3,10 @@ package scheme
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -111,94 +106,4 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 func hashText(encoding string, content []byte) string {
 	sum := sha256.Sum256(content)
 	return string(template.AppendEncoded(nil, encoding, sum[:]))
-}
-
-// tokenLife is how long a renewed token is valid, where the replaced token had an
-// expiry.
-const tokenLife = time.Minute
-
-// Sign implements Scheme: it replaces a token in a header by one for now, with the same other claims.
-func (j *JWT) Sign(r *template.Request, now time.Time) error {
-	if !j.signs() {
-		return ErrPrivateKey
-	}
-	c, err := j.before(r)
-	if err != nil {
-		return err
-	}
-	j.renew(c, r, now)
-	payload, err := json.Marshal(c)
-	if err != nil {
-		return errors.New("making a token: the claims of the one before cannot be written")
-	}
-	name := j.Algorithms[slices.IndexFunc(j.Algorithms, isHMAC)]
-	signed := base64.RawURLEncoding.AppendEncode(nil, []byte(`{"alg":"`+name+`","typ":"JWT"}`))
-	signed = base64.RawURLEncoding.AppendEncode(append(signed, '.'), payload)
-	signature := sumOf(jwtAlgorithms[name], j.secrets[0], signed)
-	token := string(base64.RawURLEncoding.AppendEncode(append(signed, '.'), signature))
-	if j.bearer(r) {
-		token = "Bearer " + token
-	}
-	r.Header[j.header] = []string{token}
-	return nil
-}
-
-// before returns the claims of the token that the request has; where there is none, those
-// that providers' tokens have and libraries ask for: an ID and an expiry.
-func (j *JWT) before(r *template.Request) (c claims, err error) {
-	token, err := j.find(r)
-	if err == nil {
-		_ = json.Unmarshal(token.Payload, &c) // what is no object has no claims
-		if c == nil {
-			c = make(claims)
-		}
-		return c, nil
-	}
-	id, err := uuid.NewRandom()
-	if err != nil {
-		return nil, fmt.Errorf("making the ID of a token: %v", err)
-	}
-	return claims{"jti": json.RawMessage(`"` + id.String() + `"`), "exp": nil, "nbf": nil}, nil
-}
-
-// bearer reports whether Bearer stands before the token: as in the request, or where there
-// is no token yet, as the provider writes it.
-func (j *JWT) bearer(r *template.Request) bool {
-	if values := r.Header[j.header]; len(values) == 1 {
-		_, found := cutBearer(values[0])
-		return found
-	}
-	return j.header == "Authorization" && !j.Bare
-}
-
-// signs reports whether the configuration has a secret that makes tokens.
-func (j *JWT) signs() bool {
-	return j.Traits().Unsignable == "" && len(j.secrets) > 0
-}
-
-func isHMAC(name string) bool { return jwtAlgorithms[name].Kind == "hmac" }
-
-// renew sets the claims that depend on the request and on the time.
-func (j *JWT) renew(c claims, r *template.Request, now time.Time) {
-	set := func(name string, value any) { c[name], _ = json.Marshal(value) } // strings and numbers do not fail
-	if _, given := c["exp"]; given {
-		set("exp", now.Add(tokenLife).Unix())
-	}
-	if _, given := c["nbf"]; given {
-		set("nbf", now.Unix())
-	}
-	set("iat", now.Unix())
-	if j.Issuer != "" {
-		set("iss", j.Issuer)
-	}
-	if j.Audience != "" {
-		set("aud", j.Audience)
-	}
-	delete(c, j.BodyHash)
-	if j.BodyHash != "" && !(j.HashOptional && len(r.Body) == 0) {
-		set(j.BodyHash, hashText(j.HashEncoding, r.Body))
-	}
-	if j.URLHash != "" {
-		set(j.URLHash, hashText("hex", []byte(r.PublicURL(j.external).String())))
-	}
 }
