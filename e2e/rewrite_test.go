@@ -5,13 +5,18 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/operate"
 )
 
 // githubSite is a site with a GitHub source at /hook; the lines are its routes.
@@ -159,7 +164,7 @@ func TestRewriteBodyAtOnce(t *testing.T) {
 	g := start(t, githubSite("route app "+app.address+" {\nrewrite_body `{\"n\": len(body.list), \"id\": id}`\nconcurrency 64\n}"))
 	g.must(t, "pause", "github", "app")
 	list := strings.Repeat(`{"a":1},`, 100_000)
-	const events = 64
+	const events = 24
 	for i := range events {
 		g.mustPost(fmt.Sprintf("g-%d", i), "push", []byte(`{"list":[`+list+`{}]}`), nil)
 	}
@@ -170,5 +175,30 @@ func TestRewriteBodyAtOnce(t *testing.T) {
 	t.Logf("%d bodies of %d KiB took %d MiB", events, len(list)>>10, grown)
 	if grown > int64(150*runtime.GOMAXPROCS(0)) {
 		t.Errorf("%d bodies of %d KiB took %d MiB", events, len(list)>>10, grown)
+	}
+}
+
+// The running gateway shows what a route would send, without secrets.
+func TestRulesShowWhatIsSent(t *testing.T) {
+	t.Parallel()
+	g := start(t, githubSite("route app 127.0.0.1:1 {\nrewrite_body `{\"text\": body.a}`\n}\n"+
+		"route placed {\nforward {\nrewrite * /{webhook.body.a}/{webhook.body.b}\nreverse_proxy 127.0.0.1:1\n}\n}\nroute never `false` 127.0.0.1:1 {\nrewrite_body `body.a`\n}"))
+	file := filepath.Join(g.dir, "request.txt")
+	if err := os.WriteFile(file, []byte("POST /hook HTTP/1.1\r\nX-GitHub-Event: push\r\n\r\n{\"a\":\"x "+theirSecret+"\"}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var x operate.Explanation
+	out := g.must(t, "rules", "--source", "github", "--json", file)
+	if err := json.Unmarshal([]byte(out), &x); err != nil || strings.Contains(out, theirSecret) {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if p := x.Routes[0].Preview; p == nil || p.Body == nil || !strings.HasPrefix(p.Body.Text, `{"text":"x `) || p.Body.ContentType != "application/json" {
+		t.Errorf("the body is shown as %s", out)
+	}
+	if p := x.Routes[1].Preview; p == nil || len(p.Placeholders) != 2 || !strings.HasPrefix(p.Placeholders[0].Value, "x ") || p.Placeholders[1].Error != "{webhook.body.b}: it is missing or null" {
+		t.Errorf("placeholders are shown as %s", out)
+	}
+	if x.Routes[2].Preview != nil {
+		t.Errorf("a route that does not take it makes %+v", x.Routes[2].Preview)
 	}
 }

@@ -500,7 +500,7 @@ func TestTenantsCommands(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"send shop":                  "source shop has tenants, and none is named",
-		"send shop --tenant initech": "source shop has no tenant initech",
+		"send shop --tenant initech": "source shop knows no tenant initech",
 		"send shop --tenant acme --url https://" + g.https + "/t/globex":                   `the request would name tenant "globex", not acme`,
 		"send --provider insigner --secret s --tenant acme --url https://" + g.https + "/": "--tenant goes with a source",
 	} {
@@ -524,7 +524,7 @@ func TestTenantsCommands(t *testing.T) {
 		{"globex", nil, 1, "invalid: "},
 		{"initech", nil, 1, "invalid: unknown tenant: initech\n"},
 		{"initech", []string{"--tenant", "acme"}, 0, "valid, by secret or key 1\n  tenant       acme\n"},
-		{"acme", []string{"--tenant", "hooli"}, 2, "has no tenant hooli"},
+		{"acme", []string{"--tenant", "hooli"}, 2, "knows no tenant hooli"},
 	} {
 		file := filepath.Join(g.dir, "request")
 		if err := os.WriteFile(file, append([]byte(fmt.Sprintf(raw.String(), test.tenant)), body...), 0o600); err != nil {

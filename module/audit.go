@@ -147,6 +147,12 @@ func (h *Handler) audit() (findings []Finding) {
 				"have the provider make a longer one, or make one: openssl rand -hex 32")
 		}
 	}
+	if h.tenants != nil {
+		if short := h.tenants.known.Load().short; short > 0 {
+			add(fmt.Sprintf("%d tenants have a secret of fewer than %d bytes, which could be guessed", short, shortSecret),
+				"have the provider make longer ones, or make one: openssl rand -hex 32")
+		}
+	}
 	if h.profile.Legacy {
 		add("a weaker scheme of the provider's is accepted as well", "remove legacy from the provider block once the provider uses the other one")
 	}

@@ -380,6 +380,9 @@ func (h *Handler) engineSource() *queue.Source {
 	}
 	for _, route := range h.Routes {
 		source.Routes[route.Name] = route.engineRoute()
+		if h.AnswerFrom != nil && h.AnswerFrom.Route == route.Name {
+			source.Routes[route.Name].Ask = route.ask
+		}
 	}
 	if h.checker != nil {
 		source.Check, source.Route = h.checkProof, h.RouteEvent

@@ -29,16 +29,15 @@ type findValue func(*subject) (string, error)
 
 // subject is the webhook whose values are found.
 type subject struct {
-	tenant string
-	input  *rules.Input
-	view   *rules.View
+	input *rules.Input
+	view  *rules.View
 }
 
 // plainPlaceholders have no path or name behind them.
 var plainPlaceholders = map[string]func(*subject) string{
 	"event":  func(s *subject) string { return s.input.Event },
 	"id":     func(s *subject) string { return s.input.ID },
-	"tenant": func(s *subject) string { return s.tenant },
+	"tenant": func(s *subject) string { return s.input.Tenant },
 }
 
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
@@ -164,7 +163,7 @@ func (c *chain) valuesFor(req *http.Request) (*webhookValues, *http.Request, err
 	err := makingAtOnce(req.Context(), func() {
 		view := rules.NewView(input)
 		defer view.Free()
-		v.found = findValues(c.placeholders, &subject{e.Tenant, input, view})
+		v.found = findValues(c.placeholders, &subject{input, view})
 	})
 	ctx, stop := context.WithCancelCause(req.Context())
 	v.stop = stop

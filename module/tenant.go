@@ -33,6 +33,7 @@ type roll struct {
 	secrets map[string][]string
 	mask    *mask.Mask
 	problem string // why the file is not in use as it is; "" if it is
+	short   int    // tenants with a secret that could be guessed
 }
 
 // tenantRule says what tenantName matches.
@@ -173,6 +174,9 @@ func (t *tenants) call() {
 	var all []string
 	for _, secrets := range r.secrets {
 		all = append(all, secrets...)
+		if slices.ContainsFunc(secrets, func(secret string) bool { return len(secret) < shortSecret }) {
+			r.short++
+		}
 	}
 	r.mask = mask.New(all)
 	t.known.Store(r)
@@ -265,9 +269,6 @@ func (h *Handler) TenantState() (count int, problem string) {
 	return len(known.secrets), known.problem
 }
 
-// ErrNoTenant says that a source has no such tenant, or none at all.
-var ErrNoTenant = errors.New("there is no such tenant")
-
 // ProviderFor returns the provider with the secrets of a tenant. A source without tenants
 // has the tenant "".
 func (h *Handler) ProviderFor(tenant string) (provider.Provider, error) {
@@ -275,13 +276,13 @@ func (h *Handler) ProviderFor(tenant string) (provider.Provider, error) {
 	case h.tenants == nil && tenant == "":
 		return h.provider, nil
 	case h.tenants == nil:
-		return nil, fmt.Errorf("source %s has no tenants: %w", h.Source, ErrNoTenant)
+		return nil, fmt.Errorf("source %s has no tenants", h.Source)
 	case tenant == "":
-		return nil, fmt.Errorf("source %s has tenants, and none is named: %w", h.Source, ErrNoTenant)
+		return nil, fmt.Errorf("source %s has tenants, and none is named", h.Source)
 	}
 	secrets := h.secretsOf(tenant)
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("source %s has no tenant %s (any more): %w", h.Source, tenant, ErrNoTenant)
+		return nil, fmt.Errorf("source %s knows no tenant %s", h.Source, tenant)
 	}
 	return h.tenants.provider.For(secrets)
 }
@@ -304,18 +305,19 @@ func (a *App) watchTenants() {
 	if len(watched) == 0 {
 		return
 	}
-	go watchEach(a.ctx.Done(), func() {
+	go watchEach(a.ctx.Done(), func() (changed bool) {
 		for _, h := range watched {
-			h.refreshTenants()
+			changed = h.refreshTenants() || changed
 		}
+		return changed
 	})
 }
 
 // refreshTenants reads the secrets of the tenants again if they have changed.
-func (h *Handler) refreshTenants() {
+func (h *Handler) refreshTenants() (changed bool) {
 	t, before := h.tenants, h.tenants.known.Load()
 	if !t.file.refresh() {
-		return
+		return false
 	}
 	t.call()
 	h.app.secrets.forget()
@@ -327,6 +329,7 @@ func (h *Handler) refreshTenants() {
 	case now.problem == "":
 		h.logger.Info("secrets of tenants read again", zap.String("source", h.Source), zap.Int("tenants", len(now.secrets)))
 	}
+	return true
 }
 
 // AddressTo has a request of a sample name a tenant, as far as its headers can, and returns

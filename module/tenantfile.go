@@ -76,7 +76,8 @@ func (f *tenantFile) refresh() (changed bool) {
 		if same(part.info, info) {
 			delete(f.seen, name)
 		} else if f.settled(name, info) {
-			f.files[name], changed = f.again(name, info, part), true
+			f.files[name] = f.again(name, info, part)
+			changed = changed || f.files[name].failed == nil || fmt.Sprint(f.files[name].failed) != fmt.Sprint(part.failed)
 		}
 	}
 	return changed
@@ -93,11 +94,15 @@ func (f *tenantFile) settled(name string, info fs.FileInfo) bool {
 	return false
 }
 
-// again reads a file again.
+// again reads a file again. One that cannot be read is tried once more later: it need not
+// change for that.
 func (f *tenantFile) again(name string, info fs.FileInfo, before *tenantPart) *tenantPart {
 	secrets, err := f.read(name)
 	if err != nil {
 		secrets = before.secrets
+	}
+	if errors.As(err, new(*fs.PathError)) {
+		info = nil
 	}
 	return &tenantPart{info, secrets, err}
 }
@@ -131,14 +136,14 @@ func (f *tenantFile) addTo(secrets map[string][]string) {
 func (f *tenantFile) list() (found map[string]fs.FileInfo, err error) {
 	info, err := os.Stat(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", f.path, reasonOfPath(err))
+		return nil, unreadable(f.path, err)
 	}
 	if !info.IsDir() {
 		return map[string]fs.FileInfo{f.path: info}, nil
 	}
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", f.path, reasonOfPath(err))
+		return nil, unreadable(f.path, err)
 	}
 	found = make(map[string]fs.FileInfo, len(entries))
 	for _, entry := range entries {
@@ -147,21 +152,33 @@ func (f *tenantFile) list() (found map[string]fs.FileInfo, err error) {
 		}
 		name := filepath.Join(f.path, entry.Name())
 		info, err := os.Stat(name) // of what a link leads to
-		if err == nil && !info.IsDir() {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, unreadable(name, err)
+		case !info.IsDir():
 			found[name] = info
 		}
 	}
 	return found, nil
 }
 
-// reasonOfPath returns what an error says besides the path.
-func reasonOfPath(err error) error {
+// unreadable says why a file or directory cannot be read.
+func unreadable(name string, err error) error {
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
-		return failed.Err
+		return fmt.Errorf("%s cannot be read: %w", name, &reason{failed})
 	}
-	return err
+	return fmt.Errorf("%s cannot be read: %w", name, err)
 }
+
+// reason is what the error of a file says besides operation and path.
+type reason struct{ *fs.PathError }
+
+func (r *reason) Error() string { return r.Err.Error() }
+
+// Unwrap returns the whole error.
+func (r *reason) Unwrap() error { return r.PathError }
 
 // same reports whether a file is as it was.
 func same(before, now fs.FileInfo) bool {
@@ -170,9 +187,9 @@ func same(before, now fs.FileInfo) bool {
 
 // read reads a file: one with a line for each tenant, or that of one tenant.
 func (f *tenantFile) read(name string) (secrets map[string][]string, err error) {
-	content, err := os.ReadFile(name)
+	content, err := readRegular(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", name, reasonOfPath(err))
+		return nil, unreadable(name, err)
 	}
 	if name == f.path {
 		return f.readLines(content)
@@ -188,6 +205,23 @@ func (f *tenantFile) read(name string) (secrets map[string][]string, err error) 
 		return nil, fmt.Errorf("%w, in %s", err, name)
 	}
 	return map[string][]string{tenant: lines}, nil
+}
+
+// maxSecretsFile is how large a file with secrets may be, in bytes.
+const maxSecretsFile = 256 << 20
+
+// readRegular reads a file that is neither a pipe, which would have no end, nor too large.
+func readRegular(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no regular file")
+	case info.Size() > maxSecretsFile:
+		return nil, errors.New("it is too large")
+	}
+	return os.ReadFile(name)
 }
 
 // readLines reads a file with a line for each tenant: its name and its secrets, with blanks
@@ -219,15 +253,17 @@ func (f *tenantFile) readLines(content []byte) (map[string][]string, error) {
 	return secrets, nil
 }
 
-// The pauses between two looks. A look at many files takes its time, and may take no more
-// than a fiftieth of it.
+// The pauses between two looks: at least so long, and so many times as long as the look
+// took, which may be at many files or read many tenants.
 const (
-	watchPause = 2 * time.Second
-	watchShare = 50
+	watchPause      = 2 * time.Second
+	pausesPerLook   = 50
+	pausesPerChange = 2
 )
 
-// watchEach calls look again and again until something is done.
-func watchEach(done <-chan struct{}, look func()) {
+// watchEach calls look again and again until something is done. look reports whether it
+// has read anything.
+func watchEach(done <-chan struct{}, look func() (changed bool)) {
 	timer := time.NewTimer(watchPause)
 	defer timer.Stop()
 	for {
@@ -236,8 +272,10 @@ func watchEach(done <-chan struct{}, look func()) {
 			return
 		case <-timer.C:
 		}
-		began := time.Now()
-		look()
-		timer.Reset(max(watchPause, watchShare*time.Since(began)))
+		began, pauses := time.Now(), time.Duration(pausesPerLook)
+		if look() {
+			pauses = pausesPerChange
+		}
+		timer.Reset(max(watchPause, pauses*time.Since(began)))
 	}
 }

@@ -95,9 +95,7 @@ func TestTenantFile(t *testing.T) {
 		"\x00\x01\x02 binary ": "is not a name of a tenant",
 	} {
 		write(t, path, content)
-		if !f.look() {
-			t.Errorf("%q is no change", content)
-		}
+		f.look()
 		f.wants("acme a2, initech i1", problem)
 		if f.look() {
 			t.Errorf("%q is a change once more", content)
@@ -179,6 +177,37 @@ func TestTenantDirectory(t *testing.T) {
 	write(t, in("acme"), "a5\n")
 	f.look()
 	f.wants("acme a5", "")
+}
+
+// What cannot be read keeps what it had, and is read once that is possible: its time need
+// not change.
+func TestTenantUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "acme")
+	write(t, file, "a1")
+	f := watch(t, dir)
+	write(t, file, "a2")
+	real := f.check
+	f.check = func(string, []string) ([]string, error) {
+		return nil, &os.PathError{Op: "open", Path: file, Err: os.ErrPermission}
+	}
+	if !f.look() {
+		t.Error("it is no change")
+	}
+	f.wants("acme a1", "permission denied")
+	if f.look() {
+		t.Error("it is a change again")
+	}
+	f.check = real
+	f.look()
+	f.wants("acme a2", "")
+
+	pipe := filepath.Join(dir, "globex")
+	if err := os.Symlink(os.DevNull, pipe); err != nil {
+		t.Fatal(err)
+	}
+	f.look()
+	f.wants("acme a2", pipe+" cannot be read: it is no regular file")
 }
 
 // Kubernetes replaces a directory of secrets by changing where a link leads.

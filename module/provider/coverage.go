@@ -115,17 +115,6 @@ func (p *Proof) covers() []string {
 	return texts
 }
 
-// from returns the template of an HMAC's signature.
-func (p *Proof) from() string {
-	switch {
-	case p.HMAC != nil:
-		return p.HMAC.From
-	case p.Digest != nil:
-		return p.Digest.From
-	}
-	return ""
-}
-
 // coversTime tells whether the proof covers the time that it carries.
 func (p *Proof) coversTime() string {
 	covers := p.covers()
@@ -138,8 +127,8 @@ func (p *Proof) coversTime() string {
 	case every(isOption):
 		return CoveredOption
 	}
-	if h := p.HMAC; h != nil && h.Timestamp.Given() {
-		return coversInput(covers, withoutFunctions(h.Timestamp.From), false)
+	if from := p.traits().TimeFrom; from != "" {
+		return coversInput(covers, withoutFunctions(from), false)
 	}
 	return CoveredNot
 }
@@ -159,7 +148,7 @@ func (p *Proof) coversInputs(expression string) string {
 	covered := ""
 	for _, input := range inputsOf(expression) {
 		one := CoveredWhole
-		if input != p.from() { // another signature is not right
+		if input != p.traits().From { // another signature is not right
 			one = coversInput(p.covers(), input, expression == p.ID)
 		}
 		if order := []string{"", CoveredWhole, CoveredListed, CoveredOption, CoveredNot}; slices.Index(order, one) > slices.Index(order, covered) {

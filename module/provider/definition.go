@@ -296,22 +296,18 @@ func (d *Definition) checkHandshakes() error {
 			return errors.New("the handshake must be signed, but the provider has no proof")
 		case h.Kind == "enroll" && !d.usesSecret():
 			return errors.New("handshake enroll delivers a secret, but there is no proof that uses it")
-		case h.Kind == "hmac" && h.Signed != "always" && !d.covers(h.Digest.Field):
+		case h.Kind == "hmac" && h.Signed != "always" && !d.covers(h.Digest.part()):
 			return errors.New("handshake hmac signs for anybody what looks like a challenge, which is safe only where hmac signs the {body}; else it needs: signed always")
 		}
 	}
 	return nil
 }
 
-// covers reports whether every HMAC covers the whole body, or the field of a form
-// that is checked against the challenges.
-func (d *Definition) covers(field string) bool {
-	whole := "{body}"
-	if field != "" {
-		whole = "{form." + field + "}"
-	}
+// covers reports whether every HMAC covers the part of a webhook that is checked against
+// the challenges, given its template.
+func (d *Definition) covers(part string) bool {
 	return !d.any(func(t scheme.Traits) bool {
-		return slices.ContainsFunc(t.HMACOf, func(text string) bool { return !strings.Contains(text, whole) })
+		return slices.ContainsFunc(t.HMACOf, func(text string) bool { return !strings.Contains(text, part) })
 	})
 }
 

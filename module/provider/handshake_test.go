@@ -231,6 +231,8 @@ func TestSignsNoPartOfAnEvent(t *testing.T) {
 		{"{body}", "", true},
 		{"{timestamp}.{body}", "", true},
 		{"{form.a}", "field a", true},
+		{"{form.a}", "field {form.a}", true},
+		{"{json.a}", "field {json.a}", true},
 		{"{form.a}", "field b", false},
 		{"{form.a}", "", false},
 		{"{body}", "field a", false},

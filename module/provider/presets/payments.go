@@ -155,7 +155,7 @@ var presetsPayments = []Preset{
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{{
 				Kind: "hmac", Challenge: "{query.bt_challenge}", Pattern: `[a-f0-9]{20,32}`,
-				Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
+				Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", From: "{form.bt_payload}"},
 				Text:   "{option.public_key}|{digest}",
 			}},
 		},

@@ -72,6 +72,13 @@ type Traits struct {
 	// "" where none does.
 	KeyEncoding string
 
+	// OwnSecrets says that secrets stand in the configuration of the scheme itself.
+	OwnSecrets bool
+
+	// From is the template of the HMAC that is the proof, TimeFrom that of a timestamp
+	// which stands elsewhere; "" where there is none.
+	From, TimeFrom string
+
 	// CarriesTime says that requests carry a timestamp, SignsTime that the proof
 	// covers it.
 	CarriesTime, SignsTime bool
