@@ -470,3 +470,48 @@ func TestBatchOfTenThousand(t *testing.T) {
 		t.Errorf("%v parts were accepted", n)
 	}
 }
+
+// A part belongs to the tenant of its request, and a route makes another body of the
+// element.
+func TestBatchOfTenantRewritten(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, nil)
+	g := start(t, `{$HTTPS} {
+	webhook_gateway /line/* {
+		source line
+		provider line
+		tenant `+"`split(path, \"/\")[2]`"+`
+		secrets acme s-acme
+		secrets other s-other
+		each
+		route app `+a.address+` {
+			rewrite_body `+"`{\"text\": tenant + \": \" + body.message.text}`"+`
+			sign provider
+		}
+	}
+}
+`)
+	sign := func(secret, body string) http.Header {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(body))
+		return http.Header{"X-Line-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))}}
+	}
+	body := `{"destination":"U1","events":[{"type":"message","webhookEventId":"1","message":{"text":"one"}},{"type":"message","webhookEventId":"2","message":{"text":"two"}}]}`
+	if status, _ := g.post("/line/other", sign("s-acme", body), []byte(body)); status != 401 {
+		t.Errorf("one tenant signs for another: %d", status)
+	}
+	for _, tenant := range []string{"acme", "other"} { // the same IDs are no copies
+		if status, _ := g.post("/line/"+tenant, sign("s-"+tenant, body), []byte(body)); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	got := a.waitFor(t, 4)
+	if want := []string{`{"text":"acme: one"}`, `{"text":"acme: two"}`, `{"text":"other: one"}`, `{"text":"other: two"}`}; !slices.Equal(a.bodies(), want) {
+		t.Errorf("delivered %q", a.bodies())
+	}
+	for _, d := range got {
+		if err := byLINE("s-"+d.header.Get("Webhook-Gateway-Tenant"))(d.header, d.body, time.Now()); err != nil || d.header.Get("Webhook-Gateway-Part") == "" {
+			t.Errorf("%s with %v: %v", d.body, d.header, err)
+		}
+	}
+}
