@@ -9,10 +9,10 @@ import (
 
 const self = "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 
-// TestImportsRunOneWay holds what each package may know:
+// TestLayoutImportsRunOneWay holds what each package may know. Every package has its row:
 //
 //	cmd -> root -> operate -> module -> {presets -> provider -> scheme -> template}, queue, rules
-func TestImportsRunOneWay(t *testing.T) {
+func TestLayoutImportsRunOneWay(t *testing.T) {
 	const (
 		root     = self
 		operate  = self + "/module/operate"
@@ -32,18 +32,21 @@ func TestImportsRunOneWay(t *testing.T) {
 		disk     = self + "/module/queue/disk"
 		rules    = self + "/rules"
 		payload  = self + "/internal/payload"
+		bench    = self + "/bench"
+		rig      = self + "/bench/internal/rig"
 
 		caddy     = "github.com/caddyserver/caddy"
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
 	leaves := []string{senders, presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
-	for _, test := range []struct {
+	all := slices.Concat([]string{root, operate, module}, leaves)
+	rows := []struct {
 		pkg    string
 		may    []string // of this project, below it
 		mayNot []string // of others, with all that lies below
 	}{
-		{self + "/cmd/caddy", append([]string{root, operate, module}, leaves...), nil},
+		{self + "/cmd/caddy", all, nil},
 		{root, append([]string{operate, module}, leaves...), nil},
 		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
@@ -64,7 +67,20 @@ func TestImportsRunOneWay(t *testing.T) {
 		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy}},
 		{payload, nil, []string{caddy, expr}},
-	} {
+
+		// Of tests and measurements. No row above allows them.
+		{self + "/internal/pagetest", nil, []string{caddy, "net/http"}},
+		{provider + "/providertest", []string{presets, provider, scheme, template, client, syntax, durable, share, public, payload, rules}, []string{caddyHTTP}},
+		{self + "/e2e", nil, nil},
+		{bench + "/faults", nil, nil},
+		{rig, all, nil},
+		{bench, append(all, rig), nil},
+		{bench + "/peers", append(all, rig), nil},
+		{bench + "/scale", append(all, rig), nil},
+	}
+	without := dependencies(t, "./...")
+	for _, test := range rows {
+		without = slices.DeleteFunc(without, func(pkg string) bool { return pkg == test.pkg })
 		for _, dep := range dependencies(t, test.pkg, "-deps") {
 			if dep != test.pkg && below(dep, self) && !slices.Contains(test.may, dep) {
 				t.Errorf("%s must not know %s", test.pkg, dep)
@@ -76,11 +92,14 @@ func TestImportsRunOneWay(t *testing.T) {
 			}
 		}
 	}
+	if len(without) > 0 {
+		t.Errorf("these packages have no row here: %v", without)
+	}
 }
 
-// TestReadersKnowNoHTTP holds that those who read content import no net/http. The
+// TestLayoutReadersKnowNoHTTP holds that those who read content import no net/http. The
 // library for brotli does so for itself.
-func TestReadersKnowNoHTTP(t *testing.T) {
+func TestLayoutReadersKnowNoHTTP(t *testing.T) {
 	for _, pkg := range []string{"./rules", "./internal/payload"} {
 		if imports := dependencies(t, pkg, "-f", `{{join .Imports "\n"}}`); len(imports) == 0 || slices.Contains(imports, "net/http") {
 			t.Errorf("%s imports %v", pkg, imports)

@@ -98,6 +98,15 @@ func delivering(name string, connections int, otherwise string, want ...figure) 
 		sites: []site{{name: "gateway", text: source(tenRules, otherwise), stores: true, delivers: true, want: want}}}
 }
 
+// answering returns a row of `reverse_proxy` and a source whose provider gets the app's
+// answer, after the event was stored.
+func answering(name string, load rig.Load, want ...figure) row {
+	return row{name: "the app's answer, " + name, load: load,
+		base: site{name: "reverse_proxy", text: proxy, delivers: true},
+		sites: []site{{name: "gateway", text: source(tenRules, "otherwise [APP]", "answer_from otherwise"),
+			stores: true, delivers: true, want: want}}}
+}
+
 // grown is one step of what grows.
 type grown struct {
 	n    int
@@ -140,6 +149,8 @@ func rows() []row {
 		delivering("to, 8 connections", 8, to, spent(1.15)),
 		delivering("forward", 64, "otherwise {\nforward {\n"+proxy+"\n}\n}", passed(0.75)),
 		accepting("1 connection", rig.Load{Connections: 1}, added(3)),
+		answering("64 connections", many, accepted(0), slowest(0)),
+		answering("1 connection", rig.Load{Connections: 1}, added(3)),
 		{name: "verifying only", load: many,
 			base:  site{name: "reverse_proxy", text: proxy},
 			sites: []site{{name: "gateway", text: source() + proxy, want: []figure{accepted(0.92)}}}},

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -94,7 +95,7 @@ func (g *gateway) sendAll(t *testing.T, source string) (out string, types []stri
 			Status     int
 			Stored     operate.EventInfo
 		}
-		if err := dec.Decode(&sent); err == io.EOF {
+		if err := dec.Decode(&sent); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatalf("send %s --all --json: %v in %s", source, err, out)

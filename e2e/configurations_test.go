@@ -95,6 +95,8 @@ var envName = regexp.MustCompile(`\{(?:env\.|\$)(\w+)`)
 // demoValue returns a value that the variable of a name may have.
 func demoValue(name string) string {
 	switch {
+	case name == "DISCORD_PUBLIC_KEY":
+		return "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a" // of RFC 8032
 	case strings.Contains(name, "PUBLIC_KEY"):
 		return ourKey
 	case strings.Contains(name, "WEBHOOK_ID"):
@@ -130,7 +132,7 @@ func provision(text string) ([]byte, error) {
 
 var (
 	ofSource = regexp.MustCompile(`^(source|provider|insecure_\w+|allow_ips\w*|max_body|event|id|dedup|respond)\b`)
-	ofRoute  = regexp.MustCompile(`^(to|forward|retry\w*|give_up_on|timeout|concurrency|rate|order_by|sign)\b`)
+	ofRoute  = regexp.MustCompile(`^(to|forward|retry\w*|give_up_on|timeout|concurrency|rate|order_by|sign|rewrite_body)\b`)
 	ofRoutes = regexp.MustCompile(`(?m)^(route|otherwise)\b`)
 	ofSite   = regexp.MustCompile(`^(webhook_gateway|route|handle\w*|respond|log|@\w+)\b`)
 )

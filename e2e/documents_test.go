@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -42,6 +43,9 @@ var steps = map[string]func(*walk){
 	},
 	"caddy webhook verify --config Caddyfile --source podium --at 1620771660 podium.txt": func(w *walk) {
 		w.writeBlocks("Caddyfile", "podium.txt")
+	},
+	"caddy webhook rules --config batches.caddyfile --source line batch.txt": func(w *walk) {
+		w.writeBlocks("batches.caddyfile", "batch.txt")
 	},
 	"caddy webhook verify --config acme.caddyfile --source acme --at 1764345601 acme.txt": func(w *walk) {
 		w.env = append(w.env, "ACME_SECRET=acme-demo-secret")
@@ -322,7 +326,7 @@ func (w *walk) run(text string) (printed string, status int) {
 	cmd := exec.Command("bash", "-c", w.ports.Replace(strings.Join(append(slices.Clone(said), text), "\n")))
 	cmd.Dir, cmd.Env = w.dir, w.env
 	out, err := cmd.CombinedOutput()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		w.t.Fatal(err)
 	}
 	return logLine.ReplaceAllString(string(out), ""), cmd.ProcessState.ExitCode()

@@ -285,10 +285,10 @@ func TestEverySourceTakesItsSamples(t *testing.T) {
 		switch {
 		case len(d.Proofs) == 0:
 			fmt.Fprintln(&site, "token header X-Guard g")
-		case slices.Contains([]string{"adyen", "adyen_platform", "onfleet", "squarespace"}, d.Name): // whose keys are in hex
-			fmt.Fprintf(&site, "secret %x\n", sendSecret)
-		default:
+		case d.Name == "rfc9421": // whose key has nothing before it
 			fmt.Fprintln(&site, "secret "+sendSecret)
+		default:
+			fmt.Fprintln(&site, "secret "+providertest.SecretOf(d.Name))
 		}
 		for _, o := range d.Options {
 			if o.Name == "algorithm" {

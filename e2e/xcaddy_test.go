@@ -84,6 +84,12 @@ func xcaddyCommands(t *testing.T) (commands []string) {
 
 func isXcaddy(command string) bool { return strings.HasPrefix(command, "xcaddy ") }
 
+// isModule reports whether a directory is the root of a module.
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
 // publish copies the repository to a directory, and to a file proxy as a version of the
 // module, which it returns.
 func publish(t *testing.T, clone, proxy string) (version string) {
@@ -100,6 +106,8 @@ func publish(t *testing.T, clone, proxy string) (version string) {
 				return filepath.SkipDir
 			}
 			return nil
+		case d.IsDir() && name != "." && isModule(path): // another module is not published with this one
+			return filepath.SkipDir
 		case !d.Type().IsRegular():
 			return nil
 		}

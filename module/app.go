@@ -168,7 +168,7 @@ func (a *App) Logger() *zap.Logger { return a.logger }
 // dir returns the directory for files that are not the queue's, such as delivered
 // secrets. A queue on disk has these files beside it.
 func (a *App) dir() string {
-	if onDisk, ok := a.backend.(interface{ Dir() string }); ok {
+	if onDisk, ok := a.backend.(queue.Located); ok {
 		return onDisk.Dir()
 	}
 	return filepath.Join(caddy.AppDataDir(), "webhook_gateway")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
 // Finding is something in a configuration that gives up what the gateway could
@@ -42,8 +43,8 @@ func (a *App) Findings() ([]Finding, []error) {
 		}
 	}
 	findings := a.findings()
-	if queue, ok := a.backend.(interface{ Exposed() (string, string) }); ok { // which warns when it opens
-		if problem, fix := queue.Exposed(); problem != "" {
+	if files, ok := a.backend.(queue.Exposer); ok { // which warns when it opens
+		if problem, fix := files.Exposed(); problem != "" {
 			findings = append(findings, Finding{Problem: problem, Fix: fix})
 		}
 	}

@@ -71,18 +71,9 @@ func (b *requestBody) read(w http.ResponseWriter, r *http.Request, limit int64) 
 
 // grow moves the body to a buffer with room for n bytes.
 func (b *requestBody) grow(n int64) error {
-	held := int64(0)
-	if b.buffer != nil {
-		held = int64(cap(b.buffer.bytes))
-	}
-	if !reading.Take(&b.claim, sizeOf(n)-held) {
+	larger := b.buffer.grow(reading, &b.claim, n)
+	if larger == nil {
 		return errReading
-	}
-	limitGarbage(sizeOf(n))
-	larger := newBuffer(n)
-	if b.buffer != nil {
-		larger.bytes = append(larger.bytes, b.buffer.bytes...)
-		b.buffer.free()
 	}
 	b.buffer = larger
 	return nil

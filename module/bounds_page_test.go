@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
 // TestPagesSayTheBounds holds bounds and times of this package against the pages.
@@ -18,7 +20,18 @@ func TestPagesSayTheBounds(t *testing.T) {
 		fmt.Sprintf("event type and delivery ID | %d bytes each", maxIdentity),
 		fmt.Sprintf("A secret under %d bytes", shortSecret),
 		fmt.Sprintf("an app's answer | %d MiB is read", maxAnswer>>20),
+		fmt.Sprintf("a body that `rewrite_body` makes | %d MiB", rules.MaxContent>>20),
+		fmt.Sprintf("a value of `{webhook.…}` in `forward` | %d bytes", maxPlaceholder),
 	)
+	pagetest.Says(t, "configuration.md",
+		fmt.Sprintf("%d requests wait at once, for %d MiB of answers", queue.MaxAskers, maxKept>>20),
+		fmt.Sprintf("the deadline is `%gs` (at most `%.0fm`)", defaultDeadline.Seconds(), maxDeadline.Minutes()))
+	pagetest.Says(t, "answers.md",
+		fmt.Sprintf("It is `%gs` unless you name another one, and at most `%.0fm`", defaultDeadline.Seconds(), maxDeadline.Minutes()),
+		fmt.Sprintf("A body of more than %d MiB is not passed on", maxAnswer>>20),
+		fmt.Sprintf("or %s requests wait already", pagetest.Thousands(queue.MaxAskers)),
+		fmt.Sprintf("the body was larger than %d MiB, or all answers that were waited for took %d MiB together", maxAnswer>>20, maxKept>>20))
+	pagetest.Says(t, "rewriting.md", fmt.Sprintf("It may have %d MiB", rules.MaxContent>>20), fmt.Sprintf("has more than %d bytes", maxPlaceholder))
 	pagetest.Says(t, "rules.md", fmt.Sprintf("A type of more than %d bytes is cut", maxIdentity))
 	pagetest.Says(t, "custom-providers.md", fmt.Sprintf("under %d bytes gets a warning", shortSecret))
 	pagetest.Says(t, "quick-start.md", fmt.Sprintf("at least %d bytes", shortSecret))

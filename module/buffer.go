@@ -4,6 +4,8 @@ import (
 	"io"
 	"math/bits"
 	"sync"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
 
 // Buffers come in classes: those of the first have firstBuffer bytes, those of each
@@ -41,12 +43,31 @@ func newBuffer(n int64) *buffer {
 	return &buffer{make([]byte, 0, size)}
 }
 
+// grow moves what is in a buffer, which may be nil, to one with room for n bytes. The
+// memory comes out of a pool; grow returns nil if the claim has its share.
+func (b *buffer) grow(pool *share.Pool, claim *share.Claim, n int64) *buffer {
+	held := int64(0)
+	if b != nil {
+		held = int64(cap(b.bytes))
+	}
+	if !pool.Take(claim, sizeOf(n)-held) {
+		return nil
+	}
+	limitGarbage(sizeOf(n))
+	larger := newBuffer(n)
+	if b != nil {
+		larger.bytes = append(larger.bytes, b.bytes...)
+		b.free()
+	}
+	return larger
+}
+
 // fill reads until the buffer is full or nothing more comes.
 func (b *buffer) fill(from io.Reader) (done bool, err error) {
 	for len(b.bytes) < cap(b.bytes) {
 		n, err := from.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
-		if err == io.EOF {
+		if err == io.EOF { // as io.Reader says; an error that wraps io.EOF is another one
 			return true, nil
 		}
 		if err != nil {

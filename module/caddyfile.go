@@ -98,8 +98,10 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string, prepare func(any
 //		secrets_from <file|directory>
 //		event    <expression>
 //		id       <expression>
+//		each     [<expression> [as element]]
 //		dedup    [<window> [<entries>]] [by id|id_and_body] | off
 //		respond  <status> [<body> [<type>]]
+//		answer_from <route> [<deadline>]
 //		route <name> [<expression>] [<upstream>...] { … }
 //		otherwise [<upstream>...] { … }
 //	}
@@ -119,6 +121,11 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if h.Source == "" {
 		h.Source = p.providerName
 	}
+	if p.answerFrom != nil {
+		if err := h.checkAnswerFrom(p.provider); err != nil {
+			return nil, syntax.At(p.answerFrom, err)
+		}
+	}
 	return h, syntax.At(d, h.check(p.provider))
 }
 
@@ -128,6 +135,7 @@ type handlerParser struct {
 	handler      *Handler
 	provider     provider.Provider
 	providerName string
+	answerFrom   *caddyfile.Dispenser // stands on that line; nil if there is none
 	tenants      bool
 }
 
@@ -158,10 +166,15 @@ func (p *handlerParser) options() syntax.Options {
 		"secrets_from":        syntax.String(&h.SecretsFrom),
 		"event":               expression(&h.Event),
 		"id":                  expression(&h.ID),
-		"dedup":               p.readDedup,
-		"respond":             p.readRespond,
-		"route":               p.readRoute,
-		Otherwise:             p.readOtherwise,
+		"each": func(d *caddyfile.Dispenser) error {
+			h.Each = new(Each)
+			return h.Each.read(d)
+		},
+		"dedup":       p.readDedup,
+		"respond":     p.readRespond,
+		"answer_from": p.readAnswerFrom,
+		"route":       p.readRoute,
+		Otherwise:     p.readOtherwise,
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 //		rate        <n>/s|<n>/m|<n>/h
 //		order_by    <expression> [hold]
 //		sign        provider [<secret>] | standard <secret>
+//		rewrite_body <expression> [<type>]
 //	}
 func (p *handlerParser) readRoute(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
@@ -112,6 +113,7 @@ func (p *handlerParser) routeOptions(r *Route) syntax.Options {
 			r.Sign = new(Sign)
 			return r.Sign.read(d)
 		},
+		"rewrite_body": func(d *caddyfile.Dispenser) error { return readRewriteBody(d, r) },
 	}
 }
 
@@ -139,7 +141,7 @@ func (p *handlerParser) proxyTo(r *Route, upstreams []caddyfile.Token) error {
 		address, ok := tcpAddress(upstream.Dial)
 		if !ok {
 			r.HandlerRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
-			return nil
+			return checkPlaceholders(r.HandlerRaw, caddyfile.NewDispenser(tokens), p.helper.Dispenser)
 		}
 		to.Upstreams = append(to.Upstreams, address)
 	}
@@ -161,7 +163,7 @@ func (p *handlerParser) readForward(d *caddyfile.Dispenser, r *Route) error {
 		return err
 	}
 	r.HandlerRaw = caddyconfig.JSONModuleObject(subroute, "handler", "subroute", nil)
-	return nil
+	return checkPlaceholders(r.HandlerRaw, segment, d)
 }
 
 // hasDirective reports whether the block of a segment has a directive.

@@ -12,8 +12,8 @@ import (
 
 // quiet has the handlers of a chain keep credentials out of the debug log. What
 // cannot be kept out is said in the log.
-func (h *Handler) quiet(ctx caddy.Context, chain caddyhttp.MiddlewareHandler) {
-	switch handler := chain.(type) {
+func (h *Handler) quiet(ctx caddy.Context, top caddyhttp.MiddlewareHandler) {
+	switch handler := top.(type) {
 	case *caddyhttp.Subroute:
 		h.quietRoutes(ctx, handler.Routes)
 	case *reverseproxy.Handler:
@@ -23,8 +23,8 @@ func (h *Handler) quiet(ctx caddy.Context, chain caddyhttp.MiddlewareHandler) {
 		if logsDebug(ctx, handler) {
 			handler.Transport = &quietTransport{handler.Transport, h}
 		}
-		for _, response := range handler.HandleResponse {
-			h.quietRoutes(ctx, response.Routes)
+		for _, handling := range handler.HandleResponse {
+			h.quietRoutes(ctx, handling.Routes)
 		}
 	case caddy.Module:
 		h.warnOfDebug(ctx, handler)

@@ -40,13 +40,14 @@ func (h *Handler) checkCopies(p provider.Provider) error {
 	return nil
 }
 
-// provisionCopies sets what tells copies, once it is known what finds the delivery ID.
+// provisionCopies decides how copies are recognized. Call it after the expression for the
+// delivery ID is compiled.
 func (h *Handler) provisionCopies() (err error) {
 	c := h.profile.Copies.Resolve(h.profile.ID != "")
 	switch {
 	case h.checker != nil:
 		c.By = provider.ByID // what was used up must not be used with another body
-	case h.Dedup.By != "" && h.idValue == nil && !slices.ContainsFunc(h.own, func(f finder) bool { return f.id != nil }):
+	case h.Dedup.By != "" && h.Each == nil && h.idValue == nil && !slices.ContainsFunc(h.own, func(f finder) bool { return f.id != nil }):
 		return fmt.Errorf("dedup by %s is not possible here: the provider gives no ID; add a line: id <expression>", h.Dedup.By)
 	case h.Dedup.By != "":
 		c.By = h.Dedup.By
@@ -64,53 +65,63 @@ func (h *Handler) provisionCopies() (err error) {
 // identity returns what tells a webhook from others of its source, and the delivery ID:
 // where none was found, a hash stands in.
 func (h *Handler) identity(hook *webhook, id string) (queue.Identity, string) {
-	by := h.copies.by
-	if id == "" && by != provider.ByNothing {
-		by = h.copies.withoutID
+	body := func() queue.BodyDigest { return h.digest(hook, hook.proof.Body) }
+	content := func() queue.DedupKey {
+		return queue.ContentKey(within(hook.tenant, h.Source), hook.proof.Path, h.contentQuery(hook), body())
 	}
-	var content queue.DedupKey
+	return h.copies.identity(hook.tenant, id, content, body)
+}
+
+// identity returns what tells an event of a tenant from others, and its delivery ID. content returns a
+// hash of all that it says, and body a hash of its body.
+func (c *copies) identity(tenant, id string, content func() queue.DedupKey, body func() queue.BodyDigest) (queue.Identity, string) {
+	by := c.by
+	if id == "" && by != provider.ByNothing {
+		by = c.withoutID
+	}
+	var hash queue.DedupKey
 	if id == "" || by == provider.ByBody {
-		content = h.contentKey(hook)
+		hash = content()
 	}
 	shown := id
 	if id == "" {
-		shown = hex.EncodeToString(content[:])
+		shown = hex.EncodeToString(hash[:])
 	}
 	switch by {
 	case provider.ByID:
-		return queue.Identity{Key: queue.IDKey(hook.within(id))}, shown
+		return queue.Identity{Key: queue.IDKey(within(tenant, id))}, shown
 	case provider.ByIDAndBody:
-		return queue.Identity{Key: queue.IDKey(hook.within(id)), Body: h.bodyDigest(hook)}, shown
+		return queue.Identity{Key: queue.IDKey(within(tenant, id)), Body: body()}, shown
 	case provider.ByBody:
-		return queue.Identity{Key: content}, shown
+		return queue.Identity{Key: hash}, shown
 	}
 	return queue.Identity{}, shown
 }
 
-// contentKey returns a hash of what a webhook says, without what the provider changes
-// from one try to the next.
-func (h *Handler) contentKey(hook *webhook) queue.DedupKey {
+// contentQuery returns the query without what the provider changes from one try to the
+// next.
+func (h *Handler) contentQuery(hook *webhook) string {
 	query := hook.proof.RawQuery
 	for _, name := range h.copies.omit.Query {
 		query = payload.DropPair(query, name)
 	}
-	return queue.ContentKey(hook.within(h.Source), hook.proof.Path, query, h.bodyDigest(hook))
+	return query
 }
 
 // within returns a text that tells a webhook from others of its tenant, as one that tells
 // it from those of all tenants.
-func (hook *webhook) within(text string) string {
-	if hook.tenant == "" {
+func within(tenant, text string) string {
+	if tenant == "" {
 		return text
 	}
-	return hook.tenant + "\n" + text
+	return tenant + "\n" + text
 }
 
-// bodyDigest returns a hash of the body, without what the provider changes.
-func (h *Handler) bodyDigest(hook *webhook) queue.BodyDigest {
+// digest returns a hash of a body of the webhook, without what the provider changes.
+func (h *Handler) digest(hook *webhook, body []byte) queue.BodyDigest {
 	contentType := ""
 	if values := hook.Header["Content-Type"]; len(values) > 0 {
 		contentType = values[0]
 	}
-	return queue.DigestBody(h.copies.omit.Body.From(contentType, hook.proof.Body))
+	return queue.DigestBody(h.copies.omit.Body.From(contentType, body))
 }

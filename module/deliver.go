@@ -23,25 +23,75 @@ import (
 // deliver makes one attempt to deliver an event.
 func (r *Route) deliver(ctx context.Context, e *queue.Event, attempt int) queue.Result {
 	began := time.Now()
-	result := r.attempt(ctx, e, attempt)
+	result := r.attempt(ctx, e, attempt, nil)
 	r.logAttempt(e, attempt, &result, time.Since(began))
 	return result
 }
 
-func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int) queue.Result {
-	req, err := newRequest(ctx, e, attempt)
+// ask makes one attempt at an event whose provider waits for the app's answer.
+func (r *Route) ask(ctx context.Context, e *queue.Event, attempt int, waits func() bool) (result queue.Result) {
+	began := time.Now()
+	kept := newKeptAnswer(r.source, e.Request.ClientIP, waits)
+	defer func() {
+		if result.Answer == nil { // after a panic, too
+			kept.Free()
+		}
+	}()
+	result = r.attempt(ctx, e, attempt, kept)
+	r.logAttempt(e, attempt, &result, time.Since(began))
+	return result
+}
+
+// attempt makes the request of an attempt. An answer that ends the delivery goes into
+// kept, unless that is nil.
+func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int, kept *keptAnswer) queue.Result {
+	sent, ctx, err := r.sent(ctx, e)
+	if err != nil {
+		return r.unanswered(ctx, err)
+	}
+	req, err := newRequest(ctx, sent, attempt)
 	if err != nil {
 		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
 	}
-	if err := r.Sign.sign(req.Header, e, time.Now()); err != nil {
-		return queue.Result{Outcome: queue.Retry, Reason: "signing: " + err.Error()}
+	if e.Part != (queue.Part{}) && !r.Sign.byProvider() {
+		dropProof(req.Header, r.provider)
 	}
-	answer, err := r.transport.send(req)
+	if err := r.Sign.sign(req.Header, sent.Request.Body, e, time.Now()); err != nil {
+		return r.unsigned(err)
+	}
+	answer, err := r.transport.send(req, kept)
 	switch {
 	case err == nil:
-		return r.judge(answer)
+		result := r.judge(answer)
+		if kept != nil && kept.whole(answer.size) && result.Outcome != queue.Retry {
+			kept.status, kept.header = answer.status, answer.header
+			result.Answer = kept
+		}
+		return result
 	case errors.Is(err, errBrokenOff):
 		return queue.Result{Outcome: queue.Retry, Status: answer.status, Reason: err.Error()}
+	}
+	return r.unanswered(ctx, err)
+}
+
+// unsigned is the result of an attempt that could not be signed. A body that the route
+// makes stays as it is: some schemes sign what stands in the provider's.
+func (r *Route) unsigned(err error) queue.Result {
+	outcome := queue.Retry
+	if r.RewriteBody != nil {
+		outcome = queue.Refused
+	}
+	return queue.Result{Outcome: outcome, Reason: "signing: " + err.Error()}
+}
+
+// unsendable says that no request can be made of the event for the route.
+type unsendable struct{ error }
+
+// unanswered is the result of an attempt without an answer.
+func (r *Route) unanswered(ctx context.Context, err error) queue.Result {
+	switch {
+	case errors.As(err, new(unsendable)):
+		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
 	case errors.Is(ctx.Err(), context.Canceled):
 		return queue.Result{Outcome: queue.Interrupted, Reason: "the gateway is shutting down"}
 	case ctx.Err() != nil:
@@ -120,7 +170,7 @@ func newRequest(ctx context.Context, e *queue.Event, attempt int) (*http.Request
 	}
 	removeHopByHop(header)
 	setOwnHeaders(header, &ownHeaders{
-		source: e.Source, eventID: e.ID.String(), eventType: e.Type, attempt: attempt, receivedAt: e.ReceivedAt, tenant: e.Tenant,
+		source: e.Source, eventID: e.ID.String(), eventType: e.Type, attempt: attempt, receivedAt: e.ReceivedAt, tenant: e.Tenant, part: e.Part,
 	})
 	header.Set("Content-Length", strconv.Itoa(len(stored.Body)))
 	proto := stored.Proto // for the Via header
@@ -170,11 +220,15 @@ type ownHeaders struct {
 	attempt                    int
 	receivedAt                 time.Time
 	tenant                     string
+	part                       queue.Part
 }
+
+// ownPrefix begins the names of the gateway's headers.
+const ownPrefix = "Webhook-Gateway-"
 
 // ownNames are the names of these headers, in the order of the fields.
 var ownNames = [...]string{"Webhook-Gateway-Source", "Webhook-Gateway-Event-Id", "Webhook-Gateway-Event-Type",
-	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At", "Webhook-Gateway-Tenant"}
+	"Webhook-Gateway-Attempt", "Webhook-Gateway-Received-At", "Webhook-Gateway-Tenant", "Webhook-Gateway-Part"}
 
 // setOwnHeaders sets the gateway's headers, in place of whatever came in under
 // their names.
@@ -183,8 +237,12 @@ func setOwnHeaders(header http.Header, own *ownHeaders) {
 	if own.attempt > 0 {
 		attempt = strconv.Itoa(own.attempt)
 	}
+	part := ""
+	if own.part.Of > 0 {
+		part = fmt.Sprintf("%d/%d", own.part.Number, own.part.Of)
+	}
 	values := [...]string{own.source, own.eventID, headerValue(own.eventType), attempt,
-		own.receivedAt.UTC().Format(time.RFC3339Nano), own.tenant}
+		own.receivedAt.UTC().Format(time.RFC3339Nano), own.tenant, part}
 	for i, name := range ownNames {
 		if values[i] == "" {
 			delete(header, name)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
 
 // EvaluateOptions says how Evaluate looks at a request.
@@ -54,16 +55,26 @@ type Evaluation struct {
 	EventType string             // of a valid webhook
 	ID        string             // the delivery ID of a valid webhook
 	Routes    []RouteDecision    // the decisions on a valid webhook
+	Parts     []PartEvaluation   // of a valid webhook whose elements are events, in place of those three
+	Whole     string             // why the elements of a valid webhook are no events, though they are to be
 	Diagnosis provider.Diagnosis // what was read, and what is likely to be wrong
+}
+
+// PartEvaluation is what the gateway makes of one of the events in a webhook.
+type PartEvaluation struct {
+	EventType string          `json:"event"`
+	ID        string          `json:"id"`
+	Routes    []RouteDecision `json:"routes,omitempty"`
 }
 
 // RouteDecision says whether a route takes a request.
 type RouteDecision struct {
-	Route string `json:"route"`
-	Takes string `json:"takes"`           // yes, no, or failed
-	Rule  string `json:"rule,omitempty"`  // a route without a rule takes all
-	Error string `json:"error,omitempty"` // of a rule that failed
-	Why   string `json:"why,omitempty"`   // what a rule saw that does not hold
+	Route    string `json:"route"`
+	Takes    string `json:"takes"`           // yes, no, or failed
+	Rule     string `json:"rule,omitempty"`  // a route without a rule takes all
+	Error    string `json:"error,omitempty"` // of a rule that failed
+	Why      string `json:"why,omitempty"`   // what a rule saw that does not hold
+	*Preview        // of a route that takes the request; nil: the app gets the request as it is
 }
 
 // errOffline says that a proof cannot be checked without a call.
@@ -163,25 +174,47 @@ func (h *Handler) vouched(hook *webhook) error {
 func (h *Handler) valid(hook *webhook) *Evaluation {
 	e := &Evaluation{Verdict: Valid, Status: h.Respond.Status, Secret: hook.proof.Matched, Tenant: hook.tenant, Unproven: !h.provider.Proves()}
 	h.strip(hook)
+	if h.Each != nil {
+		b, whole, err := h.cut(hook)
+		switch {
+		case b != nil:
+			e.Parts = h.evaluateParts(hook, b)
+			return e
+		case whole != nil:
+			e.Whole = whole.Error()
+		default:
+			return h.invalid(hook, err)
+		}
+	}
 	h.find(hook)
 	e.EventType, e.ID = hook.input.Event, hook.input.ID
-	e.Routes = h.decisions(hook)
+	e.Routes = h.decisions(hook.view, &hook.input)
 	return e
 }
 
-// decisions says of each route whether it takes a webhook.
-func (h *Handler) decisions(hook *webhook) []RouteDecision {
+func (h *Handler) evaluateParts(hook *webhook, b *batch) []PartEvaluation {
+	parts, purse := make([]PartEvaluation, len(b.parts)), rules.NewPurse(len(b.parts))
+	for i := range b.parts {
+		view, input := h.viewOfPart(hook, &b.parts[i], purse)
+		parts[i] = PartEvaluation{input.Event, input.ID, h.decisions(view, input)}
+		view.Free()
+	}
+	return parts
+}
+
+// decisions says of each route whether it takes an event.
+func (h *Handler) decisions(view *rules.View, input *rules.Input) []RouteDecision {
 	decisions := make([]RouteDecision, len(h.Routes))
 	failures := make(map[*Route]error)
-	taken := h.match(hook.view, func(r *Route, err error) { failures[r] = err })
+	taken := h.match(view, func(r *Route, err error) { failures[r] = err })
 	for i, r := range h.Routes {
 		d := RouteDecision{Route: r.Name, Rule: r.Rule, Takes: "no"}
 		if err := failures[r]; err != nil {
 			d.Takes, d.Error = "failed", err.Error()
 		} else if slices.Contains(taken, r.Name) {
-			d.Takes = "yes"
+			d.Takes, d.Preview = "yes", r.preview(input)
 		} else if r.rule != nil {
-			d.Why = r.rule.Why(&hook.input)
+			d.Why = r.rule.Why(input)
 		}
 		decisions[i] = d
 	}

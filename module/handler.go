@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,12 +55,20 @@ type Handler struct {
 	// The expression that finds the delivery ID. Default: the provider's own.
 	ID string `json:"id,omitempty"`
 
+	// Makes each element of a list in the body an event of its own. Default: a webhook is
+	// one event.
+	Each *Each `json:"each,omitempty"`
+
 	// How copies of an event are recognized.
 	Dedup *Dedup `json:"dedup,omitempty"`
 
 	// The answer to accepted webhooks and to copies of them. Default: the answer that
 	// the provider wants, else status 200 without a body.
 	Respond *Response `json:"respond,omitempty"`
+
+	// The route whose app answers the provider. Default: none; the provider gets the
+	// answer of respond.
+	AnswerFrom *AnswerFrom `json:"answer_from,omitempty"`
 
 	// Where events go. Each route whose rule holds gets a delivery of the event. The
 	// route with the name otherwise gets the events that no other route takes. Without
@@ -223,15 +232,24 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		if err := route.provision(ctx, h.server, h.Source, h.logger); err != nil {
 			return fmt.Errorf("route %s: %w", route.Name, err)
 		}
-		if chain, ok := route.transport.(*chain); ok {
-			h.quiet(ctx, chain.handler)
+		route.provider = h.provider
+		if forward, ok := route.transport.(*chain); ok {
+			forward.source = h
+			h.quiet(ctx, forward.handler)
 		}
 		if err := route.Sign.provision(h); err != nil {
 			return fmt.Errorf("route %s: sign %s: %w", route.Name, route.Sign.Scheme, err)
 		}
+		if route.RewriteBody != nil {
+			route.RewriteBody.handler = h
+		}
 	}
 	h.provisionResponse()
 	h.requests = countersOf(h.Source, h.profile.Secrets)
+	if h.AnswerFrom != nil {
+		defaultDuration(&h.AnswerFrom.Deadline, defaultDeadline)
+		h.requests.answered = answersOf(h.Source)
+	}
 	beginAtZero(h.Source, h.Routes)
 	return nil
 }
@@ -249,18 +267,7 @@ func (h *Handler) provisionResponse() {
 // and sets how duplicates are recognized.
 func (h *Handler) provisionIdentity() (err error) {
 	compile := func(name, override, preset string) (*rules.Value, error) {
-		expression := override
-		if expression == "" {
-			expression = preset
-		}
-		if expression == "" {
-			return nil, nil
-		}
-		value, err := rules.CompileValue(expression)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %v", name, err)
-		}
-		return value, nil
+		return compileFinder(name, cmp.Or(override, preset))
 	}
 	if h.eventValue, err = compile("event", h.Event, h.profile.Event); err != nil {
 		return err
@@ -291,7 +298,10 @@ func (h *Handler) provisionIdentity() (err error) {
 	case h.window == 0:
 		h.window = max(defaultWindow, h.profile.Horizon)
 	}
-	return h.provisionCopies()
+	if err := h.provisionCopies(); err != nil {
+		return err
+	}
+	return h.Each.provision(h)
 }
 
 // finder finds event type and delivery ID.
@@ -299,8 +309,12 @@ type finder struct {
 	event, id *rules.Value // nil: there is none to be found
 }
 
-// finderFor returns what finds them in a webhook: what the proof that counted covers.
+// finderFor returns the expressions for event type and delivery ID of the proof that
+// verified the webhook, or else the source's.
 func (h *Handler) finderFor(hook *webhook) finder {
+	if hook.list {
+		return h.Each.whole
+	}
 	if i := hook.proof.Proof; i > 0 && i <= len(h.own) {
 		return h.own[i-1]
 	}
@@ -332,6 +346,9 @@ func (h *Handler) check(p provider.Provider) error {
 	if err := h.checkCopies(p); err != nil {
 		return err
 	}
+	if err := h.Each.check(h, p); err != nil {
+		return err
+	}
 	if b, ok := p.(provider.Binder); ok && b.Anybodys() != "" && !h.InsecureUnverified {
 		return fmt.Errorf("the provider signs for all of its customers alike, so any of them could send; name what is yours in the provider block: %s; "+
 			"or accept webhooks from anybody with the line insecure_unverified", b.Anybodys())
@@ -344,7 +361,10 @@ func (h *Handler) check(p provider.Provider) error {
 			return fmt.Errorf("route %s: %v", r.Name, err)
 		}
 	}
-	return checkRoutes(h.Routes)
+	if err := checkRoutes(h.Routes); err != nil {
+		return err
+	}
+	return h.checkAnswerFrom(p)
 }
 
 // engineSource describes the source to the engine.

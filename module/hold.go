@@ -17,9 +17,9 @@ func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) 
 	switch {
 	case err != nil:
 		return "", err
-	case verdict.Finding == queue.Forged:
+	case verdict.Judgment == queue.Forged:
 		return "", refusedByCall
-	case verdict.Finding == queue.Genuine:
+	case verdict.Judgment == queue.Genuine:
 		return accepted, nil
 	}
 	h.logger.Warn("webhook held: its proof is not checked yet", zap.String("source", h.Source),
@@ -27,9 +27,9 @@ func (h *Handler) hold(engine *queue.Engine, hook *webhook, event *queue.Event) 
 	return held, nil
 }
 
-// findings maps outcomes of the provider to findings of the queue. Neither package
+// judgments maps outcomes of the provider to judgments of the queue. Neither package
 // imports the other.
-var findings = map[provider.Outcome]queue.Finding{
+var judgments = map[provider.Outcome]queue.Judgment{
 	provider.Undecided: queue.Undecided,
 	provider.Genuine:   queue.Genuine,
 	provider.Forged:    queue.Forged,
@@ -47,7 +47,7 @@ func (h *Handler) checkProof(ctx context.Context, e *queue.Event) queue.Verdict 
 		h.requests.match(verdict.Matched)
 	}
 	return queue.Verdict{
-		Finding: findings[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason,
+		Judgment: judgments[verdict.Outcome], Sent: verdict.Sent, Reason: verdict.Reason,
 		Overloaded: verdict.Overloaded, RetryAfter: verdict.RetryAfter,
 	}
 }
@@ -60,10 +60,12 @@ func (h *Handler) RouteEvent(e *queue.Event) []string {
 }
 
 // storedView returns a stored event of the source as its rules see it.
-func (h *Handler) storedView(e *queue.Event) *rules.View {
+func (h *Handler) storedView(e *queue.Event) *rules.View { return rules.NewView(h.storedInput(e)) }
+
+func (h *Handler) storedInput(e *queue.Event) *rules.Input {
 	input := storedInput(e)
 	input.Forms = h.profile.Forms // a custom provider's as well
-	return rules.NewView(input)
+	return input
 }
 
 // StoredView returns a stored event as expressions see it.
@@ -74,7 +76,7 @@ func storedInput(e *queue.Event) *rules.Input {
 	return &rules.Input{
 		Event: e.Type, ID: e.DeliveryID, Provider: e.Provider, Source: e.Source, Tenant: e.Tenant,
 		Method: e.Request.Method, Path: path, RawQuery: query,
-		Header: e.Request.Header, Body: e.Request.Body,
+		Header: e.Request.Header, Body: contentOf(e), Element: e.Part != (queue.Part{}),
 		RemoteIP: e.Request.ClientIP, ReceivedAt: e.ReceivedAt,
 		Forms: provider.SendsForms(e.Provider),
 	}

@@ -36,8 +36,9 @@ func (h *Handler) identify(hook *webhook) {
 // there. A webhook without them is good all the same.
 func (h *Handler) find(hook *webhook) (noEvent, noID error) {
 	find := h.finderFor(hook)
-	event, noEvent := h.text(find.event, hook)
-	id, noID := h.text(find.id, hook)
+	view := h.viewOf(hook)
+	event, noEvent := textOf(find.event, view)
+	id, noID := textOf(find.id, view)
 	switch {
 	case len(id) <= maxIdentity:
 	case h.checker != nil: // a proof that can be used once is told by all of it
@@ -46,21 +47,26 @@ func (h *Handler) find(hook *webhook) (noEvent, noID error) {
 	default:
 		id, noID = "", errTooLong
 	}
-	if len(event) > maxIdentity {
-		event = strings.ToValidUTF8(event[:maxIdentity], "")
-	}
 	hook.identity, id = h.identity(hook, id)
-	h.viewOf(hook).SetIdentity(event, id)
+	h.viewOf(hook).SetIdentity(cutEvent(event), id)
 	return noEvent, noID
 }
 
-// text evaluates an expression that finds the event type or the delivery ID. No
+// cutEvent cuts an event type that is too long.
+func cutEvent(event string) string {
+	if len(event) > maxIdentity {
+		return strings.ToValidUTF8(event[:maxIdentity], "")
+	}
+	return event
+}
+
+// textOf evaluates an expression that finds the event type or the delivery ID. No
 // expression finds nothing, and that is no error.
-func (h *Handler) text(value *rules.Value, hook *webhook) (string, error) {
+func textOf(value *rules.Value, view *rules.View) (string, error) {
 	if value == nil {
 		return "", nil
 	}
-	text, err := value.Text(h.viewOf(hook))
+	text, err := value.Text(view)
 	switch {
 	case err != nil:
 		return "", err

@@ -18,7 +18,10 @@ const namespace, subsystem = "caddy", "webhook_gateway"
 // metrics live as long as the process, so that counters go on over reloads.
 var metrics = struct {
 	requests     *prometheus.CounterVec
+	answers      *prometheus.CounterVec
 	matches      *prometheus.CounterVec
+	parts        *prometheus.CounterVec
+	undivided    *prometheus.CounterVec
 	ack          *prometheus.HistogramVec
 	unidentified *prometheus.CounterVec
 	ruleErrors   *prometheus.CounterVec
@@ -30,8 +33,11 @@ var metrics = struct {
 	delivery     *prometheus.HistogramVec
 	deadLetters  *prometheus.CounterVec
 }{
-	requests: counter("requests_total", "Requests by what became of them.", "source", "outcome"),
-	matches:  counter("secret_matches_total", "Webhooks by the position of the secret that proved them genuine.", "source", "position"),
+	requests:  counter("requests_total", "Requests by what became of them.", "source", "outcome"),
+	answers:   counter("answers_total", "Requests that were to get the app's answer, by what came of that.", "source", "outcome"),
+	matches:   counter("secret_matches_total", "Webhooks by the position of the secret that proved them genuine.", "source", "position"),
+	parts:     counter("parts_total", "Elements of batches by what became of them.", "source", "outcome"),
+	undivided: counter("undivided_total", "Batches that were stored whole, though their elements were to be events.", "source", "reason"),
 	ack: histogram("ack_seconds", "Time from a request's arrival until its event was on disk.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "source"),
 	unidentified: counter("unidentified_total", "Webhooks in which the event type or the delivery ID was not found.", "source", "what"),
@@ -62,7 +68,7 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 // collectors returns the collectors of all metrics.
 func collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		metrics.requests, metrics.matches, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
+		metrics.requests, metrics.answers, metrics.matches, metrics.parts, metrics.undivided, metrics.ack, metrics.unidentified, metrics.ruleErrors, metrics.unordered, metrics.conflicts,
 		metrics.evicted, metrics.attempts, metrics.attempt, metrics.delivery, metrics.deadLetters, depth{},
 	}
 }
@@ -81,10 +87,20 @@ func provisionMetrics(ctx caddy.Context) error {
 
 // requestCounters are the counters of one source, looked up once.
 type requestCounters struct {
-	source  string
-	outcome map[string]prometheus.Counter
-	matches []prometheus.Counter // by the secret's position, from 1
-	ack     prometheus.Observer
+	source   string
+	outcome  map[string]prometheus.Counter
+	matches  []prometheus.Counter // by the secret's position, from 1
+	ack      prometheus.Observer
+	answered map[queue.Asked]prometheus.Counter // nil without answer_from
+}
+
+// answersOf are the counters of a source's waits for the answers of an app.
+func answersOf(source string) map[queue.Asked]prometheus.Counter {
+	counters := make(map[queue.Asked]prometheus.Counter)
+	for _, asked := range allAsked {
+		counters[asked] = metrics.answers.WithLabelValues(source, string(asked))
+	}
+	return counters
 }
 
 func countersOf(source string, secrets int) requestCounters {

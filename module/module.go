@@ -1,8 +1,8 @@
 // Package module is the webhook gateway as Caddy sees it: an app that owns the
 // queue, and a handler for each source.
 //
-//	receive -> guard -> verify -> identify -> deduplicate -> route -> persist -> acknowledge
-//	                                                             \-> deliver -> retry -> dead letter
+//	guard -> receive -> handshake -> verify -> identify -> deduplicate -> route -> persist -> acknowledge
+//	                                                                          \-> deliver -> retry -> dead letter
 //
 // The upper line is [Handler].ServeHTTP. The lower line happens later, when the
 // queue calls a [Route] with a delivery that is due.

@@ -12,30 +12,40 @@ import (
 )
 
 // persist stores the event with its deliveries, and returns once the event is
-// durable.
-func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, err error) {
+// durable. asking is nil unless an app is to answer.
+func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, asking *asking, err error) {
 	event, err := h.newEvent(hook)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	event.Dedup = flight.Entry(event.ID, event.ReceivedAt.Add(h.window))
 	outcome = accepted
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
 		h.setKeys(event, hook.view)
+		asking = h.ask(engine, hook, event)
 		_, err = engine.Append(hook.Context(), []*queue.Event{event})
 	} else {
 		outcome, err = h.hold(engine, hook, event)
 	}
 	if err != nil {
-		return "", err
+		if asking != nil {
+			asking.Leave()
+		}
+		return "", nil, err
 	}
 	flight.Keep(event.ID, event.ReceivedAt.Add(h.window))
+	h.observeAccepted(hook, event, 1)
+	return outcome, asking, nil
+}
+
+// observeAccepted notes that the events of a request are durable, of which first is the
+// first one.
+func (h *Handler) observeAccepted(hook *webhook, first *queue.Event, events int) {
 	h.requests.ack.Observe(time.Since(hook.received).Seconds())
 	if entry := h.logger.Check(zap.DebugLevel, "webhook accepted"); entry != nil {
-		entry.Write(zap.String("source", h.Source), zap.Stringer("event", event.ID), zap.String("type", event.Type))
+		entry.Write(zap.String("source", h.Source), zap.Stringer("event", first.ID), zap.String("type", first.Type), zap.Int("events", events))
 	}
-	return outcome, nil
 }
 
 // newEvent makes the event that the queue stores of a request.
@@ -94,16 +104,21 @@ const (
 // an event that was not stored.
 func (h *Handler) repeat(w http.ResponseWriter, engine *queue.Engine, hook *webhook, event queue.ID) error {
 	if event != (queue.ID{}) {
-		revived, err := engine.Revive(hook.Context(), event)
-		if err != nil {
+		if err := h.revive(engine, hook, event); err != nil {
 			return err
-		}
-		if revived > 0 {
-			h.logger.Info("dead deliveries revived by a duplicate", zap.String("source", h.Source),
-				zap.Stringer("event", event), zap.Int("deliveries", revived))
 		}
 		w.Header().Set(eventIDHeader, event.String())
 	}
 	w.Header().Set(duplicateHeader, "true")
 	return nil
+}
+
+// revive has the dead deliveries of an event tried again, because a copy of it came.
+func (h *Handler) revive(engine *queue.Engine, hook *webhook, event queue.ID) error {
+	revived, err := engine.Revive(hook.Context(), event)
+	if err == nil && revived > 0 {
+		h.logger.Info("dead deliveries revived by a duplicate", zap.String("source", h.Source),
+			zap.Stringer("event", event), zap.Int("deliveries", revived))
+	}
+	return err
 }

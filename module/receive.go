@@ -31,6 +31,7 @@ type webhook struct {
 	input    rules.Input
 	view     *rules.View
 	identity queue.Identity
+	list     bool // the body has the list whose elements are to be events, and is stored whole
 	offline  bool // nothing may be fetched and nobody called
 }
 
@@ -56,10 +57,10 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, tenant string)
 // read reads the body, unless it is clear by now that the request is not genuine.
 // Of what may be a handshake all the same, no more is read than a handshake has.
 func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
-	limit, refusal := h.MaxBody, h.screen(hook)
-	if refusal != nil {
+	limit, reason := h.MaxBody, h.screen(hook)
+	if reason != nil {
 		if !h.profile.Greets {
-			return refusal
+			return reason
 		}
 		limit = min(limit, provider.MaxHandshake)
 	}
@@ -72,8 +73,8 @@ func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
 	if err == nil && h.tenants != nil && h.tenants.inBody {
 		h.findTenant(hook)
 	}
-	if refusal != nil && errors.Is(err, refusedSize) {
-		return refusal
+	if reason != nil && errors.Is(err, refusedSize) {
+		return reason
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -98,7 +99,7 @@ func isXML(text string) bool {
 	for {
 		token, err := decoder.Token()
 		if err != nil {
-			return err == io.EOF && elements > 0
+			return errors.Is(err, io.EOF) && elements > 0
 		}
 		if _, ok := token.(xml.StartElement); ok {
 			elements++

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
@@ -71,16 +72,21 @@ type Route struct {
 	// unchanged.
 	Sign *Sign `json:"sign,omitempty"`
 
-	rule      *rules.Rule // nil: takes all events
-	transport transport
-	logger    *zap.Logger
-	source    string
+	// Another body for the app. Default: the body of the webhook.
+	RewriteBody *RewriteBody `json:"rewrite_body,omitempty"`
+
+	rule         *rules.Rule // nil: takes all events
+	provider     provider.Provider
+	transport    transport
+	placeholders map[string]findValue // of webhooks, in the handler; nil: none
+	logger       *zap.Logger
+	source       string
 }
 
 // Retry says for how long, and with which pauses, a delivery is tried again.
 // The pauses grow exponentially, with full jitter.
 type Retry struct {
-	// How long after its acceptance a delivery is tried. Then it becomes a dead letter.
+	// How long after it joined the queue a delivery is tried. Then it becomes a dead letter.
 	// Default: 72h.
 	For caddy.Duration `json:"for,omitempty"`
 
@@ -141,15 +147,21 @@ func (r *Route) provision(ctx caddy.Context, server *caddyhttp.Server, source st
 	if proxy, ok := handler.(*reverseproxy.Handler); ok {
 		keepConnections(proxy.Transport, r.Concurrency)
 	}
-	r.transport = &chain{handler: handler, server: server}
+	r.transport = &chain{handler: handler, server: server, placeholders: r.placeholders}
 	return nil
 }
 
-// compile compiles the rule.
+// compile compiles the rule, what makes another body, and the placeholders.
 func (r *Route) compile() (err error) {
 	if r.Rule != "" {
-		r.rule, err = rules.Compile(r.Rule)
+		if r.rule, err = rules.Compile(r.Rule); err != nil {
+			return err
+		}
 	}
+	if err := r.RewriteBody.compile(); err != nil {
+		return err
+	}
+	r.HandlerRaw, r.placeholders, err = loadPlaceholders(r.HandlerRaw)
 	return err
 }
 
@@ -185,6 +197,8 @@ func (r *Route) check() error {
 		return fmt.Errorf("route %s: %q is not a rate such as 10/s, 100/m or 1000/h", r.Name, r.Rate)
 	case r.Order != nil && r.Order.Key == "":
 		return fmt.Errorf("route %s: order_by needs an expression", r.Name)
+	case r.RewriteBody != nil && r.RewriteBody.Expression == "":
+		return fmt.Errorf("route %s: rewrite_body needs an expression", r.Name)
 	case r.Name == Otherwise && r.Rule != "":
 		return errors.New("otherwise takes no expression: it gets the events that no other route takes")
 	}
@@ -247,6 +261,7 @@ func checkRoutes(routes []*Route) error {
 func (r *Route) engineRoute() *queue.Route {
 	route := &queue.Route{
 		Deliver:     r.deliver,
+		Ask:         r.ask,
 		Concurrency: r.Concurrency,
 		Rate:        r.perSecond(),
 		Timeout:     time.Duration(r.Timeout),

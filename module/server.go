@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// checkServer refuses a source that goes by what its server does not keep, or does
-// not check.
+// checkServer refuses a source whose proof or allow_ips relies on headers that its server
+// drops or does not verify.
 func (h *Handler) checkServer() error {
 	if h.server == nil {
 		return nil

@@ -77,8 +77,11 @@ func (s *Sign) provision(h *Handler) (err error) {
 	return err
 }
 
-// sign puts a fresh proof into the headers of an attempt.
-func (s *Sign) sign(header http.Header, e *queue.Event, now time.Time) error {
+// byProvider reports whether attempts have a fresh proof of the provider's own scheme.
+func (s *Sign) byProvider() bool { return s != nil && s.Scheme == signProvider }
+
+// sign puts a fresh proof of a body into the headers of an attempt.
+func (s *Sign) sign(header http.Header, body []byte, e *queue.Event, now time.Time) error {
 	if s == nil {
 		return nil
 	}
@@ -91,7 +94,7 @@ func (s *Sign) sign(header http.Header, e *queue.Event, now time.Time) error {
 		Path:       path,
 		RawQuery:   query,
 		Header:     header,
-		Body:       e.Request.Body,
+		Body:       body,
 		DeliveryID: func() string { return s.handler.storedID(e) },
 	}
 	if s.handler.profile.SignsURL {
@@ -133,9 +136,12 @@ func storedURL(r *queue.Request) (*url.URL, error) {
 }
 
 // storedID finds the delivery ID of a stored event, for schemes that sign the ID. The
-// event's own DeliveryID may be a hash that stands in for a missing ID.
+// event's own DeliveryID may be a hash that stands in for a missing ID. The scheme knows no
+// parts: it reads the ID where a webhook has it.
 func (h *Handler) storedID(e *queue.Event) string {
-	view := h.storedView(e)
+	whole := *e
+	whole.Part = queue.Part{}
+	view := h.storedView(&whole)
 	defer view.Free()
 	id, err := h.idValue.Text(view)
 	if err != nil {

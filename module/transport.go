@@ -25,9 +25,10 @@ var (
 )
 
 // transport takes the request of an attempt to the app, and returns the app's
-// response. With errBrokenOff the response has status and headers.
+// response. With errBrokenOff the response has status and headers. The response's body
+// goes into kept, unless that is nil.
 type transport interface {
-	send(req *http.Request) (*response, error)
+	send(req *http.Request, kept *keptAnswer) (*response, error)
 }
 
 // maxAnswer is how many bytes of a response are read. The status of a longer response
@@ -35,11 +36,13 @@ type transport interface {
 const maxAnswer = 1 << 20
 
 // response is the response of an app. Its status and its headers count, and its
-// body is thrown away. A chain writes the response, as to an http.ResponseWriter.
+// body is thrown away, unless somebody waits for it. A chain writes the response, as to
+// an http.ResponseWriter.
 type response struct {
 	header http.Header
 	status int
-	size   int64 // of the body
+	size   int64       // of the body
+	kept   *keptAnswer // nil: nobody waits for the body
 }
 
 // Header implements http.ResponseWriter.
@@ -52,6 +55,9 @@ func (r *response) Write(p []byte) (int, error) {
 	}
 	if r.size += int64(len(p)); r.size > maxAnswer {
 		panic(http.ErrAbortHandler) // an error would be logged by reverse_proxy, with all headers
+	}
+	if r.kept != nil {
+		return r.kept.Write(p)
 	}
 	return len(p), nil
 }
@@ -138,7 +144,7 @@ type direct struct {
 }
 
 // send implements transport.
-func (d *direct) send(req *http.Request) (*response, error) {
+func (d *direct) send(req *http.Request, kept *keptAnswer) (*response, error) {
 	d.address(req)
 	resp, err := d.roundTripper.RoundTrip(req)
 	if err != nil {
@@ -149,8 +155,12 @@ func (d *direct) send(req *http.Request) (*response, error) {
 		return nil, errNoAnswer
 	}
 	got := &response{header: resp.Header, status: resp.StatusCode}
+	body := io.Discard
+	if kept != nil {
+		body = kept
+	}
 	// A body that is read to its end leaves the connection to the next attempt.
-	if got.size, err = io.CopyN(io.Discard, resp.Body, maxAnswer+1); err != nil && !errors.Is(err, io.EOF) {
+	if got.size, err = io.CopyN(body, resp.Body, maxAnswer+1); err != nil && !errors.Is(err, io.EOF) {
 		return got, errBrokenOff
 	}
 	return got, nil
@@ -226,13 +236,34 @@ func last(values []string, otherwise string) string {
 
 // chain sends a request through Caddy handlers, as a site would.
 type chain struct {
-	handler caddyhttp.MiddlewareHandler
-	server  *caddyhttp.Server
+	handler      caddyhttp.MiddlewareHandler
+	server       *caddyhttp.Server
+	placeholders map[string]findValue // nil: the handlers have none of webhooks
+	source       *Handler
 }
 
 // send implements transport.
-func (c *chain) send(req *http.Request) (w *response, err error) {
-	w = &response{header: make(http.Header)}
+func (c *chain) send(req *http.Request, kept *keptAnswer) (*response, error) {
+	repl := caddy.NewReplacer()
+	if c.placeholders == nil {
+		return c.pass(req, repl, kept)
+	}
+	values, req, err := c.valuesFor(req)
+	defer values.stop(nil)
+	if err != nil {
+		return nil, err
+	}
+	repl.Map(values.get)
+	w, err := c.pass(req, repl, kept)
+	if values.err != nil {
+		return nil, unsendable{values.err}
+	}
+	return w, err
+}
+
+// pass takes a request through the handlers.
+func (c *chain) pass(req *http.Request, repl *caddy.Replacer, kept *keptAnswer) (w *response, err error) {
+	w = &response{header: make(http.Header), kept: kept}
 	defer func() {
 		switch p := recover(); {
 		case p == nil:
@@ -242,7 +273,7 @@ func (c *chain) send(req *http.Request) (w *response, err error) {
 			err = errBrokenOff
 		}
 	}()
-	prepared := caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, c.server)
+	prepared := caddyhttp.PrepareRequest(req, repl, w, c.server)
 	none := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoAnswer })
 	err = c.handler.ServeHTTP(w, prepared, none)
 	const clientClosed = 499 // what reverse_proxy makes of a context that was cancelled

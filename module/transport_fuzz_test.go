@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -160,7 +161,7 @@ func (a *strictApp) dial(context.Context, string, string) (net.Conn, error) {
 		in := bufio.NewReader(io.TeeReader(server, &raw))
 		got := new(arrival)
 		got.err = got.read(in)
-		if got.err == io.EOF && raw.Len() == 0 {
+		if errors.Is(got.err, io.EOF) && raw.Len() == 0 {
 			return // the request could not be sent
 		}
 		if got.err == nil && in.Buffered() > 0 {

@@ -136,10 +136,12 @@ func TestDirectJudgesLikeTheProxy(t *testing.T) {
 // Without an answer there is a reason, which is the same on both ways.
 func TestDirectFailsLikeTheProxy(t *testing.T) {
 	h := loadSource(t, "", "otherwise localhost:1 {\ntimeout 500ms\n}\n")
-	silent := newRawApp(t, nil, func(conn net.Conn, _ int, _ *http.Request) { time.Sleep(time.Second) })
+	over := make(chan struct{})
+	defer close(over)
+	silent := newRawApp(t, nil, func(net.Conn, int, *http.Request) { <-over })
 	slow := newRawApp(t, nil, func(conn net.Conn, _ int, _ *http.Request) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
-		time.Sleep(time.Second)
+		<-over
 	})
 	closed := newRawApp(t, nil, nil)
 	closed.Close()

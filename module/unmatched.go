@@ -40,6 +40,8 @@ type siting struct {
 	cut    string   // what is cut off the front of a path on the way
 	before []string // paths that become others on the way
 	asked  []string // the paths that lead to the source, as clients ask for them
+
+	invoked []string // the named routes on the way
 }
 
 // sitings yields each source of a server with where it stands.
@@ -73,6 +75,12 @@ func walkSources(routes caddyhttp.RouteList, at siting, yield func(*Handler, sit
 				yield(h, here)
 			case *caddyhttp.Subroute:
 				walkSources(h.Routes, here, yield)
+			case *caddyhttp.Invoke:
+				if named := invokedBy(h, here.server, here.invoked); named != nil {
+					inside := here
+					inside.invoked = append(slices.Clone(here.invoked), h.Name)
+					walkSources(named, inside, yield)
+				}
 			case *rewrite.Rewrite: // the routes behind see its work
 				if h.StripPathPrefix != "" {
 					here.cut += "/" + strings.TrimPrefix(h.StripPathPrefix, "/")
@@ -82,6 +90,16 @@ func walkSources(routes caddyhttp.RouteList, at siting, yield func(*Handler, sit
 			}
 		}
 	}
+}
+
+// invokedBy returns the named route that a handler invokes; nil if there is none, or if
+// the route is being gone through already: one that invokes itself never ends.
+func invokedBy(h *caddyhttp.Invoke, server *caddyhttp.Server, before []string) caddyhttp.RouteList {
+	route := server.NamedRoutes[h.Name]
+	if route == nil || slices.Contains(before, h.Name) {
+		return nil
+	}
+	return caddyhttp.RouteList{*route}
 }
 
 // matchersText returns a text that is the same for the same matchers.
@@ -152,6 +170,9 @@ type way struct {
 	*http.Request
 	fate  fate
 	taker *Handler // the source that takes it
+
+	server  *caddyhttp.Server
+	invoked []string // the named routes that it goes through
 }
 
 // take takes a POST to a path of a host through the server's routes.
@@ -163,7 +184,7 @@ func (s siting) take(host, path string) *way {
 	if s.secure() {
 		req.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: req.Host}
 	}
-	w := &way{Request: caddyhttp.PrepareRequest(req.WithContext(context.Background()), caddy.NewReplacer(), nil, s.server)}
+	w := &way{Request: caddyhttp.PrepareRequest(req.WithContext(context.Background()), caddy.NewReplacer(), nil, s.server), server: s.server}
 	w.follow(s.server.Routes)
 	return w
 }
@@ -210,6 +231,12 @@ func (w *way) meet(handler caddyhttp.MiddlewareHandler) (ended bool) {
 		return true
 	case *caddyhttp.Subroute:
 		return w.follow(h.Routes)
+	case *caddyhttp.Invoke:
+		named := invokedBy(h, w.server, w.invoked)
+		w.invoked = append(w.invoked, h.Name)
+		ended := w.follow(named)
+		w.invoked = w.invoked[:len(w.invoked)-1]
+		return ended
 	case *rewrite.Rewrite:
 		h.Rewrite(w.Request, w.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
 		return false

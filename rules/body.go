@@ -21,6 +21,8 @@ type document struct {
 	value  any
 	err    error
 
+	asIs    bool // the text is that of the body, maybe without a byte order mark
+	lines   bool // it is a list of JSON values in lines
 	inside  bool // it is the JSON that a text of the webhook holds
 	decoded bool // value is the whole JSON
 }
@@ -44,6 +46,10 @@ func (v *View) lookup(path []step) any {
 
 func (v *View) parse(d *document) {
 	d.read = true
+	if v.in.Element {
+		d.err = d.parseJSON(v.in.Body)
+		return
+	}
 	contentType := v.in.header("Content-Type")
 	media := payload.MediaType(contentType)
 	body, err := v.text(contentType)
@@ -51,7 +57,9 @@ func (v *View) parse(d *document) {
 		d.err = err
 		return
 	}
+	d.asIs = len(body) > 0 && len(v.in.Body) > 0 && &body[len(body)-1] == &v.in.Body[len(v.in.Body)-1]
 	if payload.IsLines(media) {
+		d.lines, d.asIs = true, false
 		d.parseLines(body)
 		return
 	}

@@ -50,11 +50,11 @@ var names = types.Map{
 // Compile compiles a rule. It must be boolean, or of a type that only the
 // body tells.
 func Compile(expression string) (*Rule, error) {
-	program, err := compile(expression, names, reflect.Bool)
+	compiled, err := compile(expression, names, reflect.Bool)
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{program}, nil
+	return &Rule{compiled}, nil
 }
 
 // CompileKey compiles an expression that yields text, over all names.
@@ -82,15 +82,15 @@ func CompileTenant(expression string) (*Value, error) {
 }
 
 func compileValue(expression string, known types.Map) (*Value, error) {
-	program, err := compile(expression, known, reflect.Invalid)
+	compiled, err := compile(expression, known, reflect.Invalid)
 	if err != nil {
 		return nil, err
 	}
-	switch t := program.code.Node().Type(); t.Kind() {
+	switch t := compiled.code.Node().Type(); t.Kind() {
 	case reflect.Map, reflect.Slice, reflect.Struct, reflect.Func:
 		return nil, fmt.Errorf("expected text, a number or a boolean, but got %s", t)
 	}
-	return &Value{program}, nil
+	return &Value{compiled}, nil
 }
 
 // isTemplate matches what schemes read values with, and no expression begins with.

@@ -193,16 +193,16 @@ func isLongInteger(n ast.Node) bool {
 }
 
 // count has an operand be a number where it is an integer beyond 64 bits.
-func count(operand *ast.Node) {
-	if (*operand).Type().Kind() == reflect.Interface {
-		become(operand, callOf(counter, unary, *operand))
+func count(node *ast.Node) {
+	if (*node).Type().Kind() == reflect.Interface {
+		become(node, callOf(counter, unary, *node))
 	}
 }
 
 // measure has an operand spend what its text costs.
-func measure(operand *ast.Node, cost *textCost) {
-	if !isSmall(*operand) {
-		become(operand, callOf(texter, binary, &ast.ConstantNode{Value: cost}, *operand))
+func measure(node *ast.Node, cost *textCost) {
+	if !isSmall(*node) {
+		become(node, callOf(texter, binary, &ast.ConstantNode{Value: cost}, *node))
 	}
 }
 

@@ -41,12 +41,12 @@ type textCost struct {
 
 // text spends what an operation costs for one of its operands, and returns the
 // operand.
-func (b *budget) text(cost, operand any) any {
-	if n := textLength(operand); n > 0 {
+func (b *budget) text(cost, value any) any {
+	if n := textLength(value); n > 0 {
 		c := cost.(*textCost)
 		b.spend(n/c.bytesPerStep, n*c.made)
 	}
-	return operand
+	return value
 }
 
 // ranged spends what a range has cost. expr bounds it before it makes it.

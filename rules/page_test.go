@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 )
 
@@ -88,29 +88,14 @@ func table(t *testing.T, head string) (rows [][]string) {
 	if !found {
 		t.Fatalf("the page has no table %s", head)
 	}
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, "|") {
-			break
-		}
-		if strings.HasPrefix(line, "|---") {
-			continue
-		}
-		line = strings.ReplaceAll(strings.Trim(line, "| \n"), `\|`, "\x00")
-		cells := strings.Split(line, " | ")
-		for i := range cells {
-			cells[i] = strings.ReplaceAll(strings.TrimSpace(cells[i]), "\x00", "|")
-		}
-		rows = append(rows, cells)
-	}
-	return rows
+	text, _, _ = strings.Cut(text, "\n\n")
+	return pagetest.Rows(text)
 }
-
-var codeSpan = regexp.MustCompile("`([^`]*)`")
 
 // code returns what stands between back ticks in a cell; "" if nothing does.
 func code(cell string) string {
-	if match := codeSpan.FindStringSubmatch(cell); match != nil {
-		return match[1]
+	if texts := pagetest.Codes(cell); texts != nil {
+		return texts[0]
 	}
 	return ""
 }
@@ -177,10 +162,7 @@ func TestPageOfBodies(t *testing.T) {
 
 // writeAs does to a body what its cells say besides the code in them.
 func writeAs(in *Input, contentType, body string) {
-	var lines []string
-	for _, span := range codeSpan.FindAllStringSubmatch(body, -1) {
-		lines = append(lines, span[1])
-	}
+	lines := pagetest.Codes(body)
 	_, how, _ := strings.Cut(body, "` ")
 	switch name, isEncoding := strings.CutPrefix(how, "in "); {
 	case strings.HasSuffix(body, "in lines"):
@@ -201,8 +183,8 @@ func writeAs(in *Input, contentType, body string) {
 
 // multipartOf makes a form of the fields and files that a cell names.
 func multipartOf(cell string) (contentType []string, body []byte) {
-	for i, match := range codeSpan.FindAllStringSubmatch(cell, -1) {
-		name, value, _ := strings.Cut(match[1], "=")
+	for i, text := range pagetest.Codes(cell) {
+		name, value, _ := strings.Cut(text, "=")
 		more := ""
 		if i > 0 {
 			more, value = fmt.Sprintf("; filename=%q", value), "content"
@@ -237,16 +219,16 @@ func TestPageOfErrors(t *testing.T) {
 	later, _, _ = strings.Cut(later, "\n## ")
 	for i, part := range []string{atLoad, later} {
 		for line := range strings.Lines(part) {
-			cells := codeSpan.FindAllStringSubmatch(line, -1)
+			cells := pagetest.Codes(line)
 			if !strings.HasPrefix(line, "| `") || len(cells) != 2 {
 				continue
 			}
-			_, err := Compile(cells[0][1])
+			_, err := Compile(cells[0])
 			if i == 1 {
-				_, err = ask(example(t), cells[0][1])
+				_, err = ask(example(t), cells[0])
 			}
-			if err == nil || !strings.Contains(err.Error(), cells[1][1]) {
-				t.Errorf("%s: %v", cells[0][1], err)
+			if err == nil || !strings.Contains(err.Error(), cells[1]) {
+				t.Errorf("%s: %v", cells[0], err)
 			}
 		}
 	}

@@ -74,11 +74,11 @@ func (p *patcher) identifier(node *ast.Node, n *ast.IdentifierNode) {
 		p.patchChain(node, &chain{})
 		return
 	}
-	call := load(operands[name], typ.Nature().Type)
+	loading := load(operands[name], typ.Nature().Type)
 	if name == "headers" || name == "query" {
-		p.maps[call] = name
+		p.maps[loading] = name
 	}
-	ast.Patch(node, call)
+	ast.Patch(node, loading)
 }
 
 // mapKey turns headers["x"] and query.x into a lookup of that one key.
@@ -122,12 +122,12 @@ func (p *patcher) bodyKey(node *ast.Node, n *ast.MemberNode, base *chain) {
 }
 
 func (p *patcher) patchChain(node *ast.Node, c *chain) {
-	call := load(bodyOperand(c.steps), nil)
+	loading := load(bodyOperand(c.steps), nil)
 	if !c.optional {
-		c.plain = call
+		c.plain = loading
 	}
-	p.chains[call] = c
-	ast.Patch(node, call)
+	p.chains[loading] = c
+	ast.Patch(node, loading)
 }
 
 func (p *patcher) fail(n ast.Node, format string, args ...any) {
@@ -151,11 +151,11 @@ var stringType = reflect.TypeFor[string]()
 // load is the call that fetches an operand; typ is nil if only the webhook
 // tells its type.
 func load(op *operand, typ reflect.Type) *ast.CallNode {
-	call := callOf(getter, reflect.TypeFor[func(any) any](), &ast.ConstantNode{Value: op})
+	loading := callOf(getter, reflect.TypeFor[func(any) any](), &ast.ConstantNode{Value: op})
 	if typ != nil {
-		call.SetType(typ)
+		loading.SetType(typ)
 	}
-	return call
+	return loading
 }
 
 // callOf is a call of one of the View's own functions.

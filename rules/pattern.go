@@ -29,11 +29,11 @@ func newPattern(expression string) (*pattern, error) {
 		return nil, err
 	}
 	parsed = parsed.Simplify()
-	program, err := syntax.Compile(parsed)
+	compiled, err := syntax.Compile(parsed)
 	if err != nil {
 		return nil, err
 	}
-	p := &pattern{re: re, size: len(program.Inst), anchored: program.StartCond()&syntax.EmptyBeginText != 0, most: longest(parsed)}
+	p := &pattern{re: re, size: len(compiled.Inst), anchored: compiled.StartCond()&syntax.EmptyBeginText != 0, most: longest(parsed)}
 	_, p.literal = re.LiteralPrefix()
 	return p, nil
 }

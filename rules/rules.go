@@ -1,7 +1,7 @@
 // Package rules decides over webhooks with expressions of expr-lang.
 //
 //	expression -> check names and types -> rewrite operands -> program     once, when the configuration loads
-//	Input -> View -> Rule.Match, Value.Text                                for each webhook
+//	Input -> View -> Rule.Match, Value.Text, Content.Write                 for each webhook
 //
 // An expression sees these names: event, id, provider, source, tenant, method, path,
 // query, headers, body, remote_ip, received_at and header("Name"), besides
@@ -67,11 +67,18 @@ type Value struct{ *program }
 // Text evaluates the expression. Strings come as they are, numbers in decimal
 // notation, and nil is the empty string. Lists, maps and times are an error.
 func (x *Value) Text(v *View) (string, error) {
+	text, _, err := x.Lookup(v)
+	return text, err
+}
+
+// Lookup does what Text does, and reports whether there is a value: nil is none.
+func (x *Value) Lookup(v *View) (found string, exists bool, err error) {
 	result, err := v.run(x.program)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return text(result)
+	found, err = text(result)
+	return found, result != nil, err
 }
 
 // ReadsBody reports whether the expression looks at the body.

@@ -33,6 +33,10 @@ type Input struct {
 	// decompressed, and all expressions together may cost 10 thousand steps.
 	Unproven bool
 
+	// Element says that the body is one JSON value, whatever the headers say: they are
+	// those of a request that has it in a list.
+	Element bool
+
 	// Body must not change while a View of the Input is in use.
 	Body       []byte
 	RemoteIP   string
@@ -50,6 +54,7 @@ type View struct {
 	vm    vm.VM
 
 	budget budget
+	purse  *Purse // which pays for the budget; nil: the webhook has it for itself
 }
 
 var views = sync.Pool{New: func() any {
@@ -77,6 +82,29 @@ func NewView(in *Input) *View {
 	return v
 }
 
+// Purse is what the expressions on all parts of one request may cost together. It is for
+// one goroutine at a time.
+type Purse struct{ steps, made int }
+
+// Each part of a request adds so much to what a webhook may cost that has one event.
+const stepsPerPart, madePerPart = 20_000, 32 << 10
+
+// NewPurse returns what that is for a request with so many parts.
+func NewPurse(parts int) *Purse {
+	return &Purse{maxSteps + parts*stepsPerPart, maxMade + parts*madePerPart}
+}
+
+// NewView prepares a part for expressions. No part costs more than a webhook may that
+// has one event.
+func (p *Purse) NewView(in *Input) *View {
+	v := NewView(in)
+	v.purse = p
+	v.budget.steps, v.budget.made = min(v.budget.steps, p.steps), min(v.budget.made, p.made)
+	p.steps -= v.budget.steps
+	p.made -= v.budget.made
+	return v
+}
+
 // Free gives the View back. Neither it nor a copy may be used afterwards.
 func (v *View) Free() {
 	stack := v.vm.Stack[:cap(v.vm.Stack)]
@@ -85,7 +113,11 @@ func (v *View) Free() {
 	}
 	clear(stack)
 	v.vm = vm.VM{Stack: stack[:0]}
-	v.budget = budget{}
+	if v.purse != nil && !v.budget.refused {
+		v.purse.steps += v.budget.steps
+		v.purse.made += v.budget.made
+	}
+	v.budget, v.purse = budget{}, nil
 	clear(v.found)
 	v.texts = nil
 	v.body.json.Reset()

@@ -4,6 +4,7 @@ package pagetest
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -24,6 +25,33 @@ func Says(t *testing.T, page string, wanted ...string) {
 			t.Errorf("docs/%s does not say: %s", page, want)
 		}
 	}
+}
+
+// Rows returns the cells of the rows of a text's tables, without their headings.
+func Rows(text string) (rows [][]string) {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "| ") || i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|---") {
+			continue
+		}
+		line = strings.ReplaceAll(strings.Trim(line, "| "), `\|`, "\x00")
+		cells := strings.Split(line, " | ")
+		for j := range cells {
+			cells[j] = strings.ReplaceAll(strings.TrimSpace(cells[j]), "\x00", "|")
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}
+
+var codeSpan = regexp.MustCompile("`([^`]*)`")
+
+// Codes returns what stands between back ticks in a cell.
+func Codes(cell string) (texts []string) {
+	for _, match := range codeSpan.FindAllStringSubmatch(cell, -1) {
+		texts = append(texts, match[1])
+	}
+	return texts
 }
 
 // InWords returns a small number as pages write it.

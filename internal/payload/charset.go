@@ -68,10 +68,10 @@ func (f Fields) InCharset(contentType string) Fields {
 	if charset == nil {
 		return f
 	}
-	decoder := charset.NewDecoder()
+	decoding := charset.NewDecoder()
 	for i := range f {
 		for _, text := range []*string{&f[i].Name, &f[i].Value} {
-			if decoded, err := decoder.String(*text); err == nil {
+			if decoded, err := decoding.String(*text); err == nil {
 				*text = decoded
 			}
 		}

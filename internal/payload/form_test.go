@@ -61,11 +61,11 @@ func TestOnly(t *testing.T) {
 			t.Errorf("%s is %q, %v", name, got, err)
 		}
 	}
-	if got, err := fields.Only("a"); got != "" || err != ErrAmbiguous {
+	if got, err := fields.Only("a"); got != "" || !errors.Is(err, ErrAmbiguous) {
 		t.Errorf("a is %q, %v", got, err)
 	}
 	file, _ := Form(boundaryB, []byte(part("name=a; filename=x", "1")+part("name=a", "2")+"--b--"))
-	if got, err := file.Only("a"); err != ErrAmbiguous {
+	if got, err := file.Only("a"); !errors.Is(err, ErrAmbiguous) {
 		t.Errorf("beside a file, a is %q, %v", got, err)
 	}
 }
@@ -94,7 +94,7 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		r := &http.Request{Method: "POST", Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body))}
-		if err := r.ParseMultipartForm(1 << 20); err != nil && err != http.ErrNotMultipart {
+		if err := r.ParseMultipartForm(1 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 			return // of two readers one may be stricter
 		}
 		for name, want := range r.PostForm {

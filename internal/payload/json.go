@@ -181,15 +181,15 @@ func (v Value) Elements() iter.Seq[Value] {
 		if v.Kind() != Array {
 			return
 		}
-		text, node := v.in.text, -1
+		text, at := v.in.text, -1
 		if v.node >= 0 && v.node+1 < v.in.nodes[v.node].next {
-			node = v.node + 1 // the first element
+			at = v.node + 1 // the first element
 		}
 		for i := skipWhite(text, v.start+1); text[i] != ']'; i = skipComma(text, skipValue(text, i)) {
-			if !yield(Value{v.in, i, node}) {
+			if !yield(Value{v.in, i, at}) {
 				return
 			}
-			node = -1
+			at = -1
 		}
 	}
 }

@@ -127,7 +127,7 @@ func compareMembers(t *testing.T, v Value, o *oracle, names []string) {
 		compareValue(t, v.Member(name), o.last(name))
 		got, err := v.Only(name)
 		want, wantErr := o.only(name)
-		if err != wantErr || got.Exists() != (want != nil) || want != nil && !bytes.Equal(got.Raw(), want.raw) {
+		if !errors.Is(err, wantErr) || got.Exists() != (want != nil) || want != nil && !bytes.Equal(got.Raw(), want.raw) {
 			t.Errorf("%q, strictly, of %s is %s, %v; want %v, %v", name, o.raw, got.Raw(), err, want, wantErr)
 		}
 	}

@@ -57,7 +57,7 @@ func (o *Omission) fromMultipart(contentType string, body []byte) (fields []byte
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for n := 0; ; n++ {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if err == io.EOF { // not errors.Is: an error that wraps io.EOF means that the form is cut off
 			return fields, true
 		}
 		if err != nil || n == MaxParts {

@@ -2,6 +2,7 @@ package payload
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -167,7 +168,7 @@ func FuzzPath(f *testing.F) {
 		if want != nil {
 			want, wantErr = want.only(second)
 		}
-		if err != wantErr || got.Exists() != (want != nil) || want != nil && string(got.Raw()) != string(want.raw) {
+		if !errors.Is(err, wantErr) || got.Exists() != (want != nil) || want != nil && string(got.Raw()) != string(want.raw) {
 			t.Errorf("%s of %s is %s, %v; want %v, %v", p, text, got.Raw(), err, want, wantErr)
 		}
 		if err == nil && want != nil && !p.Mentioned([]byte(text)) {

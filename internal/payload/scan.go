@@ -65,8 +65,8 @@ func valid(text []byte, maxDepth int) error {
 }
 
 // check checks that the rest of the text is a value and nothing behind it.
-func (s *scanner) check(start, node int) error {
-	end := s.value(start, node)
+func (s *scanner) check(start, at int) error {
+	end := s.value(start, at)
 	switch {
 	case s.depth > s.maxDepth:
 		return fmt.Errorf("%w: %d levels at most", ErrTooDeep, s.maxDepth)
@@ -90,7 +90,7 @@ func (s *scanner) note(parent int, n node) int {
 }
 
 // value checks a value whose node is given.
-func (s *scanner) value(i, node int) int {
+func (s *scanner) value(i, at int) int {
 	if i >= len(s.data) {
 		return -1
 	}
@@ -103,15 +103,15 @@ func (s *scanner) value(i, node int) int {
 			return -1
 		}
 		if c == '{' {
-			i = s.object(i, node)
+			i = s.object(i, at)
 		} else {
-			i = s.array(i, node)
+			i = s.array(i, at)
 		}
 		if i >= 0 {
 			s.depth--
 		}
-		if node >= 0 {
-			s.nodes[node].next = len(s.nodes)
+		if at >= 0 {
+			s.nodes[at].next = len(s.nodes)
 		}
 		return i
 	case 't':

@@ -2,6 +2,7 @@ package payload
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,10 +18,8 @@ func unquote(quoted []byte) string {
 	}
 	var text strings.Builder
 	text.Grow(decodedSize(inside))
-	for len(inside) > 0 {
-		r, size := firstRune(inside)
+	for r := range characters(inside) {
 		text.WriteRune(r)
-		inside = inside[size:]
 	}
 	return text.String()
 }
@@ -37,19 +36,30 @@ func appendUnquoted(to, quoted []byte) []byte {
 		return append(to, inside...)
 	}
 	to = slices.Grow(to, decodedSize(inside))
-	for len(inside) > 0 {
-		r, size := firstRune(inside)
-		to, inside = utf8.AppendRune(to, r), inside[size:]
+	for r := range characters(inside) {
+		to = utf8.AppendRune(to, r)
 	}
 	return to
+}
+
+// characters yields what the inside of a string of JSON is decoded to.
+func characters(inside []byte) iter.Seq[rune] {
+	return func(yield func(rune) bool) {
+		for len(inside) > 0 {
+			r, size := firstRune(inside)
+			if !yield(r) {
+				return
+			}
+			inside = inside[size:]
+		}
+	}
 }
 
 // decodedSize returns how many bytes the inside of a string of JSON has once it is
 // decoded: more than before where invalid UTF-8 is replaced.
 func decodedSize(inside []byte) (n int) {
-	for len(inside) > 0 {
-		r, size := firstRune(inside)
-		n, inside = n+utf8.RuneLen(r), inside[size:]
+	for r := range characters(inside) {
+		n += utf8.RuneLen(r)
 	}
 	return n
 }

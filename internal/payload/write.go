@@ -18,9 +18,15 @@ func AppendString(to []byte, text string) []byte {
 // two texts are that of both together, if no character is cut.
 func AppendInside[T string | []byte](to []byte, text T) []byte {
 	for i := 0; i < len(text); {
-		c := text[i]
-		if c < utf8.RuneSelf {
-			to = appendASCII(to, c)
+		plain := i
+		for i < len(text) && isPlainText[text[i]] {
+			i++
+		}
+		if to = append(to, text[plain:i]...); i == len(text) {
+			break
+		}
+		if c := text[i]; c < utf8.RuneSelf {
+			to = appendEscape(to, c)
 			i++
 			continue
 		}
@@ -35,18 +41,23 @@ func AppendInside[T string | []byte](to []byte, text T) []byte {
 	return to
 }
 
-// shortEscapes are those of one letter.
-var shortEscapes = map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
-
-func appendASCII(to []byte, c byte) []byte {
-	const digits = "0123456789abcdef"
-	switch {
-	case c < ' ' && shortEscapes[c] == 0:
-		return append(to, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-	case c < ' ', c == '"', c == '\\':
-		return append(to, '\\', shortEscapes[c])
+// isPlainText marks the ASCII characters that a string of JSON has as they are.
+var isPlainText = func() (plain [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
 	}
-	return append(to, c)
+	return plain
+}()
+
+// shortEscapes are those of one letter.
+var shortEscapes = [utf8.RuneSelf]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+
+func appendEscape(to []byte, c byte) []byte {
+	const digits = "0123456789abcdef"
+	if short := shortEscapes[c]; short != 0 {
+		return append(to, '\\', short)
+	}
+	return append(to, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 }
 
 // Replace returns a copy of the text with a string in place of each value. The

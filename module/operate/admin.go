@@ -79,7 +79,7 @@ func (Admin) Routes() (routes []caddy.AdminRoute) {
 // serve makes a handler of an endpoint, which reads parameters out of a request,
 // calls the service, and returns what is answered. The parameters are those that
 // the endpoint may get.
-func serve(endpoint func(*Service, *http.Request) (any, error), parameters ...string) caddy.AdminHandlerFunc {
+func serve(call func(*Service, *http.Request) (any, error), parameters ...string) caddy.AdminHandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		service, err := Running()
 		if err != nil {
@@ -88,9 +88,9 @@ func serve(endpoint func(*Service, *http.Request) (any, error), parameters ...st
 		if err := checkParameters(r.URL, parameters); err != nil {
 			return apiError(err)
 		}
-		result, err := endpoint(service, r)
+		result, err := call(service, r)
 		if err != nil {
-			return service.apiError(err)
+			return maskedError(service, err)
 		}
 		switch answer := result.(type) {
 		case rawRequest:
@@ -99,7 +99,7 @@ func serve(endpoint func(*Service, *http.Request) (any, error), parameters ...st
 			return err
 		case list:
 			w.Header().Set("Content-Type", "application/json")
-			return service.apiError(answer.write(w))
+			return maskedError(service, answer.write(w))
 		}
 		w.Header().Set("Content-Type", "application/json")
 		return json.NewEncoder(w).Encode(result)
@@ -128,9 +128,9 @@ func checkParameters(u *url.URL, known []string) error {
 	return nil
 }
 
-// mayBeEmpty reports whether a parameter without a value is one that is not given: of
-// a page, or of a sample whose event has no name. Elsewhere it is a slip that could
-// select everything.
+// mayBeEmpty reports whether a parameter may be given without a value: before and after
+// (first page), and event of a sample. Elsewhere an empty value could select everything by
+// mistake.
 func mayBeEmpty(name string, known []string) bool {
 	return name == "before" || name == "after" || name == "event" && slices.Contains(known, "tamper")
 }
@@ -147,8 +147,9 @@ func readFlag(query url.Values, name string) (bool, error) {
 	return value, nil
 }
 
-// apiError gives an error the status that belongs to it, and masks secrets in it.
-func (s *Service) apiError(err error) error {
+// maskedError gives an error of the service the status that belongs to it, and masks secrets
+// in it.
+func maskedError(s *Service, err error) error {
 	var answer caddy.APIError
 	if !errors.As(apiError(err), &answer) {
 		return nil

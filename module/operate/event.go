@@ -22,6 +22,7 @@ type EventInfo struct {
 	Tenant     string         `json:"tenant,omitempty"`
 	Type       string         `json:"event"`
 	DeliveryID string         `json:"delivery_id"`
+	Part       *PartInfo      `json:"part,omitempty"`
 	ReceivedAt time.Time      `json:"received_at"`
 	State      string         `json:"state"`
 	Bytes      int64          `json:"bytes"`
@@ -29,6 +30,12 @@ type EventInfo struct {
 	Copies     *CopiesInfo    `json:"copies,omitempty"`
 	Deliveries []DeliveryInfo `json:"deliveries"`
 	Request    *RequestInfo   `json:"request,omitempty"`
+}
+
+// PartInfo says which of the events of one request an event is.
+type PartInfo struct {
+	Number int `json:"number"`
+	Of     int `json:"of"`
 }
 
 // CopiesInfo says how often an event came again, and when it did the last ten times.
@@ -88,6 +95,9 @@ func (s *Service) describe(engine *queue.Engine, e *queue.Event) *EventInfo {
 		ID: e.ID.String(), Source: e.Source, Provider: e.Provider, Tenant: e.Tenant, Type: s.app.Mask(e.Type), DeliveryID: s.app.Mask(e.DeliveryID),
 		ReceivedAt: e.ReceivedAt, State: string(e.State), Bytes: e.Size, Deliveries: []DeliveryInfo{},
 	}
+	if e.Part.Of > 0 {
+		info.Part = &PartInfo{e.Part.Number, e.Part.Of}
+	}
 	if e.State == queue.Held || e.State == queue.Uncertain {
 		info.Check = &CheckInfo{Calls: e.Check.Calls, Reason: s.app.Mask(e.Check.Reason)}
 		if e.State == queue.Held {
@@ -123,6 +133,14 @@ func (s *Service) describeDelivery(engine *queue.Engine, e *queue.Event, d *queu
 		})
 	}
 	return info
+}
+
+// typeInList is the event type with, of one of several events of a request, its number.
+func (e *EventInfo) typeInList() string {
+	if e.Part == nil {
+		return e.Type
+	}
+	return fmt.Sprintf("%s %d/%d", e.Type, e.Part.Number, e.Part.Of)
 }
 
 // deliveries tells the states of an event's deliveries.

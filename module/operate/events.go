@@ -87,7 +87,7 @@ new events and the progress of their deliveries until you interrupt it.`, 0, 0,
 				return err
 			}
 			next, err := c.events(f, func(e *EventInfo) error {
-				return t.row(e.ID, e.ReceivedAt, e.Source, e.Tenant, e.Type, e.State, e.deliveries())
+				return t.row(e.ID, e.ReceivedAt, e.Source, e.Tenant, e.typeInList(), e.State, e.deliveries())
 			})
 			return r.endPage(t.table, next, err)
 		})

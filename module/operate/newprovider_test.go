@@ -3,6 +3,8 @@ package operate
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,6 +18,15 @@ func fenced(page, language string) (blocks []string) {
 		blocks = append(blocks, block)
 	}
 	return blocks
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 // TestAddingAProvider does what the page about it says, and looks whether the
@@ -62,10 +73,33 @@ func TestAddingAProvider(t *testing.T) {
 	if preset := strings.ReplaceAll(fenced(page, "go")[0], "\n", "\n\t"); err != nil || !strings.Contains(string(source), preset) {
 		t.Errorf("the preset is not the one of the page (%v)", err)
 	}
+	data, samples, vectors := fenced(page, "json"), readText(t, "../provider/presets/samples/podium.json"), readText(t, "../provider/presets/testdata/vectors.json")
+	if len(data) != 2 || data[0]+"\n" != samples || !strings.Contains(vectors, " "+strings.ReplaceAll(data[1], "\n", "\n ")) {
+		t.Error("the samples or the vector are not those of the page")
+	}
 	for _, p := range provider.Presets() {
 		if p.Name == "podium" && len(p.Proofs) == 1 {
 			return
 		}
 	}
 	t.Error("there is no preset podium")
+}
+
+// presetCount matches what pages say about the number of presets.
+var presetCount = regexp.MustCompile(`\b(\d+) (?:presets\b|providers\b|have a preset\b)`)
+
+// TestPagesCountThePresets holds the number of presets that pages name.
+func TestPagesCountThePresets(t *testing.T) {
+	want := strconv.Itoa(len(provider.Presets()))
+	for path, times := range map[string]int{"README.md": 2, "CHANGELOG.md": 1, "docs/adding-a-provider.md": 1, "docs/quick-start.md": 1} {
+		found := presetCount.FindAllStringSubmatch(readText(t, "../../"+path), -1)
+		if len(found) != times {
+			t.Errorf("%s counts the presets %d times, not %d: %q", path, len(found), times, found)
+		}
+		for _, match := range found {
+			if match[1] != want {
+				t.Errorf("%s says %q; there are %s presets", path, match[0], want)
+			}
+		}
+	}
 }

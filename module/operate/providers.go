@@ -118,6 +118,9 @@ func facts(d *provider.Description) (lines [][2]string) {
 	add("tolerance", d.Tolerance)
 	add("event type", cmp.Or(strings.TrimPrefix(d.Event, "nil"), noEvent))
 	add("delivery ID", cmp.Or(d.ID, noID))
+	if d.Each != nil {
+		add("each", fmt.Sprintf("%s; the event type of an element: %s; its ID: %s", d.Each.List, d.Each.Event, cmp.Or(d.Each.ID, "none; a hash stands in")))
+	}
 	add("copies", copiesOf(d)...)
 	add("methods", strings.Join(d.Methods, ", "))
 	add("answer", d.Answer)

@@ -60,7 +60,7 @@ func (s *Service) newReplay(to Destination, pick func(*queue.Delivery, queue.Del
 	if to.To != "" && to.Reroute {
 		return nil, InvalidError{errors.New("to and reroute exclude each other")}
 	}
-	return &bulk{verb: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered: --route <name>",
+	return &bulk{verb: "replay", idle: "nothing of it is to be sent again; name a route to send what was delivered",
 		operation: func(ctx context.Context, engine *queue.Engine, e *queue.Event) (queue.Operation, error) {
 			h := s.app.Source(e.Source)
 			routes, err := to.routes(ctx, engine, h, e)

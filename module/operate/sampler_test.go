@@ -2,7 +2,6 @@ package operate
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"net/url"
@@ -15,16 +14,6 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
 )
 
-// The secret of a test, which is good as text, as base64 and for presets that
-// have special ones.
-var testSecrets = map[string]string{
-	"":               "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-	"adyen":          "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-	"onfleet":        "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-	"squarespace":    "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
-}
-
 // playProvider makes a provider as send --provider does, with what it needs.
 func playProvider(t *testing.T, d *provider.Description) (*localProvider, error) {
 	t.Helper()
@@ -36,13 +25,13 @@ func playProvider(t *testing.T, d *provider.Description) (*localProvider, error)
 	}
 	switch {
 	case d.Name == "rfc9421":
-		secrets, options = []string{testSecrets[""][len("whsec_"):]}, []string{"algorithm=hmac-sha256"}
+		secrets, options = []string{strings.TrimPrefix(providertest.OwnSecret, "whsec_")}, []string{"algorithm=hmac-sha256"}
 	case d.Name == "ignisign":
 		options = []string{"app_id=a", "app_env=TEST", "api_key=k"}
 	case len(d.Proofs) == 0:
 		options = append(options, "token=header X-Guard g")
 	default:
-		secrets = []string{cmp.Or(testSecrets[d.Name], testSecrets[""])}
+		secrets = []string{providertest.SecretOf(d.Name)}
 	}
 	return newLocalProvider(providerFlags{d.Name, secrets, options}, SendOptions{}, false)
 }

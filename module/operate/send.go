@@ -143,7 +143,7 @@ func (s *Service) mayGet(h *module.Handler, tenant string, from *sampler) error 
 	}
 	if h.GivesAway(signed.text(from.target), tenant) && !s.app.IsOwn(h, from.target) {
 		return InvalidError{fmt.Errorf("a webhook of source %s has its secret in it, which goes only where the source listens or to its external_url, not to %s; "+
-			"to send it there, give the secret: caddy webhook send --provider %s --secret <secret> --url <url>", h.Source, from.target.Redacted(), h.ProviderName())}
+			"to send it there, name the provider %s and its secret instead of the source", h.Source, from.target.Redacted(), h.ProviderName())}
 	}
 	return nil
 }
@@ -156,8 +156,9 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 			return false
 		}
 		if e.Source == source {
-			if event, err := engine.Get(ctx, e.ID); err == nil && bytes.Equal(event.Request.Body, body) {
+			if event, err := engine.Get(ctx, e.ID); err == nil && isOf(event, body) {
 				id = e.ID.String()
+				return e.Part.Number > 1 // the first part stands for all of them
 			}
 		}
 		return id == ""
@@ -166,6 +167,15 @@ func findSent(ctx context.Context, engine *queue.Engine, source string, began ti
 		return ""
 	}
 	return id
+}
+
+// isOf reports whether an event is a webhook with a body, or a part of that webhook.
+func isOf(e *queue.Event, body []byte) bool {
+	p := e.Part
+	if p == (queue.Part{}) {
+		return bytes.Equal(e.Request.Body, body)
+	}
+	return p.Start <= p.End && p.End <= len(e.Request.Body) && bytes.Contains(body, e.Request.Body[p.Start:p.End])
 }
 
 func sendSamples(s *Service, r *http.Request) (any, error) {

@@ -128,6 +128,9 @@ func printEvent(w io.Writer, e *EventInfo) error {
 	line("tenant", e.Tenant)
 	line("event", e.Type)
 	line("delivery id", e.DeliveryID)
+	if e.Part != nil {
+		line("part", fmt.Sprintf("%d of %d events of one request", e.Part.Number, e.Part.Of))
+	}
 	line("received", e.ReceivedAt.Local().Format(time.RFC3339Nano))
 	line("state", e.State)
 	if e.Check != nil {

@@ -31,29 +31,26 @@ type Verification struct {
 	Secret    int               `json:"secret,omitempty"`     // the position of the one that matched, from 1
 	EventType string            `json:"event_type,omitempty"` // of a valid webhook
 	ID        string            `json:"id,omitempty"`         // the same
+	Parts     []Part            `json:"parts,omitempty"`      // of a valid webhook whose elements are events, in place of those two
+	Whole     string            `json:"whole,omitempty"`      // why the elements of a valid webhook are no events
 	Unproven  bool              `json:"unproven,omitempty"`   // the request is valid because the provider proves nothing
 
 	provider.Diagnosis
 }
 
-// Verify says what the gateway makes of a raw request to a source. It does nothing
-// that the request asks for.
-func (s *Service) Verify(source string, raw []byte, options module.EvaluateOptions) (*Verification, error) {
-	h, err := s.source(source)
-	if err != nil {
-		return nil, err
-	}
-	r, body, err := parseRaw(raw)
-	if err != nil {
-		return nil, InvalidError{err}
-	}
-	return newVerification(h.Evaluate(r, body, options)), nil
+// Part is one of the events in a webhook.
+type Part struct {
+	EventType string `json:"event_type"`
+	ID        string `json:"id"`
 }
 
 // newVerification describes an evaluation.
 func newVerification(e *module.Evaluation) *Verification {
 	x := &Verification{Verdict: e.Verdict, Why: e.Why, Status: e.Status, Tenant: e.Tenant, Secret: e.Secret, Unproven: e.Unproven,
-		EventType: e.EventType, ID: e.ID, Diagnosis: e.Diagnosis}
+		EventType: e.EventType, ID: e.ID, Whole: e.Whole, Diagnosis: e.Diagnosis}
+	for _, p := range e.Parts {
+		x.Parts = append(x.Parts, Part{p.EventType, p.ID})
+	}
 	if e.Reply != nil {
 		x.Body, x.Header = e.Reply.Body, make(map[string]string)
 		for name, values := range e.Reply.Header {
@@ -283,9 +280,17 @@ func verificationRows(x *Verification) (rows [][2]string) {
 	if x.Tenant != "" {
 		add("tenant", "%s", x.Tenant)
 	}
-	if x.Verdict == module.Valid {
+	switch {
+	case x.Parts != nil:
+		for i, p := range x.Parts {
+			add(fmt.Sprintf("part %d/%d", i+1, len(x.Parts)), "event type %s, delivery ID %s", p.EventType, p.ID)
+		}
+	case x.Verdict == module.Valid:
 		add("event type", "%s", x.EventType)
 		add("delivery ID", "%s", x.ID)
+	}
+	if x.Whole != "" {
+		add("stored whole", "%s", x.Whole)
 	}
 	for _, p := range x.Readings {
 		add("proof", "%s", p.Proof)

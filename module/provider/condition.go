@@ -16,7 +16,8 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
-// Condition is something that a request must have.
+// Condition is something that a request must have. A proof compares with texts of the same
+// request, so Is has templates there; a handshake compares with texts of the configuration.
 type Condition struct {
 	// The template of the text that is compared, such as {header.X-Version} or
 	// {json.type}.

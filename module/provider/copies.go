@@ -2,12 +2,12 @@ package provider
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // What tells copies of an event from other events.
@@ -79,20 +79,21 @@ func (c Copies) Check(hasID bool) error {
 // Omission returns what is left out of bodies and queries that are compared.
 func (c Copies) Omission() (o Omission, err error) {
 	for _, text := range c.Volatile {
-		part, name, ok := volatile(text)
-		switch {
-		case ok && part == "json":
-			path, err := payload.ParsePath(name)
-			if err != nil {
-				return o, fmt.Errorf("volatile %s: %w", text, err)
-			}
-			o.Body.JSON = append(o.Body.JSON, path)
-		case ok && part == "form":
+		t, err := template.ParseSeveral(text)
+		if err != nil {
+			return o, fmt.Errorf("volatile: %w", err)
+		}
+		switch part, name := t.Place(); {
+		case name == "":
+			return o, volatilePlace(text)
+		case part == "json":
+			o.Body.JSON = append(o.Body.JSON, t.Path())
+		case part == "form":
 			o.Body.Form = append(o.Body.Form, name)
-		case ok && part == "query":
+		case part == "query":
 			o.Query = append(o.Query, name)
 		default:
-			return o, fmt.Errorf("volatile %q: there are {json.<path>}, {form.<name>} and {query.<name>}", text)
+			return o, volatilePlace(text)
 		}
 	}
 	return o, nil
@@ -104,14 +105,9 @@ type Omission struct {
 	Query []string
 }
 
-// volatile splits {json.path} and the like.
-func volatile(text string) (part, name string, ok bool) {
-	// Caddy expands its own shorthands in site blocks.
-	text = strings.Replace(text, "{http.request.uri.query.", "{query.", 1)
-	inside, opened := strings.CutPrefix(text, "{")
-	inside, closed := strings.CutSuffix(inside, "}")
-	part, name, _ = strings.Cut(inside, ".")
-	return part, name, opened && closed && name != ""
+// volatilePlace refuses what cannot be left out.
+func volatilePlace(text string) error {
+	return fmt.Errorf("volatile %q: there are {json.<path>}, {form.<name>} and {query.<name>}", text)
 }
 
 // Read reads the line copies of a custom provider. Syntax:

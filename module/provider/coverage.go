@@ -115,17 +115,6 @@ func (p *Proof) covers() []string {
 	return texts
 }
 
-// from returns the template of an HMAC's signature.
-func (p *Proof) from() string {
-	switch {
-	case p.HMAC != nil:
-		return p.HMAC.From
-	case p.Digest != nil:
-		return p.Digest.From
-	}
-	return ""
-}
-
 // coversTime tells whether the proof covers the time that it carries.
 func (p *Proof) coversTime() string {
 	covers := p.covers()
@@ -138,8 +127,8 @@ func (p *Proof) coversTime() string {
 	case every(isOption):
 		return CoveredOption
 	}
-	if h := p.HMAC; h != nil && h.Timestamp.Given() {
-		return coversInput(covers, withoutFunctions(h.Timestamp.From), false)
+	if from := p.traits().TimeFrom; from != "" {
+		return coversInput(covers, withoutFunctions(from), false)
 	}
 	return CoveredNot
 }
@@ -159,7 +148,7 @@ func (p *Proof) coversInputs(expression string) string {
 	covered := ""
 	for _, input := range inputsOf(expression) {
 		one := CoveredWhole
-		if input != p.from() { // another signature is not right
+		if input != p.traits().From { // another signature is not right
 			one = coversInput(p.covers(), input, expression == p.ID)
 		}
 		if order := []string{"", CoveredWhole, CoveredListed, CoveredOption, CoveredNot}; slices.Index(order, one) > slices.Index(order, covered) {
@@ -186,10 +175,15 @@ var (
 	reads   = regexp.MustCompile(`(?:^|[^\w."])(?:header\("([^"]+)"\)|query(?:\.(\w+)|\["([^"]+)"\])|body((?:\??\.\w+|\[\d+\]|\["[^"]+"\])*))`)
 	index   = regexp.MustCompile(`\[(\d+)\]|\["([^"]+)"\]`)
 	number  = regexp.MustCompile(`\.\d+(\.|$)`)
+	mapped  = regexp.MustCompile(`map\((body[\w.]*), ((?:[^()]|\([^()]*\))*)\)`)
 )
 
 // inputsOf returns what an expression reads, as templates.
 func inputsOf(expression string) (inputs []string) {
+	expression = mapped.ReplaceAllStringFunc(expression, func(all string) string {
+		match := mapped.FindStringSubmatch(all)
+		return strings.ReplaceAll(match[2], "#", match[1]+"[0]")
+	})
 	expression = standIn.ReplaceAllString(expression, "$1")
 	for _, match := range reads.FindAllStringSubmatch(expression, -1) {
 		path := strings.TrimPrefix(strings.ReplaceAll(index.ReplaceAllString(match[4], ".$1$2"), "?", ""), ".")
@@ -207,8 +201,9 @@ func inputsOf(expression string) (inputs []string) {
 	return inputs
 }
 
-// coversInput tells whether each of the texts covers what a template reads. own says that
-// an expression of the proof reads it, which sees to it that the headers are listed.
+// coversInput says how far every text covers the value that input reads. own is true if an
+// expression of the proof itself reads that value; then a list of signed headers counts as
+// covering it.
 func coversInput(covers []string, input string, own bool) string {
 	part := strings.TrimSuffix(input, "}")
 	least := CoveredWhole

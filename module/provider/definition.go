@@ -36,6 +36,9 @@ type Definition struct {
 	// body, or a hash of the webhook where there is no expression for the ID.
 	Copies Copies `json:"copies,omitzero"`
 
+	// The list in a webhook that carries several events. Default: a webhook is one event.
+	Each *Each `json:"each,omitempty"`
+
 	// Read bodies as JSON, or else as forms, whatever the header Content-Type says. It
 	// is for providers that send forms and do not sign that header. Default: false.
 	Forms bool `json:"forms,omitempty"`
@@ -198,6 +201,9 @@ func (d *Definition) check() error {
 			return err
 		}
 	}
+	if err := d.Each.check(); err != nil {
+		return fmt.Errorf("each: %w", err)
+	}
 	switch {
 	case d.Need != "" && !slices.Contains([]string{NeedAll, NeedFirst, NeedAny}, d.Need):
 		return fmt.Errorf("need is all, first or any, not %q", d.Need)
@@ -290,22 +296,18 @@ func (d *Definition) checkHandshakes() error {
 			return errors.New("the handshake must be signed, but the provider has no proof")
 		case h.Kind == "enroll" && !d.usesSecret():
 			return errors.New("handshake enroll delivers a secret, but there is no proof that uses it")
-		case h.Kind == "hmac" && h.Signed != "always" && !d.covers(h.Digest.Field):
+		case h.Kind == "hmac" && h.Signed != "always" && !d.covers(h.Digest.part()):
 			return errors.New("handshake hmac signs for anybody what looks like a challenge, which is safe only where hmac signs the {body}; else it needs: signed always")
 		}
 	}
 	return nil
 }
 
-// covers reports whether every HMAC covers the whole body, or the field of a form
-// that is checked against the challenges.
-func (d *Definition) covers(field string) bool {
-	whole := "{body}"
-	if field != "" {
-		whole = "{form." + field + "}"
-	}
+// covers reports whether every HMAC covers the part of a webhook that is checked against
+// the challenges, given its template.
+func (d *Definition) covers(part string) bool {
 	return !d.any(func(t scheme.Traits) bool {
-		return slices.ContainsFunc(t.HMACOf, func(text string) bool { return !strings.Contains(text, whole) })
+		return slices.ContainsFunc(t.HMACOf, func(text string) bool { return !strings.Contains(text, part) })
 	})
 }
 
@@ -317,6 +319,7 @@ func (d *Definition) newProfile() Profile {
 		Event:         d.Event,
 		ID:            d.ID,
 		Copies:        d.Copies.Resolve(d.identifies()),
+		Each:          d.Each.Resolved(),
 		Forms:         d.Forms,
 		Horizon:       time.Duration(d.Horizon),
 		NeverRetries:  d.NeverRetries,

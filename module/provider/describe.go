@@ -19,6 +19,9 @@ type Description struct {
 	Event     string   `json:"event,omitempty"`
 	ID        string   `json:"id,omitempty"`
 
+	// Each describes the list in a webhook that carries several events.
+	Each *Each `json:"each,omitempty"`
+
 	// Copies says what tells copies of an event, and Covers what each proof covers.
 	Copies Copies     `json:"copies"`
 	Covers []Coverage `json:"covers,omitempty"`
@@ -52,7 +55,7 @@ func (p *Preset) describe() Description {
 	profile := p.newProfile()
 	d := Description{
 		Name: p.Name, Title: p.Title, Category: p.Category,
-		Proofs: []string{}, Event: p.Event, ID: p.ID, Copies: profile.Copies, Covers: p.coverage(),
+		Proofs: []string{}, Event: p.Event, ID: p.ID, Each: profile.Each, Copies: profile.Copies, Covers: p.coverage(),
 		Methods: profile.Methods, Answer: fmt.Sprint(profile.Answer.Status), Retries: "unknown",
 		Options: p.Options, Unsignable: p.unsignable(), Notes: p.Notes, Source: p.Source, Confidence: p.Confidence,
 	}

@@ -61,6 +61,9 @@ func (k *Known) Defined() (*Definition, error) { return k.defined(k.resolved.Sec
 
 func (c *Common) Resolved() scheme.Credentials { return c.resolved }
 
+// WithSecrets gives a provider other secrets, for those who ask what is resolved.
+func (c *Common) WithSecrets(secrets []string) { c.resolved.Secrets = secrets }
+
 // Counting are the proofs that count.
 func (w *working) Counting() []*Proof { return w.ready.proofs.list }
 

@@ -36,7 +36,7 @@ type Reply struct {
 	Body   string
 
 	// Secret is one that the handshake delivered. It must be kept, and given
-	// to Enroll, before the answer is sent; while no enrolment is open, the
+	// to Enroll, before the answer is sent; while no enrollment is open, the
 	// handshake is refused.
 	Secret string
 
@@ -337,9 +337,9 @@ func (h *Handshake) takes(challenge string) bool {
 // and not with something that several hosts match.
 func (h *Handshake) pins(target string) bool {
 	pattern := strings.TrimPrefix(strings.ReplaceAll(h.Pattern, `\.`, "."), "^")
-	scheme, rest, found := strings.Cut(pattern, "://")
+	protocol, rest, found := strings.Cut(pattern, "://")
 	host, _, slash := strings.Cut(rest, "/")
-	return found && slash && strings.HasPrefix(target, scheme+"://"+host+"/")
+	return found && slash && strings.HasPrefix(target, protocol+"://"+host+"/")
 }
 
 // verifier is asked where a handshake is to be signed.

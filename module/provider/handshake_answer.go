@@ -32,12 +32,16 @@ type HandshakeDigest struct {
 	// Default: the challenge.
 	Of string `json:"of,omitempty"`
 
-	// The form field of a webhook that is signed with the same key. Default: the
-	// whole body.
-	Field string `json:"field,omitempty"`
+	// The template of the part of a webhook that is signed with the same key, such as
+	// {form.name}. Default: {body}.
+	From string `json:"from,omitempty"`
 
-	key []byte
+	from template.Template
+	key  []byte
 }
+
+// part returns the template of what is signed with the same key.
+func (d *HandshakeDigest) part() string { return cmp.Or(d.From, "{body}") }
 
 // unforgeable matches the texts that the gateway signs for anybody.
 var unforgeable = regexp.MustCompile(`\A` + Signable + `\z`)
@@ -52,6 +56,9 @@ func (d *HandshakeDigest) provision(kind string) (err error) {
 		return err
 	}
 	d.Of = of[0]
+	if d.from, err = parseAsked(d.part()); err != nil {
+		return err
+	}
 	switch {
 	case scheme.Hashes[d.Hash] == nil:
 		return fmt.Errorf("unknown hash %q; use sha256, sha1, sha384, sha512 or md5", d.Hash)
@@ -92,12 +99,16 @@ func (h *Handshake) gaveAway(r *template.Request) bool {
 	switch {
 	case h.Kind != "hmac" || h.Signed == "always":
 		return false
-	case h.Digest.Field == "":
+	case h.Digest.part() == "{body}":
 		return unforgeable.Match(r.Body) || len(r.Body) == 0
 	}
-	e := template.NewEnv(r, nil) // which reads the field as the proof does
+	e := template.NewEnv(r, nil) // which reads the part as the proof does
 	defer e.Free()
-	return h.pattern.MatchString(e.FormValue(h.Digest.Field))
+	if part, name := h.Digest.from.Place(); part == "form" { // which makes no copy
+		return h.pattern.MatchString(e.FormValue(name))
+	}
+	text, _ := h.Digest.from.AppendTo(nil, e)
+	return h.pattern.Match(text)
 }
 
 var variable = regexp.MustCompile(`\{([a-z_]+|header\.[A-Za-z0-9-]+)\}`)

@@ -66,7 +66,7 @@ func (h *Handshake) readers() syntax.Options {
 	options := syntax.Options{
 		"method":    syntax.OneOf(&h.Method, "GET", "HEAD", "POST", "PUT", "OPTIONS"),
 		"when":      readCondition(&h.When),
-		"encrypted": h.readEncrypted,
+		"encrypted": readField(&h.Encrypted, "json"),
 		"pattern":   syntax.String(&h.Pattern),
 		"expect":    readCondition(&h.Expect),
 		"refuse":    readHandshakeStatus(&h.Refuse),
@@ -83,7 +83,7 @@ func (h *Handshake) readers() syntax.Options {
 		options["encoding"] = syntax.OneOf(&h.Digest.Encoding, template.Encodings...)
 		options["key"] = syntax.OneOf(&h.Digest.Key, "raw", "hex", "base64", "sha1")
 		options["of"] = readTemplate(&h.Digest.Of)
-		options["field"] = syntax.String(&h.Digest.Field)
+		options["field"] = readField(&h.Digest.From, "form")
 	}
 	return options
 }
@@ -109,16 +109,17 @@ func readTemplate(to *string) func(*caddyfile.Dispenser) error {
 	}
 }
 
-// readEncrypted reads the field of a JSON body, or the template, that may give the
-// whole body encrypted.
-func (h *Handshake) readEncrypted(d *caddyfile.Dispenser) error {
-	if err := syntax.String(&h.Encrypted)(d); err != nil {
-		return err
+// readField reads a template, or the name of a field in a part of the request.
+func readField(to *string, part string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if err := syntax.String(to)(d); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(*to, "{") {
+			*to = template.Of(part, *to)
+		}
+		return nil
 	}
-	if !strings.HasPrefix(h.Encrypted, "{") {
-		h.Encrypted = template.Of("json", h.Encrypted)
-	}
-	return nil
 }
 
 // readHandshakeStatus reads a status; which ones are good is checked with the rest.

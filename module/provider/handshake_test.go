@@ -203,7 +203,7 @@ func TestHandshakesNeedWhatTheyCompareWith(t *testing.T) {
 func TestSignsNoEventForStrangers(t *testing.T) {
 	p := providertest.MustParse(t, "custom s {\nhmac {\nheader X-Sig\nsigned {header.X-Part}{body}\n}\nhandshake hmac query c {\npattern (?s).*\n}\n}").(provider.Handshaker)
 	for _, body := range []string{"", "c", "bc"} { // of the challenge abc
-		if _, err := p.Handshake(providertest.Hook(body, "X-Part: "+strings.TrimSuffix("abc", body)), providertest.Now); err != scheme.Wrong {
+		if _, err := p.Handshake(providertest.Hook(body, "X-Part: "+strings.TrimSuffix("abc", body)), providertest.Now); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("the body %q, of a challenge: %v", body, err)
 		}
 	}
@@ -215,7 +215,7 @@ func TestSignsNoEventForStrangers(t *testing.T) {
 		}
 		// The signature that is given away is no good for an event.
 		event := providertest.Hook(challenge, "X-Sig: "+providertest.MACHex("s", challenge))
-		if _, err := p.Handshake(event, providertest.Now); (err == scheme.Wrong) != want {
+		if _, err := p.Handshake(event, providertest.Now); errors.Is(err, scheme.Wrong) != want {
 			t.Errorf("%s as an event: %v", challenge, err)
 		}
 	}
@@ -231,6 +231,8 @@ func TestSignsNoPartOfAnEvent(t *testing.T) {
 		{"{body}", "", true},
 		{"{timestamp}.{body}", "", true},
 		{"{form.a}", "field a", true},
+		{"{form.a}", "field {form.a}", true},
+		{"{json.a}", "field {json.a}", true},
 		{"{form.a}", "field b", false},
 		{"{form.a}", "", false},
 		{"{body}", "field a", false},
@@ -371,8 +373,8 @@ func TestEnrolledProofKeepsItsNeeds(t *testing.T) {
 	r.RawQuery = "a=1&t=" + delivered
 	r.Public = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hook", RawQuery: r.RawQuery}
 	r.Header["X-Sig"] = []string{providertest.MACHex(delivered, r.Public.String()+"{}")}
-	if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
-		t.Errorf("before enrolment: %v", err)
+	if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
+		t.Errorf("before enrollment: %v", err)
 	}
 	if err := p.(provider.Resigner).Sign(r, providertest.Now); !errors.Is(err, provider.ErrNotEnrolled) {
 		t.Errorf("signs with a secret that nobody has: %v", err)
@@ -397,8 +399,8 @@ func TestEnroll(t *testing.T) {
 			t.Errorf("%s enrolls nothing", config)
 		}
 		r := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MACHex(delivered, "{}"))
-		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
-			t.Errorf("%s: before enrolment: %v", config, err)
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
+			t.Errorf("%s: before enrollment: %v", config, err)
 		}
 		if err := p.Enroll([]string{"another-secret-0123", delivered}); err != nil {
 			t.Fatal(err)
@@ -409,7 +411,7 @@ func TestEnroll(t *testing.T) {
 		if err := p.Enroll(nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("%s: after its removal: %v", config, err)
 		}
 		own := providertest.Hook("{}", "X-Hook-Signature: "+providertest.MACHex("configured", "{}"))
@@ -417,10 +419,10 @@ func TestEnroll(t *testing.T) {
 			t.Errorf("%s: the configured one: %v", config, err)
 		}
 	}
-	if err := providertest.MustParse(t, "asana").Sign(providertest.Hook("{}"), providertest.Now); err != provider.ErrNotEnrolled {
+	if err := providertest.MustParse(t, "asana").Sign(providertest.Hook("{}"), providertest.Now); !errors.Is(err, provider.ErrNotEnrolled) {
 		t.Errorf("it signs with no secret: %v", err)
 	}
-	if _, err := providertest.MustParse(t, "asana").(provider.Resigner).SignerWith(""); err != provider.ErrNoSecret {
+	if _, err := providertest.MustParse(t, "asana").(provider.Resigner).SignerWith(""); !errors.Is(err, provider.ErrNoSecret) {
 		t.Errorf("it signs again with no secret: %v", err)
 	}
 }

@@ -22,6 +22,9 @@ type Inspector interface {
 	// delivery ID are read from, by their canonical names.
 	ReadHeaders() []string
 
+	// ProofHeaders returns those of them that carry a proof.
+	ProofHeaders() []string
+
 	// ShortSecrets says which secrets have fewer bytes than that.
 	ShortSecrets(bytes int) []string
 
@@ -40,6 +43,15 @@ func (w *working) ReadHeaders() []string {
 		noteHeaders(names, p.scheme.Headers())
 	}
 	w.eachText(func(_, text string) { noteHeaders(names, HeadersIn(text)) })
+	return slices.Sorted(maps.Keys(names))
+}
+
+// ProofHeaders implements Inspector.
+func (w *working) ProofHeaders() []string {
+	names := make(map[string]bool)
+	for _, p := range w.now().proofs.all {
+		noteHeaders(names, p.scheme.Headers())
+	}
 	return slices.Sorted(maps.Keys(names))
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -118,7 +119,7 @@ func TestDowngrade(t *testing.T) {
 		for _, header := range strong {
 			delete(r.Header, header)
 		}
-		if err := strict.Verify(r, providertest.Now); err != scheme.Missing {
+		if err := strict.Verify(r, providertest.Now); !errors.Is(err, scheme.Missing) {
 			t.Errorf("%s, without %s: %v", name, strong, err)
 		}
 	}
@@ -177,7 +178,7 @@ func TestExtendedHash(t *testing.T) {
 		if want := sha256.Sum256([]byte(test.before + body)); want != forged {
 			t.Fatal("the hash of the longer text is another one")
 		}
-		if err := p.Verify(hook(body, forged[:]), providertest.Now); err != scheme.Wrong {
+		if err := p.Verify(hook(body, forged[:]), providertest.Now); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("%s: a body that was made longer without the secret: %v", name, err)
 		}
 	}

@@ -138,7 +138,7 @@ func (p *Proof) compile() error {
 		return errors.New("a proof has exactly one scheme")
 	}
 	p.scheme = s
-	if p.Token != nil && p.Token.Secrets != nil {
+	if p.scheme.Traits().OwnSecrets {
 		return errors.New("the secrets of a token that is a proof stand beside it")
 	}
 	if err := p.scheme.Compile(); err != nil {

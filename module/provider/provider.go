@@ -1,6 +1,6 @@
 // Package provider knows who sends webhooks and how they sign them.
 //
-// A few schemes ([HMAC], [Token], none) do the work. A [Definition] is data that
+// A few schemes, such as [scheme.HMAC], do the work. A [Definition] is data that
 // says which of them a provider uses and how. A [Preset] has one, and the custom
 // provider is the same data written by a user.
 //
@@ -87,6 +87,9 @@ type Profile struct {
 	Own []Identity
 	// Copies says what tells copies of an event from other events.
 	Copies Copies
+	// Each describes the list in a webhook that carries several events; nil where there
+	// is none.
+	Each *Each
 	// Forms says that bodies are JSON or forms, whatever they are declared to be.
 	Forms bool
 	// Legacy says that weaker proofs count as well, because the configuration asks for

@@ -102,7 +102,7 @@ func TestRotation(t *testing.T) {
 			if err := providertest.MustParse(t, name+" "+secret).Sign(r, providertest.Now); err != nil {
 				t.Fatal(err)
 			}
-			if err := both.Verify(r, providertest.Now); err != want {
+			if err := both.Verify(r, providertest.Now); !errors.Is(err, want) {
 				t.Errorf("%s signed with %s: got %v, want %v", name, secret, err, want)
 			}
 		}
@@ -132,7 +132,7 @@ func TestTokenGuardsOnTopOfTheProof(t *testing.T) {
 				r.Header[other] = values
 			}
 		}
-		if err := p.Verify(r, providertest.Now); err != scheme.Missing {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Missing) {
 			t.Errorf("without %s: got %v", name, err)
 		}
 	}

@@ -43,7 +43,7 @@ func (p *Preset) samples() []Sample {
 
 func parseSamples(name string, data []byte) (list []Sample) {
 	if err := json.Unmarshal(data, &list); err != nil {
-		panic(fmt.Sprintf("samples of %s: %v", name, err))
+		panic(fmt.Sprintf("samples/%s.json is to be a list of samples: [{\"event\": …, \"body\": …}]: %v", name, err))
 	}
 	return list
 }

@@ -18,7 +18,7 @@ func TestVectors(t *testing.T) {
 		}
 		t.Run(v.ID, func(t *testing.T) {
 			if v.Type == "handshake" {
-				greet(t, v)
+				greet(t, v, providertest.MustParse(t, vectorConfig(t, v)))
 				return
 			}
 			p, err := providertest.Parse(v.Config(t))
@@ -39,14 +39,20 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// greet holds the answer to a handshake against the one expected. Where the
-// handshake needs no secret, one stands in for it.
-func greet(t *testing.T, v *providertest.Vector) {
+// vectorConfig is the configuration of a vector. Where a handshake needs no secret, one stands
+// in for it.
+func vectorConfig(t *testing.T, v *providertest.Vector) string {
 	config := v.Config(t)
-	if p := providertest.PresetOf(v.Provider); p.NeedsSecret() && v.Secret == nil && v.Options["client_ids"] == nil {
+	if p := providertest.PresetOf(v.Provider); v.Type == "handshake" && p.NeedsSecret() && v.Secret == nil && v.Options["client_ids"] == nil {
 		config = strings.Replace(config, " {", " "+providertest.OwnSecret+" {", 1)
 	}
-	answer, err := providertest.MustParse(t, config).(provider.Handshaker).Handshake(v.Request(t), v.At())
+	return config
+}
+
+// greet holds the answer to a handshake against the one expected.
+func greet(t *testing.T, v *providertest.Vector, p provider.Provider) {
+	t.Helper()
+	answer, err := p.(provider.Handshaker).Handshake(v.Request(t), v.At())
 	var denial provider.Denial
 	switch {
 	case v.Expected != "valid":

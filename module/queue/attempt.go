@@ -16,17 +16,23 @@ var errEnded = errors.New("delivery has ended")
 
 // attempt makes one attempt at an event's delivery to the queue's route. It returns a
 // function that records the outcome, and that keeps nothing of the request in memory.
-func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (record func()) {
+func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool, asker *Asker) (record func()) {
 	r := q.route
 	d := ev.Delivery(f.route.Route)
 	if d == nil || d.State != Pending {
+		if asker != nil {
+			asker.end(nil, Queued)
+		}
 		return func() {} // the lease keeps the event from being claimed again at once
 	}
 	number := d.Attempts + 1
 	attempts := e.attemptsContext()
 	began := time.Now()
-	result := e.deliver(attempts, r, ev, number)
+	result := e.deliver(attempts, r, ev, number, asker)
 	took, ended := time.Since(began), Now()
+	if asker != nil {
+		asker.tell(result)
+	}
 	observer := e.snapshot.Load().observer
 	observer.Attempted(f.route.Source, f.route.Route, result.Outcome, took)
 	if result.Outcome == Succeeded {
@@ -44,8 +50,8 @@ func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool) (reco
 	}
 }
 
-// interruptedPause keeps an attempt from being made over and over that says that it was
-// interrupted, without having been.
+// interruptedPause is how long a delivery waits after an Interrupted attempt. Without it a
+// handler that always reports Interrupted would be called in a tight loop.
 const interruptedPause = time.Second
 
 // applyResult changes a delivery by the result of an attempt.
@@ -62,17 +68,17 @@ func (r *Route) applyResult(d *Delivery, result Result, number int, began, ended
 	case Refused:
 		d.deadLetter(result.Reason, r.Hold, ended)
 	default:
-		due, again := r.Retry.Next(Failure{Queued: d.Queued, Attempt: number, Ended: ended, Result: result})
+		due, again := r.nextAttempt(d.Queued, number, result, ended)
 		if !again {
-			d.deadLetter(r.gaveUp(result.Reason), r.Hold, ended)
+			d.deadLetter(r.timedOutReason(result.Reason), r.Hold, ended)
 			return
 		}
 		d.Due = due
 	}
 }
 
-// deliver runs the route's Deliver under its timeout, and recovers its panics.
-func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number int) (result Result) {
+// deliver runs the route's Deliver or Ask under its timeout, and recovers its panics.
+func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number int, asker *Asker) (result Result) {
 	ctx, cancel := context.WithTimeout(attempts, r.Timeout)
 	defer cancel()
 	defer func() {
@@ -92,6 +98,9 @@ func (e *Engine) deliver(attempts context.Context, r *Route, ev *Event, number i
 		}
 		result.Reason = shortened(result.Reason)
 	}()
+	if asker != nil && r.Ask != nil {
+		return r.Ask(ctx, ev, number, asker.Waits)
+	}
 	return r.Deliver(ctx, ev, number)
 }
 

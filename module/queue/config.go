@@ -46,11 +46,15 @@ type Route struct {
 	// end when its context does, which is after Timeout or at shutdown.
 	Deliver func(ctx context.Context, e *Event, attempt int) Result
 
+	// Ask is Deliver for an event whose sender waits for the destination's answer, as
+	// long as waits says so. nil means that no sender waits for answers of the route.
+	Ask func(ctx context.Context, e *Event, attempt int, waits func() bool) Result
+
 	Concurrency int           // attempts at once
 	Rate        float64       // attempts that begin in a second; 0 = no limit
 	Timeout     time.Duration // of one attempt
 
-	// Retry decides when a delivery is tried again, and when it is given up.
+	// Retry decides how long a failed delivery waits, and when it is given up.
 	Retry RetryPolicy
 
 	// Key returns the key that keeps an event's delivery in order, "" for none. The
@@ -80,29 +84,30 @@ type Result struct {
 	Status     int           // HTTP status, 0 when nothing answered
 	Reason     string        // why the attempt did not succeed; an operator reads it
 	RetryAfter time.Duration // pause that the destination asked for, 0 when it asked for none
+	Answer     Answer        // of Ask, for the sender; nil when there is none, or when it was not kept
 }
 
-// Finding is what a call said about the proof of a held event.
-type Finding string
+// Judgment is what a call said about the proof of a held event.
+type Judgment string
 
 const (
 	// Genuine means that the proof is good. It is used up now.
-	Genuine Finding = "genuine"
+	Genuine Judgment = "genuine"
 	// Forged means that the proof is not one of the provider's, for certain.
-	Forged Finding = "forged"
+	Forged Judgment = "forged"
 	// Used means that the proof is no longer good, or is not good for an unknown
 	// reason. That proves nothing if an earlier call may have used the proof up. If
 	// there was no earlier call, Used is as good as Forged.
-	Used Finding = "used"
+	Used Judgment = "used"
 	// Undecided means that the call had no outcome.
-	Undecided Finding = "undecided"
+	Undecided Judgment = "undecided"
 )
 
 // Verdict is the outcome of a call that checks the proof of a held event.
 type Verdict struct {
-	Finding Finding
-	Sent    bool   // the call may have reached the provider, though it is undecided
-	Reason  string // an operator reads it
+	Judgment Judgment
+	Sent     bool   // the call may have reached the provider, though it is undecided
+	Reason   string // an operator reads it
 
 	// Overloaded says that the provider asks for fewer calls, and RetryAfter for how
 	// long none is to be made; 0 when it does not say.

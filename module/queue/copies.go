@@ -112,9 +112,9 @@ func (s *copyingStore) UpdateAll(ctx context.Context, ids []ID, change func(*Eve
 		}
 		return s.change(ev, change, taken[ev.ID])
 	})
-	for id, copies := range taken {
+	for id, had := range taken {
 		if err != nil {
-			s.giveBack(id, copies)
+			s.giveBack(id, had)
 		}
 	}
 	return err

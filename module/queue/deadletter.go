@@ -9,12 +9,13 @@ import (
 // become dead letters after the same time as on a healthy one: those that were never
 // tried after each probe, and all of them when the janitor comes round.
 
-// deadLetterUntried ends the deliveries of a failing route that were never tried for long
-// enough. Such a delivery is due since it was queued, so the due time tells.
+// deadLetterUntried ends deliveries of a failing route that have had no attempt since they
+// were queued, longer ago than the route retries. Their due time is still the time at which
+// they were queued.
 func (e *Engine) deadLetterUntried(q *routeQueue) {
 	why, _, failing := q.health.failing()
 	if snap := e.snapshot.Load(); failing && snap.queues[q.RouteKey] == q {
-		if err := e.deadLetterDue(snap, q.RouteKey, Now(), q.route.Retry.Lasts(), q.route.gaveUp(why)); err != nil {
+		if err := e.deadLetterDue(snap, q.RouteKey, Now(), q.route.Retry.Lasts(), q.route.timedOutReason(why)); err != nil {
 			e.complain("giving up deliveries", err)
 		}
 	}
@@ -25,7 +26,7 @@ func (e *Engine) deadLetterUntried(q *routeQueue) {
 func (e *Engine) deadLetterFailing(snap *snapshot, now time.Time) error {
 	for _, q := range snap.queues {
 		if why, _, failing := q.health.failing(); failing {
-			if err := e.deadLetterTried(snap, q, q.route.gaveUp(why), now); err != nil {
+			if err := e.deadLetterTried(snap, q, q.route.timedOutReason(why), now); err != nil {
 				return err
 			}
 			e.deadLetterUntried(q)
@@ -112,8 +113,8 @@ func (e *Engine) deadLetterDue(snap *snapshot, route RouteKey, now time.Time, ke
 	return nil
 }
 
-// gaveUp is the reason of a delivery that was tried for long enough.
-func (r *Route) gaveUp(last string) string {
+// timedOutReason is the reason of a delivery that was tried for long enough.
+func (r *Route) timedOutReason(last string) string {
 	return fmt.Sprintf("gave up after %v: %s", r.Retry.Lasts(), last)
 }
 

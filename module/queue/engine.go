@@ -30,6 +30,7 @@ type Engine struct {
 
 	snapshot   atomic.Pointer[snapshot] // never nil
 	reserved   atomic.Int64             // bytes of events that are being appended
+	asking     atomic.Int32             // senders who wait for an answer
 	poke       chan struct{}            // wakes the scheduler
 	sweep      chan struct{}            // wakes the janitor
 	life       context.Context          // ends with Close
@@ -89,10 +90,10 @@ func newEngine(backend Backend, logger *zap.Logger, times timing) (*Engine, erro
 	if err != nil {
 		return nil, fmt.Errorf("opening queue: %w", err)
 	}
-	copies := newCopies()
+	unstored := newCopies()
 	e := &Engine{
-		store:   &copyingStore{store, copies},
-		copies:  copies,
+		store:   &copyingStore{store, unstored},
+		copies:  unstored,
 		logger:  logger,
 		timing:  times,
 		poke:    make(chan struct{}, 1),

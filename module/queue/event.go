@@ -64,6 +64,12 @@ type Event struct {
 // 1. The zero Part stands for an event that is all of its request.
 type Part struct {
 	Number, Of int
+
+	// Start and End say where the event's own content stands in its body. Around it is
+	// what the sender puts around the content of all events. Encoded says that the content
+	// is encoded there as a value of a form.
+	Start, End int
+	Encoded    bool
 }
 
 // Request is the webhook as it arrived. That of a part has the part's own body.

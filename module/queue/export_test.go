@@ -2,7 +2,6 @@ package queue
 
 import (
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 )
@@ -20,8 +19,6 @@ const (
 func NewTimedEngine(backend Backend, logger *zap.Logger, t Timing) (*Engine, error) {
 	return newEngine(backend, logger, t)
 }
-
-func (b Backoff) Pause(attempt int) time.Duration { return b.pause(attempt) }
 
 // ResetClock starts the queue's clock anew for a test, and undoes at its end what
 // the test has done to the clock.

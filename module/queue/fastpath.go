@@ -27,7 +27,7 @@ func (a *appending) visible() {
 	}
 	for _, ev := range a.events {
 		for route, due := range ev.Waiting {
-			a.engine.wake(route, due)
+			a.engine.arrive(route, ev.ID, due)
 		}
 	}
 }
@@ -92,7 +92,8 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, ev *Event, now time.Tim
 	// The appender goes on to use the request's memory.
 	own := *ev
 	own.Request = ev.Request.clone()
-	e.workers.do(func() { e.work(q, f, &own, false) })
+	asker := q.askers.take(f.id)
+	e.workers.do(func() { e.work(q, f, &own, false, asker) })
 	return true
 }
 

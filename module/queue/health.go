@@ -61,7 +61,7 @@ func (h *health) failed(r *Route, result Result, probe bool, ended time.Time) (f
 	if h.failures < tooMany {
 		return false
 	}
-	h.probe = ended.Add(r.Retry.Probe(h.failures-tooMany, result))
+	h.probe = r.nextProbe(h.failures-tooMany, result, ended)
 	return h.failures == tooMany
 }
 

@@ -57,11 +57,11 @@ func (e *Engine) Hold(ctx context.Context, ev *Event) (Verdict, error) {
 		e.store.Release(f.route, f.id)
 		e.end(f)
 		e.waitHeld(f, now)
-		return Verdict{Finding: Undecided, Reason: reason}, nil
+		return Verdict{Judgment: Undecided, Reason: reason}, nil
 	}
 	verdict := e.call(context.WithoutCancel(ctx), src, ev)
-	if verdict.Finding == Used {
-		verdict.Finding = Forged // no earlier call can have used the proof up
+	if verdict.Judgment == Used {
+		verdict.Judgment = Forged // no earlier call can have used the proof up
 	}
 
 	// The sender need not wait for a store that has become unavailable: the store
@@ -238,11 +238,11 @@ func (e *Engine) call(ctx context.Context, src *Source, ev *Event) (r ruling) {
 		if err := recover(); err != nil {
 			e.snapshot.Load().logger.Error("checking held event panicked", zap.String("source", ev.Source),
 				zap.Any("panic", err), zap.ByteString("stack", debug.Stack()))
-			r = ruling{Verdict: Verdict{Finding: Undecided, Sent: true, Reason: fmt.Sprintf("panic: %v", err)}}
+			r = ruling{Verdict: Verdict{Judgment: Undecided, Sent: true, Reason: fmt.Sprintf("panic: %v", err)}}
 		}
 	}()
 	r.Verdict = src.Check(ctx, ev)
-	if r.Finding == Genuine {
+	if r.Judgment == Genuine {
 		r.routes = src.Route(ev)
 		r.keys = src.keys(ev, r.routes)
 	}
@@ -256,7 +256,7 @@ func (e *Engine) conclude(f inFlight, ev *Event, earlier bool, r ruling) {
 	e.noteCall(f, r.Verdict, now)
 	var err error
 	switch {
-	case r.Finding == Genuine:
+	case r.Judgment == Genuine:
 		err = e.updateHeld(f, func(ev *Event) {
 			ev.SetRoutes(r.routes, now)
 			for i := range ev.Deliveries {
@@ -264,9 +264,9 @@ func (e *Engine) conclude(f inFlight, ev *Event, earlier bool, r ruling) {
 			}
 			ev.Check = Check{}
 		})
-	case r.Finding == Forged, r.Finding == Used && !earlier:
+	case r.Judgment == Forged, r.Judgment == Used && !earlier:
 		err = e.reject(f, ev, r.Reason)
-	case r.Finding == Used:
+	case r.Judgment == Used:
 		err = e.updateHeld(f, func(ev *Event) { ev.makeUncertain(r.Reason, now) })
 	case now.Sub(ev.ReceivedAt) >= e.timing.CheckFor:
 		reason := fmt.Sprintf("gave up after %v: %s", e.timing.CheckFor, r.Reason)

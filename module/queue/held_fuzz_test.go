@@ -183,7 +183,7 @@ func (s *story) hold() {
 		// The process was gone before the event was stored.
 	case err != nil:
 		s.t.Fatal(err)
-	case verdict.Finding == queue.Forged:
+	case verdict.Judgment == queue.Forged:
 		if s.vouched[e.ID] || !s.refused[e.ID] {
 			s.t.Errorf("event %s is refused, and the provider did not", e.ID)
 		}

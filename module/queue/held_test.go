@@ -39,11 +39,11 @@ func (a *api) count() int {
 }
 
 var (
-	genuine = queue.Verdict{Finding: queue.Genuine}
-	forged  = queue.Verdict{Finding: queue.Forged, Reason: "unknown token"}
-	used    = queue.Verdict{Finding: queue.Used, Reason: "not valid"}
-	unsent  = queue.Verdict{Finding: queue.Undecided, Reason: "connection refused"}
-	unheard = queue.Verdict{Finding: queue.Undecided, Sent: true, Reason: "timeout"}
+	genuine = queue.Verdict{Judgment: queue.Genuine}
+	forged  = queue.Verdict{Judgment: queue.Forged, Reason: "unknown token"}
+	used    = queue.Verdict{Judgment: queue.Used, Reason: "not valid"}
+	unsent  = queue.Verdict{Judgment: queue.Undecided, Reason: "connection refused"}
+	unheard = queue.Verdict{Judgment: queue.Undecided, Sent: true, Reason: "timeout"}
 )
 
 // hasty checks held events again soon.
@@ -62,13 +62,13 @@ func (s *setup) checked(a *api, destination *app, routes ...string) {
 }
 
 // hold accepts an event of the source sign the way a request does.
-func (s *setup) hold() (queue.ID, queue.Finding) {
+func (s *setup) hold() (queue.ID, queue.Judgment) {
 	s.t.Helper()
 	return s.holdFor(0)
 }
 
 // holdFor is hold of a request that gets on slowly once its event is held.
-func (s *setup) holdFor(slow time.Duration) (queue.ID, queue.Finding) {
+func (s *setup) holdFor(slow time.Duration) (queue.ID, queue.Judgment) {
 	s.t.Helper()
 	flight, _, err := s.Enter(s.t.Context(), "sign", queue.Identity{Key: key(1)})
 	if err != nil || flight == nil {
@@ -82,10 +82,10 @@ func (s *setup) holdFor(slow time.Duration) (queue.ID, queue.Finding) {
 		s.t.Fatal(err)
 	}
 	pass(slow)
-	if verdict.Finding != queue.Forged {
+	if verdict.Judgment != queue.Forged {
 		flight.Keep(e.ID, e.Dedup.Until)
 	}
-	return e.ID, verdict.Finding
+	return e.ID, verdict.Judgment
 }
 
 // gone waits until there is no such event.
@@ -109,9 +109,9 @@ func TestHold(t *testing.T) {
 			}
 		}
 		s.checked(proofs, &destination, "app")
-		id, finding := s.hold()
-		if finding != queue.Genuine {
-			t.Fatalf("found %s", finding)
+		id, judgment := s.hold()
+		if judgment != queue.Genuine {
+			t.Fatalf("found %s", judgment)
 		}
 		e := s.ended(id)
 		if e.State != queue.Routed || e.Delivery("app").State != queue.Delivered || e.Check != (queue.Check{}) {
@@ -139,9 +139,9 @@ func TestHoldForged(t *testing.T) {
 			s := newSetup(t, new(backend), hasty)
 			proofs := &api{answers: []queue.Verdict{verdict}}
 			s.checked(proofs, new(app), "app")
-			id, finding := s.hold()
-			if finding != queue.Forged {
-				t.Fatalf("found %s", finding)
+			id, judgment := s.hold()
+			if judgment != queue.Forged {
+				t.Fatalf("found %s", judgment)
 			}
 			if _, err := s.Get(t.Context(), id); !errors.Is(err, queue.ErrNotFound) {
 				t.Errorf("getting a forged event: %v", err)
@@ -160,9 +160,9 @@ func TestForgedBeforeItIsKept(t *testing.T) {
 		s := newSetup(t, new(backend), hasty)
 		proofs := &api{answers: []queue.Verdict{unsent, forged, genuine}}
 		s.checked(proofs, new(app), "app")
-		id, finding := s.holdFor(time.Second)
-		if finding != queue.Undecided || proofs.count() != 2 {
-			t.Fatalf("found %s, %d calls", finding, proofs.count())
+		id, judgment := s.holdFor(time.Second)
+		if judgment != queue.Undecided || proofs.count() != 2 {
+			t.Fatalf("found %s, %d calls", judgment, proofs.count())
 		}
 		s.gone(id)
 		if _, again := s.hold(); again != queue.Genuine {
@@ -196,9 +196,9 @@ func TestHeldIsCheckedAgain(t *testing.T) {
 				}
 			}
 			s.checked(proofs, &destination, "app")
-			id, finding := s.hold()
-			if finding != queue.Undecided {
-				t.Fatalf("found %s", finding)
+			id, judgment := s.hold()
+			if judgment != queue.Undecided {
+				t.Fatalf("found %s", judgment)
 			}
 			if c.want == "" {
 				s.gone(id)
@@ -293,7 +293,7 @@ func TestCrashDuringTheFirstCall(t *testing.T) {
 				t.Errorf("a copy after the crash is one of %v, %v", seen, err)
 			}
 			if e := after.ended(id); e.State != c.want {
-				t.Errorf("event that was found %s after the crash: %+v", c.after.Finding, e)
+				t.Errorf("event that was found %s after the crash: %+v", c.after.Judgment, e)
 			}
 		}
 	})
@@ -314,9 +314,9 @@ func TestHoldWhileTheStoreFails(t *testing.T) {
 		proofs := &api{answers: []queue.Verdict{genuine, used}}
 		s.checked(proofs, new(app), "app")
 		broken.Store(true)
-		id, finding := s.hold()
-		if finding != queue.Genuine || s.get(id).State != queue.Held {
-			t.Errorf("found %s, %s", finding, s.get(id).State)
+		id, judgment := s.hold()
+		if judgment != queue.Genuine || s.get(id).State != queue.Held {
+			t.Errorf("found %s, %s", judgment, s.get(id).State)
 		}
 		broken.Store(false)
 		if e := s.ended(id); e.State != queue.Routed || proofs.count() != 1 {
@@ -330,7 +330,7 @@ func TestHeldWithoutItsSource(t *testing.T) {
 		s := newSetup(t, new(backend), hasty)
 		s.Attach(s.config(nil))
 		e := newEvent(t, "sign")
-		if v, err := s.Hold(t.Context(), e); v.Finding != queue.Undecided || err != nil {
+		if v, err := s.Hold(t.Context(), e); v.Judgment != queue.Undecided || err != nil {
 			t.Fatalf("held: %+v, %v", v, err)
 		}
 		var destination app
@@ -352,9 +352,9 @@ func TestHeldPanics(t *testing.T) {
 			}
 		}
 		s.checked(proofs, new(app), "app")
-		id, finding := s.hold()
-		if finding != queue.Undecided {
-			t.Errorf("found %s", finding)
+		id, judgment := s.hold()
+		if judgment != queue.Undecided {
+			t.Errorf("found %s", judgment)
 		}
 		if e := s.ended(id); e.State != queue.Uncertain {
 			t.Errorf("event: %+v", e)

@@ -114,39 +114,65 @@ func TestOneAttemptHoweverLate(t *testing.T) {
 	})
 }
 
-// stubborn is another policy: three attempts, an hour apart, however the route fares.
-type stubborn struct{ failures chan queue.Failure }
+// linear is another policy: each pause is longer than the one before by the same time.
+type linear struct{}
 
-func (p stubborn) Next(f queue.Failure) (time.Time, bool) {
-	p.failures <- f
-	return f.Ended.Add(time.Hour), f.Attempt < 3
+func (linear) Pause(attempt int) time.Duration  { return time.Duration(attempt) * 20 * time.Minute }
+func (linear) Probe(failures int) time.Duration { return time.Duration(failures+1) * time.Minute }
+func (linear) Lasts() time.Duration             { return 100 * time.Minute }
+
+// The engine holds the deadline and Retry-After for every policy.
+func TestAnotherRetryPolicy(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		asked time.Duration
+		want  []time.Duration
+	}{
+		{"no Retry-After", 0, []time.Duration{0, 20 * time.Minute, 60 * time.Minute, 100 * time.Minute}},
+		{"a shorter pause", time.Minute, []time.Duration{0, 20 * time.Minute, 60 * time.Minute, 100 * time.Minute}},
+		{"a longer pause", 30 * time.Minute, []time.Duration{0, 30 * time.Minute, 70 * time.Minute, 100 * time.Minute}},
+		{"too long a pause", 5 * time.Hour, []time.Duration{0, 60 * time.Minute, 100 * time.Minute}},
+	} {
+		runInBubble(t, c.name, func(t *testing.T) {
+			s := newSetup(t, new(backend))
+			began := time.Now()
+			var attempts []time.Duration
+			a := app{answer: func(context.Context, *queue.Event, int) queue.Result {
+				attempts = append(attempts, time.Since(began).Round(time.Minute))
+				answer := unavailable
+				answer.RetryAfter = c.asked
+				return answer
+			}}
+			r := a.route()
+			r.Retry = linear{}
+			s.attach(r)
+			id := s.append(newEvent(t, "shop", "app"))
+			pass(2 * time.Hour)
+			d := s.get(id).Delivery("app")
+			if d.State != queue.Dead || d.Reason != "gave up after 1h40m0s: 503 Service Unavailable" {
+				t.Errorf("delivery: %+v", d)
+			}
+			if !slices.Equal(attempts, c.want) {
+				t.Errorf("attempts after %v instead of %v", attempts, c.want)
+			}
+		})
+	}
 }
 
-func (stubborn) Probe(int, queue.Result) time.Duration { return 0 }
-func (stubborn) Lasts() time.Duration                  { return 2 * time.Hour }
-
-func TestAnotherRetryPolicy(t *testing.T) {
+func TestAnotherRetryPolicyProbes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
-		answer := unavailable
-		answer.RetryAfter = time.Minute
-		a := app{answer: failing(answer)}
+		a := app{answer: failing(unavailable)}
 		r := a.route()
-		policy := stubborn{make(chan queue.Failure, 3)}
-		r.Retry = policy
+		r.Concurrency, r.Retry = 1, linear{}
+		s.appendMany(20)
 		s.attach(r)
-		began := queue.Now()
-		id := s.append(newEvent(t, "shop", "app"))
-		pass(2*time.Hour + time.Minute)
-		d := s.get(id).Delivery("app")
-		if d.State != queue.Dead || d.Attempts != 3 || d.Reason != "gave up after 2h0m0s: 503 Service Unavailable" {
-			t.Errorf("delivery: %+v", d)
-		}
-		for i := range 3 {
-			f := <-policy.failures
-			delay := f.Ended.Sub(began.Add(time.Duration(i) * time.Hour))
-			if f.Attempt != i+1 || !f.Queued.Equal(began) || f.Result != answer || delay < 0 || delay > time.Minute {
-				t.Errorf("failure %d, %v late: %+v", i, delay, f)
+		s.waitFailing()
+		pass(30 * time.Second)
+		for i, pause := range []time.Duration{0, time.Minute, 2 * time.Minute, 3 * time.Minute} {
+			pass(pause)
+			if n := a.count(); n != 5+i {
+				t.Errorf("%d probes instead of %d", n-5, i)
 			}
 		}
 	})

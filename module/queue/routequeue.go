@@ -34,6 +34,7 @@ type routeState struct {
 	running    atomic.Int64 // attempts that run, or are about to
 	unrecorded atomic.Int64 // attempts whose outcome is not stored yet, running ones included
 	health     health
+	askers     askers
 	limiter    *rate.Limiter // made with the first limit; only addQueue uses the field
 }
 

@@ -58,6 +58,7 @@ func (e *Engine) look(snap *snapshot, q *routeQueue, now time.Time) int64 {
 	}
 	room, probe, again := q.room(now)
 	if room <= 0 {
+		q.askers.turnAway(q.askers.seen()...)
 		return again // the end of an attempt pokes the scheduler, too
 	}
 	if ready := q.claimed.Add(gather); room < q.limit/4 && now.Before(ready) {
@@ -79,7 +80,7 @@ func (e *Engine) look(snap *snapshot, q *routeQueue, now time.Time) int64 {
 // they probe a failing route.
 func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, probe bool) (begun int) {
 	q.next.Store(never) // before the claim: an event that arrives during it wakes the queue again
-	lease := q.route.Timeout + e.timing.LeaseMargin
+	lease, asked := q.route.Timeout+e.timing.LeaseMargin, q.askers.seen()
 	events, next, err := e.store.Claim(e.life, q.RouteKey, now, lease, limit)
 	switch {
 	case err != nil:
@@ -101,15 +102,17 @@ func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, 
 			q.rate.AllowN(now, 1)
 		}
 		begun++
-		e.workers.do(func() { e.work(q, f, ev, probe) })
+		asker := q.askers.take(f.id)
+		e.workers.do(func() { e.work(q, f, ev, probe, asker) })
 	}
+	q.askers.turnAway(asked...)
 	return begun
 }
 
 // work makes one attempt and records the outcome. The route's next attempt does not wait
-// for the record.
-func (e *Engine) work(q *routeQueue, f inFlight, ev *Event, probe bool) {
-	record := e.attempt(q, f, ev, probe)
+// for the record, nor does the asker, if there is one.
+func (e *Engine) work(q *routeQueue, f inFlight, ev *Event, probe bool, asker *Asker) {
+	record := e.attempt(q, f, ev, probe, asker)
 	q.running.Add(-1)
 	signal(e.poke)
 	record()

@@ -172,3 +172,16 @@ type Backend interface {
 	// MaxSize is how many bytes of undelivered events the store may hold.
 	MaxSize() int64
 }
+
+// Located is a Backend whose store has a directory of its own.
+type Located interface {
+	// Dir returns the directory.
+	Dir() string
+}
+
+// Exposer is a Backend that knows who gets at its files.
+type Exposer interface {
+	// Exposed says who else than the owner gets at the files, and what mends that; both
+	// are "" if nobody does.
+	Exposed() (problem, fix string)
+}

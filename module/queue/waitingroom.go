@@ -236,8 +236,8 @@ func (r *waitingRoom) hangUp(h *heldEvent) {
 	}
 }
 
-// next begins the call for the event whose turn it is. Without such an event, again is
-// when the clock will change that, zero if the clock will not: the end of a call may.
+// next begins a call for the next event in turn. If none can begin, again is when to look
+// again; zero means only the end of a running call can change that.
 func (r *waitingRoom) next(now time.Time) (id ID, begun bool, again time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -297,7 +297,7 @@ func (r *waitingRoom) note(v Verdict, now time.Time) (pause time.Duration) {
 	case !paused:
 		r.pauses = 0
 	}
-	if v.Finding != Undecided {
+	if v.Judgment != Undecided {
 		// A lone failure says little about the provider: its event may be to blame.
 		if !r.ailing.IsZero() && now.Sub(r.ailing) >= r.first {
 			r.hasten(now)

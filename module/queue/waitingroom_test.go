@@ -94,12 +94,12 @@ func (s *setup) asks(p *provider, destination *app) {
 
 // holdFrom has an event of so many bytes arrive from an address, and returns what became
 // of it and how long that took.
-func (s *setup) holdFrom(address string, size int) (id queue.ID, found queue.Finding, took time.Duration, err error) {
+func (s *setup) holdFrom(address string, size int) (id queue.ID, found queue.Judgment, took time.Duration, err error) {
 	e := newEvent(s.t, "sign")
 	e.Request.ClientIP, e.Request.Body = address, append(e.Request.Body, make([]byte, size)...)
 	began := time.Now()
 	v, err := s.Hold(context.Background(), e)
-	return e.ID, v.Finding, time.Since(began), err
+	return e.ID, v.Judgment, time.Since(began), err
 }
 
 // flood has n events arrive at once from an address, and returns how many were refused.
@@ -175,7 +175,7 @@ func TestAddressesTakeTurns(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
 		p := new(provider)
-		p.is(0, queue.Verdict{Finding: queue.Undecided, Overloaded: true, RetryAfter: 30 * time.Second})
+		p.is(0, queue.Verdict{Judgment: queue.Undecided, Overloaded: true, RetryAfter: 30 * time.Second})
 		s.asks(p, new(app))
 		s.holdFrom("192.0.2.99", 0)
 		for i := range 6 { // more than get all their calls at once
@@ -216,7 +216,7 @@ func TestOverloadedProvider(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
 		p := new(provider)
-		p.is(0, queue.Verdict{Finding: queue.Undecided, Overloaded: true, Sent: true, Reason: "429"})
+		p.is(0, queue.Verdict{Judgment: queue.Undecided, Overloaded: true, Sent: true, Reason: "429"})
 		s.asks(p, new(app))
 		for range 300 {
 			if _, found, took, err := s.holdFrom(sender, 0); err != nil || found != queue.Undecided || took > time.Second {
@@ -235,7 +235,7 @@ func TestOverloadedProvider(t *testing.T) {
 			}
 		}
 		// The next answer names a time, and the one after it is a verdict.
-		p.is(0, queue.Verdict{Finding: queue.Undecided, Overloaded: true, RetryAfter: 10 * time.Second})
+		p.is(0, queue.Verdict{Judgment: queue.Undecided, Overloaded: true, RetryAfter: 10 * time.Second})
 		for len(p.called(sender)) < 7 {
 			pass(time.Second)
 		}
@@ -255,7 +255,7 @@ func TestRetryAfterIsBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, new(backend))
 		p := new(provider)
-		p.is(0, queue.Verdict{Finding: queue.Undecided, Overloaded: true, RetryAfter: 1000 * time.Hour})
+		p.is(0, queue.Verdict{Judgment: queue.Undecided, Overloaded: true, RetryAfter: 1000 * time.Hour})
 		s.asks(p, new(app))
 		s.holdFrom(sender, 0)
 		p.is(0, genuine)
@@ -297,7 +297,7 @@ func TestHeldIsShared(t *testing.T) {
 		b := &backend{Backend: &memory.Backend{Max: 8 << 20}}
 		s := newSetup(t, b)
 		p := new(provider)
-		p.is(0, queue.Verdict{Finding: queue.Undecided, Overloaded: true, RetryAfter: time.Hour})
+		p.is(0, queue.Verdict{Judgment: queue.Undecided, Overloaded: true, RetryAfter: time.Hour})
 		s.asks(p, new(app))
 		if full := s.flood(stranger, 20, 100<<10); full == 0 {
 			t.Error("a stranger gets places for all large events")
@@ -343,7 +343,7 @@ func TestDroppedHeldGivesItsPlaceBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSetup(t, &backend{Backend: &memory.Backend{Max: 1 << 20}})
 		p := new(provider)
-		p.is(0, queue.Verdict{Finding: queue.Undecided, Overloaded: true, RetryAfter: time.Hour})
+		p.is(0, queue.Verdict{Judgment: queue.Undecided, Overloaded: true, RetryAfter: time.Hour})
 		s.asks(p, new(app))
 		var ids []queue.ID
 		fill := func() (n int) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/httpclient"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue/queuetest"
 )
 
 // listServer serves a list over TLS.
@@ -73,15 +74,6 @@ var (
 	inSecond = netip.MustParseAddr("198.51.100.1")
 )
 
-func within(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
 // TestPublishedListIsRefreshed has a list that comes late, changes, and is no
 // list for a while.
 func TestPublishedListIsRefreshed(t *testing.T) {
@@ -90,18 +82,18 @@ func TestPublishedListIsRefreshed(t *testing.T) {
 	l := server.list(t, path)
 	l.Start()
 	l.Start() // by the next configuration
-	within(t, "several attempts", func() bool { return server.calls.Load() > 3 })
+	queuetest.Eventually(t, "several attempts", func() bool { return server.calls.Load() > 3 })
 	if l.Contains(inFirst) {
 		t.Error("an address is in a list that was never there")
 	}
 	server.says("192.0.2.0/24")
-	within(t, "the first list", func() bool { return l.Contains(inFirst) })
+	queuetest.Eventually(t, "the first list", func() bool { return l.Contains(inFirst) })
 	server.says("198.51.100.0/24")
-	within(t, "the second list", func() bool { return l.Contains(inSecond) && !l.Contains(inFirst) })
+	queuetest.Eventually(t, "the second list", func() bool { return l.Contains(inSecond) && !l.Contains(inFirst) })
 
 	before := server.calls.Load()
 	server.says("0.0.0.0/0")
-	within(t, "several attempts", func() bool { return server.calls.Load() > before+3 })
+	queuetest.Eventually(t, "several attempts", func() bool { return server.calls.Load() > before+3 })
 	if !l.Contains(inSecond) || l.Contains(inFirst) {
 		t.Error("a list that is refused took the place of a good one")
 	}
@@ -131,7 +123,7 @@ func TestPublishedListPauses(t *testing.T) {
 	l.pause = 10 * time.Millisecond
 	began := time.Now()
 	l.Start()
-	within(t, "several attempts", func() bool { return server.calls.Load() == 6 })
+	queuetest.Eventually(t, "several attempts", func() bool { return server.calls.Load() == 6 })
 	if took := time.Since(began); took < (10+20+40+80+160)*time.Millisecond {
 		t.Errorf("six attempts took %v", took)
 	}

@@ -96,10 +96,11 @@ var presetsCommerce = []Preset{
 		Name: "xero", Title: "Xero", Category: "accounting",
 		Source:     "https://developer.xero.com/documentation/guides/webhooks/overview/",
 		Confidence: "secondary",
-		Notes:      "One webhook carries several events; the event type is that of the first. Xero counts an answer with a body as a failure.",
+		Notes:      "One webhook carries several events; the event type is the one that they all have, else batch. Xero counts an answer with a body as a failure.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Xero-Signature}", Encoding: "base64"}}},
-			Event:   `body.events[0].eventCategory + "." + body.events[0].eventType`,
+			Event:   ofAll(`body.events`, `body.eventCategory + "." + body.eventType`),
+			Each:    &Each{List: `body.events`, Event: `body.eventCategory + "." + body.eventType`, ID: `join([body.tenantId, body.resourceId, body.eventCategory, body.eventType, body.eventDateUtc], ".")`},
 			ID:      `body.lastEventSequence != nil ? string(body.firstEventSequence) + "-" + string(body.lastEventSequence) : nil`,
 			Copies:  Copies{By: ByIDAndBody, Why: "Xero numbers the events of each webhook in the signed body, but may group events differently when it retries."},
 			Horizon: 24 * hour,

@@ -146,7 +146,9 @@ var presetsCommunication = []Preset{
 				From: "{header.X-Hub-Signature-256}", Value: []string{"sha256={signature}"},
 				Signed: []string{"{body}", "{body|ascii}"}, // Meta signs the text with escapes
 			}}},
-			Event:  `body.object`,
+			Event: `body.object`,
+			// An entry has changes, or messages of Messenger.
+			Each:   &Each{List: `body.entry`, Event: `body.changes != nil ? (` + ofAll(`body.changes`, `body.field`) + `) : body.messaging != nil ? "messaging" : nil`},
 			Copies: Copies{By: ByBody, Why: "Meta sends no ID; time, and the IDs of messages and changes, make each body unique."},
 			Handshakes: []Handshake{{
 				Kind: "echo", Challenge: "{query.hub.challenge}", Pattern: `[A-Za-z0-9_.-]{1,256}`,

@@ -10,7 +10,7 @@ var presetsCustomers = []Preset{
 		Name: "hubspot", Title: "HubSpot", Category: "crm",
 		Source:     "https://github.com/HubSpot/hubspot-api-nodejs",
 		Confidence: "code",
-		Notes:      "HubSpot signs the URL that it calls: behind a proxy, set external_url. One webhook carries up to 100 events; the event type is that of the first, and a webhook with several events has no ID. Signatures v1 and v2, which carry no time and may come beside v3, count only with the line legacy.",
+		Notes:      "HubSpot signs the URL that it calls: behind a proxy, set external_url. One webhook carries up to 100 events; the event type is the one that they all have, else batch, and a webhook with several events has no ID. Signatures v1 and v2, which carry no time and may come beside v3, count only with the line legacy.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{HMAC: &HMAC{
@@ -31,7 +31,8 @@ var presetsCustomers = []Preset{
 				},
 			},
 			Need:  NeedFirst,
-			Event: `body[0].subscriptionType`,
+			Event: ofAll(`body`, `body.subscriptionType`),
+			Each:  &Each{List: `body`, Event: `body.subscriptionType`, ID: `join([string(body.subscriptionId), string(body.eventId), string(body.occurredAt)], ".")`, Copies: Copies{Volatile: []string{"{json.attemptNumber}"}}},
 			// An eventId alone is not promised to be its own.
 			ID:      `len(body) == 1 ? join([string(body[0].subscriptionId), string(body[0].eventId), string(body[0].occurredAt)], ".") : nil`,
 			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.#.attemptNumber}"}, Why: "HubSpot does not promise that the number of an event is unique, and increments attemptNumber, which is not compared, with each try."},
@@ -44,14 +45,15 @@ var presetsCustomers = []Preset{
 		Name: "attio", Title: "Attio", Category: "crm",
 		Source:     "https://docs.attio.com/rest-api/guides/webhooks",
 		Confidence: "secondary",
-		Notes:      "One webhook may carry several events; the event type is that of the first. The delivery ID stands in an unsigned header.",
+		Notes:      "One webhook may carry several events; the event type is the one that they all have, else batch. The delivery ID stands in an unsigned header.",
 		Definition: Definition{
 			Proofs: []Proof{ // the older name is sent as well
 				{HMAC: &HMAC{From: "{header.Attio-Signature}"}},
 				{HMAC: &HMAC{From: "{header.X-Attio-Signature}"}},
 			},
 			Need:   NeedFirst,
-			Event:  `body.events[0].event_type`,
+			Event:  ofAll(`body.events`, `body.event_type`),
+			Each:   &Each{List: `body.events`, Event: `body.event_type`, ID: `header("Idempotency-Key")`, Copies: Copies{WithoutID: ByNothing}},
 			ID:     `header("Idempotency-Key")`,
 			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Attio repeats Idempotency-Key with each try but does not sign it, and two changes of a record may have the same body."},
 		},

@@ -42,13 +42,14 @@ var presetsEmail = []Preset{
 		Name: "mandrill", Title: "Mailchimp Transactional (Mandrill)", Category: "email",
 		Source:     "https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/",
 		Confidence: "secondary",
-		Notes:      "Mandrill signs the URL that is registered with it: behind a proxy, set external_url. A webhook is a batch; its event type is that of the first event.",
+		Notes:      "Mandrill signs the URL that is registered with it: behind a proxy, set external_url. A webhook is a batch; its event type is the one that all events have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				Hash: "sha1", From: "{header.X-Mandrill-Signature}", Encoding: "base64",
 				Signed: []string{"{url}{form|sort|concat}"},
 			}}},
-			Event:  `fromJSON(body.mandrill_events)[0].event`,
+			Event:  ofAll(`fromJSON(body.mandrill_events)`, `body.event`),
+			Each:   &Each{List: `body.mandrill_events`, Event: `body.event`},
 			Forms:  true,
 			Copies: Copies{By: ByBody, Why: "Mandrill sends no ID of the batch; ts and the messages' IDs make each body unique."},
 			Handshakes: []Handshake{
@@ -98,7 +99,7 @@ var presetsEmail = []Preset{
 		Name: "klaviyo", Title: "Klaviyo", Category: "email",
 		Source:     "https://developers.klaviyo.com/en/docs/working_with_system_webhooks",
 		Confidence: "secondary",
-		Notes:      "A webhook is a batch; its event type is that of the first event. The options are for webhooks that are signed in another way.",
+		Notes:      "A webhook is a batch; its event type is the one that all events have, else batch. The options are for webhooks that are signed in another way.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Klaviyo-Signature}",
@@ -106,7 +107,8 @@ var presetsEmail = []Preset{
 				Signed:    []string{"{option.signed}"},
 				Timestamp: &Timestamp{From: "{header.Klaviyo-Timestamp}", Unit: "{option.unit}"},
 			}}},
-			Event:  `body.data[0].topic ?? body.topic`,
+			Event:  `body.data != nil ? (` + ofAll(`body.data`, `body.topic`) + `) : body.topic`,
+			Each:   &Each{List: `body.data`, Event: `body.topic`},
 			Copies: Copies{By: ByBody, Why: "Klaviyo sends no ID of the webhook; the IDs of the events and meta.timestamp make each body unique."},
 		},
 		Options: []Option{
@@ -133,11 +135,12 @@ var presetsEmail = []Preset{
 		Name: "salesforce_mc", Title: "Salesforce Marketing Cloud ENS", Category: "email",
 		Source:     "https://developer.salesforce.com/docs/atlas.en-us.noversion.mc-apis.meta/mc-apis/ens-notification-signing.htm",
 		Confidence: "unspecified",
-		Notes: "One webhook may carry several events; the event type is that of the first. It is not documented whether the signature key is text or base64: set key. Nor is it documented how the callback is verified: " +
+		Notes: "One webhook may carry several events; the event type is the one that they all have, else batch. It is not documented whether the signature key is text or base64: set key. Nor is it documented how the callback is verified: " +
 			"that message becomes an event like any other, and your app gets the verification key.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Sfmc-Ens-Signature}", Encoding: "base64", Key: "{option.key}"}}},
-			Event:  `body[0].eventCategoryType ?? body.eventCategoryType`,
+			Event:  onlyOne(`body.eventCategoryType`, ofAll(`body`, `body.eventCategoryType`)),
+			Each:   &Each{List: `body`, Event: `body.eventCategoryType`},
 			Copies: Copies{By: ByBody, Why: "Marketing Cloud sends no ID of the batch; timestampUTC and compositeId of its events make each body unique."},
 		},
 		Options: []Option{

@@ -123,10 +123,11 @@ var presetsESignature = []Preset{
 		Name: "pandadoc", Title: "PandaDoc", Category: "e-signature",
 		Source:     "https://developers.pandadoc.com/docs/webhook-verification",
 		Confidence: "docs",
-		Notes:      "One webhook may carry several events; the event type is that of the first. The URL carries the signature: keep it out of access logs.",
+		Notes:      "One webhook may carry several events; the event type is the one that they all have, else batch. The URL carries the signature: keep it out of access logs.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{query.signature}"}}},
-			Event:  `body[0].event`,
+			Event:  ofAll(`body`, `body.event`),
+			Each:   &Each{List: `body`, Event: `body.event`, ID: `header("X-PandaDoc-Webhook-Event-Id")`},
 			ID:     `header("X-PandaDoc-Webhook-Event-Id")`,
 			Copies: Copies{By: ByIDAndBody, Why: "PandaDoc documents X-PandaDoc-Webhook-Event-Id as an ID that every try repeats, but does not sign it."},
 		},

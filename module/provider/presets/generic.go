@@ -51,16 +51,17 @@ var presetsGeneric = []Preset{
 		Source:     "https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
 		Confidence: "code",
 		Notes: "The secret is the access token, in the header Authorization or in the query; it covers nothing of the content. " +
-			"Without a secret, guard the source in another way.",
+			"Without a secret, guard the source in another way. The event type of a batch is the one that all events have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{
 				{Token: &Token{From: "{header.Authorization}", Prefix: "Bearer "}},
 				{Token: &Token{From: "{query.access_token}"}},
 			},
 			Need:  NeedFirst,
-			Event: eitherHeader(`body.type`, "Ce-Type"),
+			Event: eitherHeader(onlyOne(`body.type`, ofAll(`body`, `body.type`)), "Ce-Type"),
+			Each:  &Each{List: `body`, Event: `body.type`, ID: `body.source + " " + body.id`, Copies: Copies{WithoutID: ByNothing}},
 			// A source counts by itself.
-			ID:         `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : body.source + " " + body.id`,
+			ID:         `header("Ce-Id") != "" ? header("Ce-Source") + " " + header("Ce-Id") : type(body) == "array" ? nil : body.source + " " + body.id`,
 			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "CloudEvents define source and id together as unique to the event, but the access token covers neither."},
 			Handshakes: []Handshake{cloudEvents},
 		},

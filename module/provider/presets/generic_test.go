@@ -1,6 +1,7 @@
 package presets_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
@@ -34,7 +35,7 @@ func TestOptionalSecret(t *testing.T) {
 		if got := p.(provider.Resigner).Unsignable("") == ""; got != test.resign {
 			t.Errorf("%s: signable is %v", test.config, got)
 		}
-		if err := p.Verify(providertest.Hook("{}", test.headers...), providertest.Now); err != test.want {
+		if err := p.Verify(providertest.Hook("{}", test.headers...), providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s, %q: got %v, want %v", test.config, test.headers, err, test.want)
 		}
 	}

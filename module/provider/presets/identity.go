@@ -46,10 +46,11 @@ var presetsIdentity = []Preset{
 		Source:     "https://developer.okta.com/docs/concepts/event-hooks/",
 		Confidence: "secondary",
 		Notes: "The secret is the whole value of the authentication field, such as Bearer abc. It covers nothing of the content. " +
-			"One webhook may carry several events; the event type is that of the first. Okta retries once.",
+			"One webhook may carry several events; the event type is the one that they all have, else batch. Okta retries once.",
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.{option.header}}"}}},
-			Event:  `body.data.events[0].eventType`,
+			Event:  ofAll(`body.data.events`, `body.eventType`),
+			Each:   &Each{List: `body.data.events`, Event: `body.eventType`, ID: `body.uuid`},
 			ID:     `body.eventId`,
 			Copies: Copies{By: ByIDAndBody, Why: "Okta gives each request an eventId, but the fixed secret covers nothing of the body."},
 			Handshakes: []Handshake{{
@@ -66,11 +67,12 @@ var presetsIdentity = []Preset{
 		Source:     "https://auth0.com/docs/customize/log-streams/custom-log-streams",
 		Confidence: "secondary",
 		Notes: "The secret is the whole authorization token of the stream. It covers nothing of the content. " +
-			"Choose the content format JSON Object: with JSON Array the event type is that of the first log, and with JSON Lines there is none. " +
+			"Choose the content format JSON Object: with JSON Array or JSON Lines the event type is the one that all logs have, else batch. " +
 			"Auth0 lists its addresses in its documentation.",
 		Definition: Definition{
 			Proofs: []Proof{{Token: &Token{From: "{header.Authorization}"}}},
-			Event:  onlyOne(`body.data.type`, `body[0].data.type`),
+			Event:  onlyOne(`body.data.type`, ofAll(`body`, `body.data.type`)),
+			Each:   &Each{List: `body`, Event: `body.data.type`, ID: `body.log_id`},
 			ID:     onlyOne(`body.log_id`, `nil`), // another batch may begin with the same log
 			Copies: Copies{By: ByIDAndBody, Why: "Auth0 gives each log entry an ID, but the fixed token covers nothing of the body."},
 		},

@@ -82,14 +82,15 @@ var presetsKeys = []Preset{
 		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
 		Source:     "https://github.com/sendgrid/sendgrid-nodejs",
 		Confidence: "code",
-		Notes:      "One webhook may carry several events; the event type is that of the first.",
+		Notes:      "One webhook may carry several events; the event type is the one that they all have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{{ECDSA: &ECDSA{Signature: Signature{
 				From:      "{header.X-Twilio-Email-Event-Webhook-Signature}",
 				Signed:    "{timestamp}{body}",
 				Timestamp: &Timestamp{From: "{header.X-Twilio-Email-Event-Webhook-Timestamp}"},
 			}}}},
-			Event:  `body[0].event`, // of a batch
+			Event:  ofAll(`body`, `body.event`),
+			Each:   &Each{List: `body`, Event: `body.event`, ID: `body.sg_event_id`},
 			Copies: Copies{By: ByBody, Why: "SendGrid sends no ID of the batch; sg_event_id, unique for each event in it, makes each body unique."},
 		},
 		Options: provider.Required(provider.KeyOptions("public_key")),

@@ -9,10 +9,11 @@ var presetsMessaging = []Preset{
 		Name: "line", Title: "LINE Messaging API", Category: "chat",
 		Source:     "https://github.com/line/line-bot-sdk-nodejs",
 		Confidence: "code",
-		Notes:      "The secret is the channel secret. The event type of a batch is that of its first event.",
+		Notes:      "The secret is the channel secret. The event type of a batch is the one that all events have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Line-Signature}", Encoding: "base64"}}},
-			Event:  `body.events[0].type`,
+			Event:  ofAll(`body.events`, `body.type`),
+			Each:   &Each{List: `body.events`, Event: `body.type`, ID: `body.webhookEventId`, Copies: Copies{By: ByID}},
 			ID:     `len(body.events) == 1 ? body.events[0].webhookEventId : nil`,
 			Copies: Copies{By: ByID, Volatile: []string{"{json.events.#.deliveryContext.isRedelivery}"}, Why: "LINE documents webhookEventId, in the signed body, as unique to the event and meant for detecting duplicates, and changes isRedelivery when it sends again."},
 			Handshakes: []Handshake{{

@@ -1,5 +1,7 @@
 package presets
 
+import "strings"
+
 var presetsOperations = []Preset{
 	{
 		Name: "circleci", Title: "CircleCI", Category: "ci",
@@ -144,9 +146,10 @@ var presetsOperations = []Preset{
 		Confidence: "secondary",
 		Notes: "Event Grid does not sign. Put a secret into a parameter of the endpoint's URL or into a custom delivery property, " +
 			"and guard the source with the line token query <name> <secret> or token header <name> <secret>. " +
-			"In a batch the event type is that of the first event.",
+			"The event type of a batch is the one that all events have, else batch.",
 		Definition: Definition{
-			Event:   eitherHeader(onlyOne(`body.type`, `body[0].eventType ?? body[0].type`), "Ce-Type"),
+			Event:   eitherHeader(onlyOne(`body.type`, ofAll(`body`, `body.eventType ?? body.type`)), "Ce-Type"),
+			Each:    &Each{List: `body`, Event: `body.eventType ?? body.type`, ID: `body.id`},
 			ID:      eitherHeader(onlyOne(`body.id`, `len(body) == 1 ? body[0].id : nil`), "Ce-Id"), // batches may be cut anew
 			Copies:  Copies{By: ByIDAndBody, Why: "Event Grid gives each event an ID, unique for its source, but signs nothing."},
 			Horizon: 24 * hour,
@@ -168,6 +171,12 @@ func sentryHMAC(header string) *HMAC {
 		// Unsigned: a check that is on by default would refuse honest retries.
 		Timestamp: &Timestamp{From: "{header.Sentry-Hook-Timestamp}"},
 	}
+}
+
+// ofAll is an expression for the event type of a list: the one that all elements have, else
+// batch. The expression for an element sees the element as body.
+func ofAll(list, element string) string {
+	return `let types = uniq(map(` + list + `, ` + strings.ReplaceAll(element, "body", "#") + `)); len(types) > 1 ? "batch" : types[0]`
 }
 
 // onlyOne is an expression for bodies that are one event, or an array of them.

@@ -40,9 +40,9 @@ func TestBatches(t *testing.T) {
 		event, id    string
 	}{
 		{"auth0 s", `{"log_id":"1","data":{"type":"s"}}`, nil, "s", "1"},
-		{"auth0 s", `[{"log_id":"1","data":{"type":"s"}},{"log_id":"2","data":{"type":"fp"}}]`, nil, "s", ""},
+		{"auth0 s", `[{"log_id":"1","data":{"type":"s"}},{"log_id":"2","data":{"type":"fp"}}]`, nil, "batch", ""},
 		{"azure_event_grid", `[{"id":"1","eventType":"a"}]`, nil, "a", "1"},
-		{"azure_event_grid", `[{"id":"1","eventType":"a"},{"id":"2","eventType":"b"}]`, nil, "a", ""},
+		{"azure_event_grid", `[{"id":"1","eventType":"a"},{"id":"2","eventType":"b"}]`, nil, "batch", ""},
 		{"azure_event_grid", `{"id":"1","type":"a"}`, nil, "a", "1"},
 		{"azure_event_grid", `{}`, []string{"Ce-Type: a", "Ce-Id: 1"}, "a", "1"},
 		{"cloudevents", `{"source":"/s","id":"1","type":"a"}`, nil, "a", "/s 1"},

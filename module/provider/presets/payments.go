@@ -46,7 +46,7 @@ var presetsPayments = []Preset{
 		Name: "adyen", Title: "Adyen", Category: "payments",
 		Source:     "https://github.com/Adyen/adyen-node-api-library",
 		Confidence: "code",
-		Notes: "One webhook may carry several notifications; the event type is that of the first. Adyen signs eight fields of each notification and no others. If you also set a user and a password at Adyen, " +
+		Notes: "One webhook may carry several notifications; the event type is the one that they all have, else batch. Adyen signs eight fields of each notification and no others. If you also set a user and a password at Adyen, " +
 			"check them with a line such as token header Authorization \"Basic <user:password in base64>\".",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
@@ -59,7 +59,8 @@ var presetsPayments = []Preset{
 					"{json.NotificationRequestItem.amount.value}:{json.NotificationRequestItem.amount.currency}:" +
 					"{json.NotificationRequestItem.eventCode}:{json.NotificationRequestItem.success}"},
 			}}},
-			Event: `body.notificationItems[0].NotificationRequestItem.eventCode`,
+			Event: ofAll(`body.notificationItems`, `body.NotificationRequestItem.eventCode`),
+			Each:  &Each{List: `body.notificationItems`, Event: `body.NotificationRequestItem.eventCode`, ID: `body.NotificationRequestItem.pspReference + "." + body.NotificationRequestItem.eventCode`},
 			// A batch has no ID of its own.
 			ID: `len(body.notificationItems) == 1 ? body.notificationItems[0].NotificationRequestItem.pspReference + "." + ` +
 				`body.notificationItems[0].NotificationRequestItem.eventCode : nil`,
@@ -86,10 +87,11 @@ var presetsPayments = []Preset{
 		Name: "gocardless", Title: "GoCardless", Category: "payments",
 		Source:     "https://github.com/gocardless/gocardless-pro-python",
 		Confidence: "code",
-		Notes:      "One webhook may carry several events; the event type is that of the first.",
+		Notes:      "One webhook may carry several events; the event type is the one that they all have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Webhook-Signature}"}}},
-			Event:  `body.events[0].resource_type + "." + body.events[0].action`,
+			Event:  ofAll(`body.events`, `body.resource_type + "." + body.action`),
+			Each:   &Each{List: `body.events`, Event: `body.resource_type + "." + body.action`, ID: `body.id`},
 			ID:     `body.meta?.webhook_id`,
 			Copies: Copies{By: ByIDAndBody, Why: "GoCardless gives each webhook a webhook_id in the signed body; whether a retry repeats it is not documented."},
 			Answer: &Answer{Status: 204, Refused: 498},
@@ -153,7 +155,7 @@ var presetsPayments = []Preset{
 			Horizon: 24 * hour,
 			Handshakes: []Handshake{{
 				Kind: "hmac", Challenge: "{query.bt_challenge}", Pattern: `[a-f0-9]{20,32}`,
-				Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", Field: "bt_payload"},
+				Digest: &HandshakeDigest{Hash: "sha1", Key: "sha1", From: "{form.bt_payload}"},
 				Text:   "{option.public_key}|{digest}",
 			}},
 		},

@@ -51,14 +51,15 @@ var presetsPaymentsMore = []Preset{
 		Name: "quickbooks", Title: "Intuit QuickBooks", Category: "accounting",
 		Source:     "https://github.com/intuit/QuickBooks-V3-Java-SDK",
 		Confidence: "code",
-		Notes: "The secret is the verifier token of the app. One webhook may carry several changes; the event type is that of the first. " +
-			"In the format of 2026, the body is a list of CloudEvents.",
+		Notes: "The secret is the verifier token of the app. One webhook may carry several changes; the event type is the one that they all have, else batch. " +
+			"In the format of 2026, the body is a list of CloudEvents, and each takes that list.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Intuit-Signature}", Encoding: "base64"}}},
 			Event: onlyOne(
-				`body.eventNotifications[0].dataChangeEvent.entities[0].name + "." + body.eventNotifications[0].dataChangeEvent.entities[0].operation`,
-				`body[0].type`,
+				ofAll(`flatten(map(body.eventNotifications, #.dataChangeEvent.entities))`, `body.name + "." + body.operation`),
+				ofAll(`body`, `body.type`),
 			),
+			Each:    &Each{List: `body`, Event: `body.type`, ID: `body.id`},
 			Copies:  Copies{By: ByNothing, Why: noID("QuickBooks")},
 			Horizon: 6 * hour,
 		},

@@ -20,6 +20,7 @@ var presetsPlatforms = []Preset{
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-LI-Signature}", Signed: []string{"hmacsha256={body}"}}}},
 			Event:  `body.type`,
+			Each:   &Each{List: `body.notifications`, Event: `body.action`, ID: `string(body.notificationId)`},
 			ID:     `len(body.notifications ?? []) == 1 ? string(body.notifications[0].notificationId) : nil`,
 			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "LinkedIn gives each notification an ID in the signed body; it is not confirmed that retries repeat it."},
 		},

@@ -1,6 +1,7 @@
 package presets_test
 
 import (
+	"errors"
 	"net/url"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestIdentify(t *testing.T) {
 		{"woocommerce s", providertest.Hook(`{"id":17}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", "b.17"},
 		{"woocommerce s", providertest.Hook(`{"action":"x","arg":"y"}`, "X-WC-Webhook-Topic: a", "X-WC-Webhook-Delivery-ID: b"), "a", `b."y"`},
 		{"woocommerce s", providertest.Hook(`{"id":17}`, "X-WC-Webhook-Topic: a"), "a", ""},
-		{"ably s", providertest.Hook(`{"items":[{"source":"a","name":"x"},{"source":"b"}]}`), "a", ""},
+		{"ably s", providertest.Hook(`{"items":[{"source":"a","name":"x"},{"source":"b"}]}`), "batch", ""},
 		{"btcpay s", providertest.Hook(`{"type":"a","deliveryId":"c","originalDeliveryId":"b","isRedelivery":true}`), "a", "b"},
 		{"btcpay s", providertest.Hook(`{"type":"a","deliveryId":"b"}`), "a", "b"},
 		{"buildkite s", providertest.Hook(`{}`, "X-Buildkite-Event: a", "X-Buildkite-Request: b"), "a", "b"},
@@ -87,7 +88,7 @@ func TestGitLabGoesByTheSignature(t *testing.T) {
 		if test.signature != "" {
 			r.Header["Webhook-Signature"] = []string{test.signature}
 		}
-		if err := providertest.MustParse(t, test.config).Verify(r, providertest.Now); err != test.want {
+		if err := providertest.MustParse(t, test.config).Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%s, %q: got %v, want %v", test.config, test.signature, err, test.want)
 		}
 	}
@@ -127,7 +128,7 @@ func TestFlutterwaveGoesByTheSignature(t *testing.T) {
 		t.Error(err)
 	}
 	r.Header["Flutterwave-Signature"] = []string{"AAAA"}
-	if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
+	if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("a wrong signature beside the token: %v", err)
 	}
 }
@@ -149,7 +150,7 @@ func TestMercadoPagoID(t *testing.T) {
 		"data.id=%zz":         scheme.Wrong,
 	} {
 		r.Public.RawQuery = query
-		if err := p.Verify(r, providertest.Now); err != want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, want) {
 			t.Errorf("%q: got %v, want %v", query, err, want)
 		}
 	}
@@ -172,7 +173,7 @@ func TestMollie(t *testing.T) {
 	} {
 		r := providertest.Hook(`{"id":"event_1"}`)
 		r.Header["X-Mollie-Signature"] = test.headers
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%q: got %v, want %v", test.headers, err, test.want)
 		}
 	}
@@ -197,7 +198,7 @@ func TestMicrosoftGraphWantsEveryClientState(t *testing.T) {
 		`{"value":[]}`: scheme.Missing,
 		`{}`:           scheme.Missing,
 	} {
-		if err := p.Verify(providertest.Hook(body), providertest.Now); err != want {
+		if err := p.Verify(providertest.Hook(body), providertest.Now); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", body, err, want)
 		}
 	}

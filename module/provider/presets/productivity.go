@@ -122,12 +122,13 @@ var presetsProductivity = []Preset{
 		Name: "microsoft_graph", Title: "Microsoft Graph", Category: "productivity",
 		Source:     "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
 		Confidence: "secondary",
-		Notes: "One webhook may carry several notifications; the event type is that of the first. The secret is the clientState of the subscription, which every notification must have. It covers nothing of the content, " +
+		Notes: "One webhook may carry several notifications; the event type is the one that they all have, else batch. The secret is the clientState of the subscription, which every notification must have. It covers nothing of the content, " +
 			"and the gateway does not check the validationTokens of notifications with resource data.",
 		Definition: Definition{
 			Proofs:     []Proof{{Token: &Token{From: "{json.value.#.clientState}"}}},
 			MaxBody:    4 << 20, // guessed: a batch of notifications, which may have resource data
-			Event:      `body.value[0].changeType`,
+			Event:      ofAll(`body.value`, `body.changeType`),
+			Each:       &Each{List: `body.value`, Event: `body.changeType`, ID: `body.id`, Copies: Copies{WithoutID: ByNothing}},
 			ID:         `len(body.value) == 1 ? body.value[0].id : nil`,
 			Copies:     Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Graph gives some notifications an ID, but clientState covers nothing; two notifications without an ID may be the same bytes, so each is an event."},
 			Answer:     &Answer{Status: http.StatusAccepted},
@@ -139,10 +140,11 @@ var presetsProductivity = []Preset{
 		Name: "tailscale", Title: "Tailscale", Category: "network",
 		Source:     "https://github.com/tailscale/tailscale/blob/main/docs/webhooks/example.go",
 		Confidence: "code",
-		Notes:      "The body is a list of events; the event type is that of the first.",
+		Notes:      "The body is a list of events; the event type is the one that they all have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: timedHMAC("Tailscale-Webhook-Signature")}},
-			Event:  `body[0].type`,
+			Event:  ofAll(`body`, `body.type`),
+			Each:   &Each{List: `body`, Event: `body.type`},
 			Copies: Copies{By: ByBody, Why: "Tailscale sends no ID; the timestamps of the events make each body unique."},
 		},
 		Tolerance: fiveMinutes,
@@ -151,13 +153,14 @@ var presetsProductivity = []Preset{
 		Name: "pusher", Title: "Pusher Channels", Category: "realtime",
 		Source:     "https://github.com/pusher/pusher-http-go",
 		Confidence: "code",
-		Notes:      "The secret is the one of the app key. One webhook may carry several events; the event type is that of the first.",
+		Notes:      "The secret is the one of the app key. One webhook may carry several events; the event type is the one that they all have, else batch.",
 		Definition: Definition{
 			Proofs: []Proof{{
 				HMAC: &HMAC{From: "{header.X-Pusher-Signature}"},
 				When: []Condition{is("{header.X-Pusher-Key}", "{option.app_key}")},
 			}},
-			Event:   `body.events[0].name`,
+			Event:   ofAll(`body.events`, `body.name`),
+			Each:    &Each{List: `body.events`, Event: `body.name`},
 			Copies:  Copies{By: ByBody, Why: "Pusher sends no ID; time_ms makes each body unique."},
 			Horizon: 5 * minute,
 		},

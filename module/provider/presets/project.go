@@ -62,10 +62,11 @@ var presetsProject = []Preset{
 		Source:     "https://developers.asana.com/docs/webhooks-guide",
 		Confidence: "secondary",
 		Notes: "The secret is the X-Hook-Secret that Asana sends when you create the webhook; each webhook has its own. " +
-			"One webhook may carry several events; the event type is that of the first. Heartbeats have no event type.",
+			"One webhook may carry several events; the event type is the one that they all have, else batch. Heartbeats have no event type.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Hook-Signature}"}}},
-			Event:   `len(body.events) > 0 ? body.events[0].resource.resource_type + "." + body.events[0].action : nil`,
+			Event:   `len(body.events) > 0 ? (` + ofAll(`body.events`, `body.resource.resource_type + "." + body.action`) + `) : nil`,
+			Each:    &Each{List: `body.events`, Event: `body.resource.resource_type + "." + body.action`},
 			Copies:  Copies{By: ByBody, Why: "Asana sends no ID; created_at, to the millisecond, with user, resource and change, makes each body unique."},
 			Horizon: 24 * hour,
 			Masked:  []string{"X-Hook-Secret"},
@@ -118,11 +119,12 @@ var presetsProject = []Preset{
 		Name: "smartsheet", Title: "Smartsheet", Category: "project",
 		Source:     "https://developers.smartsheet.com/api/smartsheet/guides/webhooks/webhook-callbacks",
 		Confidence: "secondary",
-		Notes: "The secret is the sharedSecret of the webhook. One webhook may carry several events; the event type is that of the first. " +
+		Notes: "The secret is the sharedSecret of the webhook. One webhook may carry several events; the event type is the one that they all have, else batch. " +
 			"A change of the webhook's status has no event type.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Smartsheet-Hmac-SHA256}"}}},
-			Event:  `body.events[0].eventType`,
+			Event:  ofAll(`body.events`, `body.eventType`),
+			Each:   &Each{List: `body.events`, Event: `body.eventType`},
 			ID:     `body.nonce`,
 			Copies: Copies{By: ByID, Why: "Smartsheet puts a unique nonce into the signed body of each callback."},
 			Handshakes: []Handshake{

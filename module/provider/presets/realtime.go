@@ -7,10 +7,11 @@ var presetsRealtime = []Preset{
 		Source:     "https://ably.com/docs/platform/integrations/webhooks",
 		Confidence: "docs",
 		Notes: "Choose batched requests and a key to sign with: Ably signs no others. The secret is the part of that key behind the colon. " +
-			"The event type is that of the first event in the batch; a batch in MessagePack has none.",
+			"The event type is the one that all events in the batch have, else batch; a batch in MessagePack has none.",
 		Definition: Definition{
 			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Ably-Signature}", Encoding: "base64"}}},
-			Event:   `body.items[0].source`,
+			Event:   ofAll(`body.items`, `body.source`),
+			Each:    &Each{List: `body.items`, Event: `body.source`},
 			Copies:  Copies{By: ByBody, Why: "Ably sends no ID of the batch; serial and timestamp of its events make each body unique. A batch that Ably cuts anew when it retries is another event."},
 			Horizon: 5 * minute,
 		},

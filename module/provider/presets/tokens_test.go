@@ -1,6 +1,7 @@
 package presets_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestAppleTakesItsOwnApps(t *testing.T) {
 		"bundle_id com.example.b\n":               scheme.Foreign,
 	} {
 		p := providertest.MustParse(t, strings.Replace(v.Config(t), "{\n", "{\n"+option+"\n", 1))
-		if err := p.Verify(v.Request(t), v.At()); err != want {
+		if err := p.Verify(v.Request(t), v.At()); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", option, err, want)
 		}
 		if line := p.(provider.Binder).Anybodys(); (line == "") != (option != "") {

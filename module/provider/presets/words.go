@@ -19,6 +19,7 @@ type (
 	Condition       = provider.Condition
 	Identity        = provider.Identity
 	Copies          = provider.Copies
+	Each            = provider.Each
 	Timestamp       = template.Timestamp
 
 	HMAC             = scheme.HMAC

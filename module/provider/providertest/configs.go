@@ -45,6 +45,9 @@ var SecretsOf = map[string]string{
 	"adyen_platform": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
 }
 
+// SecretOf returns a secret that a preset takes.
+func SecretOf(name string) string { return cmp.Or(SecretsOf[name], OwnSecret) }
+
 // Configs has a configuration of each provider that has samples.
 func Configs() map[string]string {
 	all := make(map[string]string)
@@ -55,7 +58,7 @@ func Configs() map[string]string {
 			continue
 		}
 		if len(p.Proofs) > 0 && p.Name != "ignisign" {
-			all[p.Name] += " " + cmp.Or(SecretsOf[p.Name], OwnSecret)
+			all[p.Name] += " " + SecretOf(p.Name)
 		}
 		all[p.Name] += requiredOptions(p)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
 
-// The calls that the requests of a source cause which name keys that are not known.
+// Limits on the calls that requests cause by naming unknown keys.
 const (
 	fetchBurst = 8               // at once, by one address; also of a whole set
 	fetchPause = 5 * time.Second // between two calls after that
@@ -26,8 +26,8 @@ const (
 	maxRefused   = 1 << 16 // names that are remembered
 )
 
-// newPace returns the limit of the calls for one name, or by one address.
-func newPace() *rate.Limiter { return rate.NewLimiter(rate.Every(fetchPause), fetchBurst) }
+// newLimiter returns the limit of the calls for one name, or by one address.
+func newLimiter() *rate.Limiter { return rate.NewLimiter(rate.Every(fetchPause), fetchBurst) }
 
 // callShares divides the calls for names that are not known among client addresses.
 //
@@ -60,7 +60,7 @@ func (s *callShares) allow(name, client string, now time.Time) bool {
 	address := share.Address(client)
 	own, known := s.addresses.Get(address)
 	if !known {
-		own = newPace()
+		own = newLimiter()
 		s.addresses.Add(address, own)
 	}
 	// What is refused for one reason costs nothing of the other share.

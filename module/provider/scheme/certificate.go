@@ -184,7 +184,7 @@ func (c *certificates) read(address string, text []byte, names func(*url.URL) []
 
 // checkChain holds a certificate, and its issuers after it, against the names, the
 // time and the roots. Without roots those of the system are trusted.
-func checkChain(chain []publicKey, names []string, now time.Time, roots *x509.CertPool) error {
+func checkChain(chain []publicKey, names []string, now time.Time, trusted *x509.CertPool) error {
 	leaf := chain[0].Certificate
 	switch {
 	case leaf == nil:
@@ -194,11 +194,11 @@ func checkChain(chain []publicKey, names []string, now time.Time, roots *x509.Ce
 	case !isFor(leaf, names):
 		return fmt.Errorf("it is not for %s", strings.Join(names, " or "))
 	}
-	return verifyChain(chain, now, roots)
+	return verifyChain(chain, now, trusted)
 }
 
 // verifyChain reports why the issuers of a certificate do not lead to a root.
-func verifyChain(chain []publicKey, now time.Time, roots *x509.CertPool) error {
+func verifyChain(chain []publicKey, now time.Time, trusted *x509.CertPool) error {
 	issuers := x509.NewCertPool()
 	for _, key := range chain[1:] {
 		if key.Certificate != nil {
@@ -206,7 +206,7 @@ func verifyChain(chain []publicKey, now time.Time, roots *x509.CertPool) error {
 		}
 	}
 	_, err := chain[0].Certificate.Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: issuers, CurrentTime: now,
+		Roots: trusted, Intermediates: issuers, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	return err

@@ -112,10 +112,10 @@ func TestCertificateURLs(t *testing.T) {
 	} {
 		for _, p := range []provider.Provider{providertest.MustParse(t, "aws_sns"), given} {
 			r := providertest.Hook(snsBody(t, "2", address, nil))
-			if err := deliver(p, r, providertest.Now); err != scheme.Wrong {
+			if err := deliver(p, r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 				t.Errorf("%s: %v", address, err)
 			}
-			if err := p.(provider.Fetcher).Fetch(context.Background(), r); err != scheme.Wrong {
+			if err := p.(provider.Fetcher).Fetch(context.Background(), r); !errors.Is(err, scheme.Wrong) {
 				t.Errorf("%s: fetching: %v", address, err)
 			}
 		}
@@ -420,7 +420,7 @@ func TestPayPal(t *testing.T) {
 		}
 	}
 	other := providertest.MustParse(t, "paypal {\nwebhook_id other\ncertificate `"+providertest.ValidCertificate(t, "anything")+"`\n}")
-	if err := other.Verify(request(), providertest.Now); err != scheme.Wrong {
+	if err := other.Verify(request(), providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("for another webhook: %v", err)
 	}
 }
@@ -529,7 +529,7 @@ func TestPlaidAsksForKeys(t *testing.T) {
 	}
 	for kid, calls := range map[string]int32{"expired": 1, "unknown": 1, "": 0, "../x": 0, strings.Repeat("a", 200): 0} {
 		before := server.calls.Load()
-		if err := deliver(p, providertest.Hook("{}", token(kid)), providertest.Now); err != scheme.Wrong {
+		if err := deliver(p, providertest.Hook("{}", token(kid)), providertest.Now); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("key %q: %v", kid, err)
 		}
 		if got := server.calls.Load() - before; got != calls {

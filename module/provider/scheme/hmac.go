@@ -257,8 +257,11 @@ func (h *HMAC) Traits() Traits {
 		UsesSecret: true, NeedsSecret: true, KeyEncoding: cmp.Or(h.Key, "raw"),
 		CarriesTime: h.carriesTime(), SignsTime: h.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
-		CoversContent: true,
-		Unsignable:    unsignableIn(h.From),
+		CoversContent: true, From: h.From,
+		Unsignable: unsignableIn(h.From),
+	}
+	if h.Timestamp.Given() {
+		t.TimeFrom = h.Timestamp.From
 	}
 	if !h.plain {
 		t.HMACOf = signed

@@ -71,7 +71,7 @@ func TestSignedURLIsThePublicOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Public.Host = "10.0.0.1:8080"
-	if err := signed.Verify(r, providertest.Now); err != scheme.Wrong {
+	if err := signed.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("without external_url: got %v", err)
 	}
 	for _, url := range []string{"https://public.example.com", "https://public.example.com/hooks/a"} {
@@ -162,7 +162,7 @@ func TestSeveralHeaders(t *testing.T) {
 	if err := p.Verify(providertest.Hook("body", "X-Signature: 00", "X-Signature: "+right), providertest.Now); err != nil {
 		t.Error(err)
 	}
-	if err := p.Verify(providertest.Hook("body", "X-Signature: 00", "X-Signature: 11"), providertest.Now); err != scheme.Wrong {
+	if err := p.Verify(providertest.Hook("body", "X-Signature: 00", "X-Signature: 11"), providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestBase64(t *testing.T) {
 	}
 	p := providertest.MustParse(t, "standardwebhooks whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	r := providertest.Hook("{}", "Webhook-Id: m", "Webhook-Timestamp: 1760000000", "Webhook-Signature: v1,"+strings.Repeat("A", 44))
-	if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
+	if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("33 bytes: got %v", err)
 	}
 }
@@ -329,7 +329,7 @@ func TestNoDowngrade(t *testing.T) {
 		}
 	}
 	r := providertest.Hook("payload=%7B%22yo%22%3Atrue%7D", weak, "X-Hub-Signature: sha512=00")
-	if err := p.Verify(r, providertest.Now); err != scheme.Wrong {
+	if err := p.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("sha1 beside a wrong sha512: got %v", err)
 	}
 }

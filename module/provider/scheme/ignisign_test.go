@@ -3,6 +3,7 @@ package scheme_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -133,7 +134,7 @@ func TestIgnisignVerify(t *testing.T) {
 		`[]`:                              scheme.Malformed,
 		ignisignBody + "}":                scheme.Malformed,
 	} {
-		if err := p.Verify(providertest.Hook(body), providertest.Now); err != want {
+		if err := p.Verify(providertest.Hook(body), providertest.Now); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", body, err, want)
 		}
 	}

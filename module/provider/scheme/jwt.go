@@ -1,11 +1,9 @@
 package scheme
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,10 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
-	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -280,88 +275,6 @@ func (j *JWT) Describe() string {
 	return fmt.Sprintf("JWT (%s) in %s", strings.Join(j.Algorithms, ", "), template.Where(cmp.Or(j.From, "{body}")))
 }
 
-// jws is a token in parts.
-type jws struct {
-	algorithm, id string
-	header        []byte   // as JSON
-	chain         []string // of certificates, in base64
-	signed        []byte
-	Payload       []byte
-	signature     []byte
-}
-
-// maxToken is the longest token in a header, in bytes.
-const maxToken = 16 << 10
-
-// find returns the token of a request.
-func (j *JWT) find(r *template.Request) (*jws, error) {
-	var text string
-	switch values := r.Header[j.header]; {
-	case j.field != nil:
-		e := template.NewEnv(r, nil)
-		defer e.Free()
-		value, err := e.JSON(j.field)
-		if root, _ := e.Root(); err != nil || root.Kind() != payload.Object {
-			return nil, Malformed
-		}
-		if value.Kind() == payload.String {
-			text = value.Text()
-		}
-	case j.header == "":
-		text = string(bytes.TrimSpace(r.Body))
-	case len(values) > 1:
-		return nil, Repeated
-	case len(values) == 1 && len(values[0]) > maxToken:
-		return nil, Malformed
-	case len(values) == 1:
-		text = values[0]
-	}
-	if text, _ = cutBearer(text); text == "" {
-		return nil, Missing
-	}
-	return parseJWS(text)
-}
-
-// cutBearer returns the token without Bearer before it.
-func cutBearer(text string) (token string, found bool) {
-	if kind, rest, found := strings.Cut(text, " "); found && strings.EqualFold(kind, "Bearer") {
-		return strings.TrimSpace(rest), true
-	}
-	return text, false
-}
-
-// parseJWS reads a token in compact form.
-func parseJWS(text string) (*jws, error) {
-	parts := strings.SplitN(text, ".", 4)
-	if len(parts) != 3 || strings.ContainsAny(text, "\r\n") { // which the decoder skips
-		return nil, Malformed
-	}
-	var decoded [3][]byte
-	for i, part := range parts {
-		var err error
-		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
-			return nil, Malformed
-		}
-	}
-	var header struct {
-		Algorithm string          `json:"alg"`
-		ID        string          `json:"kid"`
-		Critical  json.RawMessage `json:"crit"`
-		Plain     *bool           `json:"b64"`
-		Chain     []string        `json:"x5c"`
-	}
-	if json.Unmarshal(decoded[0], &header) != nil || header.Critical != nil || header.Plain != nil {
-		return nil, Malformed // crit: what must be understood is not
-	}
-	return &jws{
-		algorithm: header.Algorithm, id: header.ID,
-		header: decoded[0], chain: header.Chain,
-		signed:    []byte(text[:len(parts[0])+1+len(parts[1])]),
-		Payload:   decoded[1],
-		signature: decoded[2],
-	}, nil
-}
-
 // Verify reports whether the token was signed with any key, and is for this
 // request and this time.
 func (j *JWT) Verify(r *template.Request, now time.Time) error {
@@ -453,76 +366,4 @@ func (j *JWT) Observe(r *template.Request, x *Reading) {
 		}
 	}
 	x.signed("header.claims", token.signed, true)
-}
-
-func (j *JWT) readBodyHash(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
-	j.BodyHash, args = args[0], args[1:]
-	if len(args) > 0 && slices.Contains(template.Encodings, args[0]) {
-		j.HashEncoding, args = args[0], args[1:]
-	}
-	if len(args) > 0 && args[0] == "optional" {
-		j.HashOptional, args = true, args[1:]
-	}
-	if len(args) > 0 {
-		return d.Errf("body_hash wants: <claim> [%s] [optional]", strings.Join(template.Encodings, "|"))
-	}
-	return nil
-}
-
-// Read implements Scheme. Syntax:
-//
-//	jwt <algorithm>... {
-//		header    <name>
-//		field     <name>            # of a JSON body, instead of header
-//		from      <template>        # instead of either
-//		bare                        # in Authorization, without Bearer
-//		key       raw|hex|base64
-//		issuer    <iss>
-//		audience  <aud>
-//		body_hash <claim> [hex|base64|base64url] [optional]
-//		url_hash  <claim>
-//		keys_from plaid
-//		claim     <path>[,<path>...] <value>...
-//		issued    <claim>           # of milliseconds
-//		chain     [<oid>...]
-//		detached  <template>
-//	}
-func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
-	j.Algorithms = d.RemainingArgs()
-	return readBlock(d, options, syntax.Options{
-		"header":    readHeader(&j.From),
-		"field":     j.readField,
-		"from":      readFrom(&j.From),
-		"bare":      syntax.Flag(&j.Bare),
-		"key":       syntax.OneOf(&j.Key, "raw", "hex", "base64"),
-		"issuer":    syntax.String(&j.Issuer),
-		"audience":  syntax.String(&j.Audience),
-		"url_hash":  syntax.String(&j.URLHash),
-		"body_hash": j.readBodyHash,
-		"keys_from": syntax.String(&j.KeysFrom),
-		"claim":     j.readClaim,
-		"issued":    syntax.String(&j.Issued),
-		"detached":  templates(func(text string) { j.Detached = text }, true),
-		"chain": func(d *caddyfile.Dispenser) error {
-			j.X5C = &X5C{OIDs: d.RemainingArgs()}
-			return syntax.At(d, j.X5C.check())
-		},
-	})
-}
-
-// readField reads the field of a JSON body that carries the token.
-func (j *JWT) readField(d *caddyfile.Dispenser) error {
-	if j.From != "" {
-		return d.Err("jwt stands in a header or in a field of the body, not in both")
-	}
-	var name string
-	if err := syntax.String(&name)(d); err != nil {
-		return err
-	}
-	j.From = template.Of("json", name)
-	return nil
 }

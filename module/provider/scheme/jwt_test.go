@@ -116,7 +116,7 @@ func TestJWTConfusion(t *testing.T) {
 	if err := p.Verify(providertest.Hook("{}", "X-Token: "+good), providertest.Now); err != nil {
 		t.Error(err)
 	}
-	if err := p.Verify(providertest.Hook("{}", "X-Token: "+good, "X-Token: "+good), providertest.Now); err != scheme.Repeated {
+	if err := p.Verify(providertest.Hook("{}", "X-Token: "+good, "X-Token: "+good), providertest.Now); !errors.Is(err, scheme.Repeated) {
 		t.Errorf("two tokens: %v", err)
 	}
 	r := providertest.Hook("{}", "X-Token: "+makeToken(t, map[string]any{"alg": "HS256"}, goodClaims("{}"), []byte("s3cret")))

@@ -59,11 +59,11 @@ func (s *keySource) client() *http.Client {
 // that have verified a request are kept apart from the others, are fetched again
 // whatever strangers do, and lie on disk.
 type keyCache struct {
-	source *keySource
-	client *http.Client
-	clock  func() time.Time
-	pace   *rate.Limiter // of calls for the whole set
-	path   string        // of the copy on disk; "" if there is none
+	source  *keySource
+	client  *http.Client
+	clock   func() time.Time
+	limiter *rate.Limiter // of calls for the whole set
+	path    string        // of the copy on disk; "" if there is none
 
 	proven *lru.Cache[string, *keyCopy] // a request was verified with them
 	others *lru.Cache[string, *keyCopy]
@@ -78,11 +78,11 @@ type keyCache struct {
 
 // keyCopy is what a call has got.
 type keyCopy struct {
-	keys []publicKey
-	text []byte
-	at   time.Time     // when the call began
-	kept time.Time     // at, as it is on disk; zero if the keys are not there
-	pace *rate.Limiter // of further calls
+	keys    []publicKey
+	text    []byte
+	at      time.Time     // when the call began
+	kept    time.Time     // at, as it is on disk; zero if the keys are not there
+	limiter *rate.Limiter // of further calls
 }
 
 // fetching is a call that runs. Its outcome is err once done is closed.
@@ -100,7 +100,7 @@ func newKeyCache(source *keySource, path string) *keyCache {
 		source:  source,
 		client:  source.client(),
 		clock:   time.Now,
-		pace:    newPace(),
+		limiter: newLimiter(),
 		path:    path,
 		proven:  proven,
 		others:  others,
@@ -189,12 +189,12 @@ func (c *keyCache) begin(name string, allow func(now time.Time) bool) (*fetching
 	return f, nil
 }
 
-// may returns nil if there may be a call for a name. A set is for all who wait for it,
-// and nobody else's calls count against a name that is known.
+// may returns nil if a call for a name is allowed now. A known name has its own limit, and
+// the whole set has one; only unknown names use the caller's share.
 func (c *keyCache) may(name string, allow func(now time.Time) bool, now time.Time) error {
-	pace := c.pace
+	limiter := c.limiter
 	if held := c.peek(name); held != nil {
-		pace = held.pace
+		limiter = held.limiter
 	} else if name != "" {
 		if asked, ok := c.absent.Peek(name); ok && now.Sub(asked) <= minRefresh {
 			return errPause
@@ -204,7 +204,7 @@ func (c *keyCache) may(name string, allow func(now time.Time) bool, now time.Tim
 		}
 		return nil
 	}
-	if !pace.AllowN(now, 1) {
+	if !limiter.AllowN(now, 1) {
 		return errPause
 	}
 	return nil
@@ -238,14 +238,14 @@ func (c *keyCache) keep(name string, fresh *keyCopy) {
 	before := c.peek(name)
 	switch {
 	case before != nil:
-		fresh.pace = before.pace
+		fresh.limiter = before.limiter
 		if string(before.text) == string(fresh.text) {
 			fresh.kept = before.kept
 		}
 	case name == "":
-		fresh.pace = c.pace
+		fresh.limiter = c.limiter
 	default:
-		fresh.pace = newPace()
+		fresh.limiter = newLimiter()
 	}
 	if name != "" && !c.proven.Contains(name) {
 		c.others.Add(name, fresh)

@@ -3,6 +3,7 @@ package scheme_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -75,7 +76,7 @@ func TestStrangersStarveNobody(t *testing.T) {
 	}
 	refused := 0
 	for i := range 100 {
-		if deliver(s, madeUp(t, fmt.Sprintf("2001:db8::%x", i), i), providertest.Now) == scheme.ErrManyKeys {
+		if errors.Is(deliver(s, madeUp(t, fmt.Sprintf("2001:db8::%x", i), i), providertest.Now), scheme.ErrManyKeys) {
 			refused++
 		}
 	}
@@ -88,7 +89,7 @@ func TestStrangersStarveNobody(t *testing.T) {
 	for i := range 2 * scheme.StrangersBurst {
 		_ = deliver(s, madeUp(t, fmt.Sprintf("198.51.100.%d", i), 1000+i), providertest.Now)
 	}
-	if err := deliver(s, madeUp(t, "203.0.113.1", 5000), providertest.Now); err != scheme.ErrManyKeys {
+	if err := deliver(s, madeUp(t, "203.0.113.1", 5000), providertest.Now); !errors.Is(err, scheme.ErrManyKeys) {
 		t.Errorf("strangers at many addresses are not refused: %v", err)
 	}
 	// The certificate is old by now, and fetched again though strangers are refused.
@@ -123,10 +124,10 @@ func TestGenuineNameComesAgain(t *testing.T) {
 		}
 	}
 	strangers()
-	if err := good(s); err != scheme.ErrManyKeys {
+	if err := good(s); !errors.Is(err, scheme.ErrManyKeys) {
 		t.Fatalf("beside the strangers: %v", err)
 	}
-	if err := good(s); err != scheme.ErrManyKeys {
+	if err := good(s); !errors.Is(err, scheme.ErrManyKeys) {
 		t.Errorf("at once again: %v", err)
 	}
 	strangers()
@@ -151,7 +152,7 @@ func TestSharesAreTheSources(t *testing.T) {
 		_ = deliver(open, madeUp(t, "192.0.2.1", i), providertest.Now)
 		_ = deliver(open, madeUp(t, fmt.Sprintf("198.51.100.%d", i), 1000+i), providertest.Now)
 	}
-	if err := deliver(open, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), providertest.Now); err != scheme.ErrManyKeys {
+	if err := deliver(open, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), providertest.Now); !errors.Is(err, scheme.ErrManyKeys) {
 		t.Errorf("of the source of the strangers: %v", err)
 	}
 	if err := deliver(guarded, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), providertest.Now); err != nil {
@@ -229,7 +230,7 @@ func TestKeysOutliveConfiguration(t *testing.T) {
 	if err := snsIn(t, dir).Verify(goodSNS(t), providertest.Now); err != nil {
 		t.Errorf("after a reload: %v", err)
 	}
-	if err := snsIn(t, t.TempDir()).Verify(goodSNS(t), providertest.Now); err != scheme.NoKey {
+	if err := snsIn(t, t.TempDir()).Verify(goodSNS(t), providertest.Now); !errors.Is(err, scheme.NoKey) {
 		t.Errorf("of another gateway: %v", err)
 	}
 	scheme.ForgetCaches()
@@ -267,7 +268,7 @@ func TestKeySetOutlivesConfiguration(t *testing.T) {
 	if err := again.Verify(good(), providertest.Now); err != nil {
 		t.Errorf("after a start: %v", err)
 	}
-	if err := jwksIn(t, dir, "https://other.example.com/jwks").Verify(good(), providertest.Now); err != scheme.NoKey {
+	if err := jwksIn(t, dir, "https://other.example.com/jwks").Verify(good(), providertest.Now); !errors.Is(err, scheme.NoKey) {
 		t.Errorf("keys of another URL: %v", err)
 	}
 	// A set that changes is written again, and one that does not is not.
@@ -296,7 +297,7 @@ func TestStrangersWriteNothing(t *testing.T) {
 	s := snsIn(t, dir)
 	forged := strings.Replace(snsBody(t, "2", snsCert, nil), `"hello"`, `"hullo"`, 1)
 	for i := range 3 {
-		if err := deliver(s, providertest.Hook(forged), providertest.Now); err != scheme.Wrong {
+		if err := deliver(s, providertest.Hook(forged), providertest.Now); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("a forged message: %v", err)
 		}
 		_ = deliver(s, madeUp(t, "", i), providertest.Now)
@@ -353,7 +354,7 @@ func TestCopiesAreHeldToTheRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := snsIn(t, dir).Verify(goodSNS(t), providertest.Now)
-		if test.good && err != nil || !test.good && err != scheme.NoKey {
+		if test.good && err != nil || !test.good && !errors.Is(err, scheme.NoKey) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -127,9 +127,9 @@ func (c *keyCache) readCopies() {
 		if k.Fetched.After(c.clock()) {
 			k.Fetched = time.Time{} // so that they are fetched again
 		}
-		held := &keyCopy{keys: keys, text: []byte(k.Text), at: k.Fetched, kept: k.Fetched, pace: newPace()}
+		held := &keyCopy{keys: keys, text: []byte(k.Text), at: k.Fetched, kept: k.Fetched, limiter: newLimiter()}
 		if k.Name == "" {
-			held.pace = c.pace
+			held.limiter = c.limiter
 		}
 		c.proven.Add(k.Name, held)
 	}

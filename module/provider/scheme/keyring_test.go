@@ -113,10 +113,8 @@ func jwksToken(t *testing.T) *scheme.JWT {
 // not known.
 func deliver(p verifies, r *template.Request, at time.Time) error {
 	err := p.Verify(r, at)
-	if err == scheme.NoKey {
-		if err := p.(interface {
-			Fetch(context.Context, *template.Request) error
-		}).Fetch(context.Background(), r); err != nil {
+	if errors.Is(err, scheme.NoKey) {
+		if err := p.(scheme.Fetcher).Fetch(context.Background(), r); err != nil {
 			return err
 		}
 		err = p.Verify(r, at)
@@ -138,10 +136,10 @@ func TestKeysAreFetchedOnce(t *testing.T) {
 			}
 		}
 	}
-	if err := deliver(p, providertest.Hook("{ }", "X-Token: "+edToken('a', "{}")), providertest.Now); err != scheme.Wrong {
+	if err := deliver(p, providertest.Hook("{ }", "X-Token: "+edToken('a', "{}")), providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("another body: %v", err)
 	}
-	if err := deliver(p, providertest.Hook("{}", "X-Token: "+edTokenAs('a', 'b', "{}")), providertest.Now); err != scheme.Wrong {
+	if err := deliver(p, providertest.Hook("{}", "X-Token: "+edTokenAs('a', 'b', "{}")), providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("signed with another key than it names: %v", err)
 	}
 	if got := server.calls.Load(); got != 1 {
@@ -167,7 +165,7 @@ func TestUnknownKeyCausesFewCalls(t *testing.T) {
 		if i >= scheme.FetchBurst {
 			want = scheme.ErrPause
 		}
-		if err := named('x'); err != want {
+		if err := named('x'); !errors.Is(err, want) {
 			t.Errorf("a key that the provider has not got, time %d: %v, want %v", i, err, want)
 		}
 	}
@@ -175,7 +173,7 @@ func TestUnknownKeyCausesFewCalls(t *testing.T) {
 		t.Errorf("%d calls, want %d", got, scheme.FetchBurst)
 	}
 	server.serve(200, jwks('b'))
-	if err := named('b'); err != scheme.ErrPause {
+	if err := named('b'); !errors.Is(err, scheme.ErrPause) {
 		t.Errorf("the provider's new key during the pause: %v", err)
 	}
 	if err := named('a'); err != nil {
@@ -186,7 +184,7 @@ func TestUnknownKeyCausesFewCalls(t *testing.T) {
 		t.Errorf("the provider's new key: %v", err)
 	}
 	clock = clock.Add(scheme.FetchPause)
-	if err := named('a'); err != scheme.Wrong {
+	if err := named('a'); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("the key that the provider withdrew: %v", err)
 	}
 }
@@ -210,10 +208,10 @@ func TestCallBeforeSaysNothing(t *testing.T) {
 	go func() { second <- deliver(p, r, providertest.Now.Add(time.Millisecond)) }()
 	time.Sleep(20 * time.Millisecond)
 	close(release)
-	if err := <-first; err != scheme.Wrong {
+	if err := <-first; !errors.Is(err, scheme.Wrong) {
 		t.Errorf("the request that caused the call: %v", err)
 	}
-	if err := <-second; err != scheme.NoKey {
+	if err := <-second; !errors.Is(err, scheme.NoKey) {
 		t.Errorf("a later request: %v", err)
 	}
 }
@@ -229,11 +227,11 @@ func TestAbsentNameMayComeToBe(t *testing.T) {
 		clock = clock.Add(time.Millisecond)
 		return deliver(s, providertest.Hook(snsBody(t, "2", snsCert, nil)), clock)
 	}
-	if err := good(); err != scheme.Wrong {
+	if err := good(); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("a certificate that is not there: %v", err)
 	}
 	server.serve(200, providertest.ValidCertificate(t, "sns.amazonaws.com"))
-	if err := good(); err != scheme.ErrPause {
+	if err := good(); !errors.Is(err, scheme.ErrPause) {
 		t.Errorf("a moment later: %v", err)
 	}
 	clock = clock.Add(scheme.MinRefresh)
@@ -311,7 +309,7 @@ func TestFetchIsBounded(t *testing.T) {
 	clock := providertest.Now
 	p.Cache().SetClock(func() time.Time { return clock })
 	for range 2 {
-		if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), clock); err != scheme.Wrong {
+		if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), clock); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("no document: %v", err)
 		}
 		clock = clock.Add(time.Second)
@@ -372,7 +370,7 @@ func TestMadeUpNamesDriveOutNothing(t *testing.T) {
 	}
 	refused := 0
 	for i := range 3 * scheme.MaxKeys {
-		if err := ring.GetFor(context.Background(), fmt.Sprint(i), ""); err == scheme.ErrManyKeys {
+		if err := ring.GetFor(context.Background(), fmt.Sprint(i), ""); errors.Is(err, scheme.ErrManyKeys) {
 			refused++
 		}
 	}

@@ -227,7 +227,7 @@ func TestMessageSignatureLabel(t *testing.T) {
 		t.Error(err)
 	}
 	pinned := providertest.MustParse(t, fmt.Sprintf("rfc9421 {\nalgorithm ed25519\nlabel s\npublic_key %x\ncomponents content-digest\n}", public))
-	if err := pinned.Verify(r, providertest.Now); err != scheme.Wrong {
+	if err := pinned.Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 		t.Errorf("without the component that is pinned: %v", err)
 	}
 }
@@ -292,7 +292,7 @@ func TestMessageSign(t *testing.T) {
 			t.Errorf("%s: ten minutes later got %v", config, err)
 		}
 		r.Body = []byte(`{"id":2}`)
-		if err := of("c2VjcmV0").Verify(r, providertest.Now); err != scheme.Wrong {
+		if err := of("c2VjcmV0").Verify(r, providertest.Now); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("%s: with another body got %v", config, err)
 		}
 	}
@@ -300,7 +300,7 @@ func TestMessageSign(t *testing.T) {
 	if err := providertest.MustParse(t, "rfc9421 c2VjcmV0 {\nalgorithm hmac-sha256\ncomponents x-missing\n}").Sign(r, providertest.Now); err == nil {
 		t.Error("signed a header that is not there")
 	}
-	if err := providertest.MustParse(t, providertest.KeyedConfigs["rfc9421"]).Sign(r, providertest.Now); err != scheme.ErrPrivateKey {
+	if err := providertest.MustParse(t, providertest.KeyedConfigs["rfc9421"]).Sign(r, providertest.Now); !errors.Is(err, scheme.ErrPrivateKey) {
 		t.Errorf("signed with a public key: %v", err)
 	}
 }

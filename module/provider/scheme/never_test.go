@@ -62,7 +62,7 @@ func TestTokensInLists(t *testing.T) {
 	} {
 		p := providertest.MustParse(t, "custom s3cret {\ntoken {json."+path+"}\n}")
 		body := `{"a":[{"b":[{"c":"s3cret"},{"c":"s3cret"}]}],"d":[[{"c":"s3cret"}]],"e":["s3cret","s3cret"]}`
-		if err := p.Verify(providertest.Hook(body), providertest.Now); err != want {
+		if err := p.Verify(providertest.Hook(body), providertest.Now); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", path, err, want)
 		}
 	}

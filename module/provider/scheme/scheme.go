@@ -1,5 +1,6 @@
-// Package scheme has the ways of proving who sent a request. All of a scheme is in its
-// file: its configuration, its block in a Caddyfile, how it verifies and how it signs.
+// Package scheme has the ways of proving who sent a request. All of a scheme is in the files
+// that begin with its name: its configuration, its block in a Caddyfile, how it verifies and
+// how it signs.
 package scheme
 
 import (
@@ -70,6 +71,13 @@ type Traits struct {
 	// KeyEncoding says how a secret becomes a key: raw, hex, base64 or a template;
 	// "" where none does.
 	KeyEncoding string
+
+	// OwnSecrets says that secrets stand in the configuration of the scheme itself.
+	OwnSecrets bool
+
+	// From is the template of the HMAC that is the proof, TimeFrom that of a timestamp
+	// which stands elsewhere; "" where there is none.
+	From, TimeFrom string
 
 	// CarriesTime says that requests carry a timestamp, SignsTime that the proof
 	// covers it.

@@ -1,6 +1,7 @@
 package scheme_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -56,7 +57,7 @@ func TestSignedIsRead(t *testing.T) {
 		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nheader X-Sig\nsigned "+test.signed+"\n}\n}")
 		r := providertest.Hook(test.body, "Content-Type: "+test.contentType, "X-Sig: "+providertest.MACHex("s3cret", "x"))
 		err := p.Verify(r, providertest.Now)
-		if err != test.want {
+		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %s: got %v, want %v", test.signed, test.body, err, test.want)
 		}
 		if got := readBy(t, test.read, r); err == nil && got != "x" && test.body != "" {

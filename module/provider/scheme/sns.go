@@ -115,7 +115,7 @@ func (m *snsMessage) text(name string) (text string, ok bool) {
 	if err == nil {
 		text = template.ShortText(value)
 	}
-	return text, err == nil || err == errFieldMissing
+	return text, err == nil || errors.Is(err, errFieldMissing)
 }
 
 // find reads the message of a request.
@@ -157,7 +157,7 @@ func (m *snsMessage) signed() ([]byte, error) {
 	for _, name := range names {
 		value, err := m.field(name)
 		switch {
-		case err == errFieldMissing && name == "Subject":
+		case errors.Is(err, errFieldMissing) && name == "Subject":
 		case err != nil:
 			return nil, Malformed
 		default:

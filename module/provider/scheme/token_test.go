@@ -1,6 +1,7 @@
 package scheme_test
 
 import (
+	"errors"
 	"net/url"
 	"testing"
 
@@ -49,7 +50,7 @@ func TestToken(t *testing.T) {
 		if test.header != "" {
 			r.Header["X-Key"] = []string{test.header}
 		}
-		if err := p.Verify(r, providertest.Now); err != test.want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, test.want) {
 			t.Errorf("%+v: got %v", test, err)
 		}
 		if p.Strip(r); r.Path != test.leftPath || r.RawQuery != test.leftQuery {

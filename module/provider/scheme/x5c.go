@@ -79,39 +79,39 @@ func (x *X5C) verify(own *roots, chain []string, now time.Time) (key publicKey, 
 	if len(chain) == 0 {
 		return key, 0, Missing
 	}
-	certificates, err := parseChain(chain)
+	parsed, err := parseChain(chain)
 	if err != nil {
 		return key, 0, err
 	}
 	for i, oid := range x.OIDs {
-		if i >= len(certificates) || !hasExtension(certificates[i], oid) {
+		if i >= len(parsed) || !hasExtension(parsed[i], oid) {
 			return key, 0, Wrong
 		}
 	}
 	between := x509.NewCertPool()
-	for _, c := range certificates[1:] {
+	for _, c := range parsed[1:] {
 		between.AddCert(c)
 	}
-	chains, _ := certificates[0].Verify(x509.VerifyOptions{
+	chains, _ := parsed[0].Verify(x509.VerifyOptions{
 		Roots: own.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	for _, found := range chains {
 		// A root that signs by itself, and an issuer that is not the one with the extension, do not count.
-		if len(x.OIDs) > 1 && (len(found) < 2 || !found[1].Equal(certificates[1])) {
+		if len(x.OIDs) > 1 && (len(found) < 2 || !found[1].Equal(parsed[1])) {
 			continue
 		}
 		root := slices.IndexFunc(own.list, found[len(found)-1].Equal)
 		if root >= own.fixed {
 			root = -1
 		}
-		return publicKey{PublicKey: certificates[0].PublicKey, Certificate: certificates[0]}, root + 1, nil
+		return publicKey{PublicKey: parsed[0].PublicKey, Certificate: parsed[0]}, root + 1, nil
 	}
 	return key, 0, Wrong
 }
 
 // parseChain reads certificates of a stranger, whose size and keys are bounded: each
 // costs a signature to verify.
-func parseChain(chain []string) (certificates []*x509.Certificate, err error) {
+func parseChain(chain []string) (parsed []*x509.Certificate, err error) {
 	if len(chain) > maxChain {
 		return nil, Malformed
 	}
@@ -139,9 +139,9 @@ func parseChain(chain []string) (certificates []*x509.Certificate, err error) {
 		if checkStrength(c.PublicKey) != nil {
 			return nil, Malformed
 		}
-		certificates = append(certificates, c)
+		parsed = append(parsed, c)
 	}
-	return certificates, nil
+	return parsed, nil
 }
 
 func hasExtension(c *x509.Certificate, text string) bool {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
@@ -30,33 +31,6 @@ func section(t *testing.T, heading string) string {
 	}
 	text, _, _ = strings.Cut(text, "\n#")
 	return text
-}
-
-// rowsOf returns the cells of the rows of a section's tables, without their headings.
-func rowsOf(text string) (rows [][]string) {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if !strings.HasPrefix(line, "| ") || i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|---") {
-			continue
-		}
-		line = strings.ReplaceAll(strings.Trim(line, "| "), `\|`, "\x00")
-		cells := strings.Split(line, " | ")
-		for j := range cells {
-			cells[j] = strings.ReplaceAll(strings.TrimSpace(cells[j]), "\x00", "|")
-		}
-		rows = append(rows, cells)
-	}
-	return rows
-}
-
-var codeSpan = regexp.MustCompile("`([^`]*)`")
-
-// codes returns what stands between back ticks in a cell.
-func codes(cell string) (texts []string) {
-	for _, match := range codeSpan.FindAllStringSubmatch(cell, -1) {
-		texts = append(texts, match[1])
-	}
-	return texts
 }
 
 // examined is the environment of the page's examples: the secret, and what stands in the
@@ -81,7 +55,7 @@ func checkExample(t *testing.T, r *template.Request, text, want string) {
 	e := examined(r)
 	defer e.Free()
 	got, ok := compiled.AppendTo(nil, e)
-	if output := codes(want); !ok && want != "refused" || ok && (len(output) != 1 || string(got) != output[0]) {
+	if output := pagetest.Codes(want); !ok && want != "refused" || ok && (len(output) != 1 || string(got) != output[0]) {
 		t.Errorf("%s gives `%s` (%v), where the page has %s", text, got, ok, want)
 	}
 }
@@ -90,13 +64,13 @@ func checkExample(t *testing.T, r *template.Request, text, want string) {
 // functions with those that there are.
 func TestPageOfFunctions(t *testing.T) {
 	var listed []string
-	for _, row := range rowsOf(section(t, "### Functions")) {
-		name, _, _ := strings.Cut(codes(row[0])[0], " ")
+	for _, row := range pagetest.Rows(section(t, "### Functions")) {
+		name, _, _ := strings.Cut(pagetest.Codes(row[0])[0], " ")
 		listed = append(listed, name)
 		if !strings.Contains(row[3], "|"+name) {
 			t.Errorf("the example of %s does without it", name)
 		}
-		checkExample(t, inputOf(codes(row[2])), codes(row[3])[0], row[4])
+		checkExample(t, inputOf(pagetest.Codes(row[2])), pagetest.Codes(row[3])[0], row[4])
 	}
 	same(t, "functions", listed, template.Functions())
 }
@@ -135,8 +109,8 @@ func TestPageOfPlaceholders(t *testing.T) {
 		t.Fatal(err)
 	}
 	var listed []string
-	for _, row := range rowsOf(text) {
-		name := strings.Trim(codes(row[0])[0], "{}")
+	for _, row := range pagetest.Rows(text) {
+		name := strings.Trim(pagetest.Codes(row[0])[0], "{}")
 		listed = append(listed, name)
 		r := &template.Request{
 			Method: request.Method, Header: map[string][]string(request.Header), Body: []byte(body), Public: public,
@@ -145,7 +119,7 @@ func TestPageOfPlaceholders(t *testing.T) {
 		if strings.HasPrefix(name, "form") {
 			r.Header, r.Body = map[string][]string{"Content-Type": {payload.FormType}}, []byte("a=1&b=x+y")
 		}
-		checkExample(t, r, codes(row[2])[0], row[3])
+		checkExample(t, r, pagetest.Codes(row[2])[0], row[3])
 	}
 	known := slices.Clone(template.Wholes)
 	for _, name := range template.Named {
@@ -166,8 +140,8 @@ func TestPageOfPaths(t *testing.T) {
 	if err := parsed.Parse([]byte(document), payload.MaxDepth); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range rowsOf(text) {
-		path, err := payload.ParsePath(codes(row[0])[0])
+	for _, row := range pagetest.Rows(text) {
+		path, err := payload.ParsePath(pagetest.Codes(row[0])[0])
 		if err != nil {
 			t.Error(err)
 			continue
@@ -179,7 +153,7 @@ func TestPageOfPaths(t *testing.T) {
 			}
 			found = append(found, value.Text())
 		}
-		if !slices.Equal(found, codes(row[2])) {
+		if !slices.Equal(found, pagetest.Codes(row[2])) {
 			t.Errorf("%s leads to %q, where the page has %s", path, found, row[2])
 		}
 	}
@@ -187,8 +161,8 @@ func TestPageOfPaths(t *testing.T) {
 
 // TestPageOfValues reads the examples of values with their templates.
 func TestPageOfValues(t *testing.T) {
-	for _, row := range rowsOf(section(t, "#### The value of a header")) {
-		sent, form := strings.ReplaceAll(codes(row[0])[0], "…", ""), codes(row[1])[0]
+	for _, row := range pagetest.Rows(section(t, "#### The value of a header")) {
+		sent, form := strings.ReplaceAll(pagetest.Codes(row[0])[0], "…", ""), pagetest.Codes(row[1])[0]
 		value, err := template.ParseValue(form, "sha512", "", new([]string))
 		if err != nil {
 			t.Error(err)

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
@@ -41,7 +42,7 @@ func TestPut(t *testing.T) {
 	}
 	for _, place := range []string{"{json.missing}", "{form.sig}", "{body}", "{json.a|lower}"} {
 		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nfrom "+place+"\n}\n}")
-		if err := p.Sign(providertest.Hook(`{"a":"b"}`), providertest.Now); err != template.ErrPlace {
+		if err := p.Sign(providertest.Hook(`{"a":"b"}`), providertest.Now); !errors.Is(err, template.ErrPlace) {
 			t.Errorf("%s: got %v", place, err)
 		}
 	}
@@ -70,7 +71,7 @@ func TestEach(t *testing.T) {
 		`[]`:                                             scheme.Missing,
 		signed[:len(signed)-1] + `,"list":[{"b":3}]}`:    scheme.Missing, // twice
 	} {
-		if err := p.Verify(providertest.Hook(body), providertest.Now); err != want {
+		if err := p.Verify(providertest.Hook(body), providertest.Now); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", body, err, want)
 		}
 	}

@@ -294,8 +294,8 @@ func writeASCII(to io.Writer, text []byte) bool {
 	if !utf8.Valid(text) || !slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf }) {
 		return false
 	}
-	const piece = 4 << 10
-	memory := make([]byte, 0, piece+12)
+	const pieceSize = 4 << 10
+	memory := make([]byte, 0, pieceSize+12)
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch high, low := utf16.EncodeRune(r); {
@@ -306,7 +306,7 @@ func writeASCII(to io.Writer, text []byte) bool {
 		default:
 			memory = appendEscape(memory, r)
 		}
-		if text = text[size:]; len(memory) >= piece || len(text) == 0 {
+		if text = text[size:]; len(memory) >= pieceSize || len(text) == 0 {
 			to.Write(memory)
 			memory = memory[:0]
 		}
@@ -316,16 +316,16 @@ func writeASCII(to io.Writer, text []byte) bool {
 
 // writeQuoted writes a text as a string of JSON, piece by piece.
 func writeQuoted(to io.Writer, text []byte) bool {
-	const piece = 2 << 10
-	memory := make([]byte, 0, 6*piece)
+	const pieceSize = 2 << 10
+	memory := make([]byte, 0, 6*pieceSize)
 	io.WriteString(to, `"`)
 	for len(text) > 0 {
 		end := len(text)
-		if end > piece {
-			end = piece
+		if end > pieceSize {
+			end = pieceSize
 			for back := range utf8.UTFMax { // no character is cut
-				if utf8.RuneStart(text[piece-back]) {
-					end = piece - back
+				if utf8.RuneStart(text[pieceSize-back]) {
+					end = pieceSize - back
 					break
 				}
 			}

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -130,7 +131,7 @@ func TestLimits(t *testing.T) {
 	for n, want := range map[int]error{0: nil, payload.MaxFields: scheme.Wrong} {
 		r := providertest.Hook(strings.Repeat("&", n), form)
 		r.Header["X-Signature"] = empty.Header["X-Signature"]
-		if err := p.Verify(r, providertest.Now); err != want {
+		if err := p.Verify(r, providertest.Now); !errors.Is(err, want) {
 			t.Errorf("%d pairs: got %v, want %v", n+1, err, want)
 		}
 	}

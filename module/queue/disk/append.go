@@ -171,7 +171,11 @@ func (s *Store) journalize(f *files, batch []*operation) error {
 	if s.files.Load() != f { // the files were closed a moment ago
 		return s.refusal()
 	}
-	buf := append(s.frame[:0], make([]byte, frameHeader)...)
+	size := frameHeader + blockSize // which padding may fill
+	for _, op := range batch {
+		size += op.size + len(op.insert.events)*recordFixed
+	}
+	buf := append(slices.Grow(s.frame[:0], size), make([]byte, frameHeader)...)
 	for _, op := range batch {
 		for i := range op.insert.events {
 			buf = appendRecord(buf, &op.insert.events[i])

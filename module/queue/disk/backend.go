@@ -147,6 +147,8 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ queue.Backend         = (*Backend)(nil)
+	_ queue.Located         = (*Backend)(nil)
+	_ queue.Exposer         = (*Backend)(nil)
 	_ caddy.Provisioner     = (*Backend)(nil)
 	_ caddy.Validator       = (*Backend)(nil)
 	_ caddyfile.Unmarshaler = (*Backend)(nil)

@@ -26,8 +26,11 @@ const (
 	eventTenant     protowire.Number = 13
 	eventPart       protowire.Number = 14
 
-	partNumber protowire.Number = 1
-	partOf     protowire.Number = 2
+	partNumber  protowire.Number = 1
+	partOf      protowire.Number = 2
+	partStart   protowire.Number = 3
+	partEnd     protowire.Number = 4
+	partEncoded protowire.Number = 5
 
 	dedupKeyHash protowire.Number = 1
 	dedupUntil   protowire.Number = 3 // 2 was another hash of the body
@@ -110,7 +113,7 @@ func appendEvent(b []byte, e *queue.Event) []byte {
 	b = appendString(b, eventTenant, e.Tenant)
 	if e.Part != (queue.Part{}) {
 		b, start = openMessage(b, eventPart)
-		b = closeMessage(appendInt(appendInt(b, partNumber, int64(e.Part.Number)), partOf, int64(e.Part.Of)), start)
+		b = closeMessage(appendPart(b, &e.Part), start)
 	}
 	for i := range e.Deliveries {
 		b, start = openMessage(b, eventDelivery)
@@ -236,6 +239,14 @@ func decodeEvent(data []byte) (*queue.Event, error) {
 	return e, r.err
 }
 
+func appendPart(b []byte, p *queue.Part) []byte {
+	b = appendInt(b, partNumber, int64(p.Number))
+	b = appendInt(b, partOf, int64(p.Of))
+	b = appendInt(b, partStart, int64(p.Start))
+	b = appendInt(b, partEnd, int64(p.End))
+	return appendBool(b, partEncoded, p.Encoded)
+}
+
 func decodePart(r reader, p *queue.Part) error {
 	for r.next() {
 		switch r.number {
@@ -243,6 +254,12 @@ func decodePart(r reader, p *queue.Part) error {
 			p.Number = int(r.int())
 		case partOf:
 			p.Of = int(r.int())
+		case partStart:
+			p.Start = int(r.int())
+		case partEnd:
+			p.End = int(r.int())
+		case partEncoded:
+			p.Encoded = r.bool()
 		}
 	}
 	return r.err

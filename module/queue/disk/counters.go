@@ -46,15 +46,15 @@ func parseCounterKey(b []byte) (k counterKey, ok bool) {
 // counters are numbers of events, or changes of such numbers.
 type counters map[counterKey]queue.Counter
 
-func (t counters) add(k counterKey, n queue.Counter) {
-	sum := t[k]
+func (c counters) add(k counterKey, n queue.Counter) {
+	sum := c[k]
 	sum.Count += n.Count
 	sum.Bytes += n.Bytes
 	if sum == (queue.Counter{}) {
-		delete(t, k)
+		delete(c, k)
 		return
 	}
-	t[k] = sum
+	c[k] = sum
 }
 
 // increment is what an event adds to one counter.
@@ -83,30 +83,30 @@ func appendIncrements(to []increment, e *queue.Event) []increment {
 
 // replace takes away what an event added before, and adds what it adds now. Increments
 // that stay at their place in the list cancel out.
-func (t counters) replace(before, after []increment) {
-	for i, c := range before {
-		if i >= len(after) || c != after[i] {
-			t.add(c.of, queue.Counter{Count: -c.n.Count, Bytes: -c.n.Bytes})
+func (c counters) replace(before, after []increment) {
+	for i, inc := range before {
+		if i >= len(after) || inc != after[i] {
+			c.add(inc.of, queue.Counter{Count: -inc.n.Count, Bytes: -inc.n.Bytes})
 		}
 	}
-	for i, c := range after {
-		if i >= len(before) || c != before[i] {
-			t.add(c.of, c.n)
+	for i, inc := range after {
+		if i >= len(before) || inc != before[i] {
+			c.add(inc.of, inc.n)
 		}
 	}
 }
 
 // addAll adds other counters, times sign.
-func (t counters) addAll(others counters, sign int64) {
+func (c counters) addAll(others counters, sign int64) {
 	for k, n := range others {
-		t.add(k, queue.Counter{Count: sign * n.Count, Bytes: sign * n.Bytes})
+		c.add(k, queue.Counter{Count: sign * n.Count, Bytes: sign * n.Bytes})
 	}
 }
 
 // count adds an event.
-func (t counters) count(e *queue.Event) {
+func (c counters) count(e *queue.Event) {
 	var some [8]increment
-	t.replace(nil, appendIncrements(some[:0], e))
+	c.replace(nil, appendIncrements(some[:0], e))
 }
 
 // sharedCounters are the counters as of the last commit, for all goroutines.
@@ -115,42 +115,42 @@ type sharedCounters struct {
 	sum counters
 }
 
-func (l *sharedCounters) reset(sum counters) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sum = sum
+func (s *sharedCounters) reset(sum counters) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sum = sum
 }
 
-func (l *sharedCounters) apply(changes counters) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sum.addAll(changes, 1)
+func (s *sharedCounters) apply(changes counters) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sum.addAll(changes, 1)
 }
 
-func (l *sharedCounters) get(k counterKey) queue.Counter {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.sum[k]
+func (s *sharedCounters) get(k counterKey) queue.Counter {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.sum[k]
 }
 
-func (l *sharedCounters) undelivered(source string) (ofSource, ofAll int64) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.sum[counterKey{kind: countUndelivered, source: source}].Bytes, l.sum[counterKey{kind: countAllUndone}].Bytes
+func (s *sharedCounters) undelivered(source string) (ofSource, ofAll int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.sum[counterKey{kind: countUndelivered, source: source}].Bytes, s.sum[counterKey{kind: countAllUndone}].Bytes
 }
 
-func (l *sharedCounters) copy() counters {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return maps.Clone(l.sum)
+func (s *sharedCounters) copy() counters {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return maps.Clone(s.sum)
 }
 
-func (l *sharedCounters) usage() queue.Usage {
+func (s *sharedCounters) usage() queue.Usage {
 	u := queue.Usage{
 		Deliveries: make(map[queue.RouteKey]map[queue.DeliveryState]int64),
 		Events:     make(map[string]map[queue.EventState]queue.Counter),
 	}
-	for k, n := range l.copy() {
+	for k, n := range s.copy() {
 		switch k.kind {
 		case countAll:
 			u.Total = n

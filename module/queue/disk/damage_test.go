@@ -120,7 +120,7 @@ func TestDamagedEventExpires(t *testing.T) {
 	}
 }
 
-func TestDamagedTallyIsCountedAgain(t *testing.T) {
+func TestDamagedCountersAreCountedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	appendNew(t, s)

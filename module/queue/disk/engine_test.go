@@ -16,20 +16,20 @@ import (
 // The files of a crash during the call that checks a one-time proof have the event.
 // It is neither lost nor delivered unverified, whatever the next call says.
 func TestCrashWhileAProofIsChecked(t *testing.T) {
-	for finding, want := range map[queue.Finding]queue.EventState{queue.Genuine: queue.Unrouted, queue.Used: queue.Uncertain} {
-		t.Run(string(finding), func(t *testing.T) {
+	for judgment, want := range map[queue.Judgment]queue.EventState{queue.Genuine: queue.Unrouted, queue.Used: queue.Uncertain} {
+		t.Run(string(judgment), func(t *testing.T) {
 			t.Parallel()
 			dir, crashed := t.TempDir(), t.TempDir()
 			before := openEngine(t, dir, func(context.Context, *queue.Event) queue.Verdict {
 				copyDir(t, crashed, dir)
-				return queue.Verdict{Finding: queue.Genuine}
+				return queue.Verdict{Judgment: queue.Genuine}
 			})
 			e := queuetest.NewEvent(t, "sign", time.Now())
 			if _, err := before.Hold(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 			after := openEngine(t, crashed, func(context.Context, *queue.Event) queue.Verdict {
-				return queue.Verdict{Finding: finding}
+				return queue.Verdict{Judgment: judgment}
 			})
 			if stored, err := after.Get(t.Context(), e.ID); err != nil || stored.State != queue.Held || !stored.Check.Sent {
 				t.Fatalf("after the crash: %+v, %v", stored, err)
