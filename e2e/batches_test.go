@@ -463,6 +463,9 @@ func TestBatchOfTenThousand(t *testing.T) {
 	}
 	took := time.Since(began)
 	t.Logf("a batch of 10,000 elements and %d bytes was acknowledged after %v; memory grew from %d to %d MiB", b.Len(), took, before>>20, g.memory()>>20)
+	if grown := g.memory() - before; grown > 250<<20 {
+		t.Errorf("memory grew by %d MiB", grown>>20)
+	}
 	if n := g.metric(`caddy_webhook_gateway_parts_total{outcome="accepted",source="batches"}`); n != 10_000 {
 		t.Errorf("%v parts were accepted", n)
 	}

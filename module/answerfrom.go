@@ -51,8 +51,6 @@ func (h *Handler) checkAnswerFrom(p provider.Provider) error {
 		return fmt.Errorf("answer_from names the route %q, which the source does not have; its routes: %s", from.Route, strings.Join(names, ", "))
 	case provider.CheckerOf(p) != nil:
 		return errors.New("answer_from is not possible here: the provider's proof is checked by a call, and the event may be held until then; remove the line")
-	case h.Each != nil:
-		return errors.New("answer_from is not possible here: with each, a webhook may be several events, and only one app could answer; remove one of the two lines")
 	case from.Deadline < 0:
 		return errors.New("the deadline of answer_from must be greater than zero")
 	case time.Duration(from.Deadline) > maxDeadline:

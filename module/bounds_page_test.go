@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
@@ -18,11 +19,13 @@ func TestPagesSayTheBounds(t *testing.T) {
 		fmt.Sprintf("A type is cut at %d bytes", maxIdentity),
 		fmt.Sprintf("yields more than %d bytes", maxIdentity),
 		fmt.Sprintf("event type and delivery ID | %d bytes each", maxIdentity),
+		fmt.Sprintf("elements of a [batch](batches.md) | %s, and %d MiB for all parts of a request", pagetest.Thousands(payload.MaxElements), maxPartsSize>>20),
 		fmt.Sprintf("A secret under %d bytes", shortSecret),
 		fmt.Sprintf("an app's answer | %d MiB is read", maxAnswer>>20),
 		fmt.Sprintf("a body that `rewrite_body` makes | %d MiB", rules.MaxContent>>20),
 		fmt.Sprintf("a value of `{webhook.…}` in `forward` | %d bytes", maxPlaceholder),
 	)
+	pagetest.Says(t, "batches.md", fmt.Sprintf("has more than %s elements", pagetest.Thousands(payload.MaxElements)), fmt.Sprintf("become more than %d MiB", maxPartsSize>>20))
 	pagetest.Says(t, "configuration.md",
 		fmt.Sprintf("%d requests wait at once, for %d MiB of answers", queue.MaxAskers, maxKept>>20),
 		fmt.Sprintf("the deadline is `%gs` (at most `%.0fm`)", defaultDeadline.Seconds(), maxDeadline.Minutes()))

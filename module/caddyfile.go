@@ -166,15 +166,12 @@ func (p *handlerParser) options() syntax.Options {
 		"secrets_from":        syntax.String(&h.SecretsFrom),
 		"event":               expression(&h.Event),
 		"id":                  expression(&h.ID),
-		"each": func(d *caddyfile.Dispenser) error {
-			h.Each = new(Each)
-			return h.Each.read(d)
-		},
-		"dedup":       p.readDedup,
-		"respond":     p.readRespond,
-		"answer_from": p.readAnswerFrom,
-		"route":       p.readRoute,
-		Otherwise:     p.readOtherwise,
+		"each":                p.readEach,
+		"dedup":               p.readDedup,
+		"respond":             p.readRespond,
+		"answer_from":         p.readAnswerFrom,
+		"route":               p.readRoute,
+		Otherwise:             p.readOtherwise,
 	}
 }
 
@@ -278,6 +275,11 @@ func compiles(name, expression string) error {
 		return fmt.Errorf("%s: %v", name, err)
 	}
 	return nil
+}
+
+func (p *handlerParser) readEach(d *caddyfile.Dispenser) error {
+	p.handler.Each = new(Each)
+	return p.handler.Each.read(d)
 }
 
 func (p *handlerParser) readDedup(d *caddyfile.Dispenser) (err error) {

@@ -67,14 +67,14 @@ func (h *Handler) provisionCopies() (err error) {
 func (h *Handler) identity(hook *webhook, id string) (queue.Identity, string) {
 	body := func() queue.BodyDigest { return h.digest(hook, hook.proof.Body) }
 	content := func() queue.DedupKey {
-		return queue.ContentKey(within(hook.tenant, h.Source), hook.proof.Path, h.contentQuery(hook), body())
+		return queue.ContentKey(hook.within(h.Source), hook.proof.Path, h.contentQuery(hook), body())
 	}
-	return h.copies.identity(hook.tenant, id, content, body)
+	return h.copies.identity(hook, id, content, body)
 }
 
-// identity returns what tells an event of a tenant from others, and its delivery ID. content returns a
+// identity returns what tells an event from others, and its delivery ID. content returns a
 // hash of all that it says, and body a hash of its body.
-func (c *copies) identity(tenant, id string, content func() queue.DedupKey, body func() queue.BodyDigest) (queue.Identity, string) {
+func (c *copies) identity(hook *webhook, id string, content func() queue.DedupKey, body func() queue.BodyDigest) (queue.Identity, string) {
 	by := c.by
 	if id == "" && by != provider.ByNothing {
 		by = c.withoutID
@@ -89,9 +89,9 @@ func (c *copies) identity(tenant, id string, content func() queue.DedupKey, body
 	}
 	switch by {
 	case provider.ByID:
-		return queue.Identity{Key: queue.IDKey(within(tenant, id))}, shown
+		return queue.Identity{Key: queue.IDKey(hook.within(id))}, shown
 	case provider.ByIDAndBody:
-		return queue.Identity{Key: queue.IDKey(within(tenant, id)), Body: body()}, shown
+		return queue.Identity{Key: queue.IDKey(hook.within(id)), Body: body()}, shown
 	case provider.ByBody:
 		return queue.Identity{Key: hash}, shown
 	}
@@ -110,11 +110,11 @@ func (h *Handler) contentQuery(hook *webhook) string {
 
 // within returns a text that tells a webhook from others of its tenant, as one that tells
 // it from those of all tenants.
-func within(tenant, text string) string {
-	if tenant == "" {
+func (hook *webhook) within(text string) string {
+	if hook.tenant == "" {
 		return text
 	}
-	return tenant + "\n" + text
+	return hook.tenant + "\n" + text
 }
 
 // digest returns a hash of a body of the webhook, without what the provider changes.

@@ -44,6 +44,8 @@ func (e *Each) check(h *Handler, p provider.Provider) error {
 		return errors.New("each is not possible here: the provider's proof is checked by a call, and holds for the whole webhook; remove the line")
 	case len(h.Routes) == 0:
 		return errors.New("each is not possible here: without a route the next handler gets the whole webhook; add a route, or remove the line")
+	case h.AnswerFrom != nil:
+		return errors.New("each and answer_from do not go together: one app would have to answer for several events; remove one of the lines")
 	case e.List == "" && provider.EachOf(p) == nil:
 		return errors.New("each needs the place of the list, since the preset knows none: write each body, or each body.<name>")
 	}

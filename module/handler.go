@@ -251,6 +251,9 @@ func (h *Handler) provisionSource(ctx caddy.Context) error {
 		h.requests.answered = answersOf(h.Source)
 	}
 	beginAtZero(h.Source, h.Routes)
+	if h.Each != nil {
+		beginUndividedAtZero(h.Source)
+	}
 	return nil
 }
 
@@ -377,6 +380,9 @@ func (h *Handler) engineSource() *queue.Source {
 	}
 	for _, route := range h.Routes {
 		source.Routes[route.Name] = route.engineRoute()
+		if h.AnswerFrom != nil && h.AnswerFrom.Route == route.Name {
+			source.Routes[route.Name].Ask = route.ask
+		}
 	}
 	if h.checker != nil {
 		source.Check, source.Route = h.checkProof, h.RouteEvent

@@ -114,6 +114,13 @@ func countersOf(source string, secrets int) requestCounters {
 	return c
 }
 
+// beginUndividedAtZero does what beginAtZero does for a source whose batches are cut.
+func beginUndividedAtZero(source string) {
+	for _, reason := range wholeReasons {
+		metrics.undivided.WithLabelValues(source, reason.label)
+	}
+}
+
 // beginAtZero creates the counters of rare things at zero, since Prometheus sees no
 // increase in a series that begins with 1.
 func beginAtZero(source string, routes []*Route) {

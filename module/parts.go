@@ -50,7 +50,7 @@ func (h *Handler) divide(hook *webhook) (*batch, error) {
 	}
 	if whole != nil {
 		metrics.undivided.WithLabelValues(h.Source, reasonOfWhole(whole)).Inc()
-		h.logger.Warn("batch is stored whole", zap.String("source", h.Source), zap.Error(whole))
+		h.logger.Info("batch is stored whole", zap.String("source", h.Source), zap.Error(whole))
 	}
 	return b, err
 }
@@ -122,23 +122,19 @@ func (h *Handler) frame(b *batch, list *payload.Batch, size int) {
 	}
 }
 
-// digests are the headers with a hash of the whole body.
-var digests = []string{"Digest", "Content-Digest", "Repr-Digest", "Content-Md5"}
-
 // header returns the headers of the parts: those of the request, but for what they say of
 // the whole body. decoded says that the elements have no Content-Encoding, and are UTF-8.
 func (e *Each) header(whole http.Header, list *payload.Batch, decoded bool) http.Header {
 	header := maps.Clone(whole)
-	for _, name := range digests {
-		delete(header, name)
+	for _, name := range ofContent {
+		if decoded || name != "Content-Encoding" {
+			delete(header, name)
+		}
 	}
 	contentType := header.Get("Content-Type")
 	media, params, err := mime.ParseMediaType(contentType)
-	if decoded {
-		delete(header, "Content-Encoding")
-		if err == nil && params["charset"] != "" {
-			header["Content-Type"] = []string{mime.FormatMediaType(media, map[string]string{"charset": "utf-8"})}
-		}
+	if decoded && err == nil && params["charset"] != "" {
+		header["Content-Type"] = []string{mime.FormatMediaType(media, map[string]string{"charset": "utf-8"})}
 	}
 	if e.As == "" {
 		return header
@@ -167,12 +163,12 @@ func (h *Handler) identifyParts(hook *webhook, b *batch) {
 		found := p.id
 		body := func() queue.BodyDigest { return queue.DigestBody(h.Each.copies.omit.Body.From("", p.content)) }
 		content := func() queue.DedupKey {
-			return queue.ContentKey(within(hook.tenant, h.Source), hook.proof.Path, h.contentQuery(hook), h.digest(hook, p.body))
+			return queue.ContentKey(hook.within(h.Source), hook.proof.Path, h.contentQuery(hook), h.digest(hook, p.body))
 		}
-		p.identity, p.id = h.Each.copies.identity(hook.tenant, found, content, body)
+		p.identity, p.id = h.Each.copies.identity(hook, found, content, body)
 		if by := h.Each.copies.by; shared[found] && (by == provider.ByID || by == provider.ByIDAndBody) {
 			digest := body()
-			p.identity = queue.Identity{Key: queue.IDKey(within(hook.tenant, found+string(digest[:])))}
+			p.identity = queue.Identity{Key: queue.IDKey(hook.within(found + string(digest[:])))}
 		}
 	}
 }

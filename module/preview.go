@@ -44,7 +44,7 @@ func (p *Preview) Texts() (texts []*string) {
 	return texts
 }
 
-// preview makes what the route would send of a webhook, nil if that is the webhook.
+// preview makes what the route would send of an event, nil if that is the event.
 func (r *Route) preview(input *rules.Input) *Preview {
 	if r.RewriteBody == nil && r.placeholders == nil {
 		return nil

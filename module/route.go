@@ -261,7 +261,6 @@ func checkRoutes(routes []*Route) error {
 func (r *Route) engineRoute() *queue.Route {
 	route := &queue.Route{
 		Deliver:     r.deliver,
-		Ask:         r.ask,
 		Concurrency: r.Concurrency,
 		Rate:        r.perSecond(),
 		Timeout:     time.Duration(r.Timeout),

@@ -29,13 +29,13 @@ type Input struct {
 	// Forms says that the body is JSON or an urlencoded form, whatever it is declared to be.
 	Forms bool
 
-	// Unproven says that nothing proves yet who sent the webhook: its body is not
-	// decompressed, and all expressions together may cost 10 thousand steps.
-	Unproven bool
-
 	// Element says that the body is one JSON value, whatever the headers say: they are
 	// those of a request that has it in a list.
 	Element bool
+
+	// Unproven says that nothing proves yet who sent the webhook: its body is not
+	// decompressed, and all expressions together may cost 10 thousand steps.
+	Unproven bool
 
 	// Body must not change while a View of the Input is in use.
 	Body       []byte

@@ -41,7 +41,9 @@ type Asker struct {
 	id     ID
 	ended  chan struct{} // closed when it is known what comes of the wait
 
-	seen bool // the event can be claimed; the askers' lock guards that
+	// The askers' lock guards these.
+	seen bool // the event can be claimed
+	held bool // somebody tries to begin an attempt without a claim
 
 	mu     sync.Mutex
 	left   bool // the sender does not wait any more
@@ -173,20 +175,32 @@ func (s *askers) take(id ID) *Asker {
 	return a
 }
 
-// see notes that an event can be claimed.
-func (s *askers) see(id ID) {
+// find runs a function on the asker of an event, and reports whether there is one.
+func (s *askers) find(id ID, change func(*Asker)) bool {
 	if s.n.Load() == 0 {
-		return
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.of[id]; a != nil {
-		a.seen = true
+	a := s.of[id]
+	if a != nil {
+		change(a)
 	}
+	return a != nil
 }
 
-// seen returns the events that can be claimed. A claim that begins now takes them, or
-// there is a reason that none of them is tried at once.
+// has reports whether the sender of an event waits.
+func (s *askers) has(id ID) bool { return s.find(id, func(*Asker) {}) }
+
+// see notes that an event can be claimed.
+func (s *askers) see(id ID) { s.find(id, func(a *Asker) { a.seen = true }) }
+
+// hold keeps a claim, which may not find the event now, from turning its sender away. It
+// reports whether there is one.
+func (s *askers) hold(id ID, held bool) bool { return s.find(id, func(a *Asker) { a.held = held }) }
+
+// seen returns the events that can be claimed. A claim that begins now, and leaves nothing
+// that is due, takes them, or there is a reason that they are not tried at once.
 func (s *askers) seen() (ids []ID) {
 	if s.n.Load() == 0 {
 		return nil
@@ -194,7 +208,7 @@ func (s *askers) seen() (ids []ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, a := range s.of {
-		if a.seen {
+		if a.seen && !a.held {
 			ids = append(ids, id)
 		}
 	}

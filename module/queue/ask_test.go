@@ -116,7 +116,26 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// An event whose sender waits, and that finds a claim under way, is claimed next.
+// A sender who waits is not sent behind a claim.
+func TestAskOvertakes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := new(backend)
+		b.wrap = func(s queue.Store) queue.Store {
+			return &faulty{Store: s, claiming: func(queue.RouteKey) { time.Sleep(10 * time.Second) }}
+		}
+		s := newSetup(t, b)
+		a := &asked{keep: true}
+		a.answer = func(context.Context, *queue.Event, int) queue.Result {
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		s.attach(a.route())
+		s.append(sized(t, "shop", 100<<10)) // the scheduler is claiming by now
+		pass(time.Second)
+		s.expect(newEvent(t, "shop", "app"), queue.Answered)
+	})
+}
+
+// A large event whose sender waits, and that finds a claim under way, is claimed next.
 func TestAskDuringClaim(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := new(backend)
@@ -133,8 +152,57 @@ func TestAskDuringClaim(t *testing.T) {
 		pass(time.Second)
 		s.append(sized(t, "shop", 100<<10))
 		pass(50 * time.Millisecond)
-		s.expect(newEvent(t, "shop", "app"), queue.Answered)
+		s.expect(sized(t, "shop", 100<<10), queue.Answered)
 	})
+}
+
+// A sender is not turned away as long as the route has room for a further claim.
+func TestAskBehindOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSetup(t, new(backend))
+		a := &asked{keep: true}
+		a.answer = func(context.Context, *queue.Event, int) queue.Result {
+			time.Sleep(time.Second)
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		s.idle(a.route())
+		for range 5 { // more than one claim takes
+			s.append(sized(t, "shop", 100<<10))
+		}
+		s.expect(sized(t, "shop", 100<<10), queue.Answered)
+	})
+}
+
+// An event that comes into sight just when its attempt begins without a claim is claimed
+// then, and its sender is not turned away.
+func TestAskComesIntoSight(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := &backend{wrap: func(store queue.Store) queue.Store {
+			return &leasing{Store: store, leased: func() { pass(100 * time.Millisecond) }}
+		}}
+		s := newSetup(t, b)
+		a := &asked{keep: true}
+		a.answer = func(context.Context, *queue.Event, int) queue.Result {
+			return queue.Result{Outcome: queue.Succeeded, Status: 200}
+		}
+		s.idle(a.route())
+		s.expect(newEvent(t, "shop", "app"), queue.Answered)
+		if a.count() != 1 {
+			t.Errorf("%d attempts", a.count())
+		}
+	})
+}
+
+// leasing is a store that runs a function after each lease.
+type leasing struct {
+	queue.Store
+	leased func()
+}
+
+func (l *leasing) Lease(route queue.RouteKey, id queue.ID, now time.Time, lease time.Duration) bool {
+	ok := l.Store.Lease(route, id, now, lease)
+	l.leased()
+	return ok
 }
 
 // What cannot be tried at once is answered at once, and delivered later.

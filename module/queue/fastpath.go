@@ -58,18 +58,26 @@ func (a *appending) start(snap *snapshot, ev *Event, now time.Time) bool {
 	for i := range ev.Deliveries {
 		d := &ev.Deliveries[i]
 		q := snap.queues[RouteKey{ev.Source, d.Route}]
-		if q != nil && d.Key == "" && !d.Due.After(now) && q.vacant(now) && a.seize(snap, q, ev, now) {
+		if q == nil || d.Key != "" || d.Due.After(now) || !q.unordered() {
+			continue
+		}
+		if (q.vacant(now) || q.askers.has(ev.ID)) && a.seize(snap, q, ev, now) {
 			begun++
 		}
 	}
 	return begun == len(ev.Deliveries) && ev.State != Held
 }
 
-// vacant reports whether a new event may overtake what the queue holds: nothing, or what
-// is due later. A route with one attempt at a time, or with a rate, gets its events in
-// the order in which the store has them.
+// unordered reports whether an event may overtake others. A route with one attempt at a
+// time, or with a rate, gets its events in the order in which the store has them.
+func (q *routeQueue) unordered() bool {
+	return q.limit > 1 && q.rate == nil && !q.health.ailing.Load()
+}
+
+// vacant reports whether the queue holds nothing, or what is due later. Otherwise only an
+// event whose sender waits overtakes others.
 func (q *routeQueue) vacant(now time.Time) bool {
-	return q.limit > 1 && q.rate == nil && q.next.Load() > now.UnixNano() && !q.claiming.Load() && !q.health.ailing.Load()
+	return q.next.Load() > now.UnixNano() && !q.claiming.Load()
 }
 
 // seize begins an attempt at an event that has not been claimed, if the route has room.
@@ -78,7 +86,10 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, ev *Event, now time.Tim
 	if room, _, _ := q.room(now); room <= 0 || q.take(1) == 0 {
 		return false
 	}
-	begun := e.store.Lease(f.route, f.id, now, q.route.Timeout+e.timing.LeaseMargin) && e.begin(f, snap)
+	asked := q.askers.hold(f.id, true)
+	// A claim that may know of the sender must find the event.
+	mayLease := !asked || !a.seen.Load()
+	begun := mayLease && e.store.Lease(f.route, f.id, now, q.route.Timeout+e.timing.LeaseMargin) && e.begin(f, snap)
 	if begun && a.seen.Load() { // somebody may have claimed the event, and ended the delivery, before
 		e.giveBack(f)
 		e.end(f)
@@ -86,6 +97,10 @@ func (a *appending) seize(snap *snapshot, q *routeQueue, ev *Event, now time.Tim
 	}
 	if !begun {
 		q.give(1)
+		if asked {
+			q.askers.hold(f.id, false)
+			e.wake(f.route, now)
+		}
 		signal(e.poke)
 		return false
 	}

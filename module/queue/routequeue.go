@@ -77,6 +77,15 @@ func (q *routeQueue) room(now time.Time) (n int, probe bool, again int64) {
 	return n, probe, never
 }
 
+// forClaims returns how much of the room a claim may take. While the claim runs, the rest
+// is for new events whose senders wait.
+func (q *routeQueue) forClaims(room int) int {
+	if q.route.Ask == nil {
+		return room
+	}
+	return (room + 1) / 2
+}
+
 // take reserves up to n attempts, and returns how many it reserved. The caller makes
 // each of them, or gives it back.
 func (q *routeQueue) take(n int) int {

@@ -67,7 +67,7 @@ func (e *Engine) look(snap *snapshot, q *routeQueue, now time.Time) int64 {
 	q.claimed = now
 	q.claiming.Store(true)
 	e.background.Go(func() {
-		if room := q.take(min(room, maxBatch)); room > 0 {
+		if room := q.take(min(q.forClaims(room), maxBatch)); room > 0 {
 			q.give(room - e.claim(snap, q, now, room, probe))
 		}
 		q.claiming.Store(false)
@@ -105,7 +105,9 @@ func (e *Engine) claim(snap *snapshot, q *routeQueue, now time.Time, limit int, 
 		asker := q.askers.take(f.id)
 		e.workers.do(func() { e.work(q, f, ev, probe, asker) })
 	}
-	q.askers.turnAway(asked...)
+	if next.After(now) {
+		q.askers.turnAway(asked...)
+	} // else the next claim is about to begin
 	return begun
 }
 
