@@ -339,7 +339,7 @@ func TestCustomSaysWhatPresetsSay(t *testing.T) {
 			want.Answer.Status = 200 // which a line cannot leave out
 		}
 		want.Copies.Why = "" // which is for those who ask of a preset
-		want.Each = nil      // which a source with a custom provider says itself
+		want.Each = nil      // which is the source's line each, beside the provider
 		var b block
 		b.custom(want)
 		text := b.String()
