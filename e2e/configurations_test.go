@@ -75,7 +75,9 @@ func TestConfigurations(t *testing.T) {
 				err = sameJSON(block.text, adapted)
 			case "expr":
 				err = compileAll(block.text)
-			case "", "console", "text", "http", "sh", "yaml", "go", "ini", "sql":
+			case "go": // what JSON there is after it belongs to the code
+				adapted = nil
+			case "", "console", "text", "http", "sh", "yaml", "ini", "sql":
 			default:
 				err = fmt.Errorf("nobody reads blocks of %s", block.language)
 			}
