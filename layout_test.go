@@ -24,6 +24,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		public   = self + "/module/internal/public"
 		mask     = self + "/module/internal/mask"
 		senders  = self + "/module/internal/addresses"
+		bodies   = self + "/module/internal/bodies"
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
 		scheme   = provider + "/scheme"
@@ -39,7 +40,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{senders, presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
+	leaves := []string{senders, bodies, presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
 	all := slices.Concat([]string{root, operate, module}, leaves)
 	rows := []struct {
 		pkg    string
@@ -64,6 +65,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		{share, nil, []string{caddy, "net/http"}},
 		{public, nil, []string{caddy}},
 		{senders, []string{provider, scheme, template, client, syntax, durable, share, public, payload}, nil},
+		{bodies, []string{share}, []string{caddy}},
 		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy}},
 		{payload, nil, []string{caddy, expr}},

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
@@ -61,6 +62,10 @@ func refusalOf(err error) *refusal {
 	switch {
 	case errors.As(err, &answer):
 		return answer
+	case errors.Is(err, bodies.ErrTooLarge):
+		return refusedSize
+	case errors.Is(err, bodies.ErrCut):
+		return refusedRead
 	case errors.As(err, &usedUp):
 		return &refusal{http.StatusServiceUnavailable, "busy", usedUp.Error()}
 	case errors.As(err, &denial):
@@ -97,7 +102,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	answer := refusalOf(err)
 	status := h.statusOf(answer)
 	h.requests.count(answer.outcome)
-	setReadDeadline(w, time.Now().Add(drainDeadline))
+	bodies.SetReadDeadline(w, time.Now().Add(bodies.DrainDeadline))
 	level := zap.InfoLevel
 	if status >= 500 {
 		level = zap.WarnLevel

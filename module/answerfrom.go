@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -84,7 +85,7 @@ func (h *Handler) ask(engine *queue.Engine, hook *webhook, event *queue.Event) *
 // relay answers a request with what the app answers, or as any other request that is
 // accepted.
 func (h *Handler) relay(w http.ResponseWriter, r *http.Request, a *asking) {
-	setReadDeadline(w, time.Time{}) // its end would look like the client going away
+	bodies.SetReadDeadline(w, time.Time{}) // its end would look like the client going away
 	ctx, cancel := context.WithDeadline(r.Context(), a.until)
 	defer cancel()
 	answer, asked := a.Wait(ctx)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/pagetest"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/rules"
 )
@@ -13,9 +14,9 @@ import (
 // TestPagesSayTheBounds holds bounds and times of this package against the pages.
 func TestPagesSayTheBounds(t *testing.T) {
 	pagetest.Says(t, "configuration.md",
-		fmt.Sprintf("At most `%dMiB`", maxReading/2>>20),
-		fmt.Sprintf("process reads at once | %d MiB, then 503", maxReading>>20),
-		fmt.Sprintf("time to send a body | %.0f minute", bodyDeadline.Minutes()),
+		fmt.Sprintf("At most `%dMiB`", bodies.Max/2>>20),
+		fmt.Sprintf("process reads at once | %d MiB, then 503", bodies.Max>>20),
+		fmt.Sprintf("time to send a body | %.0f minute", bodies.Deadline.Minutes()),
 		fmt.Sprintf("A type is cut at %d bytes", maxIdentity),
 		fmt.Sprintf("yields more than %d bytes", maxIdentity),
 		fmt.Sprintf("event type and delivery ID | %d bytes each", maxIdentity),

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/addresses"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
@@ -54,8 +55,8 @@ func (g *Guard) provision(ctx caddy.Context, profile *provider.Profile, dir stri
 	if g.MaxBody == 0 {
 		g.MaxBody = profile.MaxBody
 	}
-	if g.MaxBody < 0 || g.MaxBody > maxReading/2 {
-		return fmt.Errorf("max_body must be greater than zero and at most %d MiB", maxReading/2>>20)
+	if g.MaxBody < 0 || g.MaxBody > bodies.Max/2 {
+		return fmt.Errorf("max_body must be greater than zero and at most %d MiB", bodies.Max/2>>20)
 	}
 	if err := g.provisionAllowed(dir); err != nil {
 		return fmt.Errorf("allow_ips: %w", err)

@@ -3,6 +3,7 @@ package module
 import (
 	"net/http"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 )
 
@@ -17,7 +18,7 @@ var keeping = share.NewPool(maxKept, maxKept/4, 64<<10)
 type keptAnswer struct {
 	status int
 	header http.Header
-	buffer *buffer // nil before
+	buffer *bodies.Buffer // nil before
 	claim  share.Claim
 	waits  func() bool // the provider still waits
 	lost   bool        // a part of the body was not kept
@@ -38,19 +39,19 @@ func (k *keptAnswer) Write(p []byte) (int, error) {
 		k.Free()
 		return len(p), nil
 	}
-	k.buffer.bytes = append(k.buffer.bytes, p...)
+	k.buffer.Bytes = append(k.buffer.Bytes, p...)
 	return len(p), nil
 }
 
 // reserve makes room for a body of so many bytes. It returns false if there is none.
 func (k *keptAnswer) reserve(size int) bool {
-	if k.buffer != nil && size <= cap(k.buffer.bytes) {
+	if k.buffer != nil && size <= cap(k.buffer.Bytes) {
 		return true
 	}
 	if k.buffer != nil {
-		size = max(size, min(2*cap(k.buffer.bytes), maxAnswer))
+		size = max(size, min(2*cap(k.buffer.Bytes), maxAnswer))
 	}
-	larger := k.buffer.grow(keeping, &k.claim, int64(size))
+	larger := k.buffer.Grow(keeping, &k.claim, int64(size))
 	if larger != nil {
 		k.buffer = larger
 	}
@@ -64,7 +65,7 @@ func (k *keptAnswer) body() []byte {
 	if k.buffer == nil {
 		return nil
 	}
-	return k.buffer.bytes
+	return k.buffer.Bytes
 }
 
 // Free implements queue.Answer.
@@ -72,7 +73,7 @@ func (k *keptAnswer) Free() {
 	k.lost = true
 	keeping.Give(&k.claim)
 	if k.buffer != nil {
-		k.buffer.free()
+		k.buffer.Free()
 		k.buffer = nil
 	}
 }

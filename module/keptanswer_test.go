@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 )
 
 func always() bool { return true }
@@ -88,9 +90,9 @@ func TestWaitingTakesNoBody(t *testing.T) {
 			answers <- w
 		}()
 	}
-	for began := time.Now(); came.Load() < many || reading.Used() > 0; time.Sleep(time.Millisecond) {
+	for began := time.Now(); came.Load() < many || bodies.Used() > 0; time.Sleep(time.Millisecond) {
 		if time.Since(began) > 15*time.Second {
-			t.Fatalf("%d requests came; %d bytes are taken while they wait", came.Load(), reading.Used())
+			t.Fatalf("%d requests came; %d bytes are taken while they wait", came.Load(), bodies.Used())
 		}
 	}
 	close(door)

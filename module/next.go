@@ -12,13 +12,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
 )
 
 // pass hands a request that is verified and new to the site's next handler.
 func (h *Handler) pass(w http.ResponseWriter, hook *webhook, next caddyhttp.Handler, flight *queue.Flight) {
 	r := hook.Request
-	setReadDeadline(w, time.Time{}) // its end would look like the client going away
+	bodies.SetReadDeadline(w, time.Time{}) // its end would look like the client going away
 	// A transport may read the body even after the handler has returned.
 	body := bytes.Clone(hook.proof.Body)
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil

@@ -97,10 +97,9 @@ func (h *Handler) cut(hook *webhook) (b *batch, whole, err error) {
 		return nil, fmt.Errorf("%w: its parts would take %d bytes, the most is %d", payload.ErrUnframed, size, maxPartsSize), nil
 	}
 	// The store copies them twice.
-	if !reading.Take(&hook.body.claim, 2*size) {
-		return nil, nil, errReading
+	if err := hook.body.Reserve(2 * size); err != nil {
+		return nil, nil, err
 	}
-	limitGarbage(size)
 	h.frame(b, list, bodies)
 	h.identifyParts(hook, b)
 	return b, nil, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/bodies"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/share"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/queue"
@@ -22,7 +23,7 @@ import (
 type webhook struct {
 	*http.Request
 	received time.Time
-	body     requestBody
+	body     bodies.Body
 	proof    provider.Request  // with the path and the query that the app gets
 	provider provider.Provider // of the tenant, or the source's
 	given    string            // the tenant that somebody names in place of the request
@@ -64,16 +65,16 @@ func (h *Handler) read(w http.ResponseWriter, hook *webhook) error {
 		}
 		limit = min(limit, provider.MaxHandshake)
 	}
-	hook.body.claim = share.Claim{Source: h.Source, Client: hook.proof.Client}
-	err := hook.body.read(w, hook.Request, limit)
+	hook.body.Claim = share.Claim{Source: h.Source, Client: hook.proof.Client}
+	err := hook.body.Read(w, hook.Request, limit)
 	if err == nil {
-		hook.proof.Body = hook.body.buffer.bytes
+		hook.proof.Body = hook.body.Bytes()
 	}
 	hook.forgetView() // Screen may have asked for the delivery ID, without the body
 	if err == nil && h.tenants != nil && h.tenants.inBody {
 		h.findTenant(hook)
 	}
-	if reason != nil && errors.Is(err, refusedSize) {
+	if reason != nil && errors.Is(err, bodies.ErrTooLarge) {
 		return reason
 	}
 	return err
@@ -103,7 +104,7 @@ func (h *Handler) describe(hook *webhook, r *http.Request, content []byte, recei
 // the webhook afterwards.
 func (hook *webhook) free() {
 	hook.forgetView()
-	hook.body.free()
+	hook.body.Free()
 	*hook = webhook{}
 	webhooks.Put(hook)
 }

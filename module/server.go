@@ -33,9 +33,9 @@ func (h *Handler) checkServer() error {
 	return nil
 }
 
-// readHeaders returns the headers that proof, event type and delivery ID come from.
+// readHeaders returns the headers that proof, tenant, event type and delivery ID come from.
 func (h *Handler) readHeaders() []string {
-	names := append(provider.HeadersIn(h.Event), provider.HeadersIn(h.ID)...)
+	names := slices.Concat(provider.HeadersIn(h.Tenant), provider.HeadersIn(h.Event), provider.HeadersIn(h.ID))
 	for i := range names {
 		names[i] = http.CanonicalHeaderKey(names[i])
 	}

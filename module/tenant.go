@@ -198,9 +198,11 @@ func (h *Handler) findTenant(hook *webhook) {
 		return
 	}
 	name, err := h.nameTenant(hook)
-	secrets := h.secretsOf(name)
-	if err == nil && len(secrets) == 0 {
-		err = errUnknownTenant
+	var secrets []string
+	if err == nil {
+		if secrets = h.secretsOf(name); len(secrets) == 0 {
+			err = errUnknownTenant
+		}
 	}
 	tenant, unfit := h.tenants.provider.For(secrets)
 	if unfit != nil { // delivered secrets may be; others were checked when they were read

@@ -70,9 +70,6 @@ func signatureOf(tb testing.TB, h *Handler, tenant string, body []byte) string {
 // TestManyTenants holds what a hundred thousand tenants cost: memory, and time when they
 // are read, but none of a request.
 func TestManyTenants(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a second")
-	}
 	const count = 100_000
 	heap := func() uint64 {
 		var m runtime.MemStats

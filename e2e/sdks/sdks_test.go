@@ -177,8 +177,8 @@ func (x *trial) accepts(ctx context.Context, t *testing.T, what, secret string, 
 	x.accepted = true
 }
 
-// provider has the SDK sign a webhook, and the gateway accept, type and identify
-// it, and refuse a copy that was tampered with.
+// provider has the SDK sign a webhook, and the gateway accept it and refuse a copy
+// that was tampered with.
 func (x *trial) provider(ctx context.Context, t *testing.T, m *message) {
 	t.Helper()
 	m.odd()

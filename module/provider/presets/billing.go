@@ -6,6 +6,7 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
+// presetsBilling bill subscriptions, or sell in a shop's place.
 var presetsBilling = []Preset{
 	{
 		Name: "paddle", Title: "Paddle Billing", Category: "payments",
@@ -83,4 +84,25 @@ var presetsBilling = []Preset{
 			Horizon: 3 * minute,
 		},
 	},
+	{
+		Name: "polar", Title: "Polar", Category: "payments",
+		Source:     recipes,
+		Confidence: "secondary",
+		Notes:      "The secret is the whole text that the console shows.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: rawStandardHMAC("Webhook-")}},
+			Event:  `body.type`,
+			ID:     `header("Webhook-Id")`,
+			Copies: signedMessageID("Polar"),
+		},
+		Tolerance: fiveMinutes,
+	},
+}
+
+// rawStandardHMAC is the signature of Standard Webhooks with a secret that is used as
+// text.
+func rawStandardHMAC(prefix string) *HMAC {
+	h := standardHMAC(prefix)
+	h.Key = "raw"
+	return h
 }

@@ -1,5 +1,12 @@
 package presets
 
+import (
+	_ "embed"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+)
+
+// presetsCommerce are shops, carriers and what sells licenses.
 var presetsCommerce = []Preset{
 	{
 		Name: "shopify", Title: "Shopify", Category: "commerce",
@@ -93,20 +100,137 @@ var presetsCommerce = []Preset{
 		},
 	},
 	{
-		Name: "xero", Title: "Xero", Category: "accounting",
-		Source:     "https://developer.xero.com/documentation/guides/webhooks/overview/",
-		Confidence: "secondary",
-		Notes:      "One webhook carries several events; the event type is the one that they all have, else batch. Xero counts an answer with a body as a failure.",
+		Name: "ebay", Title: "eBay", Category: "commerce",
+		Source:     "https://github.com/eBay/event-notification-nodejs-sdk",
+		Confidence: "code",
 		Definition: Definition{
-			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-Xero-Signature}", Encoding: "base64"}}},
-			Event:   ofAll(`body.events`, `body.eventCategory + "." + body.eventType`),
-			Each:    &Each{List: `body.events`, Event: `body.eventCategory + "." + body.eventType`, ID: `join([body.tenantId, body.resourceId, body.eventCategory, body.eventType, body.eventDateUtc], ".")`},
-			ID:      `body.lastEventSequence != nil ? string(body.firstEventSequence) + "-" + string(body.lastEventSequence) : nil`,
-			Copies:  Copies{By: ByIDAndBody, Why: "Xero numbers the events of each webhook in the signed body, but may group events differently when it retries."},
-			Horizon: 24 * hour,
+			Proofs: []Proof{{EBay: &EBay{}}},
+			Event:  `body.metadata.topic`,
+			ID:     `body.notification.notificationId`,
+			Copies: Copies{By: ByID, Volatile: []string{"{json.notification.publishAttemptCount}", "{json.notification.publishDate}"}, Why: "eBay documents notificationId, in the signed body, as unique to the notification, and changes publishDate and publishAttemptCount with each try."},
 			Handshakes: []Handshake{{
-				Kind: "probe", Signed: "always", Bare: true, When: []Condition{is("{json.events}", "[]")},
+				Kind: "hash", Challenge: "{query.challenge_code}", Pattern: `[A-Za-z0-9_-]{1,256}`,
+				Digest: &HandshakeDigest{Of: "{challenge}{option.verify_token}{option.endpoint}"},
+				JSON:   `{"challengeResponse":"{digest}"}`,
 			}},
 		},
+		Options: append(provider.KeyOptions("public_key", "client_id", "client_secret", "api_url"),
+			verifyToken,
+			Option{Name: "endpoint", Help: "The URL of this endpoint, as you told it to eBay. Default: external_url.", Endpoint: true},
+		),
+	},
+	{
+		Name: "lob", Title: "Lob", Category: "shipping",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.Lob-Signature}",
+				Signed:    []string{"{timestamp}.{body}"},
+				Timestamp: &Timestamp{From: "{header.Lob-Signature-Timestamp}"},
+			}}},
+			Event:  `body.event_type?.id`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Lob gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "onfleet", Title: "Onfleet", Category: "shipping",
+		Source:     recipes,
+		Confidence: "secondary",
+		Notes:      "The secret is in hex, as Onfleet shows it.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Onfleet-Signature}", Hash: "sha512", Key: "hex"}}},
+			Event:  `body.triggerName`,
+			Copies: Copies{By: ByNothing, Why: noID("Onfleet")},
+		},
+	},
+	{
+		Name: "shippo", Title: "Shippo", Category: "shipping",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: timedHMAC("Shippo-Auth-Signature")}},
+			Event:  `body.event`,
+			Copies: Copies{By: ByNothing, Why: noID("Shippo")},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "squarespace", Title: "Squarespace Commerce", Category: "commerce",
+		Source:     recipes,
+		Confidence: "secondary",
+		Notes:      "The secret is in hex, as Squarespace gives it.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Squarespace-Signature}", Key: "hex"}}},
+			Event:  `body.topic`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Squarespace gives each notification an ID in the signed body; it is not confirmed that retries repeat it."},
+		},
+	},
+	{
+		Name: "keygen", Title: "Keygen", Category: "licensing",
+		Source:     "https://github.com/keygen-sh/keygen-go",
+		Confidence: "code",
+		Notes: "The key is the Ed25519 public key of the account, in hex. Keygen signs the URL, so behind a proxy external_url says which one it called. " +
+			"The field payload of the event is JSON in a string, which rules enter by themselves.",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
+				From:      "{header.Keygen-Signature}",
+				Value:     []string{`keyid="{value.keyid}", algorithm="{value.algorithm}", signature="{signature}", headers="{value.headers}"`},
+				Signed:    "{value.headers|signing_string (request-target) host date digest}",
+				Timestamp: &Timestamp{From: "{header.Date}", Unit: "rfc1123"},
+			}}}},
+			Event:  `body.data.attributes.event`,
+			ID:     `body.data.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Keygen gives each webhook event an ID in the signed body; it is not confirmed that retries repeat it."},
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.Required(provider.KeyOptions("public_key")),
+	},
+	{
+		Name: "apple_app_store", Title: "Apple App Store", Category: "commerce",
+		Source:     "https://github.com/apple/app-store-server-library-node",
+		Confidence: "code",
+		Notes: "This preset is for version 2 of the server notifications. The certificates in the notification must lead to Apple Root CA - G3, which the preset has. " +
+			"Apple signs the notifications of all apps alike: name yours with bundle_id. " +
+			"What there is to route on is inside the signed text, in base64url.",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{json.signedPayload}", Algorithms: []string{"ES256"}, Issued: "signedDate",
+				X5C: &X5C{
+					Root: appleRoot,
+					OIDs: []string{"1.2.840.113635.100.6.11.1", "1.2.840.113635.100.6.2.1"},
+				},
+				Claims: []Claim{{
+					Of: []string{"data.bundleId", "summary.bundleId", "externalPurchaseToken.bundleId"},
+					Is: []string{"{option.bundle_id}"},
+				}},
+			}}},
+			MaxBody: 1 << 20, // guessed: a notification, with its certificates
+			Event:   `let said = ` + appleSaid + `; (said.subtype ?? "") == "" ? said.notificationType : said.notificationType + "." + said.subtype`,
+			ID:      appleSaid + `.notificationUUID`,
+			Copies: Copies{
+				By: ByID, WithoutID: ByNothing,
+				Why: "Apple signs notificationUUID and documents it as what tells a notification that is sent again.",
+			},
+			Horizon: (1 + 12 + 24 + 48 + 72) * hour,
+		},
+		Options: append(provider.KeyOptions("certificate"), Option{
+			Name: "bundle_id", Several: true,
+			Help: "The bundle IDs of the apps whose notifications are accepted. Required, unless the source says insecure_unverified: then those of anybody's apps are.",
+		}),
 	},
 }
+
+// appleRoot is Apple Root CA - G3, of
+// https://www.apple.com/certificateauthority/AppleRootCA-G3.cer, with the SHA-256
+// 63343abfb89a6a03ebb57e9b3f5fa7be7c4f5c756f3017b3a8c488c3653e9179.
+//
+//go:embed apple_root_g3.pem
+var appleRoot string
+
+// appleSaid is the expression of what a notification says: fromBase64 knows neither
+// the letters of base64url nor an end without padding.
+const appleSaid = `fromJSON(fromBase64(replace(replace(split(body.signedPayload, ".")[1], "-", "+"), "_", "/") + ["", "", "==", "="][len(split(body.signedPayload, ".")[1]) % 4]))`

@@ -4,7 +4,7 @@ import (
 	"net/http"
 )
 
-// The systems in which businesses keep what they know of customers, and talk to them.
+// presetsCustomers keep customers, and help them.
 var presetsCustomers = []Preset{
 	{
 		Name: "hubspot", Title: "HubSpot", Category: "crm",
@@ -127,6 +127,17 @@ var presetsCustomers = []Preset{
 			ID:      `type(body) == "map" && string(body.type ?? "") startsWith "zen:event-type:" ? body.id : header("X-Zendesk-Webhook-Invocation-Id")`,
 			Copies:  Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Zendesk gives the webhooks of events an ID in the signed body; other webhooks have only the invocation's ID, which is not signed."},
 			Methods: []string{"POST", "PUT", "PATCH", "DELETE", "GET"},
+		},
+	},
+	{
+		Name: "segment", Title: "Segment", Category: "crm",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature}", Hash: "sha1"}}},
+			Event:  `body.type`,
+			ID:     `body.messageId`,
+			Copies: Copies{By: ByIDAndBody, Why: "Segment gives each message an ID in the signed body; it is not confirmed that retries repeat it."},
 		},
 	},
 }

@@ -3,11 +3,57 @@ package presets
 import (
 	"net/http"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
+	"github.com/caddyserver/caddy/v2"
 )
 
+// presetsEmail send mail.
 var presetsEmail = []Preset{
+	{
+		Name: "mailgun", Title: "Mailgun", Category: "email",
+		Source:     "https://github.com/mailgun/mailgun-go",
+		Confidence: "code",
+		Notes:      "Mailgun signs only a time and a random token, neither the event nor the message.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{
+					From:      "{json.signature.signature}",
+					Signed:    []string{"{timestamp}{json.signature.token}"},
+					Timestamp: &Timestamp{From: "{json.signature.timestamp}"},
+				}},
+				{HMAC: &HMAC{
+					From:      "{form.signature}",
+					Signed:    []string{"{timestamp}{form.token}"},
+					Timestamp: &Timestamp{From: "{form.timestamp}"},
+				}},
+			},
+			Need:    NeedFirst,
+			MaxBody: 10 << 20, // mail that a route posts, with what is attached, is signed in the same way
+			Event:   `body["event-data"]?.event ?? body.event`,
+			ID:      `body["event-data"]?.id`, // Message-Id is the mail's
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.signature.token}", "{json.signature.timestamp}", "{json.signature.signature}"}, Why: "Mailgun gives each event an ID but signs only a time and a token; the object signature, which a try may renew, is not compared."},
+			Horizon: 8 * hour,
+		},
+	},
+	{
+		Name: "sendgrid", Title: "Twilio SendGrid", Category: "email",
+		Source:     "https://github.com/sendgrid/sendgrid-nodejs",
+		Confidence: "code",
+		Notes:      "One webhook may carry several events; the event type is the one that they all have, else batch.",
+		Definition: Definition{
+			Proofs: []Proof{{ECDSA: &ECDSA{Signature: Signature{
+				From:      "{header.X-Twilio-Email-Event-Webhook-Signature}",
+				Signed:    "{timestamp}{body}",
+				Timestamp: &Timestamp{From: "{header.X-Twilio-Email-Event-Webhook-Timestamp}"},
+			}}}},
+			Event:  ofAll(`body`, `body.event`),
+			Each:   &Each{List: `body`, Event: `body.event`, ID: `body.sg_event_id`},
+			Copies: Copies{By: ByBody, Why: "SendGrid sends no ID of the batch; sg_event_id, unique for each event in it, makes each body unique."},
+		},
+		Options: provider.Required(provider.KeyOptions("public_key")),
+	},
 	{
 		Name: "resend", Title: "Resend", Category: "email",
 		Source:     "https://resend.com/docs/dashboard/webhooks/verify-webhooks-requests",
@@ -145,6 +191,37 @@ var presetsEmail = []Preset{
 		},
 		Options: []Option{
 			{Name: "key", Required: true, Choices: []string{"raw", "base64"}, Help: "How the secret becomes the key."},
+		},
+	},
+	{
+		Name: "mailersend", Title: "MailerSend", Category: "email",
+		Source:     "https://developers.mailersend.com/api/v1/webhooks.html#security",
+		Confidence: "secondary",
+		Notes:      "Webhooks for SMS and for inbound routes are signed in the same way.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Signature}"}}},
+			Event:   `body.type`,
+			ID:      `body.data?.id`,
+			Copies:  Copies{By: ByIDAndBody, Why: "MailerSend gives the data of each event an ID in the signed body; it is not confirmed that it is the event's own."},
+			Horizon: caddy.Duration(110e9), // after 10 and after 100 seconds
+		},
+	},
+	{
+		Name: "mailomat", Title: "Mailomat", Category: "email",
+		Source:     "https://api.mailomat.swiss/docs/#tag/webhook",
+		Confidence: "secondary",
+		Notes: "Mailomat signs the ID, the event type and a time, but not the body. " +
+			"How far that time may be off is not documented: it is checked only with a tolerance line.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-MOM-Webhook-Signature}",
+				Value:     []string{"sha256={signature}"},
+				Signed:    []string{"{header.X-MOM-Webhook-Id}.{header.X-MOM-Webhook-Event}.{timestamp}"},
+				Timestamp: &Timestamp{From: "{header.X-MOM-Webhook-Timestamp}"},
+			}}},
+			Event:  `header("X-MOM-Webhook-Event")`,
+			ID:     `header("X-MOM-Webhook-Id")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Mailomat signs the ID of the webhook, but not the body; it is not confirmed that retries repeat the ID."},
 		},
 	},
 }

@@ -2,11 +2,15 @@ package presets
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
 )
 
+// presetsGeneric are standards, and services that deliver for others.
 var presetsGeneric = []Preset{
 	{
 		Name: "standardwebhooks", Title: "Standard Webhooks", Category: "standard",
@@ -137,6 +141,34 @@ var presetsGeneric = []Preset{
 			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Hook0 names each event in X-Event-Id, which is signed only where the sender lists it in the signature's h."},
 		},
 		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "rfc9421", Title: "HTTP Message Signatures", Category: "standard",
+		Source:     "https://www.rfc-editor.org/rfc/rfc9421",
+		Confidence: "docs",
+		Notes:      "With the algorithm hmac-sha256, the secret is a key in base64.",
+		// Who signs by the RFC alone chooses what to cover; components pins it. Where neither
+		// that nor a label is given, the body must be covered.
+		Definition: Definition{
+			Proofs: []Proof{{MessageSignature: &MessageSignature{
+				Algorithm: "{option.algorithm}", Label: "{option.label}", Components: []string{"{option.components}"},
+				AnyComponents: true,
+			}}},
+			Event:  `body.type`,
+			Copies: Copies{By: ByNothing, Why: "A sender that signs HTTP messages need not send an ID, and two of its events may have the same body."},
+		},
+		Tolerance: fiveMinutes,
+		Options: append(provider.KeyOptions("public_key", "keys_url"),
+			Option{
+				Name: "algorithm", Required: true, Choices: slices.Sorted(maps.Keys(scheme.MessageAlgorithms)),
+				Help: "The signature algorithm, by its name in RFC 9421.",
+			},
+			Option{Name: "label", Help: "The label of the signature to verify, if a request may have several."},
+			Option{
+				Name: "components", Several: true,
+				Help: "What a signature must cover. Default: @method and content-digest; with a label, whatever the signature of that label covers is enough, even nothing.",
+			},
+		),
 	},
 }
 

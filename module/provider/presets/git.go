@@ -2,8 +2,11 @@ package presets
 
 import (
 	"net/http"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
+// presetsGit keep code, and build it.
 var presetsGit = []Preset{
 	{
 		Name: "github", Title: "GitHub", Category: "git",
@@ -99,6 +102,61 @@ var presetsGit = []Preset{
 			ID:     `header("X-Gogs-Delivery")`,
 			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Gogs names the delivery in X-Gogs-Delivery, which it does not sign."},
 		},
+	},
+	{
+		Name: "circleci", Title: "CircleCI", Category: "ci",
+		Source:     "https://circleci.com/docs/guides/integration/outbound-webhooks/",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Circleci-Signature}", Value: []string{"v1={signature}"}}}},
+			Event:  `body.type ?? header("Circleci-Event-Type")`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByID, Why: "CircleCI documents id, in the signed body, as unique to the event and meant for detecting duplicates."},
+		},
+	},
+	{
+		Name: "buildkite", Title: "Buildkite", Category: "ci",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Notes:      "Let Buildkite send the token as an encrypted signature. The preset does not take the token as plain text.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:   "{header.X-Buildkite-Signature}",
+				Value:  []string{"timestamp={timestamp},signature={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event:  `body.event ?? header("X-Buildkite-Event")`,
+			ID:     `header("X-Buildkite-Request")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Buildkite names the request in X-Buildkite-Request, which it does not sign."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "npm", Title: "npm hooks", Category: "git",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Npm-Signature}", Value: []string{"sha256={signature}"}}}},
+			Event:  `body.event`,
+			Copies: Copies{By: ByNothing, Why: noID("npm")},
+		},
+	},
+	{
+		Name: "travis", Title: "Travis CI", Category: "ci",
+		Source:     "https://github.com/travis-ci/webhook-signature-verifier",
+		Confidence: "code",
+		Notes: "The key stands at https://api.travis-ci.com/config, under config.notifications.webhook.public_key. " +
+			"Your app gets the form as it came; its field payload is JSON.",
+		Definition: Definition{
+			Proofs: []Proof{{RSA: &RSA{Hash: "sha1", Signature: Signature{
+				From: "{header.Signature}", Signed: "{form.payload}",
+			}}}},
+			Forms:  true,
+			Event:  `fromJSON(body.payload).state ?? fromJSON(body.payload).status_message`,
+			ID:     `string(int(fromJSON(body.payload).id))`,
+			Copies: Copies{By: ByIDAndBody, Why: "Travis signs the ID of the build, which several webhooks may share, so the body decides as well."},
+		},
+		Options: provider.Required(provider.KeyOptions("public_key")),
 	},
 }
 

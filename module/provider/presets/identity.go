@@ -2,9 +2,29 @@ package presets
 
 import (
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
+// presetsIdentity know who somebody is.
 var presetsIdentity = []Preset{
+	{
+		Name: "fusionauth", Title: "FusionAuth", Category: "identity",
+		Source:     "https://fusionauth.io/docs/extend/events-and-webhooks/signing",
+		Confidence: "docs",
+		Definition: Definition{
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{header.X-FusionAuth-Signature-JWT}",
+				Algorithms: []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
+					"ES256", "ES384", "ES512", "EdDSA"},
+				BodyHash: "request_body_sha256", HashEncoding: "base64",
+			}}},
+			Event:  `body.event.type`,
+			ID:     `body.event.id`,
+			Copies: Copies{By: ByID, Why: "FusionAuth documents event.id, in the signed body, as unique to the event and stable across tries."},
+		},
+		Options: provider.KeyOptions("public_key", "keys_url"),
+	},
 	{
 		Name: "clerk", Title: "Clerk", Category: "identity",
 		Source:     "https://github.com/hookdeck/webhook-skills",
@@ -89,5 +109,48 @@ var presetsIdentity = []Preset{
 				`join([body.payload.action, body.payload.object.id, body.payload.object.completed_at_iso8601], ".") : nil`,
 			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Onfido sends no ID of the event; action, object and the time of its completion stand in, and a webhook without such a time is always an event."},
 		},
+	},
+	{
+		Name: "persona", Title: "Persona", Category: "identity",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:       "{header.Persona-Signature}",
+				Value:      []string{"t={timestamp},v1={signature}"},
+				Separators: ", ", // one pair for each secret, with a space between
+				Signed:     []string{"{timestamp}.{body}"},
+			}}},
+			Event:  `body.data?.attributes?.name`,
+			ID:     `body.data?.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Persona gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "stytch", Title: "Stytch", Category: "identity",
+		Source:     recipes,
+		Confidence: "secondary",
+		Notes:      "The headers are those of Svix.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: standardHMAC("Svix-")}},
+			Event:  `body.action + "." + body.object_type`,
+			ID:     `header("Svix-Id")`,
+			Copies: signedMessageID("Stytch"),
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "supabase", Title: "Supabase Auth hooks", Category: "identity",
+		Source:     recipes,
+		Confidence: "secondary",
+		Notes:      "The body of a hook is not known to name its event type: where it has a type, that is taken.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
+			Event:  `body.type`,
+			ID:     `header("Webhook-Id")`,
+			Copies: signedMessageID("Supabase"),
+		},
+		Tolerance: fiveMinutes,
 	},
 }

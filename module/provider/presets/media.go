@@ -6,7 +6,28 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
+// presetsMedia make and keep content.
 var presetsMedia = []Preset{
+	{
+		Name: "fal", Title: "fal.ai", Category: "ai",
+		Source:     "https://github.com/Hookflo/tern",
+		Confidence: "secondary",
+		Notes:      "Set keys_url to the address at which fal's documentation has its keys: https://rest.alpha.fal.ai/.well-known/jwks.json, or the same at rest.fal.ai. Neither is confirmed.",
+		Definition: Definition{
+			Proofs: []Proof{{Ed25519: &Ed25519{Signature: Signature{
+				From:     "{header.X-Fal-Webhook-Signature}",
+				Encoding: "hex",
+				Signed: "{header.X-Fal-Webhook-Request-Id}\n{header.X-Fal-Webhook-User-Id}\n" +
+					"{timestamp}\n{body|sha256|hex}",
+				Timestamp: &Timestamp{From: "{header.X-Fal-Webhook-Timestamp}"},
+			}}}},
+			Event:  `body.status`,
+			ID:     `header("X-Fal-Webhook-Request-Id")`,
+			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "fal signs X-Fal-Webhook-Request-Id, which names the request that a webhook is about; it is not confirmed that each has one webhook only."},
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.KeyOptions("public_key", "keys_url"),
+	},
 	{
 		Name: "openai", Title: "OpenAI", Category: "ai",
 		Source:     "https://github.com/openai/openai-go",
@@ -178,23 +199,42 @@ var presetsMedia = []Preset{
 		Tolerance: 10 * time.Minute,
 	},
 	{
-		Name: "twitter", Title: "X (Twitter) Account Activity", Category: "social",
-		Source:     "https://github.com/frain-dev/convoy",
-		Confidence: "secondary",
-		Notes:      "One webhook may carry several events of one kind, which is the event type. The secret is the app's consumer secret.",
+		Name: "retell", Title: "Retell AI", Category: "ai",
+		Source:     "https://github.com/RetellAI/retell-typescript-sdk",
+		Confidence: "code",
+		Notes:      "The secret is the API key that is marked for webhooks. Retell tries up to three times.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
-				From:     "{header.X-Twitter-Webhooks-Signature}",
-				Value:    []string{"sha256={signature}"},
-				Encoding: "base64",
+				From:      "{header.X-Retell-Signature}",
+				Value:     []string{"v={timestamp},d={signature}"},
+				Signed:    []string{"{body}{timestamp}"},
+				Timestamp: &Timestamp{Unit: "unix_ms"},
 			}}},
-			Event:  `filter(keys(body), # endsWith "_events")[0]`,
-			Copies: Copies{By: ByBody, Why: "X sends no ID of the event; IDs of posts and messages, and times to the millisecond, make each body unique."},
-			Handshakes: []Handshake{{
-				Kind: "hmac", Challenge: "{query.crc_token}", Pattern: provider.Signable,
-				Digest: &HandshakeDigest{Encoding: "base64"},
-				JSON:   `{"response_token":"sha256={digest}"}`,
-			}},
+			Event:  `body.event`,
+			Copies: Copies{By: ByNothing, Why: noID("Retell")},
+			Ranges: &Ranges{List: []string{"100.20.5.228"}},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "transloadit", Title: "Transloadit", Category: "video",
+		Source:     "https://github.com/transloadit/node-sdk",
+		Confidence: "code",
+		Notes: "The secret is the auth secret. Your app gets the form as it came; its field transloadit is JSON. " +
+			"The older SHA-1 signature, which has no prefix, counts only with the line legacy.",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: &HMAC{
+					From: "{form.signature}", Hash: "sha384", Value: []string{"sha384:{signature}"},
+					Signed: []string{"{form.transloadit}"},
+				}},
+				{HMAC: &HMAC{From: "{form.signature}", Hash: "sha1", Signed: []string{"{form.transloadit}"}}, Legacy: true},
+			},
+			Need:   NeedAny,
+			Forms:  true,
+			Event:  `fromJSON(body.transloadit).ok ?? fromJSON(body.transloadit).error`,
+			ID:     `fromJSON(body.transloadit).assembly_id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Transloadit signs the ID of the assembly, which several webhooks may share, so the body decides as well."},
 		},
 	},
 }

@@ -1,35 +1,49 @@
 package presets
 
-import "strings"
+import (
+	"strings"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+)
+
+// presetsOperations run and watch what others run on.
 var presetsOperations = []Preset{
 	{
-		Name: "circleci", Title: "CircleCI", Category: "ci",
-		Source:     "https://circleci.com/docs/guides/integration/outbound-webhooks/",
+		Name: "netlify", Title: "Netlify", Category: "hosting",
+		Source:     "https://docs.netlify.com/site-deploys/notifications/",
 		Confidence: "docs",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{From: "{header.Circleci-Signature}", Value: []string{"v1={signature}"}}}},
-			Event:  `body.type ?? header("Circleci-Event-Type")`,
-			ID:     `body.id`,
-			Copies: Copies{By: ByID, Why: "CircleCI documents id, in the signed body, as unique to the event and meant for detecting duplicates."},
+			Proofs: []Proof{{JWT: &JWT{
+				From: "{header.X-Webhook-Signature}", Algorithms: []string{"HS256"}, Issuer: "netlify",
+				BodyHash: "sha256",
+			}}},
+			Event:  eitherHeader(`body.state`, "X-Netlify-Event"),
+			Copies: Copies{By: ByBody, Why: "Netlify sends no ID of the event; the deploy's ID, state and times make each body unique."},
 		},
 	},
 	{
-		Name: "buildkite", Title: "Buildkite", Category: "ci",
-		Source:     "https://github.com/webhook-co/webhook",
-		Confidence: "secondary",
-		Notes:      "Let Buildkite send the token as an encrypted signature. The preset does not take the token as plain text.",
+		Name: "aws_sns", Title: "Amazon SNS", Category: "cloud",
+		Source:     "https://github.com/aws/aws-sdk-ruby",
+		Confidence: "code",
+		Notes:      "The gateway fetches the certificate from sns.<region>.amazonaws.com (or the host of another AWS partition), and its issuer from the URL that the certificate names (for Amazon http://crt.*.amazontrust.com). The chain must lead to a root that this machine trusts. The gateway fetches both, and the URL that confirms a subscription, from public addresses only. Where it cannot, as behind a VPC endpoint, configure the certificate with a certificate line and confirm with aws sns confirm-subscription.",
 		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{
-				From:   "{header.X-Buildkite-Signature}",
-				Value:  []string{"timestamp={timestamp},signature={signature}"},
-				Signed: []string{"{timestamp}.{body}"},
-			}}},
-			Event:  `body.event ?? header("X-Buildkite-Event")`,
-			ID:     `header("X-Buildkite-Request")`,
-			Copies: Copies{By: ByIDAndBody, WithoutID: ByNothing, Why: "Buildkite names the request in X-Buildkite-Request, which it does not sign."},
+			MaxBody: 2 << 20, // documented: a message has 256 KiB, each byte of which JSON may write with six
+			Proofs:  []Proof{{SNS: &SNS{Topics: []string{"{option.topic}"}}}},
+			Event:   `body.Type`,
+			ID:      `body.MessageId`, // signed, unlike the header
+			Copies:  Copies{By: ByID, WithoutID: ByNothing, Why: "SNS signs MessageId and documents it as unique and the same for all tries."},
+			Handshakes: []Handshake{{
+				Kind: "confirm", Signed: "always", Challenge: "{json.SubscribeURL}",
+				When:    []Condition{is("{header.X-Amz-Sns-Message-Type}", "SubscriptionConfirmation")},
+				Expect:  []Condition{is("{json.Type}", "SubscriptionConfirmation"), is("{json.TopicArn}", "{option.topic}")},
+				Pattern: `https://` + scheme.SNSHost + `/[\x21-\x7e]{1,1000}`,
+			}},
 		},
-		Tolerance: fiveMinutes,
+		Options: append(provider.KeyOptions("certificate"), Option{
+			Name: "topic", Several: true,
+			Help: "The ARNs of the topics whose messages are accepted, and whose subscriptions are confirmed. Required, unless the source says insecure_unverified: then messages of any topic are accepted, including other people's topics, and no subscription is confirmed.",
+		}),
 	},
 	{
 		Name: "pagerduty", Title: "PagerDuty", Category: "ops",
@@ -162,6 +176,68 @@ var presetsOperations = []Preset{
 				cloudEvents,
 			},
 		},
+	},
+	{
+		Name: "airtable", Title: "Airtable", Category: "database",
+		Source:     "https://github.com/gtalarico/pyairtable",
+		Confidence: "secondary",
+		Notes:      "The secret is macSecretBase64. A webhook only says that something changed: your app fetches the changes from the API. A webhook expires after 7 days unless your app refreshes it.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:  "{header.X-Airtable-Content-MAC}",
+				Value: []string{"hmac-sha256={signature}"},
+				Key:   "base64",
+			}}},
+			Event:  `nil`, // there is one kind
+			Copies: Copies{By: ByBody, Why: "Airtable sends no ID and no content; timestamp, to the millisecond, makes each body unique."},
+		},
+	},
+	{
+		Name: "tailscale", Title: "Tailscale", Category: "network",
+		Source:     "https://github.com/tailscale/tailscale/blob/main/docs/webhooks/example.go",
+		Confidence: "code",
+		Notes:      "The body is a list of events; the event type is the one that they all have, else batch.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: timedHMAC("Tailscale-Webhook-Signature")}},
+			Event:  ofAll(`body`, `body.type`),
+			Each:   &Each{List: `body`, Event: `body.type`},
+			Copies: Copies{By: ByBody, Why: "Tailscale sends no ID; the timestamps of the events make each body unique."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "launchdarkly", Title: "LaunchDarkly", Category: "ops",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-LD-Signature}"}}},
+			Event:  `body.kind`,
+			ID:     `body._id`,
+			Copies: Copies{By: ByIDAndBody, Why: "LaunchDarkly gives each webhook an _id in the signed body; it is not confirmed that retries repeat it."},
+		},
+	},
+	{
+		Name: "mongodb_atlas", Title: "MongoDB Atlas", Category: "database",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-MMS-Signature}", Hash: "sha1", Encoding: "base64"}}},
+			Event:  `body.eventTypeName`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "It is not confirmed that id, in the signed body, is the event's own and not the alert's, so the body decides as well."},
+		},
+	},
+	{
+		Name: "render", Title: "Render", Category: "hosting",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: standardHMAC("Webhook-")}},
+			Event:  `body.type`,
+			ID:     `header("Webhook-Id")`,
+			Copies: signedMessageID("Render"),
+		},
+		Tolerance: fiveMinutes,
 	},
 }
 

@@ -1,12 +1,146 @@
 package presets
 
 import (
+	"net/http"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-const fiveMinutes = 5 * time.Minute
-
+// presetsPayments take payments.
 var presetsPayments = []Preset{
+	{
+		Name: "dwolla", Title: "Dwolla", Category: "payments",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Request-Signature-Sha-256}"}}},
+			Event:  `body.topic`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Dwolla puts id into the signed body; it is not confirmed that it is the event's own, and that retries repeat it."},
+		},
+	},
+	{
+		Name: "affirm", Title: "Affirm", Category: "payments",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Notes:      "Affirm signs with SHA-512. It is not known whether a webhook has an ID, or how long Affirm retries.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash:   "sha512",
+				From:   "{header.X-Affirm-Signature}",
+				Value:  []string{"t={timestamp},v0={signature}"},
+				Signed: []string{"{timestamp}.{body}"},
+			}}},
+			Event:  `body.event`,
+			Copies: Copies{By: ByNothing, Why: "No ID of the event is known, and nobody says that the bodies of two events always differ."},
+		},
+		Tolerance: fiveMinutes,
+	},
+	{
+		Name: "airwallex", Title: "Airwallex", Category: "payments",
+		Source:     "https://www.airwallex.com/docs/developer-tools__listen-for-webhook-events",
+		Confidence: "docs",
+		Notes:      "Airwallex writes the signed time in milliseconds. It names no tolerance: the gateway checks the time only if you set one.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Signature}",
+				Signed:    []string{"{timestamp}{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event:   `body.name`,
+			ID:      `body.id`,
+			Copies:  Copies{By: ByID, Why: "Airwallex documents id, in the signed body, as the same for all tries and meant for detecting duplicates."},
+			Horizon: 72 * hour,
+		},
+	},
+	{
+		Name: "authorize_net", Title: "Authorize.Net", Category: "payments",
+		Source:     "https://github.com/stymiee/authnetjson",
+		Confidence: "secondary",
+		Notes:      "The secret is the signature key as it is shown: its 128 hex digits are used as text. Some implementations decode them; a webhook that was captured verifies with the text.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				Hash:  "sha512",
+				From:  "{header.X-ANET-Signature}",
+				Value: []string{"sha512={signature}"},
+			}}},
+			Event:   `body.eventType`,
+			ID:      `body.notificationId`,
+			Copies:  Copies{By: ByIDAndBody, Why: "Authorize.Net gives each notification an ID in the signed body; it is not confirmed that retries repeat it."},
+			Horizon: 217 * hour, // after 3 × 3 minutes, 3 × 8 hours, 4 × 48 hours
+		},
+	},
+	{
+		Name: "bolt", Title: "Bolt", Category: "payments",
+		Source:     "https://github.com/webhook-co/webhook",
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Bolt-Hmac-Sha256}", Encoding: "base64"}}},
+			Event:  `body.type`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "Bolt puts id into the signed body; it is not confirmed that it is the event's own, and that retries repeat it."},
+		},
+	},
+	{
+		Name: "btcpay", Title: "BTCPay Server", Category: "payments",
+		Source:     "https://github.com/btcpayserver/btcpayserver-greenfield-php",
+		Confidence: "code",
+		Notes:      "BTCPay Server retries only where automatic redelivery is switched on.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.BTCPay-Sig}", Value: []string{"sha256={signature}"}}}},
+			Event:  `body.type`,
+			// A redelivery has a deliveryId of its own.
+			ID:      `body.originalDeliveryId ?? body.deliveryId`,
+			Copies:  Copies{By: ByIDAndBody, Volatile: []string{"{json.deliveryId}", "{json.isRedelivery}"}, Why: "BTCPay Server repeats originalDeliveryId, in the signed body, with each redelivery; deliveryId and isRedelivery, which change, are not compared."},
+			Horizon: 42 * minute, // after 10 seconds, a minute, 4 × 10 minutes
+		},
+	},
+	{
+		Name: "cashfree", Title: "Cashfree", Category: "payments",
+		Source:     "https://www.cashfree.com/docs/payments/online/webhooks/signature-verification",
+		Confidence: "docs",
+		Notes: "The secret is the client secret of the API. Cashfree's pages differ in whether a dot stands between the signed time and the body: the preset takes both. " +
+			"Cashfree names no tolerance, so the gateway checks the time only if you set one.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:      "{header.X-Webhook-Signature}",
+				Encoding:  "base64",
+				Signed:    []string{"{timestamp}{body}", "{timestamp}.{body}"},
+				Timestamp: &Timestamp{From: "{header.X-Webhook-Timestamp}", Unit: "unix_ms"},
+			}}},
+			Event:  `body.type`,
+			Copies: Copies{By: ByNothing, Why: "Cashfree documents no ID of the event for all its products, and does not say that the bodies of two events always differ."},
+		},
+	},
+	{
+		Name: "govuk_pay", Title: "GOV.UK Pay", Category: "payments",
+		Source:     "https://github.com/alphagov/pay-webhooks",
+		Confidence: "code",
+		Notes:      "GOV.UK Pay waits five seconds for the answer.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.Pay-Signature}"}}},
+			Event:   `body.event_type`,
+			ID:      `body.webhook_message_id`,
+			Copies:  Copies{By: ByIDAndBody, Why: "GOV.UK Pay gives each message an ID in the signed body; it is not confirmed that retries repeat it."},
+			Horizon: 74 * hour, // after a minute, 5 minutes, 1, 24 and 48 hours
+		},
+	},
+	{
+		Name: "paypal", Title: "PayPal", Category: "payments",
+		Source:     "https://github.com/paypal/PayPal-Python-SDK",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{{PayPal: &PayPal{WebhookID: "{option.webhook_id}"}}},
+			Event:  `body.event_type`,
+			ID:     `body.id`,
+			Copies: Copies{By: ByIDAndBody, Why: "PayPal gives each event an ID, but its signature covers no more than a CRC-32 of the body."},
+		},
+		Options: append(provider.KeyOptions("certificate"), Option{
+			Name: "webhook_id", Required: true,
+			Help: "The ID that PayPal gave to the webhook.",
+		}),
+	},
 	{
 		Name: "stripe", Title: "Stripe", Category: "payments",
 		Source:     "https://docs.stripe.com/webhooks",
@@ -287,4 +421,99 @@ var presetsPayments = []Preset{
 		},
 		Tolerance: fiveMinutes,
 	},
+	{
+		Name: "primer", Title: "Primer", Category: "payments",
+		Source:     recipes,
+		Confidence: "secondary",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{From: "{header.X-Signature-Primary}", Encoding: "base64"}}},
+			Event:  `body.eventType`,
+			Copies: Copies{By: ByNothing, Why: noID("Primer")},
+		},
+	},
+	{
+		Name: "worldline", Title: "Worldline", Category: "payments",
+		Source:     "https://github.com/wl-online-payments-direct/sdk-nodejs",
+		Confidence: "code",
+		Notes:      "The header X-GCS-KeyId names the key of the secret; any of the configured secrets may match.",
+		Definition: Definition{
+			Proofs:  []Proof{{HMAC: &HMAC{From: "{header.X-GCS-Signature}", Encoding: "base64"}}},
+			Event:   `body.type`,
+			ID:      `body.id`,
+			Copies:  Copies{By: ByIDAndBody, Why: "Worldline gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
+			Horizon: 35*hour + 10*minute,
+			Handshakes: []Handshake{{
+				Kind: "echo", Method: http.MethodGet, Challenge: "{header.X-GCS-Webhooks-Endpoint-Verification}",
+			}},
+		},
+	},
+	{
+		Name: "worldpay", Title: "Worldpay", Category: "payments",
+		Source:     "https://developer.worldpay.com/products/access/events/signature/",
+		Confidence: "unspecified",
+		Notes: "This preset is for Access Worldpay. Its documentation does not say how the signature is written: the preset expects hex. " +
+			"The header names the key before each signature; any of the configured secrets may match any of them. " +
+			"The line sign provider writes the signature without the name of a key.",
+		Definition: Definition{
+			Proofs: []Proof{{HMAC: &HMAC{
+				From:       "{header.Event-Signature}",
+				Separators: "/, ", // the parts of key/hash/signature, which only HMAC makes
+			}}},
+			Event:  `body.eventDetails?.type`,
+			ID:     `body.eventId`,
+			Copies: Copies{By: ByIDAndBody, Why: "Worldpay gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
+			Answer: &Answer{Refused: http.StatusBadRequest},
+		},
+	},
+	{
+		Name: "payu", Title: "PayU", Category: "payments",
+		Source:     "https://github.com/PayU-EMEA/openpayu_php",
+		Confidence: "code",
+		Notes: "The secret is the second key (MD5) of the point of sale. The header names the hash function, which is MD5 unless the point of sale is set otherwise: " +
+			"list with algorithm which ones count. With the line sign provider the header has nothing but signature and algorithm.",
+		Definition: Definition{
+			Proofs: []Proof{{Digest: payuDigest("OpenPayu-Signature")}, {Digest: payuDigest("X-OpenPayU-Signature")}},
+			Need:   NeedFirst,
+			Event:  `body.order?.status`,
+			Copies: Copies{By: ByNothing, Why: noID("PayU")},
+		},
+		Options: []Option{{
+			Name: "algorithm", Several: true, Default: "md5 sha1 sha256 sha384 sha512",
+			Help: "The hash functions that count, of md5, sha1, sha256, sha384 and sha512. The first one signs.",
+		}},
+	},
+	{
+		Name: "wechat_pay", Title: "WeChat Pay", Category: "payments",
+		Source:     "https://github.com/wechatpay-apiv3/wechatpay-go",
+		Confidence: "code",
+		Notes: "This preset is for API v3. Give the certificate of the platform, or its public key; Wechatpay-Serial names it, and any that is configured may match. " +
+			"The resource in the body is encrypted with the APIv3 key, which the gateway does not need. " +
+			"WeChat Pay takes 200 and 204 for success.",
+		Definition: Definition{
+			Proofs: []Proof{{RSA: &RSA{Signature: Signature{
+				From:      "{header.Wechatpay-Signature}",
+				Signed:    "{timestamp}\n{header.Wechatpay-Nonce}\n{body}\n",
+				Timestamp: &Timestamp{From: "{header.Wechatpay-Timestamp}"},
+			}}}},
+			Event:   `body.event_type`,
+			ID:      `body.id`,
+			Copies:  Copies{By: ByIDAndBody, Why: "WeChat Pay gives each notification an ID in the signed body; it is not confirmed that retries repeat it."},
+			Horizon: 24*hour + 4*minute,
+		},
+		Tolerance: fiveMinutes,
+		Options:   provider.KeyOptions("public_key", "certificate"),
+	},
 }
+
+// payuDigest is the hash in one of PayU's headers.
+func payuDigest(header string) *Digest {
+	return &Digest{HMAC: HMAC{
+		From:     "{header." + header + "}",
+		Hashes:   []string{"{option.algorithm}"},
+		HashFrom: "{value.algorithm}",
+		Value:    []string{"signature={signature};algorithm={value.algorithm}"},
+		Signed:   []string{"{body}{secret}"},
+	}}
+}
+
+const fiveMinutes = 5 * time.Minute

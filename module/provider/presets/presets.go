@@ -1,5 +1,5 @@
 // Package presets is what is known about providers, as data: a table for each
-// category. Each preset stands by itself, with its handshakes; its samples lie in
+// category, or for a few that belong together. Each preset stands by itself, with its handshakes; its samples lie in
 // samples, and requests of it in testdata.
 package presets
 
@@ -16,41 +16,31 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 )
 
-// all are the presets.
-var all = slices.Concat(
+// tables are the presets. Those of a category stand in one table.
+var tables = [][]Preset{
 	presetsBanking,
 	presetsBilling,
-	presetsBusiness,
-	presetsCheckouts,
 	presetsCommerce,
 	presetsCommunication,
+	presetsChat,
 	presetsCustomers,
+	presetsEmail,
 	presetsESignature,
-	presetsESignatureMore,
 	presetsGeneric,
-	presetsKeys,
 	presetsGit,
 	presetsHiring,
 	presetsIdentity,
+	presetsMedia,
 	presetsOperations,
 	presetsPayments,
 	presetsProductivity,
 	presetsProject,
-	presetsRealtime,
-	presetsMedia,
-	presetsMessaging,
-	presetsEmail,
-	presetsDelivery,
-	presetsPaymentsMore,
-	presetsPlatforms,
-	presetsKeyed,
-	presetsTokens,
-)
+}
 
 //go:embed samples/*.json
 var samples embed.FS
 
-func init() { provider.Register(samples, all) }
+func init() { provider.Register(samples, slices.Concat(tables...)) }
 
 // eitherHeader is the expression of the first header that is there, else of what
 // an expression gives.
@@ -106,4 +96,18 @@ func is(of string, texts ...string) Condition { return Condition{Of: of, Is: tex
 // optional is a condition on an option that need not be configured.
 func optional(of, text string) Condition {
 	return Condition{Of: of, Is: []string{text}, Optional: true}
+}
+
+// recipes is a registry of another implementer, which says how providers sign.
+const recipes = "https://github.com/webhook-co/webhook"
+
+// noID says why copies cannot be told of a provider of which nothing is known that
+// would tell them.
+func noID(title string) string {
+	return title + " is not known to send an ID, nor anything else that makes each body unique, so each webhook is an event."
+}
+
+// signedMessageID tells copies where a third party signs by Standard Webhooks.
+func signedMessageID(title string) Copies {
+	return Copies{By: ByID, WithoutID: ByNothing, Why: title + " signs the ID of the message, which Standard Webhooks defines as unique and the same for all tries."}
 }

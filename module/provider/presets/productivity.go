@@ -5,8 +5,28 @@ import (
 	"time"
 )
 
-// presetsProductivity are storage, scheduling, forms, databases and the like.
+// presetsProductivity are forms, calendars and files.
 var presetsProductivity = []Preset{
+	{
+		Name: "box", Title: "Box", Category: "storage",
+		Source:     "https://github.com/box/box-node-sdk",
+		Confidence: "code",
+		Definition: Definition{
+			Proofs: []Proof{
+				{HMAC: boxHMAC("Primary"), When: boxVersion},
+				{HMAC: boxHMAC("Secondary"), When: boxVersion, Secrets: []string{"{option.secret_secondary}"}},
+			},
+			Need:    NeedAny,
+			Event:   `body.trigger`,
+			ID:      `body.id`, // Box-Delivery-Id changes with each try
+			Copies:  Copies{By: ByID, Why: "Box documents id, in the signed body, as the same for all tries, while Box-Delivery-Id changes with each."},
+			Horizon: 2 * hour,
+		},
+		Tolerance: 10 * time.Minute,
+		Options: []Option{
+			{Name: "secret_secondary", Help: "The secondary signature key, which has its own header."},
+		},
+	},
 	{
 		Name: "dropbox", Title: "Dropbox", Category: "storage",
 		Source:     "https://www.dropbox.com/developers/reference/webhooks",
@@ -18,26 +38,6 @@ var presetsProductivity = []Preset{
 			Copies:     Copies{By: ByNothing, Why: "Dropbox only says whose files changed, so the body is the same for each change."},
 			Handshakes: []Handshake{{Kind: "echo", Challenge: "{query.challenge}"}},
 		},
-	},
-	{
-		Name: "finch", Title: "Finch", Category: "hr",
-		Source:     "https://github.com/Finch-API/finch-api-node",
-		Confidence: "code",
-		Notes:      "The secret is in base64, without whsec_.",
-		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{
-				From:      "{header.Finch-Signature}",
-				Value:     []string{"v1,{signature}"},
-				Encoding:  "base64",
-				Signed:    []string{"{header.Finch-Event-Id}.{timestamp}.{body}"},
-				Key:       "base64",
-				Timestamp: &Timestamp{From: "{header.Finch-Timestamp}"},
-			}}},
-			Event:  `body.event_type`,
-			ID:     `header("Finch-Event-Id")`,
-			Copies: Copies{By: ByID, WithoutID: ByNothing, Why: "Finch signs Finch-Event-Id and documents it as unique to the event."},
-		},
-		Tolerance: fiveMinutes,
 	},
 	{
 		Name: "calendly", Title: "Calendly", Category: "scheduling",
@@ -104,21 +104,6 @@ var presetsProductivity = []Preset{
 		},
 	},
 	{
-		Name: "airtable", Title: "Airtable", Category: "database",
-		Source:     "https://github.com/gtalarico/pyairtable",
-		Confidence: "secondary",
-		Notes:      "The secret is macSecretBase64. A webhook only says that something changed: your app fetches the changes from the API. A webhook expires after 7 days unless your app refreshes it.",
-		Definition: Definition{
-			Proofs: []Proof{{HMAC: &HMAC{
-				From:  "{header.X-Airtable-Content-MAC}",
-				Value: []string{"hmac-sha256={signature}"},
-				Key:   "base64",
-			}}},
-			Event:  `nil`, // there is one kind
-			Copies: Copies{By: ByBody, Why: "Airtable sends no ID and no content; timestamp, to the millisecond, makes each body unique."},
-		},
-	},
-	{
 		Name: "microsoft_graph", Title: "Microsoft Graph", Category: "productivity",
 		Source:     "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
 		Confidence: "secondary",
@@ -136,36 +121,20 @@ var presetsProductivity = []Preset{
 			Handshakes: []Handshake{{Kind: "echo", Method: http.MethodPost, Challenge: "{query.validationToken}"}},
 		},
 	},
-	{
-		Name: "tailscale", Title: "Tailscale", Category: "network",
-		Source:     "https://github.com/tailscale/tailscale/blob/main/docs/webhooks/example.go",
-		Confidence: "code",
-		Notes:      "The body is a list of events; the event type is the one that they all have, else batch.",
-		Definition: Definition{
-			Proofs: []Proof{{HMAC: timedHMAC("Tailscale-Webhook-Signature")}},
-			Event:  ofAll(`body`, `body.type`),
-			Each:   &Each{List: `body`, Event: `body.type`},
-			Copies: Copies{By: ByBody, Why: "Tailscale sends no ID; the timestamps of the events make each body unique."},
-		},
-		Tolerance: fiveMinutes,
-	},
-	{
-		Name: "pusher", Title: "Pusher Channels", Category: "realtime",
-		Source:     "https://github.com/pusher/pusher-http-go",
-		Confidence: "code",
-		Notes:      "The secret is the one of the app key. One webhook may carry several events; the event type is the one that they all have, else batch.",
-		Definition: Definition{
-			Proofs: []Proof{{
-				HMAC: &HMAC{From: "{header.X-Pusher-Signature}"},
-				When: []Condition{is("{header.X-Pusher-Key}", "{option.app_key}")},
-			}},
-			Event:   ofAll(`body.events`, `body.name`),
-			Each:    &Each{List: `body.events`, Event: `body.name`},
-			Copies:  Copies{By: ByBody, Why: "Pusher sends no ID; time_ms makes each body unique."},
-			Horizon: 5 * minute,
-		},
-		Options: []Option{{Name: "app_key", Help: "The app key, which webhooks name.", Required: true}},
-	},
+}
+
+var boxVersion = []Condition{
+	is("{header.Box-Signature-Algorithm}", "HmacSHA256"),
+	is("{header.Box-Signature-Version}", "1"),
+}
+
+func boxHMAC(key string) *HMAC {
+	return &HMAC{
+		From:      "{header.Box-Signature-" + key + "}",
+		Encoding:  "base64",
+		Signed:    []string{"{body}{timestamp}"},
+		Timestamp: &Timestamp{From: "{header.Box-Delivery-Timestamp}", Unit: "rfc3339"},
+	}
 }
 
 // timedHMAC is the signature of those who write t=, v1=.

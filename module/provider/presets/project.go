@@ -5,6 +5,7 @@ import (
 	"time"
 )
 
+// presetsProject are where work is planned.
 var presetsProject = []Preset{
 	{
 		Name: "jira", Title: "Jira Cloud", Category: "project",

@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"runtime"
@@ -11,8 +11,8 @@ import (
 // TestGarbageOfBodies has bodies take much memory, and then makes garbage: less than
 // what is in use, so that Go's collector by itself leaves the garbage where it is.
 func TestGarbageOfBodies(t *testing.T) {
-	held := &requestBody{claim: share.Claim{Source: "s", Client: "192.0.2.1"}}
-	t.Cleanup(held.free)
+	held := &Body{Claim: share.Claim{Source: "s", Client: "192.0.2.1"}}
+	t.Cleanup(held.Free)
 	inUse := make([]byte, 4*maxGarbage)
 	runtime.GC()
 	for range maxGarbage>>20 + 16 {

@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"bytes"
@@ -29,15 +29,15 @@ func TestBodyIsRead(t *testing.T) {
 				if announced {
 					r.ContentLength = int64(size)
 				}
-				b := requestBody{claim: share.Claim{Source: "s", Client: "192.0.2.1"}}
-				err := b.read(httptest.NewRecorder(), r, limit)
+				b := Body{Claim: share.Claim{Source: "s", Client: "192.0.2.1"}}
+				err := b.Read(httptest.NewRecorder(), r, limit)
 				switch {
-				case size > limit && !errors.Is(err, refusedSize), size <= limit && err != nil:
+				case size > limit && !errors.Is(err, ErrTooLarge), size <= limit && err != nil:
 					t.Errorf("%d bytes, announced %v: error %v", size, announced, err)
-				case err == nil && !bytes.Equal(b.buffer.bytes, content):
+				case err == nil && !bytes.Equal(b.buffer.Bytes, content):
 					t.Errorf("%d bytes, announced %v: the body is another one", size, announced)
 				}
-				b.free()
+				b.Free()
 			}
 		}
 	}
@@ -50,12 +50,12 @@ func TestBodyIsRead(t *testing.T) {
 func TestBodyTakesNoMemoryThatItHasNot(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", iotest.ErrReader(io.ErrUnexpectedEOF))
 	r.ContentLength = 10 << 20
-	var b requestBody
-	defer b.free()
-	if err := b.read(httptest.NewRecorder(), r, 10<<20); !errors.Is(err, refusedRead) {
+	var b Body
+	defer b.Free()
+	if err := b.Read(httptest.NewRecorder(), r, 10<<20); !errors.Is(err, ErrCut) {
 		t.Errorf("error %v", err)
 	}
-	if n := cap(b.buffer.bytes); n > maxPooled || reading.Used() != int64(n) {
+	if n := cap(b.buffer.Bytes); n > maxPooled || reading.Used() != int64(n) {
 		t.Errorf("%d bytes are held, %d are taken", n, reading.Used())
 	}
 }
@@ -67,12 +67,12 @@ func TestBodiesShareMemory(t *testing.T) {
 	seen := make(map[*byte]bool)
 	for range 100 {
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(content))
-		var b requestBody
-		if err := b.read(httptest.NewRecorder(), r, 1<<20); err != nil {
+		var b Body
+		if err := b.Read(httptest.NewRecorder(), r, 1<<20); err != nil {
 			t.Fatal(err)
 		}
-		seen[&b.buffer.bytes[0]] = true
-		b.free()
+		seen[&b.buffer.Bytes[0]] = true
+		b.Free()
 	}
 	if len(seen) > 60 {
 		t.Errorf("100 bodies took %d buffers", len(seen))

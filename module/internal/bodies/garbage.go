@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"runtime"
@@ -10,7 +10,7 @@ import (
 
 // While bodies take more than manyBytes, garbage is collected as soon as there is
 // maxGarbage of it.
-const manyBytes, maxGarbage = maxReading / 4, 32 << 20
+const manyBytes, maxGarbage = Max / 4, 32 << 20
 
 var (
 	collecting sync.Mutex

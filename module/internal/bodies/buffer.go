@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"io"
@@ -15,8 +15,8 @@ const firstBuffer, maxPooled = 4 << 10, 64 << 10
 // pooled are buffers that nobody uses, by class.
 var pooled [5]sync.Pool
 
-// buffer is memory for a body.
-type buffer struct{ bytes []byte }
+// Buffer is memory for a body. A nil Buffer has room for nothing.
+type Buffer struct{ Bytes []byte }
 
 // classOf returns the class of the smallest buffers that have n bytes.
 func classOf(n int64) int {
@@ -33,22 +33,22 @@ func sizeOf(n int64) int64 {
 
 // newBuffer returns an empty buffer with room for n bytes. Buffers of more than
 // maxPooled bytes have no class.
-func newBuffer(n int64) *buffer {
+func newBuffer(n int64) *Buffer {
 	size := sizeOf(n)
 	if size <= maxPooled {
-		if b, ok := pooled[classOf(size)].Get().(*buffer); ok {
+		if b, ok := pooled[classOf(size)].Get().(*Buffer); ok {
 			return b
 		}
 	}
-	return &buffer{make([]byte, 0, size)}
+	return &Buffer{make([]byte, 0, size)}
 }
 
-// grow moves what is in a buffer, which may be nil, to one with room for n bytes. The
-// memory comes out of a pool; grow returns nil if the claim has its share.
-func (b *buffer) grow(pool *share.Pool, claim *share.Claim, n int64) *buffer {
+// Grow moves what is in a buffer, which may be nil, to one with room for n bytes. The
+// memory comes out of a pool; Grow returns nil if the claim has its share.
+func (b *Buffer) Grow(pool *share.Pool, claim *share.Claim, n int64) *Buffer {
 	held := int64(0)
 	if b != nil {
-		held = int64(cap(b.bytes))
+		held = int64(cap(b.Bytes))
 	}
 	if !pool.Take(claim, sizeOf(n)-held) {
 		return nil
@@ -56,17 +56,17 @@ func (b *buffer) grow(pool *share.Pool, claim *share.Claim, n int64) *buffer {
 	limitGarbage(sizeOf(n))
 	larger := newBuffer(n)
 	if b != nil {
-		larger.bytes = append(larger.bytes, b.bytes...)
-		b.free()
+		larger.Bytes = append(larger.Bytes, b.Bytes...)
+		b.Free()
 	}
 	return larger
 }
 
 // fill reads until the buffer is full or nothing more comes.
-func (b *buffer) fill(from io.Reader) (done bool, err error) {
-	for len(b.bytes) < cap(b.bytes) {
-		n, err := from.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
+func (b *Buffer) fill(from io.Reader) (done bool, err error) {
+	for len(b.Bytes) < cap(b.Bytes) {
+		n, err := from.Read(b.Bytes[len(b.Bytes):cap(b.Bytes)])
+		b.Bytes = b.Bytes[:len(b.Bytes)+n]
 		if err == io.EOF { // as io.Reader says; an error that wraps io.EOF is another one
 			return true, nil
 		}
@@ -77,12 +77,12 @@ func (b *buffer) fill(from io.Reader) (done bool, err error) {
 	return false, nil
 }
 
-// free has the buffer used again.
-func (b *buffer) free() {
-	size := int64(cap(b.bytes))
+// Free has the buffer used again.
+func (b *Buffer) Free() {
+	size := int64(cap(b.Bytes))
 	if size > maxPooled {
 		return
 	}
-	b.bytes = b.bytes[:0]
+	b.Bytes = b.Bytes[:0]
 	pooled[classOf(size)].Put(b)
 }
