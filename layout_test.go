@@ -11,7 +11,7 @@ const self = "github.com/caddy-webhook-gateway/caddy-webhook-gateway"
 
 // TestLayoutImportsRunOneWay holds what each package may know. Every package has its row:
 //
-//	cmd -> root -> operate -> module -> {presets -> provider -> scheme -> template}, queue, rules
+//	cmd -> root -> operate -> module -> {presets -> provider -> scheme -> {keys -> refusal, template}}, queue, rules
 func TestLayoutImportsRunOneWay(t *testing.T) {
 	const (
 		root     = self
@@ -28,6 +28,9 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		provider = self + "/module/provider"
 		presets  = provider + "/presets"
 		scheme   = provider + "/scheme"
+		keys     = scheme + "/keys"
+		trust    = scheme + "/internal/trust"
+		refusal  = scheme + "/refusal"
 		template = provider + "/template"
 		queue    = self + "/module/queue"
 		disk     = self + "/module/queue/disk"
@@ -40,7 +43,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		caddyHTTP = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 		expr      = "github.com/expr-lang/expr"
 	)
-	leaves := []string{senders, bodies, presets, provider, scheme, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
+	leaves := []string{senders, bodies, presets, provider, scheme, keys, trust, refusal, template, client, syntax, durable, share, public, mask, queue, disk, rules, payload}
 	all := slices.Concat([]string{root, operate, module}, leaves)
 	rows := []struct {
 		pkg    string
@@ -51,9 +54,12 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		{root, append([]string{operate, module}, leaves...), nil},
 		{operate, append([]string{module}, leaves...), nil},
 		{module, leaves, nil},
-		{presets, []string{provider, scheme, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
-		{provider, []string{scheme, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
-		{scheme, []string{template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{presets, []string{provider, scheme, keys, trust, refusal, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{provider, []string{scheme, keys, trust, refusal, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{scheme, []string{keys, trust, refusal, template, client, syntax, durable, share, public, payload}, []string{caddyHTTP}},
+		{keys, []string{trust, refusal, durable, share, public}, []string{caddyHTTP}},
+		{trust, []string{public}, []string{caddy}},
+		{refusal, nil, []string{caddy, "net/http"}},
 		{template, []string{payload}, []string{caddy}},
 		{queue, []string{share}, []string{caddyHTTP}},
 		{disk, []string{queue, share, syntax, durable}, []string{caddyHTTP}},
@@ -64,7 +70,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 		{durable, nil, []string{caddy}},
 		{share, nil, []string{caddy, "net/http"}},
 		{public, nil, []string{caddy}},
-		{senders, []string{provider, scheme, template, client, syntax, durable, share, public, payload}, nil},
+		{senders, []string{provider, scheme, keys, trust, refusal, template, client, syntax, durable, share, public, payload}, nil},
 		{bodies, []string{share}, []string{caddy}},
 		{mask, nil, []string{caddy, "net/http"}},
 		{rules, []string{payload}, []string{caddy}},
@@ -72,7 +78,7 @@ func TestLayoutImportsRunOneWay(t *testing.T) {
 
 		// Of tests and measurements. No row above allows them.
 		{self + "/internal/pagetest", nil, []string{caddy, "net/http"}},
-		{provider + "/providertest", []string{presets, provider, scheme, template, client, syntax, durable, share, public, payload, rules}, []string{caddyHTTP}},
+		{provider + "/providertest", []string{presets, provider, scheme, keys, trust, refusal, template, client, syntax, durable, share, public, payload, rules}, []string{caddyHTTP}},
 		{self + "/e2e", nil, nil},
 		{bench + "/faults", nil, nil},
 		{rig, all, nil},

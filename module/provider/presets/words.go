@@ -3,6 +3,7 @@ package presets
 import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -30,7 +31,7 @@ type (
 	ECDSA            = scheme.ECDSA
 	RSA              = scheme.RSA
 	JWT              = scheme.JWT
-	X5C              = scheme.X5C
+	X5C              = keys.X5C
 	Claim            = scheme.Claim
 	MessageSignature = scheme.MessageSignature
 	SNS              = scheme.SNS

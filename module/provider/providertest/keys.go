@@ -8,6 +8,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"math/big"
 	"strings"
@@ -49,6 +51,17 @@ func PEMOf(t testing.TB, public any) string {
 func EdKey(seed byte) (ed25519.PublicKey, ed25519.PrivateKey) {
 	private := ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune(seed)), ed25519.SeedSize)))
 	return private.Public().(ed25519.PublicKey), private
+}
+
+// JWKS writes a JWK set of Ed25519 keys, which are named by their seeds.
+func JWKS(seeds ...byte) string {
+	var keys []map[string]string
+	for _, seed := range seeds {
+		public, _ := EdKey(seed)
+		keys = append(keys, map[string]string{"kty": "OKP", "crv": "Ed25519", "kid": string(rune(seed)), "x": base64.RawURLEncoding.EncodeToString(public)})
+	}
+	text, _ := json.Marshal(map[string]any{"keys": keys})
+	return string(text)
 }
 
 // Authority is a CA for tests.

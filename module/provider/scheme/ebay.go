@@ -16,19 +16,20 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
 // EBay is the scheme of eBay: an ECDSA signature over the body's SHA-1, in a
 // header of JSON that names the key. Source: eBay/event-notification-nodejs-sdk.
 type EBay struct {
-	keys    *keyring
+	keys    *keys.Keyring
 	signing *SigningKey
 }
 
 const ebayHeader = "X-Ebay-Signature"
 
-var ebayAlgorithm = algorithm{Kind: "ecdsa", Hash: crypto.SHA1}
+var ebayAlgorithm = keys.Algorithm{Kind: "ecdsa", Hash: crypto.SHA1}
 
 // Provision takes the keys, or what asks the API for them.
 func (e *EBay) Provision(c *Credentials) (err error) {
@@ -36,21 +37,21 @@ func (e *EBay) Provision(c *Credentials) (err error) {
 		return err
 	}
 	e.signing = c.Signing
-	if e.keys, err = c.keyring(ebayAlgorithm); err != nil || !e.keys.empty() {
+	if e.keys, err = c.keyring(ebayAlgorithm); err != nil || !e.keys.Empty() {
 		return err
 	}
 	api, err := newEBayAPI(c)
 	if err != nil {
 		return err
 	}
-	e.keys.byName = true
-	e.keys.fetched = c.keysFrom(&keySource{
-		place:  api.address.String() + " as " + api.clientID,
-		secret: api.clientPass,
-		byName: true,
-		fetch:  api.key,
-		read:   readKeys,
-	})
+	e.keys.ByName = true
+	e.keys.Fetched = keys.CacheOf(&keys.Source{
+		Place:  api.address.String() + " as " + api.clientID,
+		Secret: api.clientPass,
+		ByName: true,
+		Fetch:  api.key,
+		Read:   keys.ReadKeys,
+	}, c.Dir)
 	return nil
 }
 
@@ -99,7 +100,7 @@ func (e *EBay) Verify(r *template.Request, now time.Time) error {
 	}
 	h := ebayAlgorithm.Hash.New()
 	h.Write(r.Body)
-	r.Matched, err = e.keys.verify(&ebayAlgorithm, proof.KeyID, now, h.Sum(nil), proof.Signature)
+	r.Matched, err = e.keys.Verify(&ebayAlgorithm, proof.KeyID, now, h.Sum(nil), proof.Signature)
 	return err
 }
 
@@ -109,7 +110,7 @@ func (e *EBay) Fetch(ctx context.Context, r *template.Request) error {
 	if err != nil {
 		return err
 	}
-	return e.keys.fetch(ctx, proof.KeyID, r.Client)
+	return e.keys.Fetch(ctx, proof.KeyID, r.Client)
 }
 
 // Sign implements Scheme.
@@ -117,7 +118,7 @@ func (e *EBay) Sign(r *template.Request, _ time.Time) error {
 	if e.signing == nil {
 		return ErrPrivateKey
 	}
-	signature, err := ebayAlgorithm.sign(e.signing, ebayAlgorithm.Digest(func(to io.Writer) { to.Write(r.Body) }))
+	signature, err := e.signing.sign(&ebayAlgorithm, ebayAlgorithm.Digest(func(to io.Writer) { to.Write(r.Body) }))
 	if err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (a *ebayAPI) key(ctx context.Context, client *http.Client, id string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	content, err := download(ctx, client, a.address.JoinPath("/commerce/notification/v1/public_key", id).String(), "Bearer "+token)
+	content, err := keys.Download(ctx, client, a.address.JoinPath("/commerce/notification/v1/public_key", id).String(), "Bearer "+token)
 	if err != nil {
 		a.forget(token)
 		return nil, err
@@ -178,7 +179,7 @@ func (a *ebayAPI) authorize(ctx context.Context, client *http.Client) (string, e
 		return token, nil
 	}
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"https://api.ebay.com/oauth/api_scope"}}
-	content, err := post(ctx, client, a.address.JoinPath("/identity/v1/oauth2/token").String(),
+	content, err := keys.Post(ctx, client, a.address.JoinPath("/identity/v1/oauth2/token").String(),
 		"application/x-www-form-urlencoded", []byte(form.Encode()),
 		func(req *http.Request) { req.SetBasicAuth(a.clientID, a.clientPass) })
 	if err != nil {
@@ -212,7 +213,7 @@ func (e *EBay) Compile() error { return nil }
 
 // Traits implements Scheme.
 func (e *EBay) Traits() Traits {
-	return Traits{UsesKeys: true, Unsignable: unsignableWith(e.signing), OwnKey: e.signing != nil, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.count()}
+	return Traits{UsesKeys: true, Unsignable: unsignableWith(e.signing), OwnKey: e.signing != nil, CoversContent: true, Covers: []string{"{body}"}, Keys: e.keys.Count()}
 }
 
 // Headers implements Scheme.

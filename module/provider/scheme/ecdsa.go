@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 )
 
 // ECDSA is a signature of that kind over the body, and often a timestamp, in a
@@ -72,5 +73,5 @@ func (e *ECDSA) Provision(c *Credentials) error {
 	if err := e.Compile(); err != nil {
 		return err
 	}
-	return e.provisionKeys(c, algorithm{Kind: "ecdsa", Hash: signatureHashes[e.Hash], Raw: e.Format == "raw"})
+	return e.provisionKeys(c, keys.Algorithm{Kind: "ecdsa", Hash: signatureHashes[e.Hash], Raw: e.Format == "raw"})
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 )
 
 // Ed25519 is an Ed25519 signature in a header, over the body and often a timestamp.
@@ -20,7 +21,7 @@ func (e *Ed25519) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 
 // Provision implements Scheme.
 func (e *Ed25519) Provision(c *Credentials) error {
-	return e.provisionKeys(c, algorithm{Kind: "ed25519"})
+	return e.provisionKeys(c, keys.Algorithm{Kind: "ed25519"})
 }
 
 // Describe implements Scheme.

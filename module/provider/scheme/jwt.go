@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -69,7 +70,7 @@ type JWT struct {
 
 	// The token brings its certificates along, as x5c. Default: it is verified with the
 	// configured keys.
-	X5C *X5C `json:"chain,omitempty"`
+	X5C *keys.X5C `json:"chain,omitempty"`
 
 	// What the token signs, where it leaves its content out, as a template with the
 	// placeholders of hmac. {value.name} is a parameter of the token's own header.
@@ -79,9 +80,9 @@ type JWT struct {
 	header    string        // that carries the token; "" if none does
 	field     *payload.Path // of the body, that carries the token; nil if none does
 	secrets   [][]byte
-	keys      *keyring
+	keys      *keys.Keyring
 	signing   *SigningKey
-	roots     *roots // of X5C
+	roots     *keys.Roots // of X5C
 	tolerance time.Duration
 	external  *url.URL
 
@@ -90,7 +91,7 @@ type JWT struct {
 }
 
 // jwtAlgorithms are the algorithms of RFC 7518 and RFC 8037, but for none.
-var jwtAlgorithms = map[string]algorithm{
+var jwtAlgorithms = map[string]keys.Algorithm{
 	"HS256": {Kind: "hmac", Hash: crypto.SHA256},
 	"HS384": {Kind: "hmac", Hash: crypto.SHA384},
 	"HS512": {Kind: "hmac", Hash: crypto.SHA512},
@@ -107,7 +108,7 @@ var jwtAlgorithms = map[string]algorithm{
 }
 
 // keyAPIs are what JWT.KeysFrom can be.
-var keyAPIs = map[string]func(*Credentials) (*keySource, error){"plaid": plaidKeys}
+var keyAPIs = map[string]func(*Credentials) (*keys.Source, error){"plaid": plaidKeys}
 
 // Provision checks the scheme and makes its keys.
 func (j *JWT) Provision(c *Credentials) (err error) {
@@ -171,7 +172,7 @@ func (j *JWT) Compile() error {
 		}
 	}
 	if j.X5C != nil {
-		if err := j.X5C.check(); err != nil {
+		if err := j.X5C.Check(); err != nil {
 			return err
 		}
 	}
@@ -180,7 +181,7 @@ func (j *JWT) Compile() error {
 
 // provisionKeys takes the public keys, if the algorithms use them.
 func (j *JWT) provisionKeys(c *Credentials) (err error) {
-	var algorithms []algorithm
+	var algorithms []keys.Algorithm
 	symmetric := false
 	for _, name := range j.Algorithms {
 		if a := jwtAlgorithms[name]; a.Kind == "hmac" {
@@ -193,21 +194,25 @@ func (j *JWT) provisionKeys(c *Credentials) (err error) {
 		return errors.New("the algorithms use public keys, not secrets")
 	}
 	if j.X5C != nil {
-		j.keys = new(keyring)
-		j.roots, err = j.X5C.rootsOf(c)
+		j.keys = new(keys.Keyring)
+		configured, err := c.ParsedKeys()
+		if err != nil {
+			return err
+		}
+		j.roots, err = j.X5C.RootsOf(configured)
 		return err
 	}
 	if j.keys, err = c.keyring(algorithms...); err != nil {
 		return err
 	}
-	if ask := keyAPIs[j.KeysFrom]; j.keys.empty() && ask != nil && len(j.secrets) == 0 {
+	if ask := keyAPIs[j.KeysFrom]; j.keys.Empty() && ask != nil && len(j.secrets) == 0 {
 		source, err := ask(c)
 		if err != nil {
 			return err
 		}
-		j.keys.fetched, j.keys.byName = c.keysFrom(source), true
+		j.keys.Fetched, j.keys.ByName = keys.CacheOf(source, c.Dir), true
 	}
-	if j.keys.empty() && len(j.secrets) == 0 {
+	if j.keys.Empty() && len(j.secrets) == 0 {
 		return errors.New("jwt needs a secret or a public key")
 	}
 	return nil
@@ -224,7 +229,7 @@ func (j *JWT) Traits() Traits {
 		CarriesTime: true, SignsTime: true, // exp, nbf and iat
 		SignsURL:      j.URLHash != "",
 		CoversContent: true,
-		Keys:          len(j.secrets) + j.keys.count(),
+		Keys:          len(j.secrets) + j.keys.Count(),
 		Unsignable:    unsignableIn(cmp.Or(j.From, "{body}")),
 	}
 	if !symmetric {
@@ -237,7 +242,7 @@ func (j *JWT) Traits() Traits {
 		t.SecretHeaders = headers
 	}
 	if j.roots != nil {
-		t.Keys += j.roots.fixed
+		t.Keys += j.roots.Fixed
 	}
 	if j.X5C != nil && j.X5C.Root != "" && !slices.ContainsFunc(j.Claims, func(c Claim) bool { return len(NonEmpty(c.Is)) > 0 }) {
 		t.Anybodys = "bundle_id <id>..."
@@ -317,18 +322,18 @@ func (j *JWT) Verify(r *template.Request, now time.Time) error {
 func (j *JWT) match(token *jws, received time.Time) (position int, err error) {
 	a := jwtAlgorithms[token.algorithm]
 	if j.X5C != nil {
-		key, position, err := j.X5C.verify(j.roots, token.chain, received)
+		key, position, err := j.X5C.Verify(j.roots, token.chain, received)
 		if err == nil && !a.Verify(key.PublicKey, a.Digest(func(to io.Writer) { to.Write(token.signed) }), token.signature) {
 			return 0, Wrong
 		}
 		return position, err
 	}
 	if a.Kind != "hmac" {
-		if j.keys.byName && !isKeyID(token.id) {
+		if j.keys.ByName && !isKeyID(token.id) {
 			return 0, Wrong
 		}
 		digest := a.Digest(func(to io.Writer) { to.Write(token.signed) })
-		position, err = j.keys.verify(&a, token.id, received, digest, token.signature)
+		position, err = j.keys.Verify(&a, token.id, received, digest, token.signature)
 		if position > 0 {
 			position += len(j.secrets)
 		}
@@ -343,7 +348,7 @@ func (j *JWT) Fetch(ctx context.Context, r *template.Request) error {
 	if err != nil {
 		return err
 	}
-	return j.keys.fetch(ctx, token.id, r.Client)
+	return j.keys.Fetch(ctx, token.id, r.Client)
 }
 
 // Observe implements Scheme.

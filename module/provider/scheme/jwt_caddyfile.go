@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -66,8 +67,8 @@ func (j *JWT) Read(d *caddyfile.Dispenser, options syntax.Options) error {
 		"issued":    syntax.String(&j.Issued),
 		"detached":  templates(func(text string) { j.Detached = text }, true),
 		"chain": func(d *caddyfile.Dispenser) error {
-			j.X5C = &X5C{OIDs: d.RemainingArgs()}
-			return syntax.At(d, j.X5C.check())
+			j.X5C = &keys.X5C{OIDs: d.RemainingArgs()}
+			return syntax.At(d, j.X5C.Check())
 		},
 	})
 }

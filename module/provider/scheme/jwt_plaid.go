@@ -6,22 +6,24 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 )
 
 // plaidKeys returns what asks Plaid's API for the key of an ID.
-func plaidKeys(c *Credentials) (*keySource, error) {
+func plaidKeys(c *Credentials) (*keys.Source, error) {
 	clientID, clientSecret, api, err := c.client("Plaid", "https://production.plaid.com")
 	if err != nil {
 		return nil, err
 	}
-	return &keySource{
-		place:  api.String() + " as " + clientID,
-		secret: clientSecret,
-		byName: true,
-		fetch: func(ctx context.Context, client *http.Client, id string) ([]byte, error) {
+	return &keys.Source{
+		Place:  api.String() + " as " + clientID,
+		Secret: clientSecret,
+		ByName: true,
+		Fetch: func(ctx context.Context, client *http.Client, id string) ([]byte, error) {
 			return plaidKey(ctx, client, api, map[string]string{"client_id": clientID, "secret": clientSecret, "key_id": id})
 		},
-		read: func(_ string, text []byte) ([]publicKey, error) { return parseJWK(text) },
+		Read: func(_ string, text []byte) ([]keys.PublicKey, error) { return keys.ParseJWK(text) },
 	}, nil
 }
 
@@ -30,7 +32,7 @@ func plaidKey(ctx context.Context, client *http.Client, api *url.URL, question m
 	if err != nil {
 		return nil, err
 	}
-	content, err := post(ctx, client, api.JoinPath("/webhook_verification_key/get").String(), "application/json", body, nil)
+	content, err := keys.Post(ctx, client, api.JoinPath("/webhook_verification_key/get").String(), "application/json", body, nil)
 	if err != nil || content == nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -73,7 +74,7 @@ func (j *JWT) signsWith() (string, error) {
 		return j.Algorithms[slices.IndexFunc(j.Algorithms, isHMAC)], nil
 	}
 	for _, name := range j.Algorithms {
-		if a := jwtAlgorithms[name]; a.fits(j.signing.signer.Public()) {
+		if a := jwtAlgorithms[name]; a.Fits(j.signing.signer.Public()) {
 			return name, nil
 		}
 	}
@@ -81,11 +82,11 @@ func (j *JWT) signsWith() (string, error) {
 }
 
 // sum returns the signature of a token.
-func (j *JWT) sum(a algorithm, signed []byte) ([]byte, error) {
+func (j *JWT) sum(a keys.Algorithm, signed []byte) ([]byte, error) {
 	if j.signing == nil {
 		return sumOf(a, j.secrets[0], signed), nil
 	}
-	return a.sign(j.signing, a.Digest(func(to io.Writer) { to.Write(signed) }))
+	return j.signing.sign(&a, a.Digest(func(to io.Writer) { to.Write(signed) }))
 }
 
 // put puts a token where the provider writes it.

@@ -103,7 +103,7 @@ func TestJWTConfusion(t *testing.T) {
 		"a line break":                  good[:len(good)-4] + "\n" + good[len(good)-4:],
 		"many dots":                     strings.Repeat(".", scheme.MaxToken),
 		"another character at the end":  good[:len(good)-1] + string(good[len(good)-1]^1),
-		"a key of its own":              makeToken(t, map[string]any{"alg": "EdDSA", "jwk": json.RawMessage(jwks('a'))}, goodClaims("{}"), func() any { _, k := providertest.EdKey('a'); return k }()),
+		"a key of its own":              makeToken(t, map[string]any{"alg": "EdDSA", "jwk": json.RawMessage(providertest.JWKS('a'))}, goodClaims("{}"), func() any { _, k := providertest.EdKey('a'); return k }()),
 		"a token that is far too large": parts[0] + "." + strings.Repeat("A", scheme.MaxToken) + "." + parts[2],
 	}
 	for name, token := range forged {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -110,7 +111,7 @@ func deriveKey(text, secret string) (key []byte, err error) {
 }
 
 // matchMAC returns the position of the first secret that made an HMAC.
-func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
+func matchMAC(a keys.Algorithm, secrets [][]byte, signed, signature []byte) (position int, err error) {
 	for i, secret := range slices.Backward(secrets) {
 		same := subtle.ConstantTimeCompare(sumOf(a, secret, signed), signature)
 		position = subtle.ConstantTimeSelect(same, i+1, position)
@@ -121,7 +122,7 @@ func matchMAC(a algorithm, secrets [][]byte, signed, signature []byte) (position
 	return position, nil
 }
 
-func sumOf(a algorithm, secret, signed []byte) []byte {
+func sumOf(a keys.Algorithm, secret, signed []byte) []byte {
 	m := hmac.New(a.Hash.New, secret)
 	m.Write(signed)
 	return m.Sum(nil)

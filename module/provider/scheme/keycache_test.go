@@ -94,11 +94,11 @@ func TestStrangersStarveNobody(t *testing.T) {
 	}
 	// The certificate is old by now, and fetched again though strangers are refused.
 	cache, before := s.Cache(), server.calls.Load()
-	cache.SetClock(func() time.Time { return time.Now().Add(scheme.KeyLife + time.Minute) })
+	cache.Clock = func() time.Time { return time.Now().Add(scheme.KeyLife + time.Minute) }
 	if err := good("2001:db8::1"); err != nil {
 		t.Errorf("a genuine message of the strangers' own network: %v", err)
 	}
-	if err := cache.Get(context.Background(), snsCert); err != nil || server.calls.Load() == before {
+	if err := cache.Fetch(context.Background(), snsCert, nil); err != nil || server.calls.Load() == before {
 		t.Errorf("fetching what was good before: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestGenuineNameComesAgain(t *testing.T) {
 	server := snsServer(t)
 	s := snsIn(t, "")
 	clock := time.Now()
-	s.Cache().SetClock(func() time.Time { return clock })
+	s.Cache().Clock = func() time.Time { return clock }
 	good := func(s *scheme.SNS) error {
 		return deliver(s, from("192.0.2.1", providertest.Hook(snsBody(t, "2", snsCert, nil))), clock)
 	}
@@ -161,52 +161,6 @@ func TestSharesAreTheSources(t *testing.T) {
 	open.Cache().Kept()
 }
 
-// TestAddressesAreBounded has a stranger send from more networks than are counted.
-func TestAddressesAreBounded(t *testing.T) {
-	ring := scheme.RingOf(func(string) []byte { return nil })
-	calls := 0
-	for i := range 2 * scheme.MaxAddresses {
-		if ring.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("2001:db8:%x::1", i)) == nil {
-			calls++
-		}
-	}
-	if most := scheme.StrangersBurst + 200; calls > most { // of some seconds
-		t.Errorf("%d calls, want %d at most", calls, most)
-	}
-	if got := ring.Addresses(); got != scheme.MaxAddresses {
-		t.Errorf("%d addresses are remembered", got)
-	}
-}
-
-// TestGenuineNamesStay has strangers name more certificates that are there than are
-// remembered. Those that have verified a request stay.
-func TestGenuineNamesStay(t *testing.T) {
-	calls := make(map[string]int)
-	ring := scheme.RingOf(func(name string) []byte {
-		calls[name]++
-		return []byte(jwks('a'))
-	})
-	cache := ring.Cache()
-	if err := cache.Get(context.Background(), "good"); err != nil {
-		t.Fatal(err)
-	}
-	cache.Prove("good")
-	_ = ring.GetFor(context.Background(), "other", "")
-	ring.AllowAll()
-	for i := range 3 * scheme.MaxKeys {
-		_ = ring.GetFor(context.Background(), fmt.Sprint(i), fmt.Sprintf("192.0.2.%d", i%256))
-	}
-	if len(calls) < 3*scheme.MaxKeys {
-		t.Fatalf("strangers named only %d keys", len(calls))
-	}
-	if keys, known := cache.Knows("good"); !known || keys != 1 {
-		t.Error("what verified a request was driven out")
-	}
-	if got := cache.Held(); got > 2*scheme.MaxKeys {
-		t.Errorf("%d names are held", got)
-	}
-}
-
 // goodSNS is a message that the certificate of snsServer signs.
 func goodSNS(t *testing.T) *template.Request { return providertest.Hook(snsBody(t, "2", snsCert, nil)) }
 
@@ -254,7 +208,7 @@ func TestKeysOutliveConfiguration(t *testing.T) {
 func TestKeySetOutlivesConfiguration(t *testing.T) {
 	const address = "https://keys.example.com/jwks?token=hidden"
 	server := newKeyServer(t, nil)
-	server.serve(200, jwks('a'))
+	server.serve(200, providertest.JWKS('a'))
 	dir := t.TempDir()
 	good := func() *template.Request { return providertest.Hook("{}", "X-Token: "+edToken('a', "{}")) }
 	j := jwksIn(t, dir, address)
@@ -277,9 +231,9 @@ func TestKeySetOutlivesConfiguration(t *testing.T) {
 	if err != nil || strings.Contains(string(first), "hidden") {
 		t.Errorf("the file is %s, %v", first, err)
 	}
-	for i, set := range []string{jwks('a'), jwks('a', 'b')} {
+	for i, set := range []string{providertest.JWKS('a'), providertest.JWKS('a', 'b')} {
 		server.serve(200, set)
-		if err := again.Cache().Get(context.Background(), ""); err != nil {
+		if err := again.Cache().Fetch(context.Background(), "", nil); err != nil {
 			t.Fatal(err)
 		}
 		again.Cache().Kept()

@@ -69,17 +69,6 @@ func (s *keyServer) serve(status int, text string) {
 	s.answer.Store(&answer)
 }
 
-// jwks writes a JWK set of Ed25519 keys, which are named by their seeds.
-func jwks(seeds ...byte) string {
-	var keys []map[string]string
-	for _, seed := range seeds {
-		public, _ := providertest.EdKey(seed)
-		keys = append(keys, map[string]string{"kty": "OKP", "crv": "Ed25519", "kid": string(rune(seed)), "x": base64.RawURLEncoding.EncodeToString(public)})
-	}
-	text, _ := json.Marshal(map[string]any{"keys": keys})
-	return string(text)
-}
-
 // edToken makes a token for a body, signed with the key of a seed.
 func edToken(seed byte, body string) string { return edTokenAs(seed, seed, body) }
 
@@ -124,7 +113,7 @@ func deliver(p verifies, r *template.Request, at time.Time) error {
 
 func TestKeysAreFetchedOnce(t *testing.T) {
 	server := newKeyServer(t, nil)
-	server.serve(200, jwks('a', 'b'))
+	server.serve(200, providertest.JWKS('a', 'b'))
 	p := providertest.MustParse(t, jwksConfig)
 	if got := server.calls.Load(); got != 0 {
 		t.Fatalf("%d calls before any request", got)
@@ -152,10 +141,10 @@ func TestKeysAreFetchedOnce(t *testing.T) {
 // good only if a later call has not found the key: the provider may have a new one.
 func TestUnknownKeyCausesFewCalls(t *testing.T) {
 	server := newKeyServer(t, nil)
-	server.serve(200, jwks('a'))
+	server.serve(200, providertest.JWKS('a'))
 	p := jwksToken(t)
 	clock := providertest.Now
-	p.Cache().SetClock(func() time.Time { return clock })
+	p.Cache().Clock = func() time.Time { return clock }
 	named := func(seed byte) error {
 		clock = clock.Add(time.Millisecond)
 		return deliver(p, providertest.Hook("{}", "X-Token: "+edToken(seed, "{}")), clock)
@@ -172,7 +161,7 @@ func TestUnknownKeyCausesFewCalls(t *testing.T) {
 	if got := server.calls.Load(); got != scheme.FetchBurst {
 		t.Errorf("%d calls, want %d", got, scheme.FetchBurst)
 	}
-	server.serve(200, jwks('b'))
+	server.serve(200, providertest.JWKS('b'))
 	if err := named('b'); !errors.Is(err, scheme.ErrPause) {
 		t.Errorf("the provider's new key during the pause: %v", err)
 	}
@@ -195,10 +184,10 @@ func TestCallBeforeSaysNothing(t *testing.T) {
 	release := make(chan struct{})
 	server := newKeyServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		<-release
-		fmt.Fprint(w, jwks('a'))
+		fmt.Fprint(w, providertest.JWKS('a'))
 	})
 	p := jwksToken(t)
-	p.Cache().SetClock(func() time.Time { return providertest.Now })
+	p.Cache().Clock = func() time.Time { return providertest.Now }
 	r := providertest.Hook("{}", "X-Token: "+edToken('b', "{}"))
 	first, second := make(chan error), make(chan error)
 	go func() { first <- deliver(p, r, providertest.Now) }()
@@ -222,7 +211,7 @@ func TestAbsentNameMayComeToBe(t *testing.T) {
 	server.serve(404, "")
 	s := snsIn(t, "")
 	clock := time.Now()
-	s.Cache().SetClock(func() time.Time { return clock })
+	s.Cache().Clock = func() time.Time { return clock }
 	good := func() error {
 		clock = clock.Add(time.Millisecond)
 		return deliver(s, providertest.Hook(snsBody(t, "2", snsCert, nil)), clock)
@@ -246,11 +235,11 @@ func TestAbsentNameMayComeToBe(t *testing.T) {
 // TestLastGoodKeysStay holds that an API that is down costs nothing.
 func TestLastGoodKeysStay(t *testing.T) {
 	server := newKeyServer(t, nil)
-	server.serve(200, jwks('a'))
+	server.serve(200, providertest.JWKS('a'))
 	p := jwksToken(t)
 	clock := providertest.Now
 	cache := p.Cache()
-	cache.SetClock(func() time.Time { return clock })
+	cache.Clock = func() time.Time { return clock }
 	good := func() *template.Request { return providertest.Hook("{}", "X-Token: "+edToken('a', "{}")) }
 	if err := deliver(p, good(), providertest.Now); err != nil {
 		t.Fatal(err)
@@ -260,15 +249,15 @@ func TestLastGoodKeysStay(t *testing.T) {
 	if err := p.Verify(good(), providertest.Now); err != nil {
 		t.Errorf("with the API down: %v", err)
 	}
-	if err := cache.Get(context.Background(), ""); err == nil {
+	if err := cache.Fetch(context.Background(), "", nil); err == nil {
 		t.Error("the fetch did not fail")
 	}
 	if err := p.Verify(good(), providertest.Now); err != nil {
 		t.Errorf("after a failed fetch: %v", err)
 	}
-	_ = cache.Get(context.Background(), "") // it joins the one that Verify began
-	server.serve(200, jwks('b'))
-	if err := cache.Get(context.Background(), ""); err != nil {
+	_ = cache.Fetch(context.Background(), "", nil) // it joins the one that Verify began
+	server.serve(200, providertest.JWKS('b'))
+	if err := cache.Fetch(context.Background(), "", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Verify(good(), providertest.Now); err == nil {
@@ -281,14 +270,14 @@ func TestFetchIsBounded(t *testing.T) {
 	server := newKeyServer(t, nil)
 	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"too large": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, jwks('a'), strings.Repeat(" ", scheme.MaxKeyBytes))
+			fmt.Fprint(w, providertest.JWKS('a'), strings.Repeat(" ", scheme.MaxKeyBytes))
 		},
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/elsewhere" {
 				http.Redirect(w, r, "/elsewhere", http.StatusFound)
 				return
 			}
-			fmt.Fprint(w, jwks('a'))
+			fmt.Fprint(w, providertest.JWKS('a'))
 		},
 		"no keys":    func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
 		"an error":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
@@ -307,14 +296,14 @@ func TestFetchIsBounded(t *testing.T) {
 	server.serve(404, "")
 	p := jwksToken(t)
 	clock := providertest.Now
-	p.Cache().SetClock(func() time.Time { return clock })
+	p.Cache().Clock = func() time.Time { return clock }
 	for range 2 {
 		if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), clock); !errors.Is(err, scheme.Wrong) {
 			t.Errorf("no document: %v", err)
 		}
 		clock = clock.Add(time.Second)
 	}
-	server.serve(200, jwks('a'))
+	server.serve(200, providertest.JWKS('a'))
 	if err := deliver(p, providertest.Hook("{}", "X-Token: "+edToken('a', "{}")), clock); err != nil {
 		t.Errorf("a document that is there after all: %v", err)
 	}
@@ -330,7 +319,7 @@ func TestFetchesJoin(t *testing.T) {
 	release := make(chan struct{})
 	server := newKeyServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		<-release
-		fmt.Fprint(w, jwks('a'))
+		fmt.Fprint(w, providertest.JWKS('a'))
 	})
 	p := providertest.MustParse(t, jwksConfig)
 	var all sync.WaitGroup
@@ -350,44 +339,6 @@ func TestFetchesJoin(t *testing.T) {
 	all.Wait()
 	if got := server.calls.Load(); got != 1 {
 		t.Errorf("%d calls, want 1", got)
-	}
-}
-
-// TestMadeUpNamesDriveOutNothing holds that what strangers make up is bounded,
-// and costs no good key.
-func TestMadeUpNamesDriveOutNothing(t *testing.T) {
-	calls := 0
-	ring := scheme.RingOf(func(name string) []byte {
-		calls++
-		if name == "good" {
-			return []byte(jwks('a'))
-		}
-		return nil
-	})
-	cache := ring.Cache()
-	if err := cache.Get(context.Background(), "good"); err != nil {
-		t.Fatal(err)
-	}
-	refused := 0
-	for i := range 3 * scheme.MaxKeys {
-		if err := ring.GetFor(context.Background(), fmt.Sprint(i), ""); errors.Is(err, scheme.ErrManyKeys) {
-			refused++
-		}
-	}
-	if calls > scheme.FetchBurst+2 || refused < 3*scheme.MaxKeys-scheme.FetchBurst-2 {
-		t.Errorf("%d calls, %d refused", calls, refused)
-	}
-	if got := cache.Held(); got != 1 {
-		t.Errorf("%d names have keys, want 1", got)
-	}
-	for i := range 3 * scheme.MaxKeys {
-		cache.MarkAbsent(fmt.Sprint(i))
-	}
-	if keys, known := cache.Knows("good"); !known || keys != 1 {
-		t.Error("the good key is gone")
-	}
-	if _, known := cache.Knows(fmt.Sprint(3*scheme.MaxKeys - 1)); !known {
-		t.Error("what is absent was forgotten at once")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 )
 
 // Keys are the options for providers that sign with a private key. Each scheme uses
@@ -41,62 +42,72 @@ type Keys struct {
 
 // ParsedKeys returns the configured keys and certificates, in the order in
 // which they are counted.
-func (k *Keys) ParsedKeys() (keys []publicKey, err error) {
-	for _, list := range []struct {
+func (k *Keys) ParsedKeys() (list []keys.PublicKey, err error) {
+	for _, option := range []struct {
 		name       string
 		configured []string
 	}{{"public_key", k.PublicKeys}, {"certificate", k.Certificates}} {
-		texts, err := Resolve(list.name, list.configured)
+		texts, err := Resolve(option.name, option.configured)
 		if err != nil {
 			return nil, err
 		}
 		for i, text := range texts {
-			parsed, err := parsePublicKeys(text)
+			parsed, err := keys.ParsePublicKeys(text)
 			if err != nil {
-				return nil, fmt.Errorf("%s %d: %v", list.name, i+1, err)
+				return nil, fmt.Errorf("%s %d: %v", option.name, i+1, err)
 			}
-			keys = append(keys, parsed...)
+			list = append(list, parsed...)
 		}
 	}
-	return keys, nil
+	return list, nil
 }
 
 // keyring returns what verifies signatures of an algorithm: the configured
 // keys, else those at keys_url.
-func (c *Credentials) keyring(algorithms ...algorithm) (*keyring, error) {
-	keys, err := c.ParsedKeys()
+func (c *Credentials) keyring(algorithms ...keys.Algorithm) (*keys.Keyring, error) {
+	fixed, err := c.ParsedKeys()
 	if err != nil {
 		return nil, err
 	}
-	for i, key := range keys {
+	for i, key := range fixed {
 		if !fitsAny(algorithms, key) {
 			return nil, fmt.Errorf("public key %d is a %T, which the signature algorithm does not use", i+1, key.PublicKey)
 		}
 	}
-	ring := &keyring{fixed: keys}
-	if len(keys) > 0 || c.KeysURL == "" {
+	ring := &keys.Keyring{Fixed: fixed}
+	if len(fixed) > 0 || c.KeysURL == "" {
 		return ring, nil
 	}
 	address, err := ParseHTTPS("keys_url", c.KeysURL)
 	if err != nil {
 		return nil, err
 	}
-	ring.fetched = c.keysFrom(&keySource{
-		place: address.String(),
-		fetch: func(ctx context.Context, client *http.Client, _ string) ([]byte, error) {
-			return download(ctx, client, address.String(), "")
+	ring.Fetched = keys.CacheOf(&keys.Source{
+		Place: address.String(),
+		Fetch: func(ctx context.Context, client *http.Client, _ string) ([]byte, error) {
+			return keys.Download(ctx, client, address.String(), "")
 		},
-		read: readKeys,
-	})
+		Read: keys.ReadKeys,
+	}, c.Dir)
 	return ring, nil
 }
 
-// readKeys reads keys that were fetched.
-func readKeys(_ string, text []byte) ([]publicKey, error) { return parsePublicKeys(string(text)) }
+// certificates returns the configured certificates of a provider, else what fetches
+// them. genuine and names are those of NewCertificates.
+func (c *Credentials) certificates(provider string, genuine func(*url.URL) bool, names func(*url.URL) []string) (*keys.Certificates, error) {
+	if err := c.checkSecrets(); err != nil {
+		return nil, err
+	}
+	fixed, err := c.ParsedKeys()
+	if err != nil {
+		return nil, err
+	}
+	return keys.NewCertificates(fixed, c.Dir, provider, genuine, names)
+}
 
-func fitsAny(algorithms []algorithm, key publicKey) bool {
+func fitsAny(algorithms []keys.Algorithm, key keys.PublicKey) bool {
 	for i := range algorithms {
-		if algorithms[i].fits(key.PublicKey) {
+		if algorithms[i].Fits(key.PublicKey) {
 			return true
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/dunglas/httpsfv"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -45,17 +46,17 @@ type MessageSignature struct {
 	// How a secret becomes a key: base64, hex or raw. Default: base64.
 	Key string `json:"key,omitempty"`
 
-	algorithm algorithm
+	algorithm keys.Algorithm
 	required  []string // identifiers, serialized
 	secrets   [][]byte
-	keys      *keyring
+	keys      *keys.Keyring
 	signing   *SigningKey
 	tolerance time.Duration
 	external  *url.URL
 }
 
 // MessageAlgorithms are the algorithms of message signatures, by their names in RFC 9421.
-var MessageAlgorithms = map[string]algorithm{
+var MessageAlgorithms = map[string]keys.Algorithm{
 	"hmac-sha256":       {Kind: "hmac", Hash: crypto.SHA256},
 	"ed25519":           {Kind: "ed25519"},
 	"ecdsa-p256-sha256": {Kind: "ecdsa", Hash: crypto.SHA256, Curve: 256, Raw: true},
@@ -80,7 +81,7 @@ func (m *MessageSignature) Provision(c *Credentials) (err error) {
 			return fmt.Errorf("the algorithm %s uses public keys, not secrets", m.Algorithm)
 		}
 		m.keys, err = c.keyring(m.algorithm)
-		if err == nil && m.keys.empty() {
+		if err == nil && m.keys.Empty() {
 			err = fmt.Errorf("the algorithm %s needs a public key: public_key <key>, or keys_url <url>", m.Algorithm)
 		}
 		return err
@@ -91,7 +92,7 @@ func (m *MessageSignature) Provision(c *Credentials) (err error) {
 	if len(m.secrets) == 0 || len(c.PublicKeys) > 0 || c.KeysURL != "" {
 		return fmt.Errorf("the algorithm %s needs a secret, and no public key", m.Algorithm)
 	}
-	m.keys = new(keyring)
+	m.keys = new(keys.Keyring)
 	return nil
 }
 
@@ -152,7 +153,7 @@ func (m *MessageSignature) Traits() Traits {
 		CarriesTime: true, SignsTime: true, // created and expires
 		SignsURL:      true,
 		CoversContent: true, Covers: []string{"{timestamp}{body}"}, // by default
-		Keys:       len(m.secrets) + m.keys.count(),
+		Keys:       len(m.secrets) + m.keys.Count(),
 		Unsignable: m.unsignable(), OwnKey: m.signing != nil && m.algorithm.Kind != "hmac",
 	}
 }
@@ -285,7 +286,7 @@ func (m *MessageSignature) Verify(r *template.Request, now time.Time) error {
 func (m *MessageSignature) match(proof *messageProof, base string, received time.Time) (position int, err error) {
 	if m.algorithm.Kind != "hmac" {
 		digest := m.algorithm.Digest(func(to io.Writer) { io.WriteString(to, base) })
-		return m.keys.verify(&m.algorithm, keyID(proof.input.Params), received, digest, proof.signature)
+		return m.keys.Verify(&m.algorithm, keyID(proof.input.Params), received, digest, proof.signature)
 	}
 	return matchMAC(m.algorithm, m.secrets, []byte(base), proof.signature)
 }
@@ -302,7 +303,7 @@ func (m *MessageSignature) Fetch(ctx context.Context, r *template.Request) error
 	if err != nil {
 		return err
 	}
-	return m.keys.fetch(ctx, keyID(proof.input.Params), r.Client)
+	return m.keys.Fetch(ctx, keyID(proof.input.Params), r.Client)
 }
 
 // checkParameters refuses a signature that is not for this time or purpose.
@@ -380,7 +381,7 @@ func (m *MessageSignature) make(base string) ([]byte, error) {
 	if m.algorithm.Kind == "hmac" {
 		return sumOf(m.algorithm, m.secrets[0], []byte(base)), nil
 	}
-	return m.algorithm.sign(m.signing, m.algorithm.Digest(func(to io.Writer) { io.WriteString(to, base) }))
+	return m.signing.sign(&m.algorithm, m.algorithm.Digest(func(to io.Writer) { io.WriteString(to, base) }))
 }
 
 // toCover returns the components that Sign covers.

@@ -20,8 +20,8 @@ func TestKeysWithoutIDs(t *testing.T) {
 	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	bare := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
 	for name, keys := range map[string]string{
-		"keys with IDs":    jwks('a', 'b'),
-		"keys without IDs": strings.ReplaceAll(jwks('a', 'b'), `"kid"`, `"x-id"`),
+		"keys with IDs":    providertest.JWKS('a', 'b'),
+		"keys without IDs": strings.ReplaceAll(providertest.JWKS('a', 'b'), `"kid"`, `"x-id"`),
 	} {
 		server := newKeyServer(t, nil)
 		server.serve(200, keys)

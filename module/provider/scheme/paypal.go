@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -27,7 +28,7 @@ type PayPal struct {
 	// The ID that PayPal gave to the webhook. PayPal signs it.
 	WebhookID string `json:"webhook_id,omitempty"`
 
-	certificates *certificates
+	certificates *keys.Certificates
 	signing      *SigningKey
 	tolerance    time.Duration
 }
@@ -47,7 +48,7 @@ func (p *PayPal) Provision(c *Credentials) (err error) {
 	if p.WebhookID == "" {
 		return errors.New("the webhook's ID is signed and stands in no request: webhook_id <id>")
 	}
-	p.certificates, err = newCertificates(c, "PayPal", isPayPal, func(u *url.URL) []string {
+	p.certificates, err = c.certificates("PayPal", isPayPal, func(u *url.URL) []string {
 		if strings.Contains(u.Hostname(), ".sandbox.") {
 			return []string{"messageverificationcerts.sandbox.paypal.com"}
 		}
@@ -85,7 +86,11 @@ func (p *PayPal) Verify(r *template.Request, now time.Time) (err error) {
 	if err := checkTime(&at, r.HeaderValue(paypalTime), now, p.tolerance); err != nil {
 		return err
 	}
-	r.Matched, err = p.certificates.verify(&rsaSHA256, r.HeaderValue(paypalCertURL), now, p.signed(r), r.HeaderValue(paypalSignature))
+	signature, err := decodeSignature("base64", r.HeaderValue(paypalSignature))
+	if err != nil {
+		return Wrong
+	}
+	r.Matched, err = p.certificates.Verify(&keys.RSASHA256, r.HeaderValue(paypalCertURL), now, p.signed(r), signature)
 	return err
 }
 
@@ -99,7 +104,7 @@ func (p *PayPal) Fetch(ctx context.Context, r *template.Request) error {
 	if err := p.check(r); err != nil {
 		return err
 	}
-	return p.certificates.fetch(ctx, r.HeaderValue(paypalCertURL), r.Client)
+	return p.certificates.Fetch(ctx, r.HeaderValue(paypalCertURL), r.Client)
 }
 
 // Sign implements Scheme.
@@ -117,7 +122,7 @@ func (p *PayPal) Sign(r *template.Request, now time.Time) error {
 	} {
 		r.Header[name] = []string{value}
 	}
-	signature, err := rsaSHA256.sign(p.signing, rsaSHA256.Digest(func(to io.Writer) { to.Write(p.signed(r)) }))
+	signature, err := p.signing.sign(&keys.RSASHA256, keys.RSASHA256.Digest(func(to io.Writer) { to.Write(p.signed(r)) }))
 	if err != nil {
 		return err
 	}
@@ -131,7 +136,7 @@ func (p *PayPal) Compile() error { return nil }
 // Traits implements Scheme.
 func (p *PayPal) Traits() Traits {
 	return Traits{
-		UsesKeys: true, Unsignable: unsignableWith(p.signing), OwnKey: p.signing != nil, CarriesTime: true, CoversContent: true, Keys: p.certificates.count(),
+		UsesKeys: true, Unsignable: unsignableWith(p.signing), OwnKey: p.signing != nil, CarriesTime: true, CoversContent: true, Keys: p.certificates.Count(),
 		Covers: []string{"{header." + paypalID + "}{timestamp}{body|crc32}"},
 	}
 }

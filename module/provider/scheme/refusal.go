@@ -3,30 +3,25 @@ package scheme
 import (
 	"fmt"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/refusal"
 )
 
-// Refusal is the reason why Verify did not accept a request. Refusals go to logs and
-// metrics; the sender never sees them.
-type Refusal string
+// Refusal is the reason why Verify did not accept a request.
+type Refusal = refusal.Refusal
 
 // The reasons for a Refusal.
 const (
-	Missing   Refusal = "proof missing"
-	Wrong     Refusal = "proof wrong"
-	Repeated  Refusal = "proof given twice" // a header that makes up the proof came more than once
-	TooOld    Refusal = "timestamp too old"
-	TooNew    Refusal = "timestamp in the future"
-	NoTime    Refusal = "timestamp missing"
-	Malformed Refusal = "payload malformed"
-	Foreign   Refusal = "meant for another application"
-
-	// NoKey is what Verify says where the key that a request names is not here. A
-	// fetcher may get it.
-	NoKey Refusal = "key unknown"
+	Missing   = refusal.Missing
+	Wrong     = refusal.Wrong
+	Repeated  = refusal.Repeated
+	TooOld    = refusal.TooOld
+	TooNew    = refusal.TooNew
+	NoTime    = refusal.NoTime
+	Malformed = refusal.Malformed
+	Foreign   = refusal.Foreign
+	NoKey     = refusal.NoKey
 )
-
-// Error implements error.
-func (r Refusal) Error() string { return string(r) }
 
 // Mistimed is TooOld or TooNew, with how long before or after the request the time is
 // that was refused.

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 )
 
 // RSA is a signature of that kind over the body, and often a timestamp, in a
@@ -64,7 +65,7 @@ func (s *RSA) Provision(c *Credentials) error {
 	if err != nil {
 		return err
 	}
-	return s.provisionKeys(c, algorithm{Kind: "rsa", Hash: hash, PSS: s.Padding == "pss"})
+	return s.provisionKeys(c, keys.Algorithm{Kind: "rsa", Hash: hash, PSS: s.Padding == "pss"})
 }
 
 // rsaHash returns the hash function of a name: those of all public-key schemes, and

@@ -1,6 +1,6 @@
 // Package scheme has the ways of proving who sent a request. All of a scheme is in the files
 // that begin with its name: its configuration, its block in a Caddyfile, how it verifies and
-// how it signs.
+// how it signs. The public keys of providers are in the package keys below.
 package scheme
 
 import (

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -49,15 +50,15 @@ type Signature struct {
 	values    []template.Value
 	signed    template.Template
 	timed     bool // what is signed has a timestamp
-	algorithm algorithm
-	keys      *keyring
+	algorithm keys.Algorithm
+	keys      *keys.Keyring
 	signing   *SigningKey
 	tolerance time.Duration
 	external  *url.URL
 }
 
 // provisionKeys compiles the scheme for an algorithm and takes its keys.
-func (s *Signature) provisionKeys(c *Credentials, a algorithm) (err error) {
+func (s *Signature) provisionKeys(c *Credentials, a keys.Algorithm) (err error) {
 	if err := s.Compile(); err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (s *Signature) provisionKeys(c *Credentials, a algorithm) (err error) {
 	if s.keys, err = c.keyring(a); err != nil {
 		return err
 	}
-	if s.keys.empty() {
+	if s.keys.Empty() {
 		return errors.New("a public key is needed: public_key <key>, or keys_url <url>")
 	}
 	return nil
@@ -146,7 +147,7 @@ func (s *Signature) Traits() Traits {
 		CarriesTime: s.carriesTime(), SignsTime: s.signsTime(),
 		SignsID: template.Mentions(texts, "id"), SignsURL: template.Mentions(texts, template.URLPlaceholders...),
 		CoversContent: true, Covers: []string{s.covers()}, Unsignable: unsignableWith(s.signing), OwnKey: s.signing != nil,
-		Keys: s.keys.count(),
+		Keys: s.keys.Count(),
 	}
 }
 
@@ -267,7 +268,7 @@ func (s *Signature) verifyOne(e *template.Env, c *template.Candidate, now time.T
 	if !complete {
 		return Missing
 	}
-	position, err := s.keys.verify(&s.algorithm, "", now, digest, signature)
+	position, err := s.keys.Verify(&s.algorithm, "", now, digest, signature)
 	if err == nil {
 		e.Request.Matched = position
 	}
@@ -290,7 +291,7 @@ func (s *Signature) Sign(r *template.Request, now time.Time) error {
 	if !complete {
 		return errIncomplete
 	}
-	signature, err := s.algorithm.sign(s.signing, digest)
+	signature, err := s.signing.sign(&s.algorithm, digest)
 	if err != nil {
 		return err
 	}
@@ -318,7 +319,7 @@ func (s *Signature) form(e *template.Env) (*template.Value, template.Candidate) 
 
 // Fetch implements Fetcher.
 func (s *Signature) Fetch(ctx context.Context, r *template.Request) error {
-	return s.keys.fetch(ctx, "", r.Client)
+	return s.keys.Fetch(ctx, "", r.Client)
 }
 
 var errLineBreak = errors.New("a line break in a signature")

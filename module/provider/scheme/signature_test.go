@@ -8,16 +8,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -26,7 +22,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/providertest"
@@ -226,80 +221,6 @@ func TestSecretOrPublicKey(t *testing.T) {
 	}
 }
 
-// TestPublicKeyForms reads one key in every form, and refuses what is none.
-func TestPublicKeyForms(t *testing.T) {
-	key := providertest.ECKey(t, elliptic.P256())
-	text := providertest.PEMOf(t, key.Public())
-	block, _ := pem.Decode([]byte(text))
-	draft := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example.com"}, NotAfter: providertest.Now}
-	cert, err := x509.CreateCertificate(rand.Reader, draft, draft, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwk, err := json.Marshal(jose.JSONWebKey{Key: key.Public(), KeyID: "k1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
-	for name, form := range map[string]string{
-		"PEM":                  text,
-		"PEM on one line":      strings.ReplaceAll(text, "\n", ""),
-		"PEM with spaces":      strings.ReplaceAll(text, "\n", " "),
-		`PEM with \n`:          strings.ReplaceAll(text, "\n", `\n`),
-		"base64 DER":           base64.StdEncoding.EncodeToString(block.Bytes),
-		"certificate":          certPEM,
-		"base64 DER of one":    base64.StdEncoding.EncodeToString(cert),
-		"JWK":                  string(jwk),
-		"JWK set with a foe":   `{"keys":[{"kty":"oct","k":"c2VjcmV0"},{"kty":"new"},` + string(jwk) + `]}`,
-		"text around the PEM":  "the key:\n" + text + "\nend",
-		"white space about it": "\n " + text + " \n",
-	} {
-		keys, err := scheme.ParsePublicKeys(form)
-		if err != nil || len(keys) != 1 || !key.PublicKey.Equal(keys[0].PublicKey) {
-			t.Errorf("%s: %v, %v", name, keys, err)
-		}
-	}
-	if keys, err := scheme.ParsePublicKeys(text + certPEM); err != nil || len(keys) != 2 {
-		t.Errorf("two blocks: %v, %v", keys, err)
-	}
-	public, private := providertest.EdKey('a')
-	for _, form := range []string{hex.EncodeToString(public), base64.StdEncoding.EncodeToString(public), base64.RawURLEncoding.EncodeToString(public),
-		"whpk_" + base64.StdEncoding.EncodeToString(public), providertest.PEMOf(t, public), jwks('a')} {
-		if keys, err := scheme.ParsePublicKeys(form); err != nil || !public.Equal(keys[0].PublicKey) {
-			t.Errorf("%s: %v", form, err)
-		}
-	}
-	short, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, _ := json.Marshal(jose.JSONWebKey{Key: key})
-	for name, form := range map[string]string{
-		"nothing":           "",
-		"a word":            "secret",
-		"31 bytes":          hex.EncodeToString(public[:31]),
-		"33 bytes":          base64.StdEncoding.EncodeToString(append(bytes.Clone(public), 0)),
-		"a private PEM":     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})),
-		"a private JWK":     string(secret),
-		"65 keys":           strings.Repeat(text, scheme.MaxKeySet+1),
-		"a symmetric JWK":   `{"kty":"oct","k":"c2VjcmV0"}`,
-		"1024 bits of RSA":  providertest.PEMOf(t, short.Public()),
-		"224 bits of ECDSA": providertest.PEMOf(t, providertest.ECKey(t, elliptic.P224()).Public()),
-		"half a PEM":        text[:len(text)-30],
-		"JSON":              `{"a":1}`,
-	} {
-		if keys, err := scheme.ParsePublicKeys(form); err == nil {
-			t.Errorf("%s was taken: %v", name, keys)
-		} else if strings.Contains(err.Error(), "c2VjcmV0") || strings.Contains(err.Error(), "secret") && name == "a word" {
-			t.Errorf("%s: the error quotes it: %v", name, err)
-		}
-	}
-}
-
 // TestKeysFitTheScheme holds that a key of another kind is refused at load.
 func TestKeysFitTheScheme(t *testing.T) {
 	for config, want := range map[string]string{
@@ -365,25 +286,6 @@ func TestOptionsOfOthers(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-}
-
-// FuzzPublicKey holds that no text makes the reader of keys panic, or gives a
-// key that cannot verify.
-func FuzzPublicKey(f *testing.F) {
-	for _, text := range []string{providertest.Rfc8032Key, providertest.P256Key, jwks('a'), providertest.PEMOf(f, providertest.RSAKey().Public()), "-----BEGIN CERTIFICATE-----AA==-----END CERTIFICATE-----"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		keys, err := scheme.ParsePublicKeys(text)
-		if err == nil && len(keys) == 0 {
-			t.Error("neither keys nor an error")
-		}
-		for _, key := range keys {
-			if err := scheme.CheckStrength(key.PublicKey); err != nil {
-				t.Error(err)
-			}
-		}
-	})
 }
 
 // FuzzKeyed changes the headers and the body of requests: none may panic, and

@@ -12,6 +12,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 )
 
 // SigningKey is a private key of the operator's own, which signs samples in the place of
@@ -54,7 +56,7 @@ func ParseSigningKey(text []byte) (*SigningKey, error) {
 	if key.signer == nil {
 		return nil, errNotPrivateKey
 	}
-	if err := checkStrength(key.signer.Public()); err != nil {
+	if err := keys.CheckStrength(key.signer.Public()); err != nil {
 		return nil, err
 	}
 	if len(key.chain) > 0 && !sameKey(key.chain[0].PublicKey, key.signer.Public()) {
@@ -101,8 +103,8 @@ func (k *SigningKey) PublicText() string {
 
 // Among returns an error unless the public half is among the keys that are configured.
 // Where none are, they are fetched, or come with the request, and nothing is known yet.
-func (k *SigningKey) Among(keys *Keys) error {
-	parsed, err := keys.ParsedKeys()
+func (k *SigningKey) Among(configured *Keys) error {
+	parsed, err := configured.ParsedKeys()
 	if err != nil || len(parsed) == 0 {
 		return err
 	}
@@ -127,12 +129,12 @@ func (k *SigningKey) encodedChain() (list []string) {
 	return list
 }
 
-// sign signs what Digest gives.
-func (a *algorithm) sign(key *SigningKey, digest []byte) ([]byte, error) {
-	if !a.fits(key.signer.Public()) {
-		return nil, fmt.Errorf("the provider does not sign with %s, but with %s", kindOf(key.signer.Public()), a.words())
+// sign signs what Digest gives, with an algorithm.
+func (k *SigningKey) sign(a *keys.Algorithm, digest []byte) ([]byte, error) {
+	if !a.Fits(k.signer.Public()) {
+		return nil, fmt.Errorf("the provider does not sign with %s, but with %s", kindOf(k.signer.Public()), words(a))
 	}
-	switch private := key.signer.(type) {
+	switch private := k.signer.(type) {
 	case *ecdsa.PrivateKey:
 		if a.Raw {
 			return signRaw(private, digest)
@@ -142,7 +144,7 @@ func (a *algorithm) sign(key *SigningKey, digest []byte) ([]byte, error) {
 			return private.Sign(rand.Reader, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.Hash})
 		}
 	}
-	return key.signer.Sign(rand.Reader, digest, a.Hash)
+	return k.signer.Sign(rand.Reader, digest, a.Hash)
 }
 
 // signRaw makes an ECDSA signature that is r and s side by side.
@@ -171,7 +173,7 @@ func kindOf(key crypto.PublicKey) string {
 }
 
 // words names the kind of key of an algorithm.
-func (a *algorithm) words() string {
+func words(a *keys.Algorithm) string {
 	switch {
 	case a.Kind == "ecdsa" && a.Curve > 0:
 		return fmt.Sprintf("one of ECDSA with %d bits", a.Curve)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/template"
 )
 
@@ -27,7 +28,7 @@ type SNS struct {
 	// topics are accepted, which the source must allow with insecure_unverified.
 	Topics []string `json:"topics,omitempty"`
 
-	certificates *certificates
+	certificates *keys.Certificates
 	signing      *SigningKey
 	tolerance    time.Duration
 }
@@ -36,7 +37,7 @@ type SNS struct {
 func (s *SNS) Provision(c *Credentials) (err error) {
 	s.tolerance, s.signing = c.Tolerance, c.Signing
 	s.Topics = NonEmpty(s.Topics)
-	s.certificates, err = newCertificates(c, "Amazon SNS", isSNS, snsNames)
+	s.certificates, err = c.certificates("Amazon SNS", isSNS, snsNames)
 	return err
 }
 
@@ -91,7 +92,7 @@ var snsSigned = map[string][]string{
 // snsMessage is a message, as far as its signature is concerned.
 type snsMessage struct {
 	root        payload.Value
-	algorithm   *algorithm
+	algorithm   *keys.Algorithm
 	certificate string // URL
 }
 
@@ -137,9 +138,9 @@ func (s *SNS) find(e *template.Env) (*snsMessage, error) {
 	case signature == "" || m.certificate == "":
 		return nil, Missing
 	case version == "1":
-		m.algorithm = &rsaSHA1
+		m.algorithm = &keys.RSASHA1
 	case version == "2":
-		m.algorithm = &rsaSHA256
+		m.algorithm = &keys.RSASHA256
 	default:
 		return nil, Wrong
 	}
@@ -189,8 +190,12 @@ func (s *SNS) Verify(r *template.Request, now time.Time) error {
 	if err := checkTime(&at, stamp, now, s.tolerance); err != nil {
 		return err
 	}
-	signature, _ := m.text("Signature")
-	r.Matched, err = s.certificates.verify(m.algorithm, m.certificate, now, signed, signature)
+	text, _ := m.text("Signature")
+	signature, err := decodeSignature("base64", text)
+	if err != nil {
+		return Wrong
+	}
+	r.Matched, err = s.certificates.Verify(m.algorithm, m.certificate, now, signed, signature)
 	return err
 }
 
@@ -202,7 +207,7 @@ func (s *SNS) Fetch(ctx context.Context, r *template.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.certificates.fetch(ctx, m.certificate, r.Client)
+	return s.certificates.Fetch(ctx, m.certificate, r.Client)
 }
 
 // Sign implements Scheme. The message has the fields of its signature already.
@@ -228,7 +233,7 @@ func (s *SNS) Sign(r *template.Request, _ time.Time) error {
 	if err != nil {
 		return err
 	}
-	signature, err := m.algorithm.sign(s.signing, m.algorithm.Digest(func(to io.Writer) { to.Write(signed) }))
+	signature, err := s.signing.sign(m.algorithm, m.algorithm.Digest(func(to io.Writer) { to.Write(signed) }))
 	if err != nil {
 		return err
 	}
@@ -250,7 +255,7 @@ func (s *SNS) Compile() error { return nil }
 // Traits implements Scheme.
 func (s *SNS) Traits() Traits {
 	t := Traits{
-		UsesKeys: true, Unsignable: unsignableWith(s.signing), OwnKey: s.signing != nil, CarriesTime: true, CoversContent: true, Keys: s.certificates.count(),
+		UsesKeys: true, Unsignable: unsignableWith(s.signing), OwnKey: s.signing != nil, CarriesTime: true, CoversContent: true, Keys: s.certificates.Count(),
 		Covers: []string{"{json.Message}{json.MessageId}{json.Subject}{timestamp}{json.TopicArn}{json.Type}"},
 	}
 	if len(NonEmpty(s.Topics)) == 0 {

@@ -1,4 +1,6 @@
-package scheme
+// Package keys has the keys of providers that sign with a private key: it reads them,
+// fetches them and keeps them, and verifies signatures with them.
+package keys
 
 import (
 	"bytes"
@@ -19,8 +21,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// publicKey is a key that a provider's signatures are verified with.
-type publicKey struct {
+// PublicKey is a key that a provider's signatures are verified with.
+type PublicKey struct {
 	id string // in the provider's own words; "" where the key has none
 	crypto.PublicKey
 
@@ -30,38 +32,41 @@ type publicKey struct {
 
 var errNotPublicKey = errors.New("not a public key; use PEM, a certificate, a JWK or JWK set, base64 DER, or the 32 bytes of an Ed25519 key in hex or base64")
 
-// parsePublicKeys reads one or more public keys in any of the forms in which
+// ParsePublicKeys reads one or more public keys in any of the forms in which
 // providers publish them.
-func parsePublicKeys(text string) (keys []publicKey, err error) {
+func ParsePublicKeys(text string) (keys []PublicKey, err error) {
 	text = strings.TrimSpace(text)
 	switch {
 	case strings.Contains(text, "-----BEGIN "):
 		keys, err = parsePEM(text)
 	case strings.HasPrefix(text, "{"):
-		keys, err = parseJWK([]byte(text))
+		keys, err = ParseJWK([]byte(text))
 	default:
 		keys, err = parseBareKey(text)
 	}
 	for i := range keys {
-		if err := checkStrength(keys[i].PublicKey); err != nil {
+		if err := CheckStrength(keys[i].PublicKey); err != nil {
 			return nil, err
 		}
 	}
 	switch {
 	case err == nil && len(keys) == 0:
 		err = errNotPublicKey
-	case len(keys) > maxKeySet:
+	case len(keys) > MaxKeySet:
 		err = fmt.Errorf("%d public keys are too many: each signature is tried with each", len(keys))
 	}
 	return keys, err
 }
 
-// maxKeySet is how many keys one signature is tried with.
-const maxKeySet = 64
+// MaxKeySet is how many keys one signature is tried with.
+const MaxKeySet = 64
+
+// ReadKeys reads keys that were fetched.
+func ReadKeys(_ string, text []byte) ([]PublicKey, error) { return ParsePublicKeys(string(text)) }
 
 // parsePEM reads blocks of PEM. Environment variables and some APIs lose the line
 // breaks: they may be missing, spaces, or spelled \n.
-func parsePEM(text string) (keys []publicKey, err error) {
+func parsePEM(text string) (keys []PublicKey, err error) {
 	text = strings.ReplaceAll(text, `\n`, "\n")
 	for {
 		_, rest, found := strings.Cut(text, "-----BEGIN ")
@@ -85,7 +90,7 @@ func parsePEM(text string) (keys []publicKey, err error) {
 	}
 }
 
-func parseDER(label string, der []byte) (key publicKey, err error) {
+func parseDER(label string, der []byte) (key PublicKey, err error) {
 	switch label {
 	case "PUBLIC KEY":
 		key.PublicKey, err = x509.ParsePKIXPublicKey(der)
@@ -104,9 +109,9 @@ func parseDER(label string, der []byte) (key publicKey, err error) {
 	return key, nil
 }
 
-// parseJWK reads a JWK or a set of them. Keys of kinds that sign nothing here
+// ParseJWK reads a JWK or a set of them. Keys of kinds that sign nothing here
 // are left out of a set: a provider may publish others beside them.
-func parseJWK(text []byte) (keys []publicKey, err error) {
+func ParseJWK(text []byte) (keys []PublicKey, err error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -120,11 +125,11 @@ func parseJWK(text []byte) (keys []publicKey, err error) {
 	for _, raw := range set.Keys {
 		var jwk jose.JSONWebKey
 		err := jwk.UnmarshalJSON(raw)
-		if err == nil && (!jwk.IsPublic() || checkStrength(jwk.Key) != nil || jwk.Use == "enc") {
+		if err == nil && (!jwk.IsPublic() || CheckStrength(jwk.Key) != nil || jwk.Use == "enc") {
 			err = errNotPublicKey
 		}
 		if err == nil {
-			keys = append(keys, publicKey{id: jwk.KeyID, PublicKey: jwk.Key})
+			keys = append(keys, PublicKey{id: jwk.KeyID, PublicKey: jwk.Key})
 		} else if single {
 			return nil, errNotPublicKey // the decoder's own error may quote a private key
 		}
@@ -133,7 +138,7 @@ func parseJWK(text []byte) (keys []publicKey, err error) {
 }
 
 // parseBareKey reads a key without any wrapping.
-func parseBareKey(text string) ([]publicKey, error) {
+func parseBareKey(text string) ([]PublicKey, error) {
 	text = strings.TrimPrefix(text, "whpk_")
 	raw, err := hex.DecodeString(text)
 	if err != nil {
@@ -146,11 +151,11 @@ func parseBareKey(text string) ([]publicKey, error) {
 	case err != nil:
 		return nil, errNotPublicKey
 	case len(raw) == ed25519.PublicKeySize:
-		return []publicKey{{PublicKey: ed25519.PublicKey(raw)}}, nil
+		return []PublicKey{{PublicKey: ed25519.PublicKey(raw)}}, nil
 	}
 	for _, label := range []string{"PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE"} {
 		if key, err := parseDER(label, raw); err == nil {
-			return []publicKey{key}, nil
+			return []PublicKey{key}, nil
 		}
 	}
 	return nil, errNotPublicKey
@@ -159,8 +164,8 @@ func parseBareKey(text string) ([]publicKey, error) {
 // minRSA is the smallest RSA key, in bits.
 const minRSA = 2048
 
-// checkStrength refuses keys of other kinds, and keys that are too short.
-func checkStrength(key crypto.PublicKey) error {
+// CheckStrength refuses keys of other kinds, and keys that are too short.
+func CheckStrength(key crypto.PublicKey) error {
 	switch key := key.(type) {
 	case ed25519.PublicKey:
 		return nil
@@ -178,8 +183,8 @@ func checkStrength(key crypto.PublicKey) error {
 	return errors.New("the key is too small; use at least 256 bits for ECDSA and 2048 for RSA")
 }
 
-// algorithm is a way to sign with a private key.
-type algorithm struct {
+// Algorithm is a way to sign with a private key.
+type Algorithm struct {
 	Kind  string      // ed25519, ecdsa or rsa
 	Hash  crypto.Hash // 0: the message is signed as it is
 	Curve int         // of ECDSA, in bits; 0 = any
@@ -189,7 +194,7 @@ type algorithm struct {
 
 // Digest returns the digest of a message, which write writes, or the message itself
 // where the algorithm signs it whole.
-func (a *algorithm) Digest(write func(to io.Writer)) []byte {
+func (a *Algorithm) Digest(write func(to io.Writer)) []byte {
 	if a.Hash == 0 {
 		var message bytes.Buffer
 		write(&message)
@@ -200,8 +205,8 @@ func (a *algorithm) Digest(write func(to io.Writer)) []byte {
 	return h.Sum(nil)
 }
 
-// fits reports whether a key is of the algorithm's kind.
-func (a *algorithm) fits(key crypto.PublicKey) bool {
+// Fits reports whether a key is of the algorithm's kind.
+func (a *Algorithm) Fits(key crypto.PublicKey) bool {
 	switch key := key.(type) {
 	case ed25519.PublicKey:
 		return a.Kind == "ed25519"
@@ -213,9 +218,9 @@ func (a *algorithm) fits(key crypto.PublicKey) bool {
 	return false
 }
 
-// verify reports whether a signature was made with the private half of a key.
-func (a *algorithm) Verify(key crypto.PublicKey, digest, signature []byte) bool {
-	if !a.fits(key) {
+// Verify reports whether a signature was made with the private half of a key.
+func (a *Algorithm) Verify(key crypto.PublicKey, digest, signature []byte) bool {
+	if !a.Fits(key) {
 		return false
 	}
 	switch key := key.(type) {

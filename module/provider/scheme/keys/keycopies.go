@@ -1,4 +1,4 @@
-package scheme
+package keys
 
 import (
 	"crypto/sha256"
@@ -20,14 +20,14 @@ import (
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/durable"
 )
 
-// maxCaches is how many keyCaches outlive the configurations that have them.
+// maxCaches is how many caches outlive the configurations that have them.
 const maxCaches = 256
 
-// keyCaches are the caches of all configurations, so that a reload neither loses
+// caches are the caches of all configurations, so that a reload neither loses
 // keys nor fetches them again.
 var (
-	keyCachesMu  sync.Mutex
-	keyCaches, _ = lru.New[cacheID, *keyCache](maxCaches) // which fails only for a size below one
+	cachesMu  sync.Mutex
+	caches, _ = lru.New[cacheID, *Cache](maxCaches) // which fails only for a size below one
 )
 
 // cacheID tells caches apart: by their copy on disk, and by the secret that their
@@ -37,21 +37,21 @@ type cacheID struct {
 	secret [sha256.Size]byte
 }
 
-// keysFrom returns the cache of a source's keys. Without a directory the cache is
-// its owner's alone, and nothing is kept.
-func (c *Credentials) keysFrom(source *keySource) *keyCache {
-	if c.Dir == "" {
-		return newKeyCache(source, "")
+// CacheOf returns the cache of a source's keys, with its copy in a directory. Without a
+// directory the cache is its owner's alone, and nothing is kept.
+func CacheOf(source *Source, dir string) *Cache {
+	if dir == "" {
+		return newCache(source, "")
 	}
-	name := sha256.Sum256([]byte(source.place))
-	path := filepath.Join(c.Dir, "keys", fmt.Sprintf("%x.json", name[:8]))
-	id := cacheID{path, sha256.Sum256([]byte(source.secret))}
-	keyCachesMu.Lock()
-	defer keyCachesMu.Unlock()
-	cache, known := keyCaches.Get(id)
+	name := sha256.Sum256([]byte(source.Place))
+	path := filepath.Join(dir, "keys", fmt.Sprintf("%x.json", name[:8]))
+	id := cacheID{path, sha256.Sum256([]byte(source.Secret))}
+	cachesMu.Lock()
+	defer cachesMu.Unlock()
+	cache, known := caches.Get(id)
 	if !known {
-		cache = newKeyCache(source, path)
-		keyCaches.Add(id, cache)
+		cache = newCache(source, path)
+		caches.Add(id, cache)
 	}
 	return cache
 }
@@ -74,7 +74,7 @@ type keptKey struct {
 // writeLater has the copies written to disk. changed is the one that is not there
 // yet. The request that caused this does not wait: if the copy is lost, the keys are
 // fetched again.
-func (c *keyCache) writeLater(changed *keyCopy) {
+func (c *Cache) writeLater(changed *keyCopy) {
 	if c.path == "" {
 		return
 	}
@@ -90,7 +90,19 @@ func (c *keyCache) writeLater(changed *keyCopy) {
 	})
 }
 
-func (c *keyCache) writeCopies() error {
+// Kept waits until the copies lie on disk that were to be written.
+func (c *Cache) Kept() { c.writes.Wait() }
+
+// Forget drops the caches of all configurations, as the end of the process does: what is
+// not on disk is gone.
+func Forget() {
+	for _, c := range caches.Values() {
+		c.Kept()
+	}
+	caches.Purge()
+}
+
+func (c *Cache) writeCopies() error {
 	kept := keptKeys{From: c.where()}
 	for _, name := range c.proven.Keys() {
 		if held, known := c.proven.Peek(name); known {
@@ -105,7 +117,7 @@ func (c *keyCache) writeCopies() error {
 }
 
 // readCopies reads what lies on disk, and trusts it no more than what is fetched.
-func (c *keyCache) readCopies() {
+func (c *Cache) readCopies() {
 	if c.path == "" {
 		return
 	}
@@ -117,14 +129,14 @@ func (c *keyCache) readCopies() {
 		return
 	}
 	for _, k := range kept.Keys {
-		if (k.Name != "") != c.source.byName || len(k.Text) > maxKeyText {
+		if (k.Name != "") != c.source.ByName || len(k.Text) > maxKeyText {
 			continue
 		}
-		keys, err := c.source.read(k.Name, []byte(k.Text))
+		keys, err := c.source.Read(k.Name, []byte(k.Text))
 		if err != nil || len(keys) == 0 {
 			continue // such as a certificate that has expired
 		}
-		if k.Fetched.After(c.clock()) {
+		if k.Fetched.After(c.Clock()) {
 			k.Fetched = time.Time{} // so that they are fetched again
 		}
 		held := &keyCopy{keys: keys, text: []byte(k.Text), at: k.Fetched, kept: k.Fetched, limiter: newLimiter()}
@@ -137,7 +149,7 @@ func (c *keyCache) readCopies() {
 
 // maxKeyText is how large the text of a key may be on disk: that of an answer, with
 // the issuers of a certificate.
-const maxKeyText = 2 * maxKeyBytes
+const maxKeyText = 2 * MaxKeyBytes
 
 func readKeptKeys(path string) (*keptKeys, error) {
 	file, err := os.Open(path)
@@ -146,14 +158,14 @@ func readKeptKeys(path string) (*keptKeys, error) {
 	}
 	defer file.Close()
 	kept := new(keptKeys)
-	return kept, json.NewDecoder(io.LimitReader(file, 2*maxKeys*maxKeyText)).Decode(kept)
+	return kept, json.NewDecoder(io.LimitReader(file, 2*MaxKeys*maxKeyText)).Decode(kept)
 }
 
 // where returns what is asked, without a query, which may be a secret.
-func (c *keyCache) where() string {
-	u, err := url.Parse(c.source.place)
+func (c *Cache) where() string {
+	u, err := url.Parse(c.source.Place)
 	if err != nil || u.Host == "" {
-		return c.source.place
+		return c.source.Place
 	}
 	u.RawQuery, u.Fragment = "", ""
 	return u.Redacted()
@@ -161,6 +173,6 @@ func (c *keyCache) where() string {
 
 // logger returns the logger of the process: the cache outlives a configuration and
 // its logger.
-func (c *keyCache) logger() *zap.Logger {
+func (c *Cache) logger() *zap.Logger {
 	return caddy.Log().Named("webhook_gateway").With(zap.String("from", c.where()))
 }

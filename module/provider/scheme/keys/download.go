@@ -1,4 +1,4 @@
-package scheme
+package keys
 
 import (
 	"bytes"
@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// download gets a document. It is nil if the server says that there is none.
-func download(ctx context.Context, client *http.Client, address, authorization string) ([]byte, error) {
+// Download gets a document. It is nil if the server says that there is none.
+func Download(ctx context.Context, client *http.Client, address, authorization string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("preparing to fetch a key: %v", err)
@@ -20,8 +20,8 @@ func download(ctx context.Context, client *http.Client, address, authorization s
 	return do(client, req)
 }
 
-// post sends a body and gets a document.
-func post(ctx context.Context, client *http.Client, address, contentType string, body []byte, prepare func(*http.Request)) ([]byte, error) {
+// Post sends a body and gets a document.
+func Post(ctx context.Context, client *http.Client, address, contentType string, body []byte, prepare func(*http.Request)) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("preparing to fetch a key: %v", err)
@@ -39,12 +39,12 @@ func do(client *http.Client, req *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("fetching a key: %w", err)
 	}
 	defer resp.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(resp.Body, maxKeyBytes+1))
+	content, err := io.ReadAll(io.LimitReader(resp.Body, MaxKeyBytes+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("fetching a key from %s: %w", req.URL.Host, err)
-	case len(content) > maxKeyBytes:
-		return nil, fmt.Errorf("fetching a key: the answer of %s is larger than %d bytes", req.URL.Host, maxKeyBytes)
+	case len(content) > MaxKeyBytes:
+		return nil, fmt.Errorf("fetching a key: the answer of %s is larger than %d bytes", req.URL.Host, MaxKeyBytes)
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:

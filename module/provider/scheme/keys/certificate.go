@@ -1,4 +1,4 @@
-package scheme
+package keys
 
 import (
 	"bytes"
@@ -12,97 +12,89 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/internal/trust"
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/refusal"
 )
 
-// certificates finds the certificate that a request names by URL. The URL is
+// Certificates finds the certificate that a request names by URL. The URL is
 // the sender's word, so its host is pinned, even where the certificate is
 // configured.
-type certificates struct {
-	keyring
+type Certificates struct {
+	Keyring
 	Genuine func(u *url.URL) bool // whether the provider keeps certificates there
 }
 
-// newCertificates returns the configured certificates of a provider, else what
+// NewCertificates returns the configured certificates of a provider, else what
 // fetches them. names returns those of which a certificate that comes from a URL
 // must have one.
-func newCertificates(c *Credentials, provider string, genuine func(*url.URL) bool, names func(*url.URL) []string) (*certificates, error) {
-	if err := c.checkSecrets(); err != nil {
-		return nil, err
-	}
-	fixed, err := c.ParsedKeys()
-	if err != nil {
-		return nil, err
-	}
+//
+// fixed are the configured certificates, and dir is where fetched ones are kept.
+func NewCertificates(fixed []PublicKey, dir, provider string, genuine func(*url.URL) bool, names func(*url.URL) []string) (*Certificates, error) {
 	for i, key := range fixed {
-		if !rsaSHA256.fits(key.PublicKey) {
+		if !RSASHA256.Fits(key.PublicKey) {
 			return nil, fmt.Errorf("certificate %d has no RSA key", i+1)
 		}
 	}
-	ring := &certificates{keyring: keyring{fixed: fixed, byName: true}, Genuine: genuine}
+	ring := &Certificates{Keyring: Keyring{Fixed: fixed, ByName: true}, Genuine: genuine}
 	if len(fixed) == 0 {
-		ring.fetched = c.keysFrom(&keySource{
-			place:    "certificates of " + provider,
-			byName:   true,
-			namesURL: true,
-			fetch:    fetchCertificate,
-			read:     func(address string, text []byte) ([]publicKey, error) { return ring.read(address, text, names) },
-		})
+		ring.Fetched = CacheOf(&Source{
+			Place:    "certificates of " + provider,
+			ByName:   true,
+			NamesURL: true,
+			Fetch:    fetchCertificate,
+			Read:     func(address string, text []byte) ([]PublicKey, error) { return ring.read(address, text, names) },
+		}, dir)
 	}
 	return ring, nil
 }
 
-// count returns how many certificates come from the configuration.
-func (c *certificates) count() int {
+// Count returns how many certificates come from the configuration.
+func (c *Certificates) Count() int {
 	if c == nil {
 		return 0
 	}
-	return c.keyring.count()
+	return c.Keyring.Count()
 }
 
+// The algorithms of the providers that name a certificate.
 var (
-	rsaSHA1   = algorithm{Kind: "rsa", Hash: crypto.SHA1}
-	rsaSHA256 = algorithm{Kind: "rsa", Hash: crypto.SHA256}
+	RSASHA1   = Algorithm{Kind: "rsa", Hash: crypto.SHA1}
+	RSASHA256 = Algorithm{Kind: "rsa", Hash: crypto.SHA256}
 )
 
-// maxCertificateURL is the longest URL of a certificate, in bytes.
-const maxCertificateURL = 512
+// MaxCertificateURL is the longest URL of a certificate, in bytes.
+const MaxCertificateURL = 512
 
-// check refuses a URL that is not where the provider keeps its certificates.
-func (c *certificates) Check(address string) error {
+// Check refuses a URL that is not where the provider keeps its certificates.
+func (c *Certificates) Check(address string) error {
 	u, err := url.Parse(address)
-	if err != nil || len(address) > maxCertificateURL || u.Scheme != "https" || u.Host != u.Hostname() || u.User != nil || u.Opaque != "" ||
+	if err != nil || len(address) > MaxCertificateURL || u.Scheme != "https" || u.Host != u.Hostname() || u.User != nil || u.Opaque != "" ||
 		u.RawQuery != "" || u.ForceQuery || strings.ContainsAny(address, "#%\\") || strings.Contains(u.Path, "..") || !c.Genuine(u) {
-		return Wrong
+		return refusal.Wrong
 	}
 	return nil
 }
 
-// verify returns the position of the certificate that a signature was made with.
-func (c *certificates) verify(a *algorithm, address string, received time.Time, message []byte, signature string) (int, error) {
-	decoded, err := decodeSignature("base64", signature)
-	if err != nil {
-		return 0, Wrong
-	}
+// Verify returns the position of the certificate that a signature was made with.
+func (c *Certificates) Verify(a *Algorithm, address string, received time.Time, message, signature []byte) (int, error) {
 	h := a.Hash.New()
 	h.Write(message)
-	return c.keyring.verify(a, address, received, h.Sum(nil), decoded)
+	return c.Keyring.Verify(a, address, received, h.Sum(nil), signature)
 }
 
 // maxIssuers is how many issuers of a certificate are fetched.
 const maxIssuers = 2
 
-// trustedRoots are the roots that issuers must lead to; nil: those of the system.
-var trustedRoots *x509.CertPool
-
 // fetchCertificate gets the certificate at a URL and its issuers, as PEM. Where the
 // issuers do not come with it, which is so at Amazon, they are fetched from where
 // the certificate says that they are.
 func fetchCertificate(ctx context.Context, client *http.Client, address string) ([]byte, error) {
-	content, err := download(ctx, client, address, "")
+	content, err := Download(ctx, client, address, "")
 	if err != nil || content == nil {
 		return nil, err
 	}
-	chain, err := parsePublicKeys(string(content))
+	chain, err := ParsePublicKeys(string(content))
 	if err != nil {
 		return nil, fmt.Errorf("reading a certificate of %s: %v", hostOf(address), err)
 	}
@@ -112,7 +104,7 @@ func fetchCertificate(ctx context.Context, client *http.Client, address string) 
 		} else if issuer, err := fetchIssuer(ctx, client, last); err != nil {
 			return nil, fmt.Errorf("the issuer of the certificate of %s: %w", hostOf(address), err)
 		} else {
-			chain = append(chain, publicKey{Certificate: issuer})
+			chain = append(chain, PublicKey{Certificate: issuer})
 		}
 	}
 	var text bytes.Buffer
@@ -129,8 +121,8 @@ func fetchCertificate(ctx context.Context, client *http.Client, address string) 
 
 // lacksIssuer reports whether a chain ends before a trusted root, with a
 // certificate that says where its issuer is.
-func lacksIssuer(chain []publicKey) bool {
-	err := verifyChain(chain, time.Now(), trustedRoots)
+func lacksIssuer(chain []PublicKey) bool {
+	err := verifyChain(chain, time.Now(), trust.Roots)
 	return errors.As(err, new(x509.UnknownAuthorityError)) && len(chain[len(chain)-1].Certificate.IssuingCertificateURL) > 0
 }
 
@@ -141,7 +133,7 @@ func fetchIssuer(ctx context.Context, client *http.Client, of *x509.Certificate)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host != u.Hostname() || u.User != nil {
 		return nil, errors.New("its URL is malformed")
 	}
-	content, err := download(ctx, client, u.String(), "")
+	content, err := Download(ctx, client, u.String(), "")
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +156,7 @@ func hostOf(address string) string {
 }
 
 // read returns the certificate of a text, without its issuers.
-func (c *certificates) read(address string, text []byte, names func(*url.URL) []string) ([]publicKey, error) {
+func (c *Certificates) read(address string, text []byte, names func(*url.URL) []string) ([]PublicKey, error) {
 	if err := c.Check(address); err != nil {
 		return nil, err
 	}
@@ -172,11 +164,11 @@ func (c *certificates) read(address string, text []byte, names func(*url.URL) []
 	if err != nil {
 		return nil, err
 	}
-	chain, err := parsePublicKeys(string(text))
+	chain, err := ParsePublicKeys(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("reading a certificate of %s: %v", u.Host, err)
 	}
-	if err := checkChain(chain, names(u), time.Now(), trustedRoots); err != nil {
+	if err := checkChain(chain, names(u), time.Now(), trust.Roots); err != nil {
 		return nil, fmt.Errorf("the certificate of %s: %v", u.Host, err)
 	}
 	return chain[:1], nil
@@ -184,7 +176,7 @@ func (c *certificates) read(address string, text []byte, names func(*url.URL) []
 
 // checkChain holds a certificate, and its issuers after it, against the names, the
 // time and the roots. Without roots those of the system are trusted.
-func checkChain(chain []publicKey, names []string, now time.Time, trusted *x509.CertPool) error {
+func checkChain(chain []PublicKey, names []string, now time.Time, trusted *x509.CertPool) error {
 	leaf := chain[0].Certificate
 	switch {
 	case leaf == nil:
@@ -198,7 +190,7 @@ func checkChain(chain []publicKey, names []string, now time.Time, trusted *x509.
 }
 
 // verifyChain reports why the issuers of a certificate do not lead to a root.
-func verifyChain(chain []publicKey, now time.Time, trusted *x509.CertPool) error {
+func verifyChain(chain []PublicKey, now time.Time, trusted *x509.CertPool) error {
 	issuers := x509.NewCertPool()
 	for _, key := range chain[1:] {
 		if key.Certificate != nil {

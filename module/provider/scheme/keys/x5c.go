@@ -1,4 +1,4 @@
-package scheme
+package keys
 
 import (
 	"crypto/ecdsa"
@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/refusal"
 )
 
 // X5C says which certificates a token may bring along.
@@ -28,22 +30,19 @@ const (
 	maxChainRSA   = 4096    // bits of an RSA key
 )
 
-// roots are what the certificates of tokens lead to.
-type roots struct {
+// Roots are what the certificates of tokens lead to.
+type Roots struct {
 	list  []*x509.Certificate
-	fixed int // how many come from the configuration
+	Fixed int // how many come from the configuration
 	pool  *x509.CertPool
 }
 
-// rootsOf returns the configured certificates, else the root that is known.
-func (x *X5C) rootsOf(c *Credentials) (*roots, error) {
-	keys, err := c.ParsedKeys()
-	if err != nil {
-		return nil, err
-	}
-	own := &roots{fixed: len(keys), pool: x509.NewCertPool()}
+// RootsOf returns the configured certificates, else the root that is known.
+func (x *X5C) RootsOf(keys []PublicKey) (*Roots, error) {
+	own := &Roots{Fixed: len(keys), pool: x509.NewCertPool()}
 	if len(keys) == 0 && x.Root != "" {
-		if keys, err = parsePublicKeys(x.Root); err != nil {
+		var err error
+		if keys, err = ParsePublicKeys(x.Root); err != nil {
 			return nil, err
 		}
 	}
@@ -60,8 +59,8 @@ func (x *X5C) rootsOf(c *Credentials) (*roots, error) {
 	return own, nil
 }
 
-// check refuses what is no OID.
-func (x *X5C) check() error {
+// Check refuses what is no OID.
+func (x *X5C) Check() error {
 	for _, text := range x.OIDs {
 		if _, err := x509.ParseOID(text); err != nil {
 			return fmt.Errorf("chain: %q is not an OID such as 1.2.840.113635.100.6.11.1", text)
@@ -73,11 +72,11 @@ func (x *X5C) check() error {
 	return nil
 }
 
-// verify reports whether the certificates lead to a root at a time, and returns the
+// Verify reports whether the certificates lead to a root at a time, and returns the
 // first one's key with the position of that root; 0 where it is not configured.
-func (x *X5C) verify(own *roots, chain []string, now time.Time) (key publicKey, position int, err error) {
+func (x *X5C) Verify(own *Roots, chain []string, now time.Time) (key PublicKey, position int, err error) {
 	if len(chain) == 0 {
-		return key, 0, Missing
+		return key, 0, refusal.Missing
 	}
 	parsed, err := parseChain(chain)
 	if err != nil {
@@ -85,7 +84,7 @@ func (x *X5C) verify(own *roots, chain []string, now time.Time) (key publicKey, 
 	}
 	for i, oid := range x.OIDs {
 		if i >= len(parsed) || !hasExtension(parsed[i], oid) {
-			return key, 0, Wrong
+			return key, 0, refusal.Wrong
 		}
 	}
 	between := x509.NewCertPool()
@@ -101,43 +100,43 @@ func (x *X5C) verify(own *roots, chain []string, now time.Time) (key publicKey, 
 			continue
 		}
 		root := slices.IndexFunc(own.list, found[len(found)-1].Equal)
-		if root >= own.fixed {
+		if root >= own.Fixed {
 			root = -1
 		}
-		return publicKey{PublicKey: parsed[0].PublicKey, Certificate: parsed[0]}, root + 1, nil
+		return PublicKey{PublicKey: parsed[0].PublicKey, Certificate: parsed[0]}, root + 1, nil
 	}
-	return key, 0, Wrong
+	return key, 0, refusal.Wrong
 }
 
 // parseChain reads certificates of a stranger, whose size and keys are bounded: each
 // costs a signature to verify.
 func parseChain(chain []string) (parsed []*x509.Certificate, err error) {
 	if len(chain) > maxChain {
-		return nil, Malformed
+		return nil, refusal.Malformed
 	}
 	for _, text := range chain {
 		if base64.StdEncoding.DecodedLen(len(text)) > maxChainBytes {
-			return nil, Malformed
+			return nil, refusal.Malformed
 		}
 		der, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, Malformed
+			return nil, refusal.Malformed
 		}
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, Malformed
+			return nil, refusal.Malformed
 		}
 		switch key := c.PublicKey.(type) {
 		case *ecdsa.PublicKey:
 		case *rsa.PublicKey:
 			if key.N.BitLen() > maxChainRSA {
-				return nil, Malformed
+				return nil, refusal.Malformed
 			}
 		default:
-			return nil, Malformed
+			return nil, refusal.Malformed
 		}
-		if checkStrength(c.PublicKey) != nil {
-			return nil, Malformed
+		if CheckStrength(c.PublicKey) != nil {
+			return nil, refusal.Malformed
 		}
 		parsed = append(parsed, c)
 	}

@@ -1,4 +1,4 @@
-package scheme
+package keys
 
 import (
 	"hash/maphash"
@@ -13,21 +13,21 @@ import (
 
 // Limits on the calls that requests cause by naming unknown keys.
 const (
-	fetchBurst = 8               // at once, by one address; also of a whole set
-	fetchPause = 5 * time.Second // between two calls after that
+	FetchBurst = 8               // at once, by one address; also of a whole set
+	FetchPause = 5 * time.Second // between two calls after that
 
-	strangersBurst = 64                     // at once, by all addresses
-	strangersPause = 100 * time.Millisecond // between two calls after that
+	StrangersBurst = 64                     // at once, by all addresses
+	StrangersPause = 100 * time.Millisecond // between two calls after that
 
-	againBurst = 8           // at once, for names that come again
-	againPause = time.Second // between two calls after that, and until a name counts as one that comes again
+	AgainBurst = 8           // at once, for names that come again
+	AgainPause = time.Second // between two calls after that, and until a name counts as one that comes again
 
-	maxAddresses = 4096    // whose calls are counted
+	MaxAddresses = 4096    // whose calls are counted
 	maxRefused   = 1 << 16 // names that are remembered
 )
 
 // newLimiter returns the limit of the calls for one name, or by one address.
-func newLimiter() *rate.Limiter { return rate.NewLimiter(rate.Every(fetchPause), fetchBurst) }
+func newLimiter() *rate.Limiter { return rate.NewLimiter(rate.Every(FetchPause), FetchBurst) }
 
 // callShares divides the calls for names that are not known among client addresses.
 //
@@ -53,9 +53,9 @@ var nameSeed = maphash.MakeSeed()
 // if these are used up. It is never called twice at once.
 func (s *callShares) allow(name, client string, now time.Time) bool {
 	if s.all == nil {
-		s.all = rate.NewLimiter(rate.Every(strangersPause), strangersBurst)
-		s.again = rate.NewLimiter(rate.Every(againPause), againBurst)
-		s.addresses, _ = lru.New[netip.Addr, *rate.Limiter](maxAddresses) // which fails only for a size below one
+		s.all = rate.NewLimiter(rate.Every(StrangersPause), StrangersBurst)
+		s.again = rate.NewLimiter(rate.Every(AgainPause), AgainBurst)
+		s.addresses, _ = lru.New[netip.Addr, *rate.Limiter](MaxAddresses) // which fails only for a size below one
 	}
 	address := share.Address(client)
 	own, known := s.addresses.Get(address)
@@ -79,7 +79,7 @@ func (s *callShares) comesAgain(name string, now time.Time) bool {
 	hash := maphash.String(nameSeed, name)
 	before := &s.refused[hash%maxRefused]
 	if before.hash == hash {
-		return now.UnixNano()-before.at >= int64(againPause)
+		return now.UnixNano()-before.at >= int64(AgainPause)
 	}
 	*before = refusedName{hash, now.UnixNano()}
 	return false
