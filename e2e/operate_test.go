@@ -140,7 +140,7 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	}
 
 	// A replay is no copy, and copies are still known.
-	g.exits(t, 1, "--route", "replay", dead[0].ID)
+	g.exits(t, 1, "name a route", "replay", dead[0].ID)
 	g.exits(t, 0, "replay: 1 delivery of 1 event", "replay", dead[0].ID, "--route", "app")
 	g.mustSend("7")
 	app.waitFor(t, n+1)
