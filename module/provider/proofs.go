@@ -133,7 +133,9 @@ func (ps *proofs) screen(r *template.Request, now time.Time) (refusal error) {
 		if (err == nil) == several { // one is enough, or one lacks
 			return err
 		}
-		refusal = err
+		if refusal == nil || errors.Is(refusal, scheme.Missing) { // what is there says more than what lacks
+			refusal = err
+		}
 	}
 	return refusal
 }

@@ -44,6 +44,11 @@ func TestOptionalSecret(t *testing.T) {
 	if err := providertest.MustParse(t, "cloudevents s").Verify(query, providertest.Now); err != nil {
 		t.Errorf("a token in the query: %v", err)
 	}
+	// Before the body is read, a wrong token is not said to be missing.
+	wrong := providertest.Hook("", "Authorization: Bearer x")
+	if err := providertest.MustParse(t, "cloudevents s").Screen(wrong, providertest.Now); !errors.Is(err, scheme.Wrong) {
+		t.Errorf("a wrong token: %v", err)
+	}
 	if _, err := providertest.Parse("github"); err == nil {
 		t.Error("a preset whose secret is not optional loads without one")
 	}
