@@ -137,8 +137,13 @@ func bare(err error) bool {
 // acknowledge answers a request that is accepted, now or before.
 func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, outcome string) {
 	h.requests.count(outcome)
+	h.echo(w, r)
+	h.Respond.write(w, r)
+}
+
+// echo sets the headers that the provider wants back.
+func (h *Handler) echo(w http.ResponseWriter, r *http.Request) {
 	for _, name := range h.profile.Echo {
 		w.Header().Set(name, r.Header.Get(name))
 	}
-	h.Respond.write(w, r)
 }

@@ -99,6 +99,7 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, a *asking) {
 	}
 	defer answer.Free()
 	h.requests.count(accepted)
+	h.echo(w, r)
 	answer.(*keptAnswer).write(w)
 }
 

@@ -51,7 +51,7 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int, kept *
 	}
 	req, err := newRequest(ctx, sent, attempt)
 	if err != nil {
-		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
+		return queue.Result{Outcome: queue.Refused, Reason: err.Error(), Unsent: true}
 	}
 	if e.Part != (queue.Part{}) && !r.Sign.byProvider() {
 		dropProof(req.Header, r.provider)
@@ -75,13 +75,14 @@ func (r *Route) attempt(ctx context.Context, e *queue.Event, attempt int, kept *
 }
 
 // unsigned is the result of an attempt that could not be signed. A body that the route
-// makes stays as it is: some schemes sign what stands in the provider's.
+// makes stays as it is: some schemes sign what stands in the provider's. Secrets may come
+// back.
 func (r *Route) unsigned(err error) queue.Result {
 	outcome := queue.Retry
-	if r.RewriteBody != nil {
+	if r.RewriteBody != nil && !errors.As(err, new(noSecret)) {
 		outcome = queue.Refused
 	}
-	return queue.Result{Outcome: outcome, Reason: "signing: " + err.Error()}
+	return queue.Result{Outcome: outcome, Reason: "signing: " + err.Error(), Unsent: true}
 }
 
 // unsendable says that no request can be made of the event for the route.
@@ -91,7 +92,7 @@ type unsendable struct{ error }
 func (r *Route) unanswered(ctx context.Context, err error) queue.Result {
 	switch {
 	case errors.As(err, new(unsendable)):
-		return queue.Result{Outcome: queue.Refused, Reason: err.Error()}
+		return queue.Result{Outcome: queue.Refused, Reason: err.Error(), Unsent: true}
 	case errors.Is(ctx.Err(), context.Canceled):
 		return queue.Result{Outcome: queue.Interrupted, Reason: "the gateway is shutting down"}
 	case ctx.Err() != nil:

@@ -18,7 +18,7 @@ const home = "github.com/caddy-webhook-gateway/caddy-webhook-gateway/"
 // a comment: Caddy's documentation of a module is made of them.
 func TestConfigurationIsDocumented(t *testing.T) {
 	documented := make(map[string]bool)
-	for _, dir := range []string{"module", "module/provider", "module/provider/scheme", "module/provider/template", "module/queue/disk"} {
+	for _, dir := range []string{"module", "module/provider", "module/provider/scheme", "module/provider/scheme/keys", "module/provider/template", "module/queue/disk"} {
 		findComments(t, dir, documented)
 	}
 	modules := append(caddy.GetModules("webhook_gateway.providers"), caddy.GetModules("webhook_gateway.queues")...)

@@ -101,7 +101,7 @@ func (h *Handler) cut(hook *webhook) (b *batch, whole, err error) {
 		return nil, nil, err
 	}
 	h.frame(b, list, bodies)
-	h.identifyParts(hook, b)
+	h.identifyParts(hook, b, list)
 	return b, nil, nil
 }
 
@@ -148,7 +148,7 @@ func (e *Each) header(whole http.Header, list *payload.Batch, decoded bool) http
 }
 
 // identifyParts finds event types and delivery IDs, and what tells copies of the parts.
-func (h *Handler) identifyParts(hook *webhook, b *batch) {
+func (h *Handler) identifyParts(hook *webhook, b *batch, list *payload.Batch) {
 	purse := rules.NewPurse(len(b.parts))
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -156,13 +156,18 @@ func (h *Handler) identifyParts(hook *webhook, b *batch) {
 		p.find(&h.Each.find, view)
 		view.Free()
 	}
+	query := h.contentQuery(hook)
+	if h.Each.As != "" { // the part's body has nothing of what stands around the list
+		around := queue.DigestBody(list.Around())
+		query += "\n" + string(around[:])
+	}
 	shared := h.sharedIDs(b.parts)
 	for i := range b.parts {
 		p := &b.parts[i]
 		found := p.id
 		body := func() queue.BodyDigest { return queue.DigestBody(h.Each.copies.omit.Body.From("", p.content)) }
 		content := func() queue.DedupKey {
-			return queue.ContentKey(hook.within(h.Source), hook.proof.Path, h.contentQuery(hook), h.digest(hook, p.body))
+			return queue.ContentKey(hook.within(h.Source), hook.proof.Path, query, h.digest(hook, p.body))
 		}
 		p.identity, p.id = h.Each.copies.identity(hook, found, content, body)
 		if by := h.Each.copies.by; shared[found] && (by == provider.ByID || by == provider.ByIDAndBody) {

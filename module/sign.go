@@ -120,9 +120,17 @@ func (s *Sign) signerFor(tenant string) (provider.Signer, error) {
 	}
 	secrets := s.handler.secretsOf(tenant)
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("tenant %s is not known any more, or has no secret", tenant)
+		return nil, noSecret(tenant)
 	}
 	return tenanted.For(secrets)
+}
+
+// noSecret is the error of a tenant who was removed, or has no secret. It may be only for
+// now.
+type noSecret string
+
+func (tenant noSecret) Error() string {
+	return fmt.Sprintf("tenant %s is not known any more, or has no secret", string(tenant))
 }
 
 // storedURL returns the URL that the provider called. A webhook that was stored

@@ -36,7 +36,7 @@ func TestTroubleshooting(t *testing.T) {
 	}{
 		{"Every outcome of a request", outcomes},
 		{"Every outcome of an attempt", attempts},
-		{"Why a webhook is unverified", append(code.constants("module/provider/scheme", "Refusal"), unknownTenant+": …", noTenant+": …")},
+		{"Why a webhook is unverified", append(code.constants("module/provider/scheme/refusal", "Refusal"), unknownTenant+": …", noTenant+": …")},
 		{"Every status of an answer", append(code.statuses(), "2xx", "431")}, // 431 is Caddy's own
 		{"Every log line", code.messages(t)},
 	} {

@@ -3,6 +3,7 @@ package payload
 import (
 	"errors"
 	"net/url"
+	"slices"
 )
 
 // MaxElements is how many elements a list may have that is cut into them.
@@ -107,6 +108,11 @@ func (b *Batch) Size(i int) int {
 		return len(b.beforeField) + escapedSize(b.before) + escapedSize(b.Elements[i]) + escapedSize(b.after) + len(b.restForm)
 	}
 	return len(b.before) + len(b.Elements[i]) + len(b.after)
+}
+
+// Around returns what stands in the body beside the list.
+func (b *Batch) Around() []byte {
+	return slices.Concat([]byte(b.beforeField), b.before, []byte{0}, b.after, []byte(b.restForm))
 }
 
 // AppendFramed appends the body that holds an element alone, and returns where the element

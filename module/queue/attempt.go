@@ -44,7 +44,7 @@ func (e *Engine) attempt(q *routeQueue, f inFlight, ev *Event, probe bool, asker
 	e.examine(q, result, probe, ended)
 	return func() {
 		e.recordOutcome(f, func(d *Delivery) { r.applyResult(d, result, number, began, ended) })
-		if probe && result.Outcome == Retry {
+		if probe && result.Outcome == Retry && !result.Unsent {
 			e.deadLetterUntried(q)
 		}
 	}

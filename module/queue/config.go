@@ -85,6 +85,10 @@ type Result struct {
 	Reason     string        // why the attempt did not succeed; an operator reads it
 	RetryAfter time.Duration // pause that the destination asked for, 0 when it asked for none
 	Answer     Answer        // of Ask, for the sender; nil when there is none, or when it was not kept
+
+	// Unsent says that nothing was sent, for a reason of the gateway's own: that tells
+	// nothing of the destination.
+	Unsent bool
 }
 
 // Judgment is what a call said about the proof of a held event.

@@ -90,6 +90,9 @@ func (h *health) hurry() {
 // examine notes what an attempt says about its route. probe says that the route was
 // failing when the attempt began.
 func (e *Engine) examine(q *routeQueue, result Result, probe bool, ended time.Time) {
+	if result.Unsent {
+		return
+	}
 	observer := e.snapshot.Load().observer
 	switch result.Outcome {
 	case Succeeded:
