@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-// goFile matches the names of files and rooms in docs/architecture.md.
+// The names of files, rooms and steps in docs/architecture.md.
 var (
 	goFile = regexp.MustCompile("`([a-z_/]+\\.go)`")
 	room   = regexp.MustCompile(`\b((?:module|rules|internal|cmd|e2e|bench|examples)(?:/[a-z]+)*)/`)
+	step   = regexp.MustCompile(`(?m)^\| ([a-z ]+) \|`)
 )
 
 // TestArchitectureNamesWhatIsThere holds the page's files against the tree, and
@@ -52,6 +53,35 @@ func TestArchitectureNamesWhatIsThere(t *testing.T) {
 		}
 		if !strings.Contains(page, path+"/") {
 			t.Errorf("the page does not have the room %s/", path)
+		}
+	}
+}
+
+// TestArchitectureHasEachStepOnce holds that no step stands twice on the way of a
+// request or of a delivery.
+func TestArchitectureHasEachStepOnce(t *testing.T) {
+	content, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ways := strings.Split(string(content), "\n## The way of ")[1:]
+	if len(ways) != 2 {
+		t.Errorf("%d ways were found", len(ways))
+	}
+	for _, way := range ways {
+		way, _, _ = strings.Cut(way, "\n## ")
+		title, table, _ := strings.Cut(way, "\n| step |")
+		title, _, _ = strings.Cut(title, "\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		steps := make(map[string]bool)
+		for _, row := range step.FindAllStringSubmatch(table, -1) {
+			if steps[row[1]] {
+				t.Errorf("%s stands twice on the way of %s", row[1], title)
+			}
+			steps[row[1]] = true
+		}
+		if len(steps) < 10 {
+			t.Errorf("only %d steps of %s were found", len(steps), title)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // sdk is a library for a provider's webhooks, and what the test needs to know to
-// call it. An entry of a table is one sdk: those for Go are in go_*_test.go, those
+// call it. An entry of a table is one sdk: those for Go are in modules_test.go, those
 // for Node in node/*.mjs.
 type sdk struct {
 	Name     string   `json:"name"`     // of its module or package

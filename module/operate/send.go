@@ -188,7 +188,7 @@ func sendSamples(s *Service, r *http.Request) (any, error) {
 	if options.Local, err = readFlag(query, "local"); err != nil {
 		return nil, err
 	}
-	if options.PrivateKey, err = io.ReadAll(io.LimitReader(r.Body, maxPrivateKey)); err != nil {
+	if options.PrivateKey, err = readPrivateKey(r.Body); err != nil {
 		return nil, InvalidError{err}
 	}
 	if !query.Has("count") {
@@ -221,6 +221,17 @@ func (o *SendOptions) body() io.Reader {
 
 // maxPrivateKey is the longest private key with its certificates, in bytes.
 const maxPrivateKey = 64 << 10
+
+func readPrivateKey(in io.Reader) ([]byte, error) {
+	key, err := io.ReadAll(io.LimitReader(in, maxPrivateKey+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(key) > maxPrivateKey {
+		return nil, fmt.Errorf("the private key with its certificates is larger than %d bytes", maxPrivateKey)
+	}
+	return key, nil
+}
 
 func (c *client) send(source string, options SendOptions) (sent *Sent, err error) {
 	err = c.post(http.MethodPost, sourcePath(source, "send"), options.query(), options.body(), &sent)
@@ -363,7 +374,7 @@ func (s *sender) readKey() error {
 		return fmt.Errorf("--private-key: %v", err)
 	}
 	defer file.Close()
-	s.options.PrivateKey, err = io.ReadAll(io.LimitReader(file, maxPrivateKey))
+	s.options.PrivateKey, err = readPrivateKey(file)
 	if err == nil {
 		_, err = provider.ParseSigningKey(s.options.PrivateKey)
 	}

@@ -28,7 +28,7 @@ type Body struct {
 	buffer *Buffer // nil before
 }
 
-// What Read returns besides an error of no memory.
+// Read returns these, and ErrBusy.
 var (
 	ErrTooLarge = errors.New("the body is too large")
 	ErrCut      = errors.New("the body did not arrive whole")
@@ -61,9 +61,10 @@ func (b *Body) Free() {
 	}
 }
 
-// Read reads a body of at most limit bytes, or returns ErrTooLarge, ErrCut or ErrBusy. A body that was announced has its memory
-// at once up to maxPooled bytes; beyond, memory grows with what arrives. net/http ends
-// the deadline after the request.
+// Read reads a body of at most limit bytes, or returns ErrTooLarge, ErrCut or
+// ErrBusy. A body that was announced has its memory at once up to maxPooled bytes;
+// beyond, memory grows with what arrives. net/http ends the deadline after the
+// request.
 func (b *Body) Read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if r.ContentLength > limit {
 		return ErrTooLarge

@@ -123,6 +123,7 @@ var presetsCommerce = []Preset{
 		Name: "lob", Title: "Lob", Category: "shipping",
 		Source:     recipes,
 		Confidence: "secondary",
+		Notes:      "No tolerance of Lob's is known: the gateway checks the time only if you set one.",
 		Definition: Definition{
 			Proofs: []Proof{{HMAC: &HMAC{
 				From:      "{header.Lob-Signature}",
@@ -133,7 +134,6 @@ var presetsCommerce = []Preset{
 			ID:     `body.id`,
 			Copies: Copies{By: ByIDAndBody, Why: "Lob gives each event an ID in the signed body; it is not confirmed that retries repeat it."},
 		},
-		Tolerance: fiveMinutes,
 	},
 	{
 		Name: "onfleet", Title: "Onfleet", Category: "shipping",

@@ -94,7 +94,7 @@ func (c *Cache) writeLater(changed *keyCopy) {
 func (c *Cache) Kept() { c.writes.Wait() }
 
 // Forget drops the caches of all configurations, as the end of the process does: what is
-// not on disk is gone.
+// not on disk is gone. Only tests call it.
 func Forget() {
 	for _, c := range caches.Values() {
 		c.Kept()

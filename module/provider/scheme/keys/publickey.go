@@ -26,7 +26,7 @@ type PublicKey struct {
 	id string // in the provider's own words; "" where the key has none
 	crypto.PublicKey
 
-	// certificate is what the key came in, nil if it came alone.
+	// Certificate is what the key came in, nil if it came alone.
 	Certificate *x509.Certificate
 }
 
