@@ -47,7 +47,8 @@ type Common struct {
 	signing   *scheme.SigningKey
 	tenants   bool // the secrets are those of tenants
 
-	wholeHeader bool // a secret may be all that a header holds
+	wholeHeader bool          // a secret may be all that a header holds
+	edges       scheme.Traits // of what every proof does to the edges of a secret
 }
 
 // dirKey is the key of a context's value: where the gateway keeps its files.
@@ -68,6 +69,10 @@ func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance ti
 	if c.resolved.Secrets, err = resolverOf(c.wholeHeader)("secret", c.Secrets); err != nil {
 		return err
 	}
+	c.edges = d.edges()
+	if err := scheme.CheckEdges("secret", c.resolved.Secrets, c.edges); err != nil {
+		return err
+	}
 	switch {
 	case c.Tolerance > 0:
 		c.resolved.Tolerance = time.Duration(c.Tolerance)
@@ -86,6 +91,9 @@ func (c *Common) provision(ctx caddy.Context, d *Definition, defaultTolerance ti
 	}
 	if len(tokens) == 0 {
 		return fmt.Errorf("token needs a secret")
+	}
+	if err := scheme.CheckEdges("token", tokens, c.Token.Traits()); err != nil {
+		return err
 	}
 	return c.Token.Provision(&scheme.Credentials{Secrets: tokens})
 }

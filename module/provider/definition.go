@@ -182,6 +182,16 @@ func (d *Definition) any(has func(scheme.Traits) bool) bool {
 	return slices.ContainsFunc(d.Proofs, func(p Proof) bool { return has(p.traits()) })
 }
 
+// edges returns which white space at the edges of a secret is lost in every proof.
+func (d *Definition) edges() scheme.Traits {
+	lost := scheme.Traits{Trimmed: len(d.Proofs) > 0, WholeHeader: true}
+	for i := range d.Proofs {
+		t := d.Proofs[i].traits()
+		lost.Trimmed, lost.WholeHeader = lost.Trimmed && t.Trimmed, lost.WholeHeader && t.WholeHeader
+	}
+	return lost
+}
+
 // anybodys returns the line that is missing where any customer of the provider can
 // have a proof; "" if none can.
 func (d *Definition) anybodys() string {

@@ -173,6 +173,9 @@ func (p *Proof) provision(c *Common, among *proofs, own *int) (counts bool, err 
 		if mine.Secrets, err = scheme.Resolve("secret", scheme.NonEmpty(p.Secrets)); err != nil {
 			return false, err
 		}
+		if err := scheme.CheckEdges("secret", mine.Secrets, traits); err != nil {
+			return false, err
+		}
 		for range mine.Secrets {
 			*own++
 			p.positions = append(p.positions, len(c.resolved.Secrets)+*own)

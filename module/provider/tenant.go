@@ -106,6 +106,9 @@ func (w *working) TenantSecrets(configured []string, ofFile bool) (secrets []str
 		secrets, err = resolverOf(wholeHeader)("secret", configured)
 	}
 	if err == nil {
+		err = scheme.CheckEdges("secret", secrets, w.ready.common.edges)
+	}
+	if err == nil {
 		_, err = w.ready.with(secrets, w.stranger)
 	}
 	return secrets, err

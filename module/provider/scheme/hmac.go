@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/internal/payload"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
@@ -162,12 +161,15 @@ func (h *HMAC) Compile() (err error) {
 		return err
 	}
 	h.from = nil
-	if h.headers = headersIn(h.From); len(h.headers) > 0 && !httpguts.ValidHeaderFieldName(h.headers[0]) {
-		return fmt.Errorf("no header has the name %q", h.headers[0])
-	} else if h.headers == nil {
-		if h.from, err = parseFrom(h.From); err != nil {
+	if h.headers = headersIn(h.From); len(h.headers) > 0 {
+		if err := checkHeaderName(h.headers[0]); err != nil {
 			return err
 		}
+	} else if h.from, err = parseFrom(h.From); err != nil {
+		return err
+	}
+	if err := checkTimePlace(h.From, h.Value, h.Timestamp); err != nil {
+		return err
 	}
 	if h.Each != "" {
 		if h.each, err = payload.ParsePath(h.Each); err != nil {
@@ -213,8 +215,8 @@ func (h *HMAC) compileTemplates() (captured []string, err error) {
 		return nil, err
 	}
 	for i, t := range h.signed {
-		if t.Constant() {
-			return nil, errConstant(h.Signed[i])
+		if err := checkSignedText(h.Signed[i], t, h.from); err != nil {
+			return nil, err
 		}
 		if err := t.LocateCaptures(captured); err != nil {
 			return nil, err

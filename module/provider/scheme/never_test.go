@@ -9,6 +9,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,33 +24,88 @@ import (
 func TestNeverMatches(t *testing.T) {
 	const key = "public_key " + providertest.Rfc8032Key + "\n"
 	for block, want := range map[string]string{
-		"hmac {\nfrom X-Signature\n}":                                                        "reads nothing",
-		"hmac {\nfrom {timestamp}\n}":                                                        "stands in the request",
-		"hmac {\nheader X-S\ntimestamp from X-Time\n}":                                       "reads no time",
-		"ed25519 {\nfrom X-Signature\n" + key + "}":                                          "reads nothing",
-		"ed25519 {\nheader X-S\nsigned {secret}{body}\n" + key + "}":                         "only for digest",
-		"ed25519 {\nheader X-S\nsigned {value.n}{body}\n" + key + "}":                        "no value contains it",
-		"rsa md5 {\nheader X-S\n" + key + "}":                                                "unknown hash",
-		"ecdsa sha1 {\nheader X-S\n" + key + "}":                                             "unknown hash",
-		"jwt HS256 {\nfield a\nchain\n}":                                                     "not signed with a secret",
-		"jwt ES256 {\nfield a\nchain 1.x\n}":                                                 "not an OID",
-		"jwt ES256 {\nfield a\nchain\n}":                                                     "needs the root",
-		"jwt EdDSA {\nfield a\nchain\n" + key + "}":                                          "without a certificate",
-		"jwt EdDSA {\nfield a\ndetached {body}\n" + key + "}":                                "token in a header",
-		"jwt EdDSA {\nheader X-S\ndetached POST\n" + key + "}":                               "no placeholder",
-		"jwt EdDSA {\nheader X-S\ndetached {timestamp}{body}\n" + key + "}":                  "neither {timestamp}",
-		"jwt EdDSA {\nheader X-S\ndetached {body}\nissuer me\n" + key + "}":                  "no claims",
-		"jwt EdDSA {\nheader X-S\ndetached {value.a}{value.b}{value.c}{value.d}{value.e}\n}": "more than 4",
-		"ed25519 {\nheader X-S\nsigned \"{header.X-L|signing_string host}\"\n" + key + "}":   "needs digest",
-		"ed25519 {\nheader X-S\nsigned \"{header.X-L|signing_string Digest}\"\n" + key + "}": "in lower case",
-		"hmac {\nheader X-S\nvalue \"t={timestamp},s={signature},end\"\n}":                   "no value would ever match",
-		"jwt EdDSA {\nfield a\nclaim a.#.b c\n" + key + "}":                                  "several values",
+		"hmac {\nfrom X-Signature\n}":                                                         "reads nothing",
+		"hmac {\nfrom {timestamp}\n}":                                                         "stands in the request",
+		"hmac {\nheader X-S\ntimestamp from X-Time\n}":                                        "reads no time",
+		"ed25519 {\nfrom X-Signature\n" + key + "}":                                           "reads nothing",
+		"ed25519 {\nheader X-S\nsigned {secret}{body}\n" + key + "}":                          "only for digest",
+		"ed25519 {\nheader X-S\nsigned {value.n}{body}\n" + key + "}":                         "no value contains it",
+		"rsa md5 {\nheader X-S\n" + key + "}":                                                 "unknown hash",
+		"ecdsa sha1 {\nheader X-S\n" + key + "}":                                              "unknown hash",
+		"jwt HS256 {\nfield a\nchain\n}":                                                      "not signed with a secret",
+		"jwt ES256 {\nfield a\nchain 1.x\n}":                                                  "not an OID",
+		"jwt ES256 {\nfield a\nchain\n}":                                                      "needs the root",
+		"jwt EdDSA {\nfield a\nchain\n" + key + "}":                                           "without a certificate",
+		"jwt EdDSA {\nfield a\ndetached {body}\n" + key + "}":                                 "token in a header",
+		"jwt EdDSA {\nheader X-S\ndetached POST\n" + key + "}":                                "no placeholder",
+		"jwt EdDSA {\nheader X-S\ndetached {timestamp}{body}\n" + key + "}":                   "neither {timestamp}",
+		"jwt EdDSA {\nheader X-S\ndetached {body}\nissuer me\n" + key + "}":                   "no claims",
+		"jwt EdDSA {\nheader X-S\ndetached {value.a}{value.b}{value.c}{value.d}{value.e}\n}":  "more than 4",
+		"ed25519 {\nheader X-S\nsigned \"{header.X-L|signing_string host}\"\n" + key + "}":    "needs digest",
+		"ed25519 {\nheader X-S\nsigned \"{header.X-L|signing_string Digest}\"\n" + key + "}":  "in lower case",
+		"hmac {\nheader X-S\nvalue \"t={timestamp},s={signature},end\"\n}":                    "no value would ever match",
+		"jwt EdDSA {\nfield a\nclaim a.#.b c\n" + key + "}":                                   "several values",
+		"ed25519 {\nheader Host\n" + key + "}":                                                "takes Host out",
+		"jwt EdDSA {\nheader Transfer-Encoding\ndetached {body}\n" + key + "}":                "net/http removes",
+		"ed25519 {\nheader X-S\nsigned {json.a}{form.b}\n" + key + "}":                        "no body is both",
+		"ed25519 {\nfrom {json.s}\n" + key + "}":                                              "stands in the body",
+		"ed25519 {\nfrom {query.s}\nsigned {url}{body}\n" + key + "}":                         "stands in the URL",
+		"ed25519 {\nheader X-S\nsigned {timestamp}{body}\ntimestamp header X-S\n" + key + "}": "no timestamp",
+		"hmac {\nfrom \"{form.s|json a}\"\nsigned {body}\n}":                                  "stands in the body",
 	} {
 		secret := ""
 		if strings.HasPrefix(block, "hmac") || strings.HasPrefix(block, "jwt HS256") {
 			secret = " s3cret"
 		}
 		if _, err := providertest.Parse("custom" + secret + " {\n" + block + "\n}"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", block, err)
+		}
+	}
+}
+
+// TestMayMatch holds that what is like something that never matches, and matches, loads.
+func TestMayMatch(t *testing.T) {
+	for _, block := range []string{
+		"hmac {\nheader X-S\nsigned {host}{body}\n}",
+		"hmac {\nheader X-S\nsigned \"{header.X-L|signing_string host digest}\"\n}",
+		"hmac {\nheader X-S\nsigned {json.a} {form.a}\n}",
+		"hmac {\nheader X-S\nsigned {json.a}{query.b}\n}",
+		"hmac {\nfrom \"{json.s|or header.X-S}\"\nsigned {body}\n}",
+		"hmac {\nfrom {form.s}\nsigned \"{form|without s}\"\n}",
+		"hmac {\nfrom {json.s}\nsigned \"{body|json a}\"\n}",
+		"hmac {\nfrom {query.s}\nsigned {body}\n}",
+		"hmac {\nfrom {query.s}\nsigned \"{url|no_query}{query|without s}\"\n}",
+		"hmac {\nheader X-S\nvalue t={timestamp},s={signature}\nsigned {timestamp}{body}\ntimestamp header X-S\n}",
+		"hmac {\nheader X-S\nsigned {timestamp}{body}\ntimestamp header X-T\n}",
+	} {
+		if _, err := providertest.Parse("custom s3cret {\n" + block + "\n}"); err != nil {
+			t.Errorf("%s: %v", block, err)
+		}
+	}
+}
+
+// TestEdgesOfTokens holds that white space at the edges of a token is an error where it
+// would be cut off, and only there.
+func TestEdgesOfTokens(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("s3cret \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for block, never := range map[string]bool{
+		"custom \"s3cret\t\" {\ntoken header X-T\n}":                                        true,
+		"custom \" s3cret\" {\ntoken header X-T\n}":                                         true,
+		"custom {file." + file + "} {\ntoken header X-T\n}":                                 true,
+		"custom {\ntoken header X-T s3cret \"old \"\n}":                                     true,
+		"custom \"s3cret \" {\ntoken header X-T {\nprefix \"Bearer \"\n}\n}":                true,
+		"custom \" s3cret\" {\ntoken header X-T {\nprefix \"Bearer \"\n}\n}":                false, // behind another space
+		"custom \"s3cret \" {\ntoken header X-T {\nencoding base64\n}\n}":                   false,
+		"custom \"s3cret \" {\ntoken query t\n}":                                            false,
+		"custom \"s3cret \" {\nhmac {\nheader X-S\n}\n}":                                    false,
+		"custom \"s3cret \" {\nneed any\nhmac {\nheader X-S\n}\ntoken header X-T\n}":        false, // the key of the other proof
+		"custom s3cret {\nneed any\nhmac {\nheader X-S\n}\ntoken header X-T \"s3cret \"\n}": true,
+	} {
+		_, err := providertest.Parse(block)
+		if (err != nil) != never || err != nil && !strings.Contains(err.Error(), "cut the white space off") {
 			t.Errorf("%s: %v", block, err)
 		}
 	}

@@ -94,6 +94,10 @@ type Traits struct {
 	// WholeHeader says that a secret is all that a header holds.
 	WholeHeader bool
 
+	// Trimmed says that a header ends with a secret as it is, so that white space behind
+	// the secret is lost.
+	Trimmed bool
+
 	// CoversContent says that the proof covers more than itself, as a token does not.
 	CoversContent bool
 

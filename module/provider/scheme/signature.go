@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/internal/syntax"
 	"github.com/caddy-webhook-gateway/caddy-webhook-gateway/module/provider/scheme/keys"
@@ -87,12 +86,15 @@ func (s *Signature) Compile() (err error) {
 	if err := s.Timestamp.Compile(); err != nil {
 		return err
 	}
-	if s.header = template.HeaderIn(s.From); s.header != "" && !httpguts.ValidHeaderFieldName(s.header) {
-		return fmt.Errorf("no header has the name %q", s.header)
-	} else if s.header == "" {
-		if s.from, err = parseFrom(s.From); err != nil {
+	if s.header = template.HeaderIn(s.From); s.header != "" {
+		if err := checkHeaderName(s.header); err != nil {
 			return err
 		}
+	} else if s.from, err = parseFrom(s.From); err != nil {
+		return err
+	}
+	if err := checkTimePlace(s.From, s.Value, s.Timestamp); err != nil {
+		return err
 	}
 	var captured []string
 	s.values = make([]template.Value, len(s.Value))
@@ -101,8 +103,8 @@ func (s *Signature) Compile() (err error) {
 			return err
 		}
 	}
-	if s.signed, err = template.Parse(s.Signed); err == nil && s.signed.Constant() {
-		err = errConstant(s.Signed)
+	if s.signed, err = template.Parse(s.Signed); err == nil {
+		err = checkSignedText(s.Signed, s.signed, s.from)
 	}
 	if err == nil && s.signed.Has("secret") {
 		err = errors.New("the provider signs with a key of its own; {secret} is only for digest")

@@ -101,6 +101,7 @@ func (t *Token) checkPlace() error {
 func (t *Token) Traits() Traits {
 	return Traits{
 		UsesSecret: true, NeedsSecret: true, WholeHeader: t.Headers() != nil && t.Prefix == "",
+		Trimmed:    t.Headers() != nil && t.Encoding == "",
 		OwnSecrets: t.Secrets != nil, Unsignable: unsignableIn(t.From), SecretHeaders: t.Headers(), Keys: len(t.tokens),
 	}
 }

@@ -41,7 +41,7 @@ func TestPut(t *testing.T) {
 		}
 	}
 	for _, place := range []string{"{json.missing}", "{form.sig}", "{body}", "{json.a|lower}"} {
-		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nfrom "+place+"\n}\n}")
+		p := providertest.MustParse(t, "custom s3cret {\nhmac {\nfrom "+place+"\nsigned {json.a}\n}\n}")
 		if err := p.Sign(providertest.Hook(`{"a":"b"}`), providertest.Now); !errors.Is(err, template.ErrPlace) {
 			t.Errorf("%s: got %v", place, err)
 		}

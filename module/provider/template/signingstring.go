@@ -23,9 +23,17 @@ var fieldName = regexp.MustCompile(`^[a-z0-9!#$%&'*+.^_~-]+$`)
 
 // checkSigned checks the names that a signature must cover.
 func checkSigned(names []string) error {
-	for _, name := range names {
+	for i, name := range names {
 		if name != requestTarget && !fieldName.MatchString(name) {
 			return fmt.Errorf("signing_string %s: want (request-target) and names of headers in lower case", name)
+		}
+		if name != "host" { // which is that of the URL
+			if err := CheckHeader(name); err != nil {
+				return fmt.Errorf("signing_string %s: %v", name, err)
+			}
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("signing_string has %s twice, and a list that has a name twice is refused; write it once", name)
 		}
 	}
 	if !slices.Contains(names, "digest") {

@@ -4,6 +4,7 @@
 package template
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/textproto"
@@ -127,10 +128,24 @@ func parseSource(source string) (p piece, err error) {
 		err = fmt.Errorf("{%s}: no header has the name %q", source, p.text)
 	case p.name == "header":
 		p.text = textproto.CanonicalMIMEHeaderKey(p.text)
+		if err = CheckHeader(p.text); err != nil {
+			err = fmt.Errorf("{%s}: %v", source, err)
+		}
 	case p.name == "json" && p.text != "":
 		p.path, err = payload.ParsePath(p.text)
 	}
 	return p, err
+}
+
+// CheckHeader refuses a header that no request has by the time it is read.
+func CheckHeader(name string) error {
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Host":
+		return errors.New("net/http takes Host out of the headers, so it would never be found; write {host}")
+	case "Transfer-Encoding":
+		return errors.New("net/http removes the header Transfer-Encoding, so it would never be found; leave it out")
+	}
+	return nil
 }
 
 // String returns the placeholder as it is written, without what is done to it.
@@ -198,6 +213,26 @@ func ParseAll(texts []string) ([]Template, error) {
 // Has reports whether the template contains any of the placeholders.
 func (t Template) Has(names ...string) bool {
 	return slices.ContainsFunc(t, func(p piece) bool { return p.name != "" && slices.Contains(names, p.name) })
+}
+
+// HasWhole reports whether the template contains all that one of the placeholders stands
+// for, as it is, encoded or as a hash.
+func (t Template) HasWhole(names ...string) bool {
+	return slices.ContainsFunc(t, func(p piece) bool {
+		return p.text == "" && slices.Contains(names, p.name) && !slices.ContainsFunc(p.steps, func(s step) bool { return !slices.Contains(wholeSteps, s.name) })
+	})
+}
+
+// wholeSteps are functions whose text depends on each byte of what they are given.
+var wholeSteps = []string{"sha1", "sha256", "sha384", "sha512", "md5", "hex", "base64", "base64url"}
+
+// Source returns the part of the request that the template reads, and the name there, if
+// it is one placeholder for which nothing stands in.
+func (t Template) Source() (part, name string) {
+	if len(t) != 1 || slices.ContainsFunc(t[0].steps, func(s step) bool { return s.or != nil }) {
+		return "", ""
+	}
+	return t[0].name, t[0].text
 }
 
 // Constant reports whether the template gives the same text for every request.
