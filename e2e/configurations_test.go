@@ -60,6 +60,7 @@ func TestConfigurations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	t.Setenv("GITHUB_SECRET", demoValue("GITHUB_SECRET")) // which completed fragments name
 	for page, content := range contents {
 		for _, match := range envName.FindAllStringSubmatch(content, -1) {
 			t.Setenv(match[1], demoValue(match[1]))
