@@ -49,16 +49,23 @@ func (h *Handler) provisionCopies() (err error) {
 		c.By = provider.ByID // what was used up must not be used with another body
 	case h.Dedup.By != "" && h.Each == nil && h.idValue == nil && !slices.ContainsFunc(h.own, func(f finder) bool { return f.id != nil }):
 		return fmt.Errorf("dedup by %s is not possible here: the provider gives no ID; add a line: id <expression>", h.Dedup.By)
+	}
+	return h.copies.decide(h, c)
+}
+
+// decide has the source's own settings come before what is known of the provider.
+func (c *copies) decide(h *Handler, known provider.Copies) (err error) {
+	switch {
 	case h.Dedup.By != "":
-		c.By = h.Dedup.By
+		known.By = h.Dedup.By
 	case h.ID != "":
-		c.By = provider.ByID
+		known.By = provider.ByID
 	}
 	if h.window <= 0 {
-		c.By, c.WithoutID = provider.ByNothing, provider.ByNothing
+		known.By, known.WithoutID = provider.ByNothing, provider.ByNothing
 	}
-	h.copies.by, h.copies.withoutID = c.By, c.WithoutID
-	h.copies.omit, err = c.Omission()
+	c.by, c.withoutID = known.By, known.WithoutID
+	c.omit, err = known.Omission()
 	return err
 }
 

@@ -80,21 +80,10 @@ func (e *Each) provision(h *Handler) (err error) {
 	if e.whole, err = e.findWhole(h); err != nil {
 		return err
 	}
-	c := own.Copies
-	switch {
-	case h.Dedup.By != "" && e.find.id == nil:
+	if h.Dedup.By != "" && e.find.id == nil {
 		return fmt.Errorf("dedup by %s is not possible here: the elements have no ID; add a line: id <expression>", h.Dedup.By)
-	case h.Dedup.By != "":
-		c.By = h.Dedup.By
-	case h.ID != "":
-		c.By = provider.ByID
 	}
-	if h.window <= 0 {
-		c.By, c.WithoutID = provider.ByNothing, provider.ByNothing
-	}
-	e.copies.by, e.copies.withoutID = c.By, c.WithoutID
-	e.copies.omit, err = c.Omission()
-	return err
+	return e.copies.decide(h, own.Copies)
 }
 
 // findWhole returns what finds the event type and the ID of a list that is stored whole.
