@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -156,18 +157,21 @@ func (h *Handler) identifyParts(hook *webhook, b *batch, list *payload.Batch) {
 		p.find(&h.Each.find, view)
 		view.Free()
 	}
-	query := h.contentQuery(hook)
-	if h.Each.As != "" { // the part's body has nothing of what stands around the list
-		around := queue.DigestBody(list.Around())
-		query += "\n" + string(around[:])
-	}
+	query := sync.OnceValue(func() string {
+		query := h.contentQuery(hook)
+		if h.Each.As != "" { // the part's body has nothing of what stands around the list
+			around := queue.DigestBody(list.Around())
+			query += "\n" + string(around[:])
+		}
+		return query
+	})
 	shared := h.sharedIDs(b.parts)
 	for i := range b.parts {
 		p := &b.parts[i]
 		found := p.id
 		body := func() queue.BodyDigest { return queue.DigestBody(h.Each.copies.omit.Body.From("", p.content)) }
 		content := func() queue.DedupKey {
-			return queue.ContentKey(hook.within(h.Source), hook.proof.Path, query, h.digest(hook, p.body))
+			return queue.ContentKey(hook.within(h.Source), hook.proof.Path, query(), h.digest(hook, p.body))
 		}
 		p.identity, p.id = h.Each.copies.identity(hook, found, content, body)
 		if by := h.Each.copies.by; shared[found] && (by == provider.ByID || by == provider.ByIDAndBody) {
