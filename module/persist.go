@@ -12,31 +12,36 @@ import (
 )
 
 // persist stores the event with its deliveries, and returns once the event is
-// durable. asking is nil unless an app is to answer.
-func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, asking *asking, err error) {
+// durable. It returns no asking unless an app is to answer.
+func (h *Handler) persist(engine *queue.Engine, hook *webhook, flight *queue.Flight) (outcome string, _ *asking, err error) {
 	event, err := h.newEvent(hook)
 	if err != nil {
 		return "", nil, err
 	}
 	event.Dedup = flight.Entry(event.ID, event.ReceivedAt.Add(h.window))
+	var waiting *asking
+	durable := false
+	defer func() {
+		if waiting != nil && !durable { // after a panic, too
+			waiting.Leave()
+		}
+	}()
 	outcome = accepted
 	if h.checker == nil {
 		event.SetRoutes(h.route(hook.view), event.ReceivedAt)
 		h.setKeys(event, hook.view)
-		asking = h.ask(engine, hook, event)
+		waiting = h.ask(engine, hook, event)
 		_, err = engine.Append(hook.Context(), []*queue.Event{event})
 	} else {
 		outcome, err = h.hold(engine, hook, event)
 	}
 	if err != nil {
-		if asking != nil {
-			asking.Leave()
-		}
 		return "", nil, err
 	}
+	durable = true
 	flight.Keep(event.ID, event.ReceivedAt.Add(h.window))
 	h.observeAccepted(hook, event, 1)
-	return outcome, asking, nil
+	return outcome, waiting, nil
 }
 
 // observeAccepted notes that the events of a request are durable, of which first is the
