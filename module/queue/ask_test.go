@@ -64,6 +64,22 @@ func (s *setup) expect(e *queue.Event, want queue.Asked) {
 	}
 }
 
+// answering returns an app that takes all events, and whose answers are kept.
+func answering() *asked {
+	a := &asked{keep: true}
+	a.answer = func(context.Context, *queue.Event, int) queue.Result {
+		return queue.Result{Outcome: queue.Succeeded, Status: 200}
+	}
+	return a
+}
+
+// claimsTake returns a backend whose claims take so long.
+func claimsTake(long time.Duration) *backend {
+	return &backend{wrap: func(s queue.Store) queue.Store {
+		return &faulty{Store: s, claiming: func(queue.RouteKey) { time.Sleep(long) }}
+	}}
+}
+
 // keyed returns an event whose delivery has a key.
 func keyed(t *testing.T, key string) *queue.Event {
 	e := newEvent(t, "shop", "app")
@@ -119,15 +135,8 @@ func TestAsk(t *testing.T) {
 // A sender who waits is not sent behind a claim.
 func TestAskOvertakes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := new(backend)
-		b.wrap = func(s queue.Store) queue.Store {
-			return &faulty{Store: s, claiming: func(queue.RouteKey) { time.Sleep(10 * time.Second) }}
-		}
-		s := newSetup(t, b)
-		a := &asked{keep: true}
-		a.answer = func(context.Context, *queue.Event, int) queue.Result {
-			return queue.Result{Outcome: queue.Succeeded, Status: 200}
-		}
+		s := newSetup(t, claimsTake(10*time.Second))
+		a := answering()
 		s.attach(a.route())
 		s.append(sized(t, "shop", 100<<10)) // the scheduler is claiming by now
 		pass(time.Second)
@@ -138,15 +147,8 @@ func TestAskOvertakes(t *testing.T) {
 // A large event whose sender waits, and that finds a claim under way, is claimed next.
 func TestAskDuringClaim(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := new(backend)
-		b.wrap = func(s queue.Store) queue.Store {
-			return &faulty{Store: s, claiming: func(queue.RouteKey) { time.Sleep(100 * time.Millisecond) }}
-		}
-		s := newSetup(t, b)
-		a := &asked{keep: true}
-		a.answer = func(context.Context, *queue.Event, int) queue.Result {
-			return queue.Result{Outcome: queue.Succeeded, Status: 200}
-		}
+		s := newSetup(t, claimsTake(100*time.Millisecond))
+		a := answering()
 		s.attach(a.route())
 		s.append(sized(t, "shop", 100<<10))
 		pass(time.Second)
@@ -181,10 +183,7 @@ func TestAskComesIntoSight(t *testing.T) {
 			return &leasing{Store: store, leased: func() { pass(100 * time.Millisecond) }}
 		}}
 		s := newSetup(t, b)
-		a := &asked{keep: true}
-		a.answer = func(context.Context, *queue.Event, int) queue.Result {
-			return queue.Result{Outcome: queue.Succeeded, Status: 200}
-		}
+		a := answering()
 		s.idle(a.route())
 		s.expect(newEvent(t, "shop", "app"), queue.Answered)
 		if a.count() != 1 {
